@@ -1,0 +1,95 @@
+# `make` lists the targets. Works with GNU make 3.81 (macOS) and later.
+
+# Tools are pinned in their own module; without cgo they build anywhere.
+TOOL    := CGO_ENABLED=0 go tool -modfile=internal/tools/go.mod
+REDOCLY := REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes @redocly/cli@2.77.0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION))
+
+# Starts a private PostgreSQL and sets TEST_DATABASE_URL for the command behind it.
+WITH_POSTGRES := go run ./internal/testdb/with-postgres
+PKG           ?= ./...
+TESTFLAGS     ?=
+FUZZTIME      ?= 10s
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL: # regenerating and linting gen/ at once would race
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Start a demo server on embedded SQLite
+	go run ./cmd/metagate dev
+
+.PHONY: build
+build: ## Build the static binary bin/metagate
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/metagate ./cmd/metagate
+
+.PHONY: docker
+docker: ## Build the container image metagate
+	docker build --build-arg VERSION=$(VERSION) -t metagate .
+
+.PHONY: generate
+generate: ## Rebuild gen/ from openapi.yaml and db/
+	rm -rf gen
+	CGO_ENABLED=0 go generate ./internal/codegen
+	$(TOOL) sqlc generate
+
+.PHONY: fmt
+fmt: ## Format the Go code
+	$(TOOL) golangci-lint fmt
+
+# Without cgo, as the binary ships: a C compiler isn't needed.
+.PHONY: test
+test: ## Run every test on both engines (PKG=./internal/store for one package)
+	CGO_ENABLED=0 $(WITH_POSTGRES) go test -timeout 15m $(TESTFLAGS) $(PKG)
+
+# The race detector needs cgo, and so a C compiler; it makes the pure Go SQLite several times slower.
+.PHONY: race
+race: ## Run every test under the race detector
+	CGO_ENABLED=1 $(WITH_POSTGRES) go test -race -timeout 30m $(TESTFLAGS) $(PKG)
+
+# go test takes one fuzz target at a time.
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (10s)
+	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' cmd db internal | while IFS=: read -r file func; do \
+		echo "== $${func#func } ($$file)"; \
+		go test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" </dev/null || exit 1; \
+	done
+
+.PHONY: lint
+lint: lint-go lint-openapi ## Lint the Go code and openapi.yaml
+
+# golangci-lint leaves generated code out, so the import law of gen/ is checked here.
+.PHONY: lint-go
+lint-go:
+	$(TOOL) golangci-lint run
+	@! go list -f '{{.ImportPath}} imports {{join .Imports " "}}' ./gen/... | grep metagate/internal || \
+		{ echo 'gen/ must not import internal/'; exit 1; }
+
+.PHONY: lint-openapi
+lint-openapi:
+	@command -v npx >/dev/null || { echo 'the OpenAPI linter needs Node.js 20.19 or later'; exit 1; }
+	$(REDOCLY) lint openapi.yaml
+
+.PHONY: verify
+verify: verify-gen verify-mod verify-fmt ## Check that everything committed is generated, tidy, formatted and lint-free
+	go vet ./...
+	@$(MAKE) --no-print-directory lint
+
+.PHONY: verify-gen
+verify-gen: generate
+	@stale=$$(git status --porcelain gen) || exit 1; [ -z "$$stale" ] || \
+		{ echo "$$stale"; echo 'gen/ is stale: run `make generate` and commit what it changes'; exit 1; }
+
+.PHONY: verify-mod
+verify-mod:
+	go mod tidy -diff
+	cd internal/tools && go mod tidy -diff
+
+.PHONY: verify-fmt
+verify-fmt:
+	@gofmt -l . | { ! grep .; } || { echo 'not formatted: run `make fmt`'; exit 1; }

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+type cli struct {
+	Serve       serveCmd       `cmd:"" help:"Run the server."`
+	Dev         devCmd         `cmd:"" help:"Run a server to try things out: embedded SQLite, demo world, fresh keys, lines to paste."`
+	Seed        seedCmd        `cmd:"" help:"Create the demo world if it isn't there, and print a new API key for it."`
+	Token       tokenCmd       `cmd:"" help:"Print a JWT for testing, signed with JWT_SECRET."`
+	AdminKey    adminKeyCmd    `cmd:"" help:"Print a new API key of principal admin; creates the principal if need be."`
+	Migrate     migrateCmd     `cmd:"" help:"Apply, take back or list database migrations."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
+	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Exit 0 if the server on this host is alive."`
+}
+
+// streams is where a command writes: what was asked for to out, the rest to log.
+type streams struct{ out, log io.Writer }
+
+// run parses the command line and runs the command. It returns the exit code.
+func run(ctx context.Context, args []string, out, log io.Writer) int {
+	var c cli
+	exit := -1
+	k, err := kong.New(&c,
+		kong.Name("metagate"),
+		kong.Description("Bootstrap authority and startup witness. Every flag has an environment variable, named beside it; a flag wins over its variable."),
+		kong.UsageOnError(), kong.Writers(out, log), kong.Exit(func(code int) { exit = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out, log}),
+	)
+	if err != nil {
+		return fail(log, exitFailed, err)
+	}
+	ignoreEmpty(k.Model.Node)
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := k.Parse(args)
+	if exit >= 0 { // --help has been printed
+		return exit
+	}
+	if err != nil {
+		return fail(log, exitUsage, fmt.Errorf("%w (metagate --help tells more)", err))
+	}
+	if err := parsed.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		return fail(log, exitFailed, err)
+	}
+	return exitOK
+}
+
+// fail says what went wrong in one line.
+func fail(log io.Writer, code int, err error) int {
+	fmt.Fprintln(log, "metagate:", strings.Join(strings.Fields(err.Error()), " "))
+	return code
+}
+
+// ignoreEmpty lets a variable that is set to nothing mean its default, as
+// docker compose's ${NAME:-} wants it.
+func ignoreEmpty(n *kong.Node) {
+	for _, f := range n.Flags {
+		for _, name := range f.Envs {
+			if v, ok := os.LookupEnv(name); ok && v == "" {
+				_ = os.Unsetenv(name)
+			}
+		}
+	}
+	for _, child := range n.Children {
+		ignoreEmpty(child)
+	}
+}

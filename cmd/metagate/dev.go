@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/legivellum/metagate/internal/admin"
+	"github.com/legivellum/metagate/internal/app"
+	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/config"
+)
+
+type devCmd struct {
+	Host string `env:"HOST" default:"127.0.0.1" help:"Address to listen on."`
+	Port int    `env:"PORT" default:"8000" help:"Port to listen on; 0 picks a free one."`
+	File string `env:"METAGATE_DEV_FILE" default:"metagate-dev.db" help:"SQLite file of the demo world; it stays for the next run."`
+}
+
+func (c *devCmd) Run(ctx context.Context, s streams) error {
+	conf, err := config.Default()
+	if err != nil {
+		return err
+	}
+	conf.Host, conf.Port, conf.DatabaseURL = c.Host, c.Port, "sqlite:"+c.File
+	conf.Tokens = config.Tokens{JWTSecret: rand.Text() + rand.Text(), JWTAlgorithm: auth.DefaultAlgorithm}
+	a, err := app.Start(ctx, conf, app.Build{Version: version}, app.Logger(conf, s.log))
+	if err != nil {
+		return err
+	}
+	text, err := welcome(ctx, a, conf)
+	if err != nil {
+		_ = a.Close()
+		return err
+	}
+	fmt.Fprint(s.out, text)
+	return a.Serve(ctx)
+}
+
+// welcome makes the demo world and says how to use it.
+func welcome(ctx context.Context, a *app.App, c config.Config) (string, error) {
+	component, err := a.Admin.SeedDemo(ctx)
+	if err != nil {
+		return "", err
+	}
+	key, err := a.Admin.ReissueKey(ctx, component, "dev")
+	if err != nil {
+		return "", err
+	}
+	boss, err := a.Admin.EnsurePrincipal(ctx, admin.Admin)
+	if err != nil {
+		return "", err
+	}
+	adminKey, err := a.Admin.ReissueKey(ctx, boss, "dev")
+	if err != nil {
+		return "", err
+	}
+	token, err := auth.Sign(c.JWTSecret, c.JWTAlgorithm, component.AuthSubject, 24*time.Hour, "", "", time.Now())
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf(`
+MetaGate is up at %[1]s with the demo world. Paste into another terminal:
+
+export METAGATE_URL=%[1]s
+export METAGATE_KEY=%[2]s
+export METAGATE_ADMIN_KEY=%[3]s
+export METAGATE_JWT=%[4]s
+
+# A component asks for its world, with its API key ...
+curl -sS -X POST $METAGATE_URL/v1/bootstrap -H "X-API-Key: $METAGATE_KEY" -H 'Content-Type: application/json' -d '{"component_key": "%[5]s"}'
+
+# ... or with a JWT, and reports READY:
+STARTUP_ID=$(curl -sS -X POST $METAGATE_URL/v1/bootstrap -H "Authorization: Bearer $METAGATE_JWT" -H 'Content-Type: application/json' -d '{"component_key": "%[5]s"}' | sed 's/.*"startup_id":"\([^"]*\)".*/\1/')
+curl -sS -X POST $METAGATE_URL/v1/startup/ready -H "Authorization: Bearer $METAGATE_JWT" -H 'Content-Type: application/json' -d "{\"startup_id\": \"$STARTUP_ID\", \"build_version\": \"1.0.0\"}"
+
+# An admin looks who came up:
+curl -sS $METAGATE_URL/v1/admin/startups -H "X-API-Key: $METAGATE_ADMIN_KEY"
+
+Swagger UI: %[1]s/docs/ (Authorize with the admin key). Ctrl-C stops the server; the world stays.
+
+`, a.URL, key, adminKey, token, admin.DemoComponent), nil
+}

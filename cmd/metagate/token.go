@@ -1,0 +1,32 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/config"
+)
+
+type tokenCmd struct {
+	Subject string        `arg:"" help:"The auth_subject of the principal that the token speaks for."`
+	TTL     time.Duration `name:"ttl" env:"METAGATE_TOKEN_TTL" default:"1h" help:"How long it is valid, as in 15m or 24h."`
+	config.Tokens
+	Debug bool `env:"DEBUG" default:"false" help:"Sign with the published default JWT_SECRET too."`
+}
+
+func (c *tokenCmd) Run(s streams) error {
+	if c.TTL <= 0 {
+		return errors.New("--ttl must be longer than nothing")
+	}
+	if c.JWTSecret == auth.DefaultSecret && !c.Debug {
+		return errors.New("JWT_SECRET is the published default, which no server accepts: set the server's own JWT_SECRET")
+	}
+	token, err := auth.Sign(c.JWTSecret, c.JWTAlgorithm, c.Subject, c.TTL, c.JWTIssuer, c.JWTAudience, time.Now())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(s.out, token)
+	return nil
+}

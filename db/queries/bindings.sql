@@ -1,0 +1,34 @@
+-- name: CreateBinding :one
+INSERT INTO bindings (id, tenant_key, principal_id, profile_id, manifest_id, overrides, active, created_at, updated_at)
+VALUES (sqlc.arg(id), sqlc.arg(tenant_key), sqlc.arg(principal_id), sqlc.arg(profile_id), sqlc.arg(manifest_id), sqlc.arg(overrides), sqlc.arg(active), sqlc.arg(created_at), sqlc.arg(updated_at))
+RETURNING *;
+
+-- name: UpdateBinding :one
+UPDATE bindings
+SET profile_id = sqlc.arg(profile_id), manifest_id = sqlc.arg(manifest_id), overrides = sqlc.arg(overrides), active = sqlc.arg(active), updated_at = sqlc.arg(updated_at)
+WHERE id = sqlc.arg(id)
+RETURNING *;
+
+-- name: DeactivateBindings :many
+-- Makes room for a new active binding of the principal.
+UPDATE bindings
+SET active = FALSE, updated_at = sqlc.arg(updated_at)
+WHERE principal_id = sqlc.arg(principal_id) AND active AND id <> sqlc.arg(except_id)
+RETURNING *;
+
+-- name: GetBinding :one
+SELECT * FROM bindings WHERE id = sqlc.arg(id);
+
+-- name: ListBindings :many
+SELECT * FROM bindings
+WHERE (CAST(sqlc.narg(tenant_key) AS text) IS NULL OR tenant_key = sqlc.narg(tenant_key))
+  AND (CAST(sqlc.narg(principal_id) AS uuid) IS NULL OR principal_id = sqlc.narg(principal_id))
+  AND (CAST(sqlc.narg(profile_id) AS uuid) IS NULL OR profile_id = sqlc.narg(profile_id))
+  AND (CAST(sqlc.narg(manifest_id) AS uuid) IS NULL OR manifest_id = sqlc.narg(manifest_id))
+  AND (CAST(sqlc.narg(active) AS boolean) IS NULL OR active = sqlc.narg(active))
+  AND id > sqlc.arg(after)
+ORDER BY id
+LIMIT CAST(sqlc.arg(row_limit) AS bigint);
+
+-- name: DeleteBinding :exec
+DELETE FROM bindings WHERE id = sqlc.arg(id);

@@ -1,0 +1,118 @@
+package admin
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// Bindings tie a principal to a profile and a manifest, with overrides.
+var Bindings = &Kind[store.Binding, api.BindingCreate, api.Binding]{
+	typ: api.ResourceTypeBinding, noun: "binding",
+	ident: bindingIdentity,
+	doc: func(r store.Binding) api.BindingCreate {
+		return api.BindingCreate{
+			PrincipalID: r.PrincipalID, ProfileID: r.ProfileID, ManifestID: r.ManifestID,
+			Overrides: raw(r.Overrides), Active: &r.Active,
+		}
+	},
+	view: BindingView,
+	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Binding, error) {
+		return q.GetBinding(ctx, id)
+	},
+	prepare: func(ctx context.Context, w write, c *api.BindingCreate) error {
+		if c.Active == nil {
+			c.Active = new(true)
+		}
+		if err := overrides(&c.Overrides); err != nil {
+			return err
+		}
+		return w.references(ctx, c)
+	},
+	create: func(ctx context.Context, w write, c api.BindingCreate) (store.Binding, error) {
+		id := store.NewID(w.now)
+		if err := w.makeRoom(ctx, id, c); err != nil {
+			return store.Binding{}, err
+		}
+		return w.CreateBinding(ctx, store.CreateBindingParams{
+			ID: id, TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
+			PrincipalID: c.PrincipalID, ProfileID: c.ProfileID, ManifestID: c.ManifestID,
+			Overrides: store.JSON(c.Overrides), Active: *c.Active,
+		})
+	},
+	update: func(ctx context.Context, w write, r store.Binding, c api.BindingCreate) (store.Binding, error) {
+		if err := w.makeRoom(ctx, r.ID, c); err != nil {
+			return r, err
+		}
+		return w.UpdateBinding(ctx, store.UpdateBindingParams{
+			ID: r.ID, UpdatedAt: w.now,
+			ProfileID: c.ProfileID, ManifestID: c.ManifestID, Overrides: store.JSON(c.Overrides), Active: *c.Active,
+		})
+	},
+	remove: func(ctx context.Context, w write, r store.Binding) error { return w.DeleteBinding(ctx, r.ID) },
+}
+
+func bindingIdentity(r store.Binding) identity {
+	return identity{r.ID, r.TenantKey, r.ID.String(), r.UpdatedAt}
+}
+
+// references finds what a binding names in the binding's own tenant.
+func (w write) references(ctx context.Context, c *api.BindingCreate) error {
+	principal, err1 := w.GetPrincipal(ctx, c.PrincipalID)
+	profile, err2 := w.GetProfile(ctx, c.ProfileID)
+	manifest, err3 := w.GetManifest(ctx, c.ManifestID)
+	return w.missing(
+		reference{"/principal_id", "principal", principal.TenantKey, err1},
+		reference{"/profile_id", "profile", profile.TenantKey, err2},
+		reference{"/manifest_id", "manifest", manifest.TenantKey, err3},
+	)
+}
+
+type reference struct {
+	pointer, noun, tenant string
+	err                   error
+}
+
+func (w write) missing(refs ...reference) error {
+	var places []errs.Place
+	for _, r := range refs {
+		switch {
+		case store.IsNotFound(r.err) || (r.err == nil && r.tenant != w.tenant):
+			places = append(places, errs.Place{Pointer: r.pointer, Detail: "no such " + r.noun + " in tenant " + w.tenant})
+		case r.err != nil:
+			return r.err
+		}
+	}
+	if places == nil {
+		return nil
+	}
+	return errs.At(errs.InvalidReference, "a reference leads nowhere", places...)
+}
+
+// makeRoom deactivates the binding that was active before an active one (contract 2).
+func (w write) makeRoom(ctx context.Context, id uuid.UUID, c api.BindingCreate) error {
+	if !*c.Active {
+		return nil
+	}
+	rows, err := w.DeactivateBindings(ctx, store.DeactivateBindingsParams{PrincipalID: c.PrincipalID, ExceptID: id, UpdatedAt: w.now})
+	for _, r := range rows {
+		before := r
+		before.Active = true
+		if err := w.audit(ctx, api.AuditEntryActionUpdate, api.ResourceTypeBinding, bindingIdentity(r), BindingView(before), BindingView(r)); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// BindingView is what a caller sees of a row.
+func BindingView(r store.Binding) api.Binding {
+	return api.Binding{
+		ID: r.ID, TenantKey: r.TenantKey, PrincipalID: r.PrincipalID, ProfileID: r.ProfileID, ManifestID: r.ManifestID,
+		Overrides: raw(r.Overrides), Active: r.Active, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+	}
+}

@@ -1,0 +1,69 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// Demo is the seed README's component.
+var Demo = api.PrincipalCreate{PrincipalKey: "test-component-001", AuthSubject: "test-subject-001", PrincipalType: "component"}
+
+// DemoComponent is the component_key that the seed README's example starts.
+const DemoComponent = "memorygate_main"
+
+// SeedDemo makes sure that the seed README's demo world exists: what is there
+// already stays as it is.
+func (s *Service) SeedDemo(ctx context.Context) (store.Principal, error) {
+	var p store.Principal
+	err := s.write(ctx, CLI(), DefaultTenant, func(w write) (err error) {
+		if p, err = w.ensurePrincipal(ctx, Demo); err != nil {
+			return err
+		}
+		if _, err := w.GetWorld(ctx, p.ID); !store.IsNotFound(err) {
+			return err // bound already
+		}
+		profile, err := w.demoProfile(ctx)
+		if err != nil {
+			return err
+		}
+		manifest, err := w.demoManifest(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = Bindings.createIn(ctx, w, api.BindingCreate{PrincipalID: p.ID, ProfileID: profile.ID, ManifestID: manifest.ID})
+		return err
+	})
+	return p, err
+}
+
+func (w write) demoProfile(ctx context.Context) (store.Profile, error) {
+	const key = "default-profile"
+	row, err := w.GetProfileByKey(ctx, store.GetProfileByKeyParams{TenantKey: w.tenant, ProfileKey: key})
+	if !store.IsNotFound(err) {
+		return row, err
+	}
+	return Profiles.createIn(ctx, w, api.ProfileCreate{
+		ProfileKey:   key,
+		Capabilities: json.RawMessage(`{"memory_read":true,"memory_write":true,"async_poll":true}`),
+		Policy:       json.RawMessage(`{"max_memory_mb":1024,"rate_limit_rps":100}`),
+	})
+}
+
+func (w write) demoManifest(ctx context.Context) (store.Manifest, error) {
+	const key = "default-manifest"
+	row, err := w.GetManifestByKey(ctx, store.GetManifestByKeyParams{TenantKey: w.tenant, ManifestKey: key})
+	if !store.IsNotFound(err) {
+		return row, err
+	}
+	return Manifests.createIn(ctx, w, api.ManifestCreate{
+		ManifestKey: key, DeploymentKey: "local",
+		Environment: json.RawMessage(`{"stage":"development"}`),
+		Services:    json.RawMessage(`{"memorygate":{"type":"memorygate","endpoint":"http://memorygate:8001/mcp","config":{"auth":"jwt"}},"asyncgate":{"type":"asyncgate","endpoint":"http://asyncgate:8080/mcp","config":{"auth":"api_key"}}}`),
+		MemoryMap:   json.RawMessage(`{"primary":{"gate":"memorygate","namespace":"default"}}`),
+		Polling:     json.RawMessage(`{"asyncgate":{"endpoint":"/mcp","interval_ms":1000}}`),
+		Schemas:     json.RawMessage(`{"receipt_schema":"receipt.schema.v1.json"}`),
+	})
+}

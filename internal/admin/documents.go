@@ -1,0 +1,98 @@
+package admin
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/bootstrap"
+	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/jsondoc"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// section is a free-form document of a write.
+type section struct {
+	name string
+	doc  *api.JSONObject
+}
+
+// maps fills absent documents in, brings each to one spelling (so that both
+// engines store the same bytes) and refuses forbidden keys, all places at once.
+func maps(ss ...section) error {
+	checks := make([]bootstrap.Section, len(ss))
+	for i, s := range ss {
+		if len(*s.doc) == 0 {
+			*s.doc = api.JSONObject("{}")
+		}
+		*s.doc = jsondoc.Compact(*s.doc)
+		checks[i] = bootstrap.Section{Pointer: "/" + s.name, Doc: *s.doc}
+	}
+	if err := bootstrap.CheckForbidden(checks...); err != nil {
+		return err
+	}
+	for _, s := range ss {
+		if s.name == "capabilities" {
+			return allowed("/capabilities", *s.doc)
+		}
+	}
+	return nil
+}
+
+// overrides is maps for a binding: members are sections, each a merge patch.
+func overrides(doc *api.JSONObject) error {
+	if err := maps(section{"overrides", doc}); err != nil {
+		return err
+	}
+	var patches map[string]json.RawMessage
+	if err := json.Unmarshal(*doc, &patches); err != nil {
+		return err
+	}
+	var places []errs.Place
+	for name, patch := range patches {
+		at := "/overrides" + string(jsontext.Pointer("").AppendToken(name))
+		switch {
+		case !slices.Contains(bootstrap.Sections, name):
+			places = append(places, errs.Place{Pointer: at, Detail: "no section of a packet"})
+		case !bytes.HasPrefix(patch, []byte("{")):
+			places = append(places, errs.Place{Pointer: at, Detail: "must be an object"})
+		}
+	}
+	if places != nil {
+		slices.SortFunc(places, func(a, b errs.Place) int { return cmp.Compare(a.Pointer, b.Pointer) })
+		return errs.At(errs.InvalidRequest, "overrides patch the sections of a packet", places...)
+	}
+	if c := patches["capabilities"]; c != nil {
+		return allowed("/overrides/capabilities", c)
+	}
+	return nil
+}
+
+func allowed(at string, capabilities []byte) error {
+	if _, err := bootstrap.AllowedComponents(capabilities); err != nil {
+		return errs.At(errs.InvalidRequest, err.Error(), errs.Place{Pointer: at + "/allowed_components", Detail: err.Error()})
+	}
+	return nil
+}
+
+func raw(j store.JSON) json.RawMessage { return json.RawMessage(j) }
+
+func null(t *time.Time) nullable.Nullable[time.Time] {
+	if t == nil {
+		return nullable.NewNullNullable[time.Time]()
+	}
+	return nullable.NewNullableWithValue(*t)
+}
+
+func value(n nullable.Nullable[time.Time]) *time.Time {
+	if t, err := n.Get(); err == nil {
+		return &t
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package admin
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// CLI is the actor of the command line and of the server's own start.
+func CLI() Actor {
+	return Actor{Key: "metagate", Tenant: DefaultTenant, Method: api.AuthMethodCli, RemoteAddr: "local"}
+}
+
+// adminKeyName is the name of the key that ADMIN_API_KEY opens the door with.
+const adminKeyName = "ADMIN_API_KEY"
+
+// EnsurePrincipal makes sure that an active principal with this key and type is
+// in the default tenant, and returns it.
+func (s *Service) EnsurePrincipal(ctx context.Context, c api.PrincipalCreate) (store.Principal, error) {
+	var p store.Principal
+	err := s.write(ctx, CLI(), DefaultTenant, func(w write) (err error) {
+		p, err = w.ensurePrincipal(ctx, c)
+		return err
+	})
+	return p, err
+}
+
+func (w write) ensurePrincipal(ctx context.Context, c api.PrincipalCreate) (store.Principal, error) {
+	row, err := w.GetPrincipalByKey(ctx, store.GetPrincipalByKeyParams{TenantKey: w.tenant, PrincipalKey: c.PrincipalKey})
+	if store.IsNotFound(err) {
+		return Principals.createIn(ctx, w, c)
+	}
+	if err != nil || (row.Status == string(api.PrincipalStatusActive) && row.PrincipalType == c.PrincipalType) {
+		return row, err
+	}
+	before := row
+	doc := Principals.doc(row)
+	doc.Status, doc.PrincipalType = api.PrincipalStatusActive, c.PrincipalType
+	if row, err = Principals.update(ctx, w, before, doc); err != nil {
+		return row, err
+	}
+	return row, w.audit(ctx, api.AuditEntryActionUpdate, Principals.typ, Principals.ident(row), PrincipalView(before), PrincipalView(row))
+}
+
+// Admin is the principal of the first admin (contract 3).
+var Admin = api.PrincipalCreate{PrincipalKey: "admin", AuthSubject: "admin", PrincipalType: TypeAdmin}
+
+// EnsureAdmin makes sure that plaintext, ADMIN_API_KEY, opens principal admin,
+// and that an earlier ADMIN_API_KEY doesn't any more.
+func (s *Service) EnsureAdmin(ctx context.Context, plaintext string) error {
+	hash, err := auth.HashAPIKey(plaintext)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, CLI(), DefaultTenant, func(w write) error {
+		p, err := w.ensurePrincipal(ctx, Admin)
+		if err != nil {
+			return err
+		}
+		if err := w.revokeNamed(ctx, p.ID, adminKeyName, hash); err != nil {
+			return err
+		}
+		key, err := w.GetAPIKeyByHash(ctx, hash)
+		switch {
+		case store.IsNotFound(err):
+			_, err = w.addKey(ctx, api.APIKeyCreate{PrincipalID: p.ID, Name: adminKeyName}, hash)
+			return err
+		case err != nil:
+			return err
+		case key.PrincipalID != p.ID:
+			return errors.New("this key belongs to another principal already")
+		case key.Status == keyActive && key.ExpiresAt == nil:
+			return errUnchanged
+		}
+		return w.setKey(ctx, key, keyActive)
+	})
+}
+
+// revokeNamed revokes the principal's keys of that name, but the one with the hash keep.
+func (w write) revokeNamed(ctx context.Context, principal uuid.UUID, name, keep string) error {
+	status := keyActive
+	keys, err := w.ListAPIKeys(ctx, store.ListAPIKeysParams{PrincipalID: &principal, Status: &status, After: store.MinID, RowLimit: maxKeys})
+	for _, k := range keys {
+		if k.Name == name && k.KeyHash != keep {
+			if err := w.setKey(ctx, k, keyRevoked); err != nil {
+				return err
+			}
+		}
+	}
+	return err
+}
+
+// maxKeys is how many keys of one principal are looked through.
+const maxKeys = 10_000
+
+func (w write) setKey(ctx context.Context, before store.APIKey, status string) error {
+	after, err := w.UpdateAPIKey(ctx, store.UpdateAPIKeyParams{ID: before.ID, UpdatedAt: w.now, Name: before.Name, Status: status})
+	if err != nil {
+		return err
+	}
+	return w.audit(ctx, api.AuditEntryActionUpdate, APIKeys.typ, APIKeys.ident(after), APIKeyView(before), APIKeyView(after))
+}
+
+// ReissueKey issues a key of that name and revokes the ones before it.
+func (s *Service) ReissueKey(ctx context.Context, p store.Principal, name string) (string, error) {
+	plain, hash := auth.NewAPIKey()
+	err := s.write(ctx, CLI(), p.TenantKey, func(w write) error {
+		if err := w.revokeNamed(ctx, p.ID, name, hash); err != nil {
+			return err
+		}
+		_, err := w.addKey(ctx, api.APIKeyCreate{PrincipalID: p.ID, Name: name}, hash)
+		return err
+	})
+	return plain, err
+}

@@ -1,0 +1,194 @@
+// Package admin changes the world: the rules that every write of a principal,
+// profile, manifest, binding, secret reference or API key obeys, in one place.
+// Each write is one transaction: the tenant's revision rises (which also puts
+// the writes of a tenant in a row), the row changes, and the audit log says so.
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/jsondoc"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// DefaultTenant is the tenant of those who name none.
+const DefaultTenant = "default"
+
+// Service is what every write needs. Its fields must not change once it is used.
+type Service struct {
+	Store       *store.Store
+	Now         func() time.Time // UTC, whole microseconds
+	DefaultSLA  int64            // seconds, for profiles that name none
+	MaxDocument int64            // bytes a resource may have after a patch
+	AnyTenant   bool             // ADMIN_ALLOW_CROSS_TENANT
+}
+
+// Actor is who asks, for tenancy and for the audit log.
+type Actor struct {
+	Key, Tenant           string
+	Method                api.AuthMethod
+	RequestID, RemoteAddr string
+}
+
+// Kind is one sort of resource: R its row, C what a caller may write, V what a
+// caller sees. The zero Kind is not usable; see Principals, Profiles and so on.
+type Kind[R, C, V any] struct {
+	typ  api.ResourceType
+	noun string
+
+	ident  func(R) identity
+	doc    func(R) C // the writable part of a row, for merge patches
+	view   func(R) V
+	get    func(context.Context, store.Queries, uuid.UUID) (R, error)
+	create func(context.Context, write, C) (R, error)
+	update func(context.Context, write, R, C) (R, error)
+	remove func(context.Context, write, R) error
+	// prepare fills defaults in and checks the rules of a create and of a patch's result.
+	prepare func(context.Context, write, *C) error
+}
+
+type identity struct {
+	id          uuid.UUID
+	tenant, key string
+	updated     time.Time
+}
+
+// write is one admin write under way.
+type write struct {
+	*Service
+	store.Queries
+	actor  Actor
+	tenant string
+	now    time.Time
+}
+
+// Get returns a resource of the actor's tenant and its strong ETag.
+func (k *Kind[R, C, V]) Get(ctx context.Context, s *Service, a Actor, id uuid.UUID) (V, string, error) {
+	row, err := k.find(ctx, s.Store, s, a, id)
+	if err != nil {
+		var none V
+		return none, "", err
+	}
+	return k.view(row), k.etag(row), nil
+}
+
+// Create makes a resource in tenant, or in the actor's own when tenant is empty.
+func (k *Kind[R, C, V]) Create(ctx context.Context, s *Service, a Actor, tenant string, c C) (V, string, error) {
+	var row R
+	if tenant == "" {
+		tenant = a.Tenant
+	}
+	err := s.write(ctx, a, tenant, func(w write) (err error) {
+		row, err = k.createIn(ctx, w, c)
+		return err
+	})
+	return k.view(row), k.etag(row), err
+}
+
+func (k *Kind[R, C, V]) createIn(ctx context.Context, w write, c C) (R, error) {
+	var row R
+	if err := k.prepare(ctx, w, &c); err != nil {
+		return row, err
+	}
+	row, err := k.create(ctx, w, c)
+	if err != nil {
+		return row, k.conflict(err)
+	}
+	return row, w.audit(ctx, api.AuditEntryActionCreate, k.typ, k.ident(row), nil, k.view(row))
+}
+
+// Update applies an RFC 7396 merge patch. A patch that changes nothing writes nothing.
+func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a Actor, id uuid.UUID, ifMatch string, patch []byte) (V, string, error) {
+	row, err := k.change(ctx, s, a, id, ifMatch, func(w write, before R) (R, error) {
+		old, err := json.Marshal(k.doc(before))
+		if err != nil {
+			return before, err
+		}
+		merged, err := jsondoc.MergePatch(old, patch)
+		if err != nil {
+			return before, err
+		}
+		if int64(len(merged)) > s.MaxDocument {
+			return before, errs.New(errs.TooLarge, "the %s would be larger than %d bytes (MAX_BODY_BYTES)", k.noun, s.MaxDocument)
+		}
+		var c C
+		if err := json.Unmarshal(merged, &c); err != nil {
+			return before, err
+		}
+		if err := k.prepare(ctx, w, &c); err != nil {
+			return before, err
+		}
+		if unchanged(k.doc(before), c) {
+			return before, errUnchanged
+		}
+		after, err := k.update(ctx, w, before, c)
+		if err != nil {
+			return before, k.conflict(err)
+		}
+		return after, w.audit(ctx, api.AuditEntryActionUpdate, k.typ, k.ident(after), k.view(before), k.view(after))
+	})
+	return k.view(row), k.etag(row), err
+}
+
+// Delete removes a resource; an API key is revoked instead.
+func (k *Kind[R, C, V]) Delete(ctx context.Context, s *Service, a Actor, id uuid.UUID, ifMatch string) error {
+	_, err := k.change(ctx, s, a, id, ifMatch, func(w write, before R) (R, error) {
+		if err := k.remove(ctx, w, before); err != nil {
+			if store.IsForeignKey(err) {
+				err = errs.New(errs.InUse, "a binding uses %s %q: change or delete the binding first", k.noun, k.ident(before).key)
+			}
+			return before, err
+		}
+		return before, w.audit(ctx, api.AuditEntryActionDelete, k.typ, k.ident(before), k.view(before), nil)
+	})
+	return err
+}
+
+// change runs fn on the present row, read again behind the tenant's lock.
+func (k *Kind[R, C, V]) change(ctx context.Context, s *Service, a Actor, id uuid.UUID, ifMatch string, fn func(write, R) (R, error)) (R, error) {
+	row, err := k.find(ctx, s.Store, s, a, id)
+	if err != nil {
+		return row, err
+	}
+	err = s.write(ctx, a, k.ident(row).tenant, func(w write) error {
+		if row, err = k.find(ctx, w.Queries, s, a, id); err != nil {
+			return err
+		}
+		if stale(ifMatch, k.etag(row)) {
+			return errs.New(errs.PreconditionFailed, "the %s has changed: get it again and repeat the change", k.noun)
+		}
+		row, err = fn(w, row)
+		return err
+	})
+	return row, err
+}
+
+// find hides the rows of other tenants.
+func (k *Kind[R, C, V]) find(ctx context.Context, q store.Queries, s *Service, a Actor, id uuid.UUID) (R, error) {
+	row, err := k.get(ctx, q, id)
+	if store.IsNotFound(err) || (err == nil && !s.sees(a, k.ident(row).tenant)) {
+		var none R
+		return none, errs.New(errs.NotFound, "no such %s", k.noun)
+	}
+	return row, err
+}
+
+func (k *Kind[R, C, V]) conflict(err error) error {
+	if store.IsUnique(err) {
+		return errs.Wrap(err, errs.AlreadyExists, "a %s with that %s already exists", k.noun, uniqueNames[k.typ])
+	}
+	return err
+}
+
+var uniqueNames = map[api.ResourceType]string{
+	api.ResourceTypePrincipal: "principal_key or auth_subject",
+	api.ResourceTypeProfile:   "profile_key",
+	api.ResourceTypeManifest:  "manifest_key",
+	api.ResourceTypeSecretRef: "secret_key",
+}

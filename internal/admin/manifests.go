@@ -1,0 +1,60 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// Manifests are the worlds that principals start in.
+var Manifests = &Kind[store.Manifest, api.ManifestCreate, api.Manifest]{
+	typ: api.ResourceTypeManifest, noun: "manifest",
+	ident: func(r store.Manifest) identity { return identity{r.ID, r.TenantKey, r.ManifestKey, r.UpdatedAt} },
+	doc: func(r store.Manifest) api.ManifestCreate {
+		return api.ManifestCreate{
+			ManifestKey: r.ManifestKey, DeploymentKey: r.DeploymentKey,
+			Environment: raw(r.Environment), Services: raw(r.Services), MemoryMap: raw(r.MemoryMap),
+			Polling: raw(r.Polling), Schemas: raw(r.Schemas),
+		}
+	},
+	view: ManifestView,
+	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Manifest, error) {
+		return q.GetManifest(ctx, id)
+	},
+	prepare: func(_ context.Context, _ write, c *api.ManifestCreate) error {
+		c.DeploymentKey = cmp.Or(c.DeploymentKey, "default")
+		return maps(section{"environment", &c.Environment}, section{"services", &c.Services},
+			section{"memory_map", &c.MemoryMap}, section{"polling", &c.Polling}, section{"schemas", &c.Schemas})
+	},
+	create: func(ctx context.Context, w write, c api.ManifestCreate) (store.Manifest, error) {
+		return w.CreateManifest(ctx, store.CreateManifestParams{
+			ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
+			ManifestKey: c.ManifestKey, DeploymentKey: c.DeploymentKey,
+			Environment: store.JSON(c.Environment), Services: store.JSON(c.Services), MemoryMap: store.JSON(c.MemoryMap),
+			Polling: store.JSON(c.Polling), Schemas: store.JSON(c.Schemas),
+		})
+	},
+	update: func(ctx context.Context, w write, r store.Manifest, c api.ManifestCreate) (store.Manifest, error) {
+		return w.UpdateManifest(ctx, store.UpdateManifestParams{
+			ID: r.ID, UpdatedAt: w.now,
+			ManifestKey: c.ManifestKey, DeploymentKey: c.DeploymentKey,
+			Environment: store.JSON(c.Environment), Services: store.JSON(c.Services), MemoryMap: store.JSON(c.MemoryMap),
+			Polling: store.JSON(c.Polling), Schemas: store.JSON(c.Schemas),
+		})
+	},
+	remove: func(ctx context.Context, w write, r store.Manifest) error { return w.DeleteManifest(ctx, r.ID) },
+}
+
+// ManifestView is what a caller sees of a row.
+func ManifestView(r store.Manifest) api.Manifest {
+	return api.Manifest{
+		ID: r.ID, TenantKey: r.TenantKey, ManifestKey: r.ManifestKey, DeploymentKey: r.DeploymentKey, Version: r.Version,
+		Environment: raw(r.Environment), Services: raw(r.Services), MemoryMap: raw(r.MemoryMap),
+		Polling: raw(r.Polling), Schemas: raw(r.Schemas),
+		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+	}
+}

@@ -1,0 +1,57 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// TypeAdmin is the principal_type that may use /v1/admin.
+const TypeAdmin = "admin"
+
+// Principals are who is speaking.
+var Principals = &Kind[store.Principal, api.PrincipalCreate, api.Principal]{
+	typ: api.ResourceTypePrincipal, noun: "principal",
+	ident: func(r store.Principal) identity { return identity{r.ID, r.TenantKey, r.PrincipalKey, r.UpdatedAt} },
+	doc: func(r store.Principal) api.PrincipalCreate {
+		return api.PrincipalCreate{
+			PrincipalKey: r.PrincipalKey, AuthSubject: r.AuthSubject,
+			PrincipalType: r.PrincipalType, Status: api.PrincipalStatus(r.Status),
+		}
+	},
+	view: PrincipalView,
+	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Principal, error) {
+		return q.GetPrincipal(ctx, id)
+	},
+	prepare: func(_ context.Context, _ write, c *api.PrincipalCreate) error {
+		c.PrincipalType = cmp.Or(c.PrincipalType, "component")
+		c.Status = cmp.Or(c.Status, api.PrincipalStatusActive)
+		return nil
+	},
+	create: func(ctx context.Context, w write, c api.PrincipalCreate) (store.Principal, error) {
+		return w.CreatePrincipal(ctx, store.CreatePrincipalParams{
+			ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
+			PrincipalKey: c.PrincipalKey, AuthSubject: c.AuthSubject, PrincipalType: c.PrincipalType, Status: string(c.Status),
+		})
+	},
+	update: func(ctx context.Context, w write, r store.Principal, c api.PrincipalCreate) (store.Principal, error) {
+		return w.UpdatePrincipal(ctx, store.UpdatePrincipalParams{
+			ID: r.ID, UpdatedAt: w.now,
+			PrincipalKey: c.PrincipalKey, AuthSubject: c.AuthSubject, PrincipalType: c.PrincipalType, Status: string(c.Status),
+		})
+	},
+	remove: func(ctx context.Context, w write, r store.Principal) error { return w.DeletePrincipal(ctx, r.ID) },
+}
+
+// PrincipalView is what a caller sees of a row.
+func PrincipalView(r store.Principal) api.Principal {
+	return api.Principal{
+		ID: r.ID, TenantKey: r.TenantKey, PrincipalKey: r.PrincipalKey, AuthSubject: r.AuthSubject,
+		PrincipalType: r.PrincipalType, Status: api.PrincipalStatus(r.Status),
+		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+	}
+}

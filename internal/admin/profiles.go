@@ -1,0 +1,52 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// Profiles say what kind of thing a principal is.
+var Profiles = &Kind[store.Profile, api.ProfileCreate, api.Profile]{
+	typ: api.ResourceTypeProfile, noun: "profile",
+	ident: func(r store.Profile) identity { return identity{r.ID, r.TenantKey, r.ProfileKey, r.UpdatedAt} },
+	doc: func(r store.Profile) api.ProfileCreate {
+		return api.ProfileCreate{
+			ProfileKey: r.ProfileKey, Capabilities: raw(r.Capabilities), Policy: raw(r.Policy), StartupSLASeconds: r.StartupSLASeconds,
+		}
+	},
+	view: ProfileView,
+	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Profile, error) {
+		return q.GetProfile(ctx, id)
+	},
+	prepare: func(_ context.Context, w write, c *api.ProfileCreate) error {
+		c.StartupSLASeconds = cmp.Or(c.StartupSLASeconds, w.DefaultSLA)
+		return maps(section{"capabilities", &c.Capabilities}, section{"policy", &c.Policy})
+	},
+	create: func(ctx context.Context, w write, c api.ProfileCreate) (store.Profile, error) {
+		return w.CreateProfile(ctx, store.CreateProfileParams{
+			ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
+			ProfileKey: c.ProfileKey, Capabilities: store.JSON(c.Capabilities), Policy: store.JSON(c.Policy), StartupSLASeconds: c.StartupSLASeconds,
+		})
+	},
+	update: func(ctx context.Context, w write, r store.Profile, c api.ProfileCreate) (store.Profile, error) {
+		return w.UpdateProfile(ctx, store.UpdateProfileParams{
+			ID: r.ID, UpdatedAt: w.now,
+			ProfileKey: c.ProfileKey, Capabilities: store.JSON(c.Capabilities), Policy: store.JSON(c.Policy), StartupSLASeconds: c.StartupSLASeconds,
+		})
+	},
+	remove: func(ctx context.Context, w write, r store.Profile) error { return w.DeleteProfile(ctx, r.ID) },
+}
+
+// ProfileView is what a caller sees of a row.
+func ProfileView(r store.Profile) api.Profile {
+	return api.Profile{
+		ID: r.ID, TenantKey: r.TenantKey, ProfileKey: r.ProfileKey,
+		Capabilities: raw(r.Capabilities), Policy: raw(r.Policy), StartupSLASeconds: r.StartupSLASeconds,
+		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+	}
+}

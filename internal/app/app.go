@@ -1,0 +1,202 @@
+// Package app wires the program together. Run is the whole server; tests start
+// it on port 0 and drive it through its URL.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/legivellum/metagate/internal/admin"
+	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/server"
+	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/witness"
+)
+
+// Timeouts of the HTTP server. Writing outlasts the longest request.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+)
+
+// App is a running server.
+type App struct {
+	URL   string // http://HOST:PORT, the port as it was bound
+	Store *store.Store
+	Admin *admin.Service
+
+	config     config.Config
+	log        *slog.Logger
+	http       *http.Server
+	listener   net.Listener
+	verifier   *auth.Verifier
+	options    server.Options
+	background sync.WaitGroup
+	stop       context.CancelFunc
+	served     chan error
+}
+
+// Build is what this binary is.
+type Build struct{ Version string }
+
+// Start opens the database, migrates it, opens the first admin's door and
+// serves until Close. An error is one line that names the setting to change.
+func Start(ctx context.Context, c config.Config, b Build, log *slog.Logger) (*App, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	verifier, err := auth.NewVerifier(c.Verifier())
+	if err != nil {
+		return nil, err
+	}
+	st, err := Open(ctx, c.DatabaseURL)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{Store: st, Admin: Admin(c, st), config: c, log: log, verifier: verifier, served: make(chan error, 1)}
+	if err := a.prepare(ctx, b); err != nil {
+		st.Close()
+		return nil, err
+	}
+	a.run()
+	return a, nil
+}
+
+// Open opens the database and waits for its first answer.
+func Open(ctx context.Context, url string) (*store.Store, error) {
+	st, err := store.Open(ctx, url)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	ping, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := st.Ping(ping); err != nil {
+		st.Close()
+		return nil, fmt.Errorf("DATABASE_URL: the database does not answer: %w", err)
+	}
+	return st, nil
+}
+
+// Admin is the rules of admin writes as the configuration sets them.
+func Admin(c config.Config, st *store.Store) *admin.Service {
+	return &admin.Service{
+		Store: st, Now: store.Now, DefaultSLA: c.DefaultStartupSLASeconds,
+		MaxDocument: c.MaxBodyBytes, AnyTenant: c.AdminAllowCrossTenant,
+	}
+}
+
+func (a *App) prepare(ctx context.Context, b Build) error {
+	if a.config.AutoMigrate {
+		done, err := a.Store.Migrate(ctx)
+		if err != nil {
+			return fmt.Errorf("DATABASE_URL: migrating failed (AUTO_MIGRATE): %w", err)
+		}
+		for _, m := range done {
+			a.log.InfoContext(ctx, "migration applied", "version", m.Version, "name", m.Name)
+		}
+	} else if err := a.Store.Ready(ctx); err != nil {
+		return fmt.Errorf("AUTO_MIGRATE is off: %w", err)
+	}
+	if key := a.config.AdminAPIKey; key != "" {
+		if err := a.Admin.EnsureAdmin(ctx, key); err != nil {
+			return fmt.Errorf("ADMIN_API_KEY: %w", err)
+		}
+	}
+	if !a.verifier.Enabled() {
+		a.log.WarnContext(ctx, "no JWT is accepted: JWT_SECRET is unset or the published default; API keys work")
+	}
+	a.options = server.Options{
+		Store: a.Store, Admin: a.Admin, Verifier: a.verifier, Log: a.log, Now: store.Now,
+		Witness:  &witness.Service{Store: a.Store, Now: store.Now},
+		LastUsed: &server.LastUsed{Store: a.Store, Now: store.Now},
+		Metrics:  server.NewMetrics(a.Store),
+		Version:  a.config.MetagateVersion, Build: b.Version,
+		APIKeyHeader: a.config.APIKeyHeader, AdminPrincipalKeys: a.config.AdminPrincipalKeys,
+		MaxBodyBytes: a.config.MaxBodyBytes, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
+	}
+	return a.listen(ctx)
+}
+
+func (a *App) listen(ctx context.Context) error {
+	handler, err := server.New(a.options)
+	if err != nil {
+		return err
+	}
+	a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", a.config.Address())
+	if err != nil {
+		return fmt.Errorf("HOST, PORT: %w", err)
+	}
+	a.URL = "http://" + a.listener.Addr().String()
+	a.http = &http.Server{
+		Handler: handler, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+	}
+	return nil
+}
+
+// run starts what goes on beside the requests.
+func (a *App) run() {
+	ctx, stop := context.WithCancel(context.Background())
+	a.stop = stop
+	a.background.Go(func() { a.options.LastUsed.Run(ctx, time.Minute) })
+	a.background.Go(func() { a.options.Metrics.Count(ctx, store.Now, 15*time.Second) })
+	a.background.Go(func() { a.verifier.Watch(ctx) })
+	if hours := a.config.ReceiptRetentionHours; hours > 0 {
+		r := witness.Retention{
+			Store: a.Store, Now: store.Now, Keep: time.Duration(hours) * time.Hour,
+			Batch: 500, Pause: 50 * time.Millisecond, Every: time.Minute,
+		}
+		a.background.Go(func() { r.Run(ctx) })
+	}
+	go func() { a.served <- a.http.Serve(a.listener) }()
+	a.log.Info("MetaGate listens", "url", a.URL, "docs", a.URL+"/docs/")
+}
+
+// Close stops accepting, finishes what is in flight, and closes the database.
+func (a *App) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(a.config.ShutdownSeconds)*time.Second)
+	defer cancel()
+	err := a.http.Shutdown(ctx)
+	if err != nil {
+		err = fmt.Errorf("requests in flight were cut off (SHUTDOWN_SECONDS): %w", err)
+		_ = a.http.Close()
+	}
+	a.stop()
+	a.background.Wait()
+	a.Store.Close()
+	return err
+}
+
+// Run serves until ctx ends, then shuts down gracefully.
+func Run(ctx context.Context, c config.Config, b Build, logTo io.Writer) error {
+	log := Logger(c, logTo)
+	slog.SetDefault(log)
+	a, err := Start(ctx, c, b, log)
+	if err != nil {
+		return err
+	}
+	return a.Serve(ctx)
+}
+
+// Serve waits for ctx to end, or for the listener to fail, and closes.
+func (a *App) Serve(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		a.log.Info("shutting down: finishing what is in flight")
+		return a.Close()
+	case err := <-a.served:
+		return errors.Join(err, a.Close())
+	}
+}

@@ -1,0 +1,114 @@
+// Package config is MetaGate's configuration: one struct whose tags are the
+// flags, the environment variables, the defaults and the help (seed,
+// Configuration; contract 9).
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/legivellum/metagate/internal/auth"
+)
+
+// Database says where the data is.
+type Database struct {
+	DatabaseURL string `env:"DATABASE_URL" default:"sqlite:metagate.db" placeholder:"URL" help:"Database: postgres://USER:PASSWORD@HOST:PORT/DATABASE, or sqlite:PATH for the embedded engine."`
+}
+
+// Tokens says which JWTs are accepted.
+type Tokens struct {
+	JWTSecret        string `name:"jwt-secret" env:"JWT_SECRET" default:"change-me-in-production" placeholder:"SECRET" help:"Secret of HS256, HS384 and HS512 tokens, at least as long as the hash. While it is the default no JWT is accepted, unless DEBUG is set."`
+	JWTAlgorithm     string `name:"jwt-algorithm" env:"JWT_ALGORITHM" default:"HS256" placeholder:"ALG" help:"The one algorithm that tokens may use: HS256/384/512, or RS, PS, ES256/384/512 or EdDSA with a key file."`
+	JWTIssuer        string `name:"jwt-issuer" env:"JWT_ISSUER" placeholder:"ISS" help:"The iss that tokens must have. Empty: not checked."`
+	JWTAudience      string `name:"jwt-audience" env:"JWT_AUDIENCE" placeholder:"AUD" help:"The aud that tokens must have. Empty: not checked."`
+	JWTPublicKeyFile string `name:"jwt-public-key-file" env:"JWT_PUBLIC_KEY_FILE" placeholder:"FILE" help:"PEM file with the public key of RS, PS, ES or EdDSA tokens."`
+	JWTJWKSFile      string `name:"jwt-jwks-file" env:"JWT_JWKS_FILE" placeholder:"FILE" help:"JWKS file with the public keys of RS, PS, ES or EdDSA tokens; read again when it changes."`
+}
+
+// Config is everything that serve needs.
+type Config struct {
+	Host string `env:"HOST" default:"0.0.0.0" help:"Address to listen on."`
+	Port int    `env:"PORT" default:"8000" help:"Port to listen on; 0 picks a free one."`
+	Database
+	AutoMigrate bool `env:"AUTO_MIGRATE" default:"true" negatable:"" help:"Apply pending migrations at start."`
+
+	Tokens
+	APIKeyHeader string `name:"api-key-header" env:"API_KEY_HEADER" default:"X-API-Key" placeholder:"NAME" help:"Header that carries an API key."`
+
+	AdminAPIKey           string   `name:"admin-api-key" env:"ADMIN_API_KEY" placeholder:"KEY" help:"Makes sure at start that this key opens principal admin of the default tenant; at least 32 visible ASCII characters."`
+	AdminPrincipalKeys    []string `name:"admin-principal-keys" env:"ADMIN_PRINCIPAL_KEYS" placeholder:"KEY,..." help:"Principals that are admins whatever their type, by principal_key."`
+	AdminAllowCrossTenant bool     `env:"ADMIN_ALLOW_CROSS_TENANT" default:"false" help:"Admins see and change every tenant."`
+
+	DefaultStartupSLASeconds int64 `name:"default-startup-sla-seconds" env:"DEFAULT_STARTUP_SLA_SECONDS" default:"120" placeholder:"N" help:"Startup SLA of profiles that name none."`
+	ReceiptRetentionHours    int64 `env:"RECEIPT_RETENTION_HOURS" default:"72" placeholder:"N" help:"How long startup receipts are kept; 0 keeps them forever."`
+
+	MaxBodyBytes       int64    `env:"MAX_BODY_BYTES" default:"1048576" placeholder:"N" help:"Largest request body."`
+	CORSAllowedOrigins []string `name:"cors-allowed-origins" env:"CORS_ALLOWED_ORIGINS" placeholder:"ORIGIN,..." help:"Web origins that may call the API from a browser. Empty: none."`
+	ShutdownSeconds    int64    `env:"SHUTDOWN_SECONDS" default:"20" placeholder:"N" help:"How long requests in flight may take after SIGTERM."`
+	LogFormat          string   `env:"LOG_FORMAT" default:"auto" enum:"auto,json,text" placeholder:"FORMAT" help:"json, text, or auto: text on a terminal, json elsewhere."`
+	Debug              bool     `env:"DEBUG" default:"false" help:"Log more, and accept the published default JWT_SECRET: for development only."`
+	MetagateVersion    string   `env:"METAGATE_VERSION" default:"0.1" placeholder:"V" help:"API version that GET / and discovery name."`
+}
+
+// Check returns one line that names the first setting that can't be.
+func (c *Config) Check() error {
+	if err := c.checkNetwork(); err != nil {
+		return err
+	}
+	if k := c.AdminAPIKey; k != "" {
+		if len(k) < 32 {
+			return errors.New("ADMIN_API_KEY is shorter than 32 characters: make one with metagate admin-key or openssl rand -hex 32")
+		}
+		if _, err := auth.HashAPIKey(k); err != nil {
+			return errors.New("ADMIN_API_KEY must be at most 512 visible ASCII characters")
+		}
+	}
+	if c.DefaultStartupSLASeconds < 1 || c.DefaultStartupSLASeconds > 31_536_000 {
+		return errors.New("DEFAULT_STARTUP_SLA_SECONDS must be between 1 and 31536000")
+	}
+	if c.ReceiptRetentionHours < 0 || c.ReceiptRetentionHours > 876_000 {
+		return errors.New("RECEIPT_RETENTION_HOURS must be between 0 and 876000")
+	}
+	if c.MaxBodyBytes < 1024 {
+		return errors.New("MAX_BODY_BYTES must be at least 1024")
+	}
+	if c.ShutdownSeconds < 0 {
+		return errors.New("SHUTDOWN_SECONDS must not be negative")
+	}
+	return nil
+}
+
+func (c *Config) checkNetwork() error {
+	if c.Port < 0 || c.Port > 65535 {
+		return errors.New("PORT must be between 0 and 65535")
+	}
+	if c.APIKeyHeader == "" || strings.ContainsFunc(c.APIKeyHeader, notToken) || http.CanonicalHeaderKey(c.APIKeyHeader) == "Authorization" {
+		return fmt.Errorf("API_KEY_HEADER %q is no usable header name", c.APIKeyHeader)
+	}
+	for _, o := range c.CORSAllowedOrigins {
+		if o != "*" && !strings.HasPrefix(o, "http://") && !strings.HasPrefix(o, "https://") {
+			return fmt.Errorf("CORS_ALLOWED_ORIGINS: %q is no origin: write it as https://HOST", o)
+		}
+	}
+	return nil
+}
+
+func notToken(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+}
+
+// Address is what to listen on.
+func (c *Config) Address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
+
+// Verifier is the JWT side of the configuration.
+func (c *Config) Verifier() auth.JWTConfig {
+	return auth.JWTConfig{
+		Secret: c.JWTSecret, Algorithm: c.JWTAlgorithm, PublicKeyFile: c.JWTPublicKeyFile, JWKSFile: c.JWTJWKSFile,
+		Issuer: c.JWTIssuer, Audience: c.JWTAudience, AllowDefaultSecret: c.Debug, Now: time.Now,
+	}
+}

@@ -1,0 +1,91 @@
+// Package errs is the error vocabulary of MetaGate: a code that a program can
+// act on, a message that a person can read, and a cause that only the log sees.
+package errs
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code classifies an error. Its text is the "code" member of the problem
+// document (RFC 9457) that the server answers with.
+type Code string
+
+// The codes, each with the HTTP status that internal/server maps it to.
+const (
+	InvalidRequest        Code = "INVALID_REQUEST"         // 400
+	InvalidReference      Code = "INVALID_REFERENCE"       // 400
+	ForbiddenKeys         Code = "FORBIDDEN_KEYS"          // 400
+	Unauthenticated       Code = "UNAUTHENTICATED"         // 401
+	Forbidden             Code = "FORBIDDEN"               // 403
+	NoBinding             Code = "NO_BINDING"              // 403
+	ComponentNotPermitted Code = "COMPONENT_NOT_PERMITTED" // 403
+	NotFound              Code = "NOT_FOUND"               // 404
+	SessionNotFound       Code = "SESSION_NOT_FOUND"       // 404
+	MethodNotAllowed      Code = "METHOD_NOT_ALLOWED"      // 405
+	AlreadyExists         Code = "ALREADY_EXISTS"          // 409
+	InUse                 Code = "IN_USE"                  // 409
+	InvalidState          Code = "INVALID_STATE"           // 409
+	PrincipalMismatch     Code = "PRINCIPAL_MISMATCH"      // 409
+	PreconditionFailed    Code = "PRECONDITION_FAILED"     // 412
+	TooLarge              Code = "PAYLOAD_TOO_LARGE"       // 413
+	UnsupportedMediaType  Code = "UNSUPPORTED_MEDIA_TYPE"  // 415
+	Internal              Code = "INTERNAL"                // 500
+	Unavailable           Code = "UNAVAILABLE"             // 503, with Retry-After
+)
+
+// Place is one offending place in a request: Pointer is an RFC 6901 JSON
+// Pointer into the request body, Detail says what is wrong there.
+type Place struct {
+	Pointer string
+	Detail  string
+}
+
+// Error is an error whose Code and Message may be shown to the caller.
+type Error struct {
+	Code    Code
+	Message string
+	Places  []Place
+	Cause   error // never shown, only logged
+}
+
+// New returns an error with a formatted message.
+func New(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Wrap is New with a cause for the log.
+func Wrap(cause error, code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Cause: cause}
+}
+
+// At returns an error that names the offending places.
+func At(code Code, message string, places ...Place) *Error {
+	return &Error{Code: code, Message: message, Places: places}
+}
+
+// Error gives code and message, and the cause behind them.
+func (e *Error) Error() string {
+	if e.Cause != nil {
+		return fmt.Sprintf("%s: %s: %v", e.Code, e.Message, e.Cause)
+	}
+	return fmt.Sprintf("%s: %s", e.Code, e.Message)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// From finds the Error in err's chain. Any other error is Internal with a
+// fixed message, so that no driver text reaches a caller.
+func From(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return Wrap(err, Internal, "internal error")
+}
+
+// Is reports whether err carries code.
+func Is(err error, code Code) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code == code
+}

@@ -1,0 +1,58 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/etag"
+	"github.com/legivellum/metagate/internal/witness"
+)
+
+// The headers that name the startup a bootstrap opened.
+const (
+	headerStartupID       = "Metagate-Startup-Id"
+	headerStartupDeadline = "Metagate-Startup-Deadline"
+)
+
+// Bootstrap implements POST /v1/bootstrap.
+func (s *Server) Bootstrap(ctx context.Context, r api.BootstrapRequestObject) (api.BootstrapResponseObject, error) {
+	opened, err := s.bootstrap(ctx, r.Body)
+	s.Metrics.bootstrap(err)
+	if err != nil {
+		return nil, err
+	}
+	known := r.Body.LastPacketEtag == opened.Etag || etag.MatchWeak(r.Params.IfNoneMatch, etag.Quote(opened.Etag))
+	return packetResponse{opened, known}, nil
+}
+
+func (s *Server) bootstrap(ctx context.Context, r *api.BootstrapRequest) (witness.Opened, error) {
+	p := callOf(ctx).caller.Principal
+	if r.PrincipalKey != "" && r.PrincipalKey != p.PrincipalKey {
+		return witness.Opened{}, errs.New(errs.PrincipalMismatch, "the credential belongs to another principal than %q", r.PrincipalKey)
+	}
+	return s.Witness.Bootstrap(ctx, p, r.ComponentKey)
+}
+
+// packetResponse sends the packet's bytes as they were composed, or 304.
+type packetResponse struct {
+	witness.Opened
+	notModified bool
+}
+
+func (p packetResponse) VisitBootstrapResponse(w http.ResponseWriter) error {
+	h := w.Header()
+	h.Set("ETag", etag.Quote(p.Etag))
+	h.Set(headerStartupID, p.StartupID.String())
+	h.Set(headerStartupDeadline, p.DeadlineAt.Format(time.RFC3339Nano))
+	if p.notModified {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	h.Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	_, err := w.Write(p.Body)
+	return err
+}

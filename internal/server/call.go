@@ -1,0 +1,56 @@
+package server
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/admin"
+	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/witness"
+)
+
+// call is what is known of a request while it is served.
+type call struct {
+	id, remoteAddr string
+	url            *url.URL
+	operation      string // operationId, or empty where no route fits
+	caller         caller
+	err            error // for the log
+}
+
+// caller is who a credential belongs to.
+type caller struct {
+	store.Principal
+	method api.AuthMethod
+	admin  bool
+}
+
+type callKey struct{}
+
+func withCall(c echo.Context, v *call) {
+	c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), callKey{}, v)))
+}
+
+func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
+
+// actor is the caller as the admin rules and the audit log know it.
+func actor(ctx context.Context) admin.Actor {
+	c := callOf(ctx)
+	return admin.Actor{
+		Key: c.caller.PrincipalKey, Tenant: c.caller.TenantKey, Method: c.caller.method,
+		RequestID: c.id, RemoteAddr: c.remoteAddr,
+	}
+}
+
+// reader is the caller as the witness knows it.
+func (s *Server) reader(ctx context.Context) witness.Reader {
+	c := callOf(ctx).caller
+	r := witness.Reader{PrincipalID: c.ID}
+	if c.admin {
+		r.Tenants = func(tenant string) bool { return s.Admin.AnyTenant || tenant == c.TenantKey }
+	}
+	return r
+}

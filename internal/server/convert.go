@@ -1,0 +1,61 @@
+package server
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+func ack(r store.StartupSession) api.StartupAck {
+	return api.StartupAck{StartupID: r.ID, Status: api.StartupStatus(r.Status), AcknowledgedAt: *reportedAt(r)}
+}
+
+// reportedAt is when a startup was closed; nil while it is OPEN.
+func reportedAt(r store.StartupSession) *time.Time {
+	if r.ReadyAt != nil {
+		return r.ReadyAt
+	}
+	return r.FailedAt
+}
+
+// startupView derives overdue and late: they are never stored (contract 5).
+func (s *Server) startupView(r store.StartupSession) api.StartupSession {
+	at := reportedAt(r)
+	return api.StartupSession{
+		StartupID: r.ID, TenantKey: r.TenantKey, Status: api.StartupStatus(r.Status),
+		PrincipalKey: r.PrincipalKey, ComponentKey: r.ComponentKey,
+		Profile: r.ProfileKey, Manifest: r.ManifestKey, ManifestVersion: r.ManifestVersion,
+		PacketID: r.PacketID, PacketEtag: r.PacketEtag, OpenedAt: r.OpenedAt, DeadlineAt: r.DeadlineAt,
+		ReadyAt: null(r.ReadyAt), FailedAt: null(r.FailedAt),
+		Overdue: at == nil && s.Now().After(r.DeadlineAt), Late: at != nil && at.After(r.DeadlineAt),
+		BuildVersion: null(r.BuildVersion), Error: null(r.Error),
+		Health: document(r.Health), Details: document(r.Details),
+	}
+}
+
+func auditView(r store.AuditLog) api.AuditEntry {
+	return api.AuditEntry{
+		ID: r.ID, TenantKey: r.TenantKey, Actor: r.Actor, AuthMethod: api.AuthMethod(r.AuthMethod),
+		Action: api.AuditEntryAction(r.Action), ResourceType: api.ResourceType(r.ResourceType),
+		ResourceID: r.ResourceID, ResourceKey: r.ResourceKey, RequestID: r.RequestID, RemoteAddr: r.RemoteAddr,
+		Before: document(r.Before), After: document(r.After), CreatedAt: r.CreatedAt,
+	}
+}
+
+func null[T any](p *T) nullable.Nullable[T] {
+	if p == nil {
+		return nullable.NewNullNullable[T]()
+	}
+	return nullable.NewNullableWithValue(*p)
+}
+
+func document(j store.JSON) nullable.Nullable[json.RawMessage] {
+	if j == nil {
+		return nullable.NewNullNullable[json.RawMessage]()
+	}
+	return nullable.NewNullableWithValue(json.RawMessage(j))
+}

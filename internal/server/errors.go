@@ -1,0 +1,91 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// status is the one map from error codes to HTTP statuses.
+var status = map[errs.Code]int{
+	errs.InvalidRequest:        http.StatusBadRequest,
+	errs.InvalidReference:      http.StatusBadRequest,
+	errs.ForbiddenKeys:         http.StatusBadRequest,
+	errs.Unauthenticated:       http.StatusUnauthorized,
+	errs.Forbidden:             http.StatusForbidden,
+	errs.NoBinding:             http.StatusForbidden,
+	errs.ComponentNotPermitted: http.StatusForbidden,
+	errs.NotFound:              http.StatusNotFound,
+	errs.SessionNotFound:       http.StatusNotFound,
+	errs.MethodNotAllowed:      http.StatusMethodNotAllowed,
+	errs.AlreadyExists:         http.StatusConflict,
+	errs.InUse:                 http.StatusConflict,
+	errs.InvalidState:          http.StatusConflict,
+	errs.PrincipalMismatch:     http.StatusConflict,
+	errs.PreconditionFailed:    http.StatusPreconditionFailed,
+	errs.TooLarge:              http.StatusRequestEntityTooLarge,
+	errs.UnsupportedMediaType:  http.StatusUnsupportedMediaType,
+	errs.Internal:              http.StatusInternalServerError,
+	errs.Unavailable:           http.StatusServiceUnavailable,
+}
+
+// retryAfter is the Retry-After of a 503, in seconds.
+const retryAfter = 1
+
+// answerError is Echo's HTTPErrorHandler: every error leaves through here.
+func (s *Server) answerError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	e := classify(err)
+	p := problem(e, callOf(c.Request().Context()).id)
+	h := c.Response().Header()
+	switch e.Code {
+	case errs.Unauthenticated:
+		h.Set(echo.HeaderWWWAuthenticate, `Bearer realm="metagate", ApiKey realm="metagate", header="`+s.APIKeyHeader+`"`)
+	case errs.Unavailable:
+		h.Set(echo.HeaderRetryAfter, strconv.Itoa(retryAfter))
+	}
+	h.Set(echo.HeaderContentType, "application/problem+json")
+	c.Response().WriteHeader(p.Status)
+	if c.Request().Method != http.MethodHead {
+		_ = c.Echo().JSONSerializer.Serialize(c, p, "") // the client is gone when this fails
+	}
+}
+
+// classify also reads the errors of Echo and of the generated code.
+func classify(err error) *errs.Error {
+	he, ok := errors.AsType[*echo.HTTPError](err)
+	if !ok {
+		return errs.From(store.Classify(err))
+	}
+	switch he.Code {
+	case http.StatusNotFound:
+		return errs.Wrap(err, errs.NotFound, "no such path: GET /.well-known/metagate.json lists the endpoints")
+	case http.StatusMethodNotAllowed:
+		return errs.Wrap(err, errs.MethodNotAllowed, "this path knows other methods: see Allow")
+	case http.StatusBadRequest:
+		return errs.Wrap(err, errs.InvalidRequest, "a parameter or the body is not as openapi.yaml says")
+	default:
+		return errs.From(err)
+	}
+}
+
+func problem(e *errs.Error, id string) api.Problem {
+	p := api.Problem{
+		Type:   "urn:metagate:problem:" + strings.ReplaceAll(strings.ToLower(string(e.Code)), "_", "-"),
+		Title:  http.StatusText(status[e.Code]),
+		Status: status[e.Code], Detail: e.Message, Code: string(e.Code), RequestID: id,
+	}
+	for _, place := range e.Places {
+		p.Errors = append(p.Errors, api.ProblemPlace{Pointer: place.Pointer, Detail: place.Detail})
+	}
+	return p
+}

@@ -1,0 +1,108 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// Metrics are the server's own; each server has its own registry.
+type Metrics struct {
+	store      *store.Store
+	registry   *prometheus.Registry
+	requests   *prometheus.HistogramVec
+	bootstraps *prometheus.CounterVec
+	reports    *prometheus.CounterVec
+	open       *prometheus.GaugeVec
+}
+
+// NewMetrics registers the server's metrics and those of the process.
+func NewMetrics(st *store.Store) *Metrics {
+	m := &Metrics{
+		store:    st,
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "metagate_http_request_duration_seconds", Help: "Requests by operation and status.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5},
+		}, []string{"operation", "status"}),
+		bootstraps: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "metagate_bootstraps_total", Help: "Bootstraps by result: OK or the error's code.",
+		}, []string{"code"}),
+		reports: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "metagate_startup_reports_total", Help: "Accepted reports by the state they name.",
+		}, []string{"state"}),
+		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "metagate_startups", Help: "Startups that are OPEN, and those of them that are OVERDUE; counted now and then.",
+		}, []string{"state"}),
+	}
+	m.registry.MustRegister(m.requests, m.bootstraps, m.reports, m.open, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.pool("max_connections", "Size of the database pool.", func(s store.Stats) float64 { return float64(s.Max) })
+	m.pool("open_connections", "Open database connections.", func(s store.Stats) float64 { return float64(s.Open) })
+	m.pool("in_use_connections", "Database connections in use.", func(s store.Stats) float64 { return float64(s.InUse) })
+	m.pool("waits", "Acquisitions that had to wait for a connection.", func(s store.Stats) float64 { return float64(s.Waits) })
+	m.pool("wait_seconds", "What acquisitions waited in all.", func(s store.Stats) float64 { return s.WaitTime.Seconds() })
+	return m
+}
+
+func (m *Metrics) pool(name, help string, read func(store.Stats) float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "metagate_db_" + name, Help: help},
+		func() float64 { return read(m.store.Stats()) }))
+}
+
+func (m *Metrics) observe(operation string, status int, took time.Duration) {
+	m.requests.WithLabelValues(operation, strconv.Itoa(status)).Observe(took.Seconds())
+}
+
+func (m *Metrics) bootstrap(err error) {
+	code := "OK"
+	if err != nil {
+		code = string(errs.From(store.Classify(err)).Code)
+	}
+	m.bootstraps.WithLabelValues(code).Inc()
+}
+
+func (m *Metrics) startup(s api.StartupStatus) { m.reports.WithLabelValues(string(s)).Inc() }
+
+// Count counts the open startups until ctx ends: in the background, since a
+// scrape must not wait for the database.
+func (m *Metrics) Count(ctx context.Context, now func() time.Time, every time.Duration) {
+	for ctx.Err() == nil {
+		if n, err := m.store.CountOpenStartups(ctx, now()); err == nil {
+			m.open.WithLabelValues("OPEN").Set(float64(n.Open))
+			m.open.WithLabelValues("OVERDUE").Set(float64(n.Overdue))
+		} else if ctx.Err() == nil {
+			slog.WarnContext(ctx, "open startups not counted, will try again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(every):
+		}
+	}
+}
+
+func (m *Metrics) text(context.Context) (body []byte, contentType string, err error) {
+	families, err := m.registry.Gather()
+	if err != nil {
+		return nil, "", err
+	}
+	format := expfmt.NewFormat(expfmt.TypeTextPlain)
+	var b bytes.Buffer
+	enc := expfmt.NewEncoder(&b, format)
+	for _, f := range families {
+		if err := enc.Encode(f); err != nil {
+			return nil, "", err
+		}
+	}
+	return b.Bytes(), string(format), nil
+}

@@ -1,0 +1,105 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// How long a request may take. A component's request is answered within a
+// second, even if only with 503 (contract 4); an admin's may take longer.
+const (
+	componentTimeout = 900 * time.Millisecond
+	adminTimeout     = 15 * time.Second
+)
+
+// observe gives the request its id, its deadline, its log line and its metrics.
+func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		start := time.Now()
+		r := c.Request()
+		k := &call{id: requestID(r), remoteAddr: c.RealIP(), url: r.URL}
+		timeout := componentTimeout
+		if strings.HasPrefix(r.URL.Path, "/v1/admin/") {
+			timeout = adminTimeout
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), timeout)
+		defer cancel()
+		c.SetRequest(r.WithContext(ctx))
+		withCall(c, k)
+		c.Response().Before(func() { finishHeader(c.Response().Header(), k.id) })
+		if err := next(c); err != nil {
+			k.err = err
+			c.Error(err)
+		}
+		s.Metrics.observe(k.operation, c.Response().Status, time.Since(start))
+		s.logRequest(c, k, time.Since(start))
+		return nil
+	}
+}
+
+// finishHeader drops what the generated code sends empty, and names the request.
+func finishHeader(h http.Header, id string) {
+	for name, values := range h {
+		if len(values) == 1 && values[0] == "" {
+			delete(h, name)
+		}
+	}
+	h.Set(echo.HeaderXRequestID, id)
+}
+
+// requestID is the caller's own if it is short and visible ASCII, else a new one.
+func requestID(r *http.Request) string {
+	id := r.Header.Get(echo.HeaderXRequestID)
+	if id == "" || len(id) > 128 || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return uuid.Must(uuid.NewV7()).String()
+	}
+	return id
+}
+
+func (s *Server) logRequest(c echo.Context, k *call, took time.Duration) {
+	r, w := c.Request(), c.Response()
+	attrs := []slog.Attr{
+		slog.String("request_id", k.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.String("operation", k.operation), slog.Int("status", w.Status), slog.Int64("bytes", w.Size),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("remote", k.remoteAddr),
+	}
+	if k.caller.PrincipalKey != "" {
+		attrs = append(attrs, slog.String("tenant", k.caller.TenantKey), slog.String("principal", k.caller.PrincipalKey))
+	}
+	level := slog.LevelInfo
+	if k.err != nil {
+		e := errs.From(store.Classify(k.err))
+		attrs = append(attrs, slog.String("code", string(e.Code)), slog.String("error", k.err.Error()))
+		if w.Status >= http.StatusInternalServerError {
+			level = slog.LevelError
+		}
+	}
+	s.Log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+func (s *Server) logPanic(c echo.Context, err error, stack []byte) error {
+	s.Log.ErrorContext(c.Request().Context(), "panic", "request_id", callOf(c.Request().Context()).id, "error", err, "stack", string(stack))
+	return err
+}
+
+// securityHeaders holds for every answer; Swagger UI widens the policy for itself.
+func securityHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Cache-Control", "no-store")
+		return next(c)
+	}
+}

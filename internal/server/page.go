@@ -1,0 +1,70 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/url"
+
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/internal/errs"
+)
+
+const defaultLimit = 100
+
+// page is where a list starts and how many rows it wants: one more than the
+// answer holds, to know whether there is a next page.
+type page struct {
+	from  uuid.UUID
+	limit int64
+}
+
+// newPage reads limit and cursor; first is the id before all rows.
+func newPage(limit int64, cursor string, first uuid.UUID) (page, error) {
+	p := page{from: first, limit: limit}
+	if limit == 0 {
+		p.limit = defaultLimit
+	}
+	if cursor == "" {
+		return p, nil
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err == nil {
+		p.from, err = uuid.FromBytes(b)
+	}
+	if err != nil {
+		return p, errs.Wrap(err, errs.InvalidRequest, `query parameter "cursor": take it from the Link header of the page before`)
+	}
+	return p, nil
+}
+
+func (p page) rows() int64 { return p.limit + 1 }
+
+// cut turns the rows into what callers see, and makes the Link to the next page.
+func cut[R, V any](ctx context.Context, p page, rows []R, view func(R) V, id func(R) uuid.UUID) (views []V, link string) {
+	if int64(len(rows)) > p.limit {
+		rows = rows[:p.limit]
+		link = next(callOf(ctx).url, id(rows[len(rows)-1]))
+	}
+	views = make([]V, len(rows))
+	for i, r := range rows {
+		views[i] = view(r)
+	}
+	return views, link
+}
+
+func next(u *url.URL, last uuid.UUID) string {
+	q := u.Query()
+	q.Set("cursor", base64.RawURLEncoding.EncodeToString(last[:]))
+	return fmt.Sprintf(`<%s?%s>; rel="next"`, u.Path, q.Encode())
+}
+
+// some is a filter that may be absent: nil for the zero value.
+func some[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}

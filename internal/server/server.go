@@ -1,0 +1,77 @@
+// Package server speaks HTTP: it implements the generated strict server
+// interface, one file per tag of openapi.yaml. A handler converts, calls and
+// converts; everything that holds for all requests is middleware.
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/admin"
+	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/witness"
+)
+
+// Options are what a server is made of.
+type Options struct {
+	Store    *store.Store
+	Witness  *witness.Service
+	Admin    *admin.Service
+	Verifier *auth.Verifier
+	LastUsed *LastUsed
+	Metrics  *Metrics
+	Log      *slog.Logger
+	Now      func() time.Time
+
+	Version, Build     string // of the API, of the binary
+	APIKeyHeader       string
+	AdminPrincipalKeys []string
+	MaxBodyBytes       int64
+	CORSAllowedOrigins []string
+}
+
+// Server implements api.StrictServerInterface.
+type Server struct {
+	Options
+	spec *spec
+}
+
+var _ api.StrictServerInterface = (*Server)(nil)
+
+// New returns the handler of the whole API.
+func New(o Options) (http.Handler, error) {
+	spec, err := loadSpec(o.APIKeyHeader)
+	if err != nil {
+		return nil, fmt.Errorf("openapi.yaml: %w", err)
+	}
+	s := &Server{Options: o, spec: spec}
+	e := echo.New()
+	e.Binder = strictBinder{}
+	e.HTTPErrorHandler = s.answerError
+	e.IPExtractor = echo.ExtractIPDirect()
+	e.Use(s.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: s.logPanic}), securityHeaders)
+	if len(o.CORSAllowedOrigins) > 0 {
+		e.Use(s.cors())
+	}
+	e.Use(s.validate)
+	api.RegisterHandlers(e, api.NewStrictHandler(s, nil))
+	return e, nil
+}
+
+func (s *Server) cors() echo.MiddlewareFunc {
+	return middleware.CORSWithConfig(middleware.CORSConfig{
+		AllowOrigins: s.CORSAllowedOrigins,
+		AllowMethods: []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
+		AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, echo.HeaderXRequestID, "If-Match", "If-None-Match", s.APIKeyHeader},
+		ExposeHeaders: []string{
+			"ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", echo.HeaderXRequestID, headerStartupID, headerStartupDeadline,
+		},
+	})
+}

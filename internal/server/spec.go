@@ -1,0 +1,70 @@
+package server
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate"
+)
+
+// spec is the contract as the server uses it: routes by Echo's own path, and the
+// two texts it is served as.
+type spec struct {
+	routes     map[string]*routers.Route // "GET /v1/startup/:startup_id"
+	yaml, json []byte
+}
+
+// specHeader is the API key header that openapi.yaml names.
+const specHeader = "name: X-API-Key"
+
+func loadSpec(apiKeyHeader string) (*spec, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(metagate.OpenAPI)
+	if err != nil {
+		return nil, err
+	}
+	doc.Components.SecuritySchemes["apiKeyAuth"].Value.Name = apiKeyHeader
+	out := &spec{
+		routes: map[string]*routers.Route{},
+		yaml:   bytes.Replace(metagate.OpenAPI, []byte(specHeader), []byte("name: "+apiKeyHeader), 1),
+	}
+	if out.json, err = doc.MarshalJSON(); err != nil {
+		return nil, err
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			out.routes[method+" "+echoPath(path)] = &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op}
+		}
+	}
+	return out, nil
+}
+
+// echoPath turns {id} into :id.
+func echoPath(path string) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(path)
+}
+
+// formats are those of openapi.yaml that its validator doesn't know by itself.
+var formats = []openapi3.SchemaValidationOption{
+	openapi3.EnableFormatValidation(),
+	openapi3.WithStringFormatValidator("uuid", openapi3.NewCallbackValidator(func(s string) error {
+		if len(s) != 36 {
+			return errNotUUID
+		}
+		return uuid.Validate(s)
+	})),
+	openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(s string) error {
+		_, err := time.Parse(time.RFC3339, s)
+		return err
+	})),
+}
+
+// allows reports whether the operation takes a body of this media type.
+func allows(op *openapi3.Operation, r *http.Request) bool {
+	return op.RequestBody.Value.Content.Get(r.Header.Get("Content-Type")) != nil
+}

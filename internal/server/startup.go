@@ -1,0 +1,36 @@
+package server
+
+import (
+	"context"
+
+	"github.com/legivellum/metagate/gen/api"
+)
+
+// ReportReady implements POST /v1/startup/ready.
+func (s *Server) ReportReady(ctx context.Context, r api.ReportReadyRequestObject) (api.ReportReadyResponseObject, error) {
+	row, err := s.Witness.Ready(ctx, s.reader(ctx), *r.Body)
+	if err != nil {
+		return nil, err
+	}
+	s.Metrics.startup(api.StartupStatusREADY)
+	return api.ReportReady200JSONResponse{Body: ack(row)}, nil
+}
+
+// ReportFailed implements POST /v1/startup/failed.
+func (s *Server) ReportFailed(ctx context.Context, r api.ReportFailedRequestObject) (api.ReportFailedResponseObject, error) {
+	row, err := s.Witness.Failed(ctx, s.reader(ctx), *r.Body)
+	if err != nil {
+		return nil, err
+	}
+	s.Metrics.startup(api.StartupStatusFAILED)
+	return api.ReportFailed200JSONResponse{Body: ack(row)}, nil
+}
+
+// GetStartup implements GET /v1/startup/{startup_id}.
+func (s *Server) GetStartup(ctx context.Context, r api.GetStartupRequestObject) (api.GetStartupResponseObject, error) {
+	row, err := s.Witness.Get(ctx, s.reader(ctx), r.StartupID)
+	if err != nil {
+		return nil, err
+	}
+	return api.GetStartup200JSONResponse{Body: s.startupView(row)}, nil
+}

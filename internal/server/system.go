@@ -1,0 +1,84 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/errs"
+)
+
+// GetInfo implements GET /.
+func (s *Server) GetInfo(context.Context, api.GetInfoRequestObject) (api.GetInfoResponseObject, error) {
+	return api.GetInfo200JSONResponse{Body: api.Info{
+		Service: "metagate", Version: s.Version, Build: s.Build,
+		Description: "Bootstrap authority and startup witness", Discovery: "/.well-known/metagate.json", Docs: "/docs/",
+	}}, nil
+}
+
+// GetHealth implements GET /health.
+func (s *Server) GetHealth(context.Context, api.GetHealthRequestObject) (api.GetHealthResponseObject, error) {
+	return api.GetHealth200JSONResponse{Body: api.Health{Status: "ok"}}, nil
+}
+
+// GetReady implements GET /ready.
+func (s *Server) GetReady(ctx context.Context, _ api.GetReadyRequestObject) (api.GetReadyResponseObject, error) {
+	if err := s.Store.Ready(ctx); err != nil {
+		return nil, errs.Wrap(err, errs.Unavailable, "not ready: the database does not answer, or has migrations pending (AUTO_MIGRATE, metagate migrate up)")
+	}
+	return api.GetReady200JSONResponse{Body: api.Health{Status: "ready"}}, nil
+}
+
+// GetDiscovery implements GET /.well-known/metagate.json.
+func (s *Server) GetDiscovery(context.Context, api.GetDiscoveryRequestObject) (api.GetDiscoveryResponseObject, error) {
+	methods := []api.DiscoveryAuthMethods{api.DiscoveryAuthMethodsAPIKey}
+	if s.Verifier.Enabled() {
+		methods = append(methods, api.DiscoveryAuthMethodsJwt)
+	}
+	return api.GetDiscovery200JSONResponse{Body: api.Discovery{
+		Service: "metagate", Version: s.Version, AuthMethods: methods, APIKeyHeader: s.APIKeyHeader,
+		Endpoints: api.Endpoints{
+			Bootstrap: "/v1/bootstrap", StartupReady: "/v1/startup/ready", StartupFailed: "/v1/startup/failed",
+			Startup: "/v1/startup/{startup_id}", Health: "/health", Ready: "/ready", Openapi: "/openapi.yaml", Docs: "/docs/",
+		},
+	}}, nil
+}
+
+// GetOpenAPIYAML implements GET /openapi.yaml.
+func (s *Server) GetOpenAPIYAML(context.Context, api.GetOpenAPIYAMLRequestObject) (api.GetOpenAPIYAMLResponseObject, error) {
+	return verbatim{contentType: "application/yaml", body: s.spec.yaml}, nil
+}
+
+// GetOpenAPIJSON implements GET /openapi.json.
+func (s *Server) GetOpenAPIJSON(context.Context, api.GetOpenAPIJSONRequestObject) (api.GetOpenAPIJSONResponseObject, error) {
+	return verbatim{contentType: "application/json", body: s.spec.json}, nil
+}
+
+// GetMetrics implements GET /metrics.
+func (s *Server) GetMetrics(ctx context.Context, _ api.GetMetricsRequestObject) (api.GetMetricsResponseObject, error) {
+	body, contentType, err := s.Metrics.text(ctx)
+	return verbatim{contentType: contentType, body: body}, err
+}
+
+// verbatim answers with bytes as they are.
+type verbatim struct {
+	contentType string
+	policy      string // Content-Security-Policy, when it isn't the server's
+	body        []byte
+}
+
+func (v verbatim) visit(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", v.contentType)
+	if v.policy != "" {
+		w.Header().Set("Content-Security-Policy", v.policy)
+	}
+	w.WriteHeader(http.StatusOK)
+	_, err := w.Write(v.body)
+	return err
+}
+
+func (v verbatim) VisitGetOpenAPIYAMLResponse(w http.ResponseWriter) error { return v.visit(w) }
+func (v verbatim) VisitGetOpenAPIJSONResponse(w http.ResponseWriter) error { return v.visit(w) }
+func (v verbatim) VisitGetMetricsResponse(w http.ResponseWriter) error     { return v.visit(w) }
+func (v verbatim) VisitGetDocsResponse(w http.ResponseWriter) error        { return v.visit(w) }
+func (v verbatim) VisitGetDocsAssetResponse(w http.ResponseWriter) error   { return v.visit(w) }

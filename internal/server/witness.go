@@ -1,0 +1,50 @@
+package server
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// ListStartups implements GET /v1/admin/startups.
+func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObject) (api.ListStartupsResponseObject, error) {
+	p := r.Params
+	pg, err := newPage(p.Limit, p.Cursor, store.MaxID)
+	if err != nil {
+		return nil, err
+	}
+	args := store.ListStartupsParams{
+		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, RowLimit: pg.rows(),
+		Status: some(string(p.Status)), PrincipalKey: some(p.PrincipalKey), ComponentKey: some(p.ComponentKey), Since: some(p.Since),
+	}
+	if p.Status == api.StartupFilterStatusOVERDUE {
+		args.Status, args.OverdueAt = some(string(api.StartupStatusOPEN)), some(s.Now())
+	}
+	rows, err := s.Store.ListStartups(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	body, link := cut(ctx, pg, rows, s.startupView, func(r store.StartupSession) uuid.UUID { return r.ID })
+	return api.ListStartups200JSONResponse{Body: body, Headers: api.ListStartups200ResponseHeaders{Link: link}}, nil
+}
+
+// ListAuditLog implements GET /v1/admin/audit-log.
+func (s *Server) ListAuditLog(ctx context.Context, r api.ListAuditLogRequestObject) (api.ListAuditLogResponseObject, error) {
+	p := r.Params
+	pg, err := newPage(p.Limit, p.Cursor, store.MaxID)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.ListAuditLog(ctx, store.ListAuditLogParams{
+		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, RowLimit: pg.rows(),
+		ResourceType: some(string(p.ResourceType)), ResourceID: some(p.ResourceID), Actor: some(p.Actor), Since: some(p.Since),
+	})
+	if err != nil {
+		return nil, err
+	}
+	body, link := cut(ctx, pg, rows, auditView, func(r store.AuditLog) uuid.UUID { return r.ID })
+	return api.ListAuditLog200JSONResponse{Body: body, Headers: api.ListAuditLog200ResponseHeaders{Link: link}}, nil
+}

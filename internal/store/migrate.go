@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/legivellum/metagate/db"
+)
+
+const lockPoll = 50 * time.Millisecond
+
+// Migration is one migration and when it was applied; zero while it is pending.
+type Migration struct {
+	Version   int64
+	Name      string
+	AppliedAt time.Time
+}
+
+type migrator = *goose.Provider
+
+func provider(dialect goose.Dialect, sqlDB *sql.DB, dir string, opts ...goose.ProviderOption) (migrator, error) {
+	files, err := fs.Sub(db.Migrations, dir+"/migrations")
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts, goose.WithDisableGlobalRegistry(true))
+	return goose.NewProvider(dialect, sqlDB, files, opts...)
+}
+
+// Migrate applies what is pending, under a lock that other processes on the
+// same database honour, and returns what it applied.
+func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
+	unlock, err := s.engine.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	var done []Migration
+	err = s.engine.migrations(ctx, func(p migrator) error {
+		rs, err := p.Up(ctx)
+		for _, r := range rs {
+			done = append(done, Migration{Version: r.Source.Version, Name: r.Source.Path})
+		}
+		return err
+	})
+	return done, err
+}
+
+// MigrateDown takes the newest migration back, or none where there is none.
+func (s *Store) MigrateDown(ctx context.Context) (Migration, error) {
+	unlock, err := s.engine.lock(ctx)
+	if err != nil {
+		return Migration{}, err
+	}
+	defer unlock()
+	var undone Migration
+	err = s.engine.migrations(ctx, func(p migrator) error {
+		v, err := p.GetDBVersion(ctx)
+		if err != nil || v == 0 {
+			return err
+		}
+		r, err := p.Down(ctx)
+		if err != nil {
+			return err
+		}
+		undone = Migration{Version: r.Source.Version, Name: r.Source.Path}
+		return nil
+	})
+	return undone, err
+}
+
+// Migrations lists every migration this binary knows.
+func (s *Store) Migrations(ctx context.Context) ([]Migration, error) {
+	var all []Migration
+	err := s.engine.migrations(ctx, func(p migrator) error {
+		rs, err := p.Status(ctx)
+		for _, r := range rs {
+			all = append(all, Migration{Version: r.Source.Version, Name: r.Source.Path, AppliedAt: r.AppliedAt})
+		}
+		return err
+	})
+	return all, err
+}
+
+// Ready reports whether the database answers and has every migration this
+// binary knows; the error says what is missing.
+func (s *Store) Ready(ctx context.Context) error {
+	if err := s.Ping(ctx); err != nil {
+		return err
+	}
+	return s.engine.migrations(ctx, func(p migrator) error {
+		now, want, err := p.GetVersions(ctx)
+		if err == nil && now < want {
+			err = fmt.Errorf("migrations up to %d are pending (the database is at %d): run metagate migrate up", want, now)
+		}
+		return err
+	})
+}

@@ -1,0 +1,78 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/legivellum/metagate/gen/postgres"
+)
+
+// defaultMaxConns is the pool's size unless the URL sets pool_max_conns.
+const defaultMaxConns = 16
+
+type pg struct{ pool *pgxpool.Pool }
+
+func openPostgres(ctx context.Context, url string) (*Store, error) {
+	c, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, err // pgx redacts the password
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		c.MaxConns = defaultMaxConns
+	}
+	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		conn.TypeMap().RegisterType(&pgtype.Type{
+			Name: "timestamptz", OID: pgtype.TimestamptzOID,
+			Codec: &pgtype.TimestamptzCodec{ScanLocation: Now().Location()},
+		})
+		// An answered receipt is on disk, whatever the server's default is.
+		_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
+		return err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{Queries: postgres.New(pool), engine: pg{pool}}, nil
+}
+
+func (e pg) inTx(ctx context.Context, fn func(Queries) error) error {
+	return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error { return fn(postgres.New(tx)) })
+}
+
+func (e pg) ping(ctx context.Context) error { return e.pool.Ping(ctx) }
+
+func (e pg) migrations(_ context.Context, run func(migrator) error) error {
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return fmt.Errorf("migration lock: %w", err)
+	}
+	sqlDB := stdlib.OpenDBFromPool(e.pool)
+	defer sqlDB.Close()
+	p, err := provider(goose.DialectPostgres, sqlDB, "postgres", goose.WithSessionLocker(locker))
+	if err != nil {
+		return err
+	}
+	return run(p)
+}
+
+// lock does nothing: goose takes an advisory lock for the session that migrates.
+func (e pg) lock(context.Context) (unlock func(), err error) { return func() {}, nil }
+
+func (e pg) stats() Stats {
+	s := e.pool.Stat()
+	return Stats{
+		Max: int(s.MaxConns()), Open: int(s.TotalConns()), InUse: int(s.AcquiredConns()),
+		Waits: s.EmptyAcquireCount(), WaitTime: s.EmptyAcquireWaitTime(),
+	}
+}
+
+func (e pg) close() { e.pool.Close() }

@@ -1,0 +1,58 @@
+package store
+
+import (
+	"github.com/legivellum/metagate/db"
+	"github.com/legivellum/metagate/gen/postgres"
+)
+
+// JSON is the text of a JSON column.
+type JSON = db.JSON
+
+// The rows.
+type (
+	APIKey         = postgres.APIKey
+	AuditLog       = postgres.AuditLog
+	Binding        = postgres.Binding
+	Manifest       = postgres.Manifest
+	Principal      = postgres.Principal
+	Profile        = postgres.Profile
+	SecretRef      = postgres.SecretRef
+	StartupSession = postgres.StartupSession
+)
+
+// The arguments and results of the queries.
+type (
+	CountOpenStartupsRow     = postgres.CountOpenStartupsRow
+	CreateAPIKeyParams       = postgres.CreateAPIKeyParams
+	CreateAuditEntryParams   = postgres.CreateAuditEntryParams
+	CreateBindingParams      = postgres.CreateBindingParams
+	CreateManifestParams     = postgres.CreateManifestParams
+	CreatePrincipalParams    = postgres.CreatePrincipalParams
+	CreateProfileParams      = postgres.CreateProfileParams
+	CreateSecretRefParams    = postgres.CreateSecretRefParams
+	DeactivateBindingsParams = postgres.DeactivateBindingsParams
+	DeleteOldStartupsParams  = postgres.DeleteOldStartupsParams
+	GetManifestByKeyParams   = postgres.GetManifestByKeyParams
+	GetPrincipalByKeyHashRow = postgres.GetPrincipalByKeyHashRow
+	GetPrincipalByKeyParams  = postgres.GetPrincipalByKeyParams
+	GetProfileByKeyParams    = postgres.GetProfileByKeyParams
+	GetWorldRow              = postgres.GetWorldRow
+	ListAPIKeysParams        = postgres.ListAPIKeysParams
+	ListAuditLogParams       = postgres.ListAuditLogParams
+	ListBindingsParams       = postgres.ListBindingsParams
+	ListManifestsParams      = postgres.ListManifestsParams
+	ListPrincipalsParams     = postgres.ListPrincipalsParams
+	ListProfilesParams       = postgres.ListProfilesParams
+	ListSecretRefsParams     = postgres.ListSecretRefsParams
+	ListStartupsParams       = postgres.ListStartupsParams
+	MarkFailedParams         = postgres.MarkFailedParams
+	MarkReadyParams          = postgres.MarkReadyParams
+	OpenStartupParams        = postgres.OpenStartupParams
+	TouchAPIKeyParams        = postgres.TouchAPIKeyParams
+	UpdateAPIKeyParams       = postgres.UpdateAPIKeyParams
+	UpdateBindingParams      = postgres.UpdateBindingParams
+	UpdateManifestParams     = postgres.UpdateManifestParams
+	UpdatePrincipalParams    = postgres.UpdatePrincipalParams
+	UpdateProfileParams      = postgres.UpdateProfileParams
+	UpdateSecretRefParams    = postgres.UpdateSecretRefParams
+)

@@ -1,0 +1,102 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"runtime"
+
+	"github.com/gofrs/flock"
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/legivellum/metagate/gen/sqlite"
+)
+
+// embedded is SQLite in WAL mode: one writer, many readers that never wait for it.
+type embedded struct {
+	path string
+	r, w *sql.DB
+}
+
+func openSQLite(path string) (*Store, error) {
+	if path == "" || path == ":memory:" {
+		return nil, errors.New("sqlite: wants a file, as in sqlite:metagate.db")
+	}
+	w, err := sql.Open("sqlite", sqliteDSN(path, "immediate", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"))
+	if err != nil {
+		return nil, err
+	}
+	w.SetMaxOpenConns(1)
+	r, err := sql.Open("sqlite", sqliteDSN(path, "deferred", "query_only(1)"))
+	if err != nil {
+		return nil, err
+	}
+	readers := max(4, runtime.NumCPU())
+	r.SetMaxOpenConns(readers)
+	r.SetMaxIdleConns(readers)
+	return &Store{
+		Queries: lite{r: sqlite.New(r), w: sqlite.New(w)},
+		engine:  embedded{path: path, r: r, w: w},
+	}, nil
+}
+
+// sqliteDSN sets how times are written and how long a lock is waited for: less
+// than a second, so that a request never hangs on another process's lock.
+func sqliteDSN(path, txlock string, pragmas ...string) string {
+	q := url.Values{
+		"_time_format": {"sqlite"}, "_timezone": {"UTC"}, "_txlock": {txlock},
+		"_pragma": append([]string{"busy_timeout(800)"}, pragmas...),
+	}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+}
+
+func (e embedded) inTx(ctx context.Context, fn func(Queries) error) error {
+	tx, err := e.w.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it has nothing to do
+	q := sqlite.New(tx)
+	if err := fn(lite{r: q, w: q}); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func (e embedded) ping(ctx context.Context) error {
+	var n int
+	return e.r.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master").Scan(&n)
+}
+
+func (e embedded) migrations(_ context.Context, run func(migrator) error) error {
+	p, err := provider(goose.DialectSQLite3, e.w, "sqlite")
+	if err != nil {
+		return err
+	}
+	return run(p)
+}
+
+// lock holds a lock file beside the database: goose knows no lock for SQLite.
+func (e embedded) lock(ctx context.Context) (unlock func(), err error) {
+	l := flock.New(e.path + ".migrate.lock")
+	if _, err := l.TryLockContext(ctx, lockPoll); err != nil {
+		return nil, fmt.Errorf("migration lock: %w", err)
+	}
+	return func() { _ = l.Unlock() }, nil
+}
+
+func (e embedded) stats() Stats {
+	r, w := e.r.Stats(), e.w.Stats()
+	return Stats{
+		Max: r.MaxOpenConnections + w.MaxOpenConnections, Open: r.OpenConnections + w.OpenConnections,
+		InUse: r.InUse + w.InUse, Waits: r.WaitCount + w.WaitCount, WaitTime: r.WaitDuration + w.WaitDuration,
+	}
+}
+
+func (e embedded) close() {
+	_ = e.r.Close()
+	_ = e.w.Close()
+}

@@ -1,0 +1,102 @@
+// Package store is the database: one port, two engines. PostgreSQL is reached
+// through a pgx pool; SQLite is embedded. The port is sqlc's PostgreSQL Querier,
+// and the rows are sqlc's rows; the rest of the program sees them through the
+// aliases in rows.go.
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/gen/postgres"
+)
+
+// Queries are the prepared statements of db/queries.
+type Queries = postgres.Querier
+
+// Store is an open database. Its methods are safe for concurrent use.
+type Store struct {
+	Queries
+	engine engine
+}
+
+// engine is what differs beyond the queries.
+type engine interface {
+	inTx(ctx context.Context, fn func(Queries) error) error
+	ping(ctx context.Context) error
+	migrations(ctx context.Context, run func(migrator) error) error
+	lock(ctx context.Context) (unlock func(), err error)
+	stats() Stats
+	close()
+}
+
+// Stats is the state of the connection pool.
+type Stats struct {
+	Max, Open, InUse int
+	Waits            int64         // acquisitions that had to wait, since the start
+	WaitTime         time.Duration // what they waited in all
+}
+
+// Open opens the database that url names: postgres://…, postgresql://…,
+// postgresql+asyncpg://… (the Python original's spelling) or sqlite:PATH. It
+// doesn't connect yet: Ping or Migrate do.
+func Open(ctx context.Context, url string) (*Store, error) {
+	scheme, rest, _ := strings.Cut(url, ":")
+	switch scheme {
+	case "postgres", "postgresql", "postgresql+asyncpg":
+		return openPostgres(ctx, "postgres:"+rest)
+	case "sqlite":
+		return openSQLite(strings.TrimPrefix(rest, "//"))
+	default:
+		return nil, fmt.Errorf("want postgres://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:PATH")
+	}
+}
+
+// InTx runs fn in a transaction: committed when fn returns nil, rolled back
+// otherwise. On SQLite it holds the one writer, so fn must use its Queries only.
+func (s *Store) InTx(ctx context.Context, fn func(Queries) error) error {
+	return s.engine.inTx(ctx, fn)
+}
+
+// Ping asks the database for an answer.
+func (s *Store) Ping(ctx context.Context) error { return s.engine.ping(ctx) }
+
+// Stats describes the connection pool now.
+func (s *Store) Stats() Stats { return s.engine.stats() }
+
+// Close waits for what is in flight and closes the database.
+func (s *Store) Close() { s.engine.close() }
+
+// Now is the present time as both engines store it: UTC, whole microseconds.
+func Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// NewID returns a UUIDv7 (RFC 9562) of the time t, so that ids sort by time.
+func NewID(t time.Time) uuid.UUID {
+	id := uuid.Must(uuid.NewV7())
+	setMillis(&id, t)
+	return id
+}
+
+// FirstID returns the smallest UUIDv7 of the time t: ids below it are older.
+func FirstID(t time.Time) uuid.UUID {
+	id := uuid.UUID{6: 0x70, 8: 0x80}
+	setMillis(&id, t)
+	return id
+}
+
+func setMillis(id *uuid.UUID, t time.Time) {
+	ms := t.UnixMilli()
+	for i := range 6 {
+		id[i] = byte(ms >> (40 - 8*i))
+	}
+}
+
+// MinID and MaxID enclose every id: where a list starts, forwards or backwards.
+var (
+	MinID = uuid.UUID{}
+	MaxID = uuid.Max
+)

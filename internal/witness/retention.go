@@ -1,0 +1,57 @@
+package witness
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// Retention removes receipts that are older than Keep. One that is OPEN and not
+// yet overdue, or not yet mirrored, stays.
+type Retention struct {
+	Store *store.Store
+	Now   func() time.Time
+	Keep  time.Duration // RECEIPT_RETENTION_HOURS
+	Batch int64         // rows of one transaction
+	Pause time.Duration // between two batches: others get their turn
+	Every time.Duration // between two sweeps
+}
+
+// Run sweeps until ctx ends. Failures are logged and tried again at the next sweep.
+func (r Retention) Run(ctx context.Context) {
+	for {
+		if n, err := r.Sweep(ctx); err != nil && ctx.Err() == nil {
+			slog.WarnContext(ctx, "retention failed, will try again", "error", err, "removed", n)
+		} else if n > 0 {
+			slog.InfoContext(ctx, "retention removed old startup receipts", "removed", n)
+		}
+		if !sleep(ctx, r.Every) {
+			return
+		}
+	}
+}
+
+// Sweep removes what is due, in small batches, and returns how many it removed.
+func (r Retention) Sweep(ctx context.Context) (removed int64, err error) {
+	now := r.Now()
+	for {
+		n, err := r.Store.DeleteOldStartups(ctx, store.DeleteOldStartupsParams{
+			BeforeID: store.FirstID(now.Add(-r.Keep)), Now: now, RowLimit: r.Batch,
+		})
+		removed += n
+		if err != nil || n < r.Batch || !sleep(ctx, r.Pause) {
+			return removed, err
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
