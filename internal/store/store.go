@@ -6,8 +6,10 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -74,25 +76,31 @@ func (s *Store) Close() { s.engine.close() }
 // Now is the present time as both engines store it: UTC, whole microseconds.
 func Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// NewID returns a UUIDv7 (RFC 9562) of the time t, so that ids sort by time.
+// NewID returns a UUIDv7 (RFC 9562) of the time t. Ids sort by time, and those
+// that one process makes for the same time sort in the order they were made.
 func NewID(t time.Time) uuid.UUID {
-	id := uuid.Must(uuid.NewV7())
-	setMillis(&id, t)
+	id := uuid.New()
+	setTime(&id, t)
+	// RFC 9562, section 6.2: microseconds in rand_a (method 3), then a counter.
+	fraction := uint16(t.Nanosecond() / 1000 % 1000 * 4)
+	binary.BigEndian.PutUint16(id[6:], 0x7000|fraction)
+	binary.BigEndian.PutUint16(id[8:], 0x8000|uint16(made.Add(1)&0x3fff))
 	return id
 }
 
-// FirstID returns the smallest UUIDv7 of the time t: ids below it are older.
+var made atomic.Uint32
+
+// FirstID returns the smallest UUIDv7 of t's millisecond: ids below it are older.
 func FirstID(t time.Time) uuid.UUID {
 	id := uuid.UUID{6: 0x70, 8: 0x80}
-	setMillis(&id, t)
+	setTime(&id, t)
 	return id
 }
 
-func setMillis(id *uuid.UUID, t time.Time) {
-	ms := t.UnixMilli()
-	for i := range 6 {
-		id[i] = byte(ms >> (40 - 8*i))
-	}
+func setTime(id *uuid.UUID, t time.Time) {
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(t.UnixMilli()))
+	copy(id[:6], ms[2:])
 }
 
 // MinID and MaxID enclose every id: where a list starts, forwards or backwards.

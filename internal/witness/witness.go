@@ -7,8 +7,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/legivellum/metagate/internal/bootstrap"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
@@ -87,7 +85,7 @@ func (s *Service) resolve(ctx context.Context, p store.Principal) (int64, *boots
 func (s *Service) birth(b *bootstrap.Blueprint, component string) bootstrap.Birth {
 	now := s.Now()
 	return bootstrap.Birth{
-		StartupID: store.NewID(now), PacketID: uuid.Must(uuid.NewV7()), ComponentKey: component,
+		StartupID: store.NewID(now), PacketID: store.NewID(now), ComponentKey: component,
 		Etag: b.Etag(component), IssuedAt: now, DeadlineAt: now.Add(b.SLA),
 	}
 }
