@@ -4,11 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"time"
 
-	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/config"
 )
 
@@ -24,43 +21,22 @@ func (c *devCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	conf.Host, conf.Port, conf.DatabaseURL = c.Host, c.Port, "sqlite:"+c.File
-	conf.Tokens = config.Tokens{JWTSecret: rand.Text() + rand.Text(), JWTAlgorithm: auth.DefaultAlgorithm}
+	conf.Tokens = config.Tokens{JWTSecret: rand.Text() + rand.Text(), JWTAlgorithm: "HS256"}
 	a, err := app.Start(ctx, conf, app.Build{Version: version}, app.Logger(conf, s.log))
 	if err != nil {
 		return err
 	}
-	text, err := welcome(ctx, a, conf)
+	demo, err := a.Demo(ctx)
 	if err != nil {
 		_ = a.Close()
 		return err
 	}
-	fmt.Fprint(s.out, text)
+	fmt.Fprintf(s.out, welcome, a.URL, demo.APIKey, demo.AdminKey, demo.JWT, demo.Component)
 	return a.Serve(ctx)
 }
 
-// welcome makes the demo world and says how to use it.
-func welcome(ctx context.Context, a *app.App, c config.Config) (string, error) {
-	component, err := a.Admin.SeedDemo(ctx)
-	if err != nil {
-		return "", err
-	}
-	key, err := a.Admin.ReissueKey(ctx, component, "dev")
-	if err != nil {
-		return "", err
-	}
-	boss, err := a.Admin.EnsurePrincipal(ctx, admin.Admin)
-	if err != nil {
-		return "", err
-	}
-	adminKey, err := a.Admin.ReissueKey(ctx, boss, "dev")
-	if err != nil {
-		return "", err
-	}
-	token, err := auth.Sign(c.JWTSecret, c.JWTAlgorithm, component.AuthSubject, 24*time.Hour, "", "", time.Now())
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf(`
+// welcome says how to use the demo world.
+const welcome = `
 MetaGate is up at %[1]s with the demo world. Paste into another terminal:
 
 export METAGATE_URL=%[1]s
@@ -80,5 +56,4 @@ curl -sS $METAGATE_URL/v1/admin/startups -H "X-API-Key: $METAGATE_ADMIN_KEY"
 
 Swagger UI: %[1]s/docs/ (Authorize with the admin key). Ctrl-C stops the server; the world stays.
 
-`, a.URL, key, adminKey, token, admin.DemoComponent), nil
-}
+`

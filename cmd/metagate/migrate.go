@@ -6,7 +6,6 @@ import (
 
 	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/config"
-	"github.com/legivellum/metagate/internal/store"
 )
 
 type migrateCmd struct {
@@ -18,8 +17,8 @@ type migrateCmd struct {
 type migrateUpCmd struct{ config.Database }
 
 func (c *migrateUpCmd) Run(ctx context.Context, s streams) error {
-	return withStore(ctx, c.DatabaseURL, func(st *store.Store) error {
-		done, err := st.Migrate(ctx)
+	return withWorld(ctx, c.DatabaseURL, func(w *app.World) error {
+		done, err := w.Migrate(ctx)
 		for _, m := range done {
 			fmt.Fprintln(s.out, "applied", m.Name)
 		}
@@ -33,8 +32,8 @@ func (c *migrateUpCmd) Run(ctx context.Context, s streams) error {
 type migrateDownCmd struct{ config.Database }
 
 func (c *migrateDownCmd) Run(ctx context.Context, s streams) error {
-	return withStore(ctx, c.DatabaseURL, func(st *store.Store) error {
-		m, err := st.MigrateDown(ctx)
+	return withWorld(ctx, c.DatabaseURL, func(w *app.World) error {
+		m, err := w.MigrateDown(ctx)
 		switch {
 		case err != nil:
 			return err
@@ -50,8 +49,8 @@ func (c *migrateDownCmd) Run(ctx context.Context, s streams) error {
 type migrateStatusCmd struct{ config.Database }
 
 func (c *migrateStatusCmd) Run(ctx context.Context, s streams) error {
-	return withStore(ctx, c.DatabaseURL, func(st *store.Store) error {
-		all, err := st.Migrations(ctx)
+	return withWorld(ctx, c.DatabaseURL, func(w *app.World) error {
+		all, err := w.Migrations(ctx)
 		for _, m := range all {
 			state := "pending"
 			if !m.AppliedAt.IsZero() {
@@ -63,11 +62,11 @@ func (c *migrateStatusCmd) Run(ctx context.Context, s streams) error {
 	})
 }
 
-func withStore(ctx context.Context, url string, fn func(*store.Store) error) error {
-	st, err := app.Open(ctx, url)
+func withWorld(ctx context.Context, url string, fn func(*app.World) error) error {
+	w, err := app.OpenWorld(ctx, url, false)
 	if err != nil {
 		return err
 	}
-	defer st.Close()
-	return fn(st)
+	defer w.Close()
+	return fn(w)
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/config"
 )
 
@@ -20,10 +20,7 @@ func (c *tokenCmd) Run(s streams) error {
 	if c.TTL <= 0 {
 		return errors.New("--ttl must be longer than nothing")
 	}
-	if c.JWTSecret == auth.DefaultSecret && !c.Debug {
-		return errors.New("JWT_SECRET is the published default, which no server accepts: set the server's own JWT_SECRET")
-	}
-	token, err := auth.Sign(c.JWTSecret, c.JWTAlgorithm, c.Subject, c.TTL, c.JWTIssuer, c.JWTAudience, time.Now())
+	token, err := app.Token(c.Tokens, c.Subject, c.TTL, c.Debug)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/config"
 )
@@ -12,20 +11,18 @@ import (
 type seedCmd struct{ config.Database }
 
 func (c *seedCmd) Run(ctx context.Context, s streams) error {
-	return withWorld(ctx, c.DatabaseURL, func(w *admin.Service) error {
-		p, err := w.SeedDemo(ctx)
-		if err != nil {
-			return err
-		}
-		key, err := w.ReissueKey(ctx, p, "seed")
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(s.log, "principal %s (subject %s) has profile default-profile and manifest default-manifest; its new API key:\n",
-			p.PrincipalKey, p.AuthSubject)
-		fmt.Fprintln(s.out, key)
-		return nil
-	})
+	w, err := app.OpenWorld(ctx, c.DatabaseURL, true)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	key, err := w.Seed(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(s.log, "principal test-component-001 (subject test-subject-001) is bound to default-profile and default-manifest; its new API key:")
+	fmt.Fprintln(s.out, key)
+	return nil
 }
 
 type adminKeyCmd struct {
@@ -34,34 +31,16 @@ type adminKeyCmd struct {
 }
 
 func (c *adminKeyCmd) Run(ctx context.Context, s streams) error {
-	return withWorld(ctx, c.DatabaseURL, func(w *admin.Service) error {
-		p, err := w.EnsurePrincipal(ctx, admin.Admin)
-		if err != nil {
-			return err
-		}
-		issued, _, err := w.IssueKey(ctx, admin.CLI(), admin.KeyFor(p, c.Name))
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(s.log, "a new API key of principal %s; it is shown only here:\n", p.PrincipalKey)
-		fmt.Fprintln(s.out, issued.APIKey)
-		return nil
-	})
-}
-
-// withWorld opens and migrates the database for a command that changes it.
-func withWorld(ctx context.Context, url string, fn func(*admin.Service) error) error {
-	c, err := config.Default()
+	w, err := app.OpenWorld(ctx, c.DatabaseURL, true)
 	if err != nil {
 		return err
 	}
-	st, err := app.Open(ctx, url)
+	defer w.Close()
+	key, err := w.AdminKey(ctx, c.Name)
 	if err != nil {
 		return err
 	}
-	defer st.Close()
-	if _, err := st.Migrate(ctx); err != nil {
-		return fmt.Errorf("DATABASE_URL: migrating failed: %w", err)
-	}
-	return fn(app.Admin(c, st))
+	fmt.Fprintln(s.log, "a new API key of principal admin; it is shown only here:")
+	fmt.Fprintln(s.out, key)
+	return nil
 }

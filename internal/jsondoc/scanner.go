@@ -87,7 +87,7 @@ func (s *scanner) unquote(raw []byte) []byte {
 
 // explain turns the library's error into ours, without its prefix and types.
 func (s *scanner) explain(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return refuse(0, "", "invalid JSON: the document is empty")
 	}
 	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
@@ -95,10 +95,10 @@ func (s *scanner) explain(err error) error {
 		return err // unreachable: reading from memory fails in no other way
 	}
 	what, offset := syntax.Err.Error(), syntax.ByteOffset
-	switch syntax.Err {
-	case jsontext.ErrDuplicateName:
+	switch {
+	case errors.Is(syntax.Err, jsontext.ErrDuplicateName):
 		what = "duplicate member name"
-	case io.ErrUnexpectedEOF:
+	case errors.Is(syntax.Err, io.ErrUnexpectedEOF):
 		what, offset = "the document ends too early", int64(len(s.all))
 	}
 	return refuse(offset, syntax.JSONPointer, "invalid JSON: %s", what)

@@ -38,8 +38,8 @@ func (l *LastUsed) Run(ctx context.Context, every time.Duration) {
 		select {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
 			l.Flush(last)
+			cancel()
 			return
 		case <-time.After(every):
 			l.Flush(ctx)

@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/legivellum/metagate/internal/admin"
+	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// World is a database opened for a command that changes it without a server.
+type World struct {
+	*store.Store
+	admin *admin.Service
+}
+
+// OpenWorld opens the database; with migrate it also applies what is pending.
+func OpenWorld(ctx context.Context, url string, migrate bool) (*World, error) {
+	c, err := config.Default()
+	if err != nil {
+		return nil, err
+	}
+	st, err := Open(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	if migrate {
+		if _, err := st.Migrate(ctx); err != nil {
+			st.Close()
+			return nil, fmt.Errorf("DATABASE_URL: migrating failed: %w", err)
+		}
+	}
+	return &World{Store: st, admin: Admin(c, st)}, nil
+}
+
+// Seed makes sure that the seed README's demo world exists, and returns a new
+// API key of its component; the one before is revoked.
+func (w *World) Seed(ctx context.Context) (apiKey string, err error) {
+	p, err := w.admin.SeedDemo(ctx)
+	if err != nil {
+		return "", err
+	}
+	return w.admin.ReissueKey(ctx, p, "seed")
+}
+
+// AdminKey returns a new API key of principal admin, who is created if need be.
+func (w *World) AdminKey(ctx context.Context, name string) (apiKey string, err error) {
+	p, err := w.admin.EnsurePrincipal(ctx, admin.Admin)
+	if err != nil {
+		return "", err
+	}
+	issued, _, err := w.admin.IssueKey(ctx, admin.CLI(), admin.KeyFor(p, name))
+	return issued.APIKey, err
+}
+
+// Demo is what somebody needs to try a server out.
+type Demo struct {
+	Component             string // a component_key
+	APIKey, JWT, AdminKey string
+}
+
+// Demo makes sure that the demo world exists on the running server and issues
+// fresh credentials; the ones of the run before are revoked.
+func (a *App) Demo(ctx context.Context) (Demo, error) {
+	d := Demo{Component: admin.DemoComponent}
+	p, err := a.Admin.SeedDemo(ctx)
+	if err != nil {
+		return d, err
+	}
+	boss, err := a.Admin.EnsurePrincipal(ctx, admin.Admin)
+	if err != nil {
+		return d, err
+	}
+	if d.APIKey, err = a.Admin.ReissueKey(ctx, p, "dev"); err != nil {
+		return d, err
+	}
+	if d.AdminKey, err = a.Admin.ReissueKey(ctx, boss, "dev"); err != nil {
+		return d, err
+	}
+	d.JWT, err = Token(a.config.Tokens, p.AuthSubject, 24*time.Hour, false)
+	return d, err
+}
+
+// Token signs a JWT as the configuration's own server would accept it. The
+// published default secret signs only with debug, as it is accepted only then.
+func Token(c config.Tokens, subject string, ttl time.Duration, debug bool) (string, error) {
+	if c.JWTSecret == auth.DefaultSecret && !debug {
+		return "", errors.New("JWT_SECRET is the published default, which no server accepts: set the server's own JWT_SECRET")
+	}
+	return auth.Sign(c.JWTSecret, c.JWTAlgorithm, subject, ttl, c.JWTIssuer, c.JWTAudience, time.Now())
+}
