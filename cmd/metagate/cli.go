@@ -16,6 +16,9 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
+
+	exitRefused = 3 // the server refused
+	exitPending = 4 // apply --dry-run --exit-code: there is something to do
 )
 
 type cli struct {
@@ -24,6 +27,10 @@ type cli struct {
 	Seed        seedCmd        `cmd:"" help:"Create the demo world if it isn't there, and print a new API key for it."`
 	Token       tokenCmd       `cmd:"" help:"Print a JWT for testing, signed with JWT_SECRET."`
 	AdminKey    adminKeyCmd    `cmd:"" help:"Print a new API key of principal admin; creates the principal if need be."`
+	Apply       applyCmd       `cmd:"" help:"Make a server's world as a file says, or show what that would change."`
+	Export      exportCmd      `cmd:"" help:"Print a server's world as a file that apply takes."`
+	Explain     explainCmd     `cmd:"" help:"Show the packet that a principal would get now, and where its values come from."`
+	Startups    startupsCmd    `cmd:"" help:"List who came up and who did not."`
 	Migrate     migrateCmd     `cmd:"" help:"Apply, take back or list database migrations."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Exit 0 if the server on this host is alive."`
@@ -58,6 +65,9 @@ func run(ctx context.Context, args []string, out, log io.Writer) int {
 		return fail(log, exitUsage, fmt.Errorf("%w (metagate --help tells more)", err))
 	}
 	if err := parsed.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		if c, ok := errors.AsType[coded](err); ok {
+			return fail(log, c.code, err)
+		}
 		return fail(log, exitFailed, err)
 	}
 	return exitOK

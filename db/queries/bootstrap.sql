@@ -19,8 +19,7 @@ WHERE b.principal_id = sqlc.arg(principal_id) AND b.active;
 
 -- name: ListActiveSecretRefs :many
 SELECT * FROM secret_refs
-WHERE tenant_key = sqlc.arg(tenant_key) AND status = 'active'
-ORDER BY secret_key;
+WHERE tenant_key = sqlc.arg(tenant_key) AND status = 'active';
 
 -- name: OpenStartup :execrows
 -- Writes the receipt only if the world is still the one that was resolved.

@@ -30,3 +30,7 @@ LIMIT CAST(sqlc.arg(row_limit) AS bigint);
 
 -- name: DeletePrincipal :exec
 DELETE FROM principals WHERE id = sqlc.arg(id);
+
+-- name: ListForeignSubjects :many
+-- The subjects that other tenants hold: auth_subject is unique over all of them.
+SELECT auth_subject FROM principals WHERE tenant_key <> sqlc.arg(tenant_key);

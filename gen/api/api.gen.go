@@ -102,6 +102,30 @@ func (e DiscoveryAuthMethods) Valid() bool {
 	}
 }
 
+// Defines values for PlanAction.
+const (
+	PlanActionCreate    PlanAction = "create"
+	PlanActionDelete    PlanAction = "delete"
+	PlanActionUnchanged PlanAction = "unchanged"
+	PlanActionUpdate    PlanAction = "update"
+)
+
+// Valid indicates whether the value is a known member of the PlanAction enum.
+func (e PlanAction) Valid() bool {
+	switch e {
+	case PlanActionCreate:
+		return true
+	case PlanActionDelete:
+		return true
+	case PlanActionUnchanged:
+		return true
+	case PlanActionUpdate:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PrincipalStatus.
 const (
 	PrincipalStatusActive   PrincipalStatus = "active"
@@ -183,6 +207,27 @@ func (e SecretRefStatus) Valid() bool {
 	case SecretRefStatusActive:
 		return true
 	case SecretRefStatusDisabled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SectionSourceFrom.
+const (
+	SectionSourceFromManifest   SectionSourceFrom = "manifest"
+	SectionSourceFromProfile    SectionSourceFrom = "profile"
+	SectionSourceFromSecretRefs SectionSourceFrom = "secret_refs"
+)
+
+// Valid indicates whether the value is a known member of the SectionSourceFrom enum.
+func (e SectionSourceFrom) Valid() bool {
+	switch e {
+	case SectionSourceFromManifest:
+		return true
+	case SectionSourceFromProfile:
+		return true
+	case SectionSourceFromSecretRefs:
 		return true
 	default:
 		return false
@@ -413,6 +458,27 @@ type Endpoints struct {
 	StartupReady  string `json:"startup_ready"`
 }
 
+// Explanation What bootstrap would answer.
+type Explanation struct {
+	// ComponentKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	ComponentKey Key `json:"component_key"`
+
+	// Packet What is stable in the packet; absent when bootstrap would refuse.
+	Packet json.RawMessage `json:"packet,omitempty,omitzero"`
+
+	// PacketEtag Absent when bootstrap would refuse.
+	PacketEtag string `json:"packet_etag,omitempty,omitzero"`
+
+	// PrincipalKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	PrincipalKey Key `json:"principal_key"`
+
+	// Refusal Absent when bootstrap would answer.
+	Refusal *Refusal `json:"refusal,omitempty"`
+
+	// Sections Where the values come from.
+	Sections []SectionSource `json:"sections"`
+}
+
 // FailedReport defines model for FailedReport.
 type FailedReport struct {
 	// Details A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
@@ -421,6 +487,18 @@ type FailedReport struct {
 	// Error What went wrong; line breaks are fine.
 	Error     string `json:"error"`
 	StartupID UUID   `json:"startup_id"`
+}
+
+// FieldChange One changed place.
+type FieldChange struct {
+	// After Absent when the place is gone.
+	After json.RawMessage `json:"after,omitempty,omitzero"`
+
+	// Before Absent when the place is new.
+	Before json.RawMessage `json:"before,omitempty,omitzero"`
+
+	// Pointer A JSON Pointer (RFC 6901) into the resource.
+	Pointer string `json:"pointer"`
 }
 
 // Health defines model for Health.
@@ -486,14 +564,20 @@ type Manifest struct {
 
 // ManifestCreate defines model for ManifestCreate.
 type ManifestCreate struct {
+	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
+	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
+
+	// ManifestKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	ManifestKey Key `json:"manifest_key"`
+
 	// DeploymentKey Default `default`.
 	DeploymentKey Key `json:"deployment_key,omitempty,omitzero"`
 
 	// Environment A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
 	Environment JSONObject `json:"environment,omitempty,omitzero"`
 
-	// ManifestKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
-	ManifestKey Key `json:"manifest_key"`
+	// Services A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
+	Services JSONObject `json:"services,omitempty,omitzero"`
 
 	// MemoryMap A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
 	MemoryMap JSONObject `json:"memory_map,omitempty,omitzero"`
@@ -503,16 +587,67 @@ type ManifestCreate struct {
 
 	// Schemas A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
 	Schemas JSONObject `json:"schemas,omitempty,omitzero"`
-
-	// Services A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
-	Services JSONObject `json:"services,omitempty,omitzero"`
-
-	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
-	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
 }
 
 // ManifestPatch An RFC 7396 merge patch of the Manifest.
 type ManifestPatch = json.RawMessage
+
+// PacketChange A principal whose packet would change.
+type PacketChange struct {
+	// ComponentKey The component that the etags are for: the one it started last, or its own key.
+	ComponentKey Key `json:"component_key"`
+
+	// EtagAfter Null when it will get none.
+	EtagAfter nullable.Nullable[string] `json:"etag_after"`
+
+	// EtagBefore Null when it would have got none.
+	EtagBefore nullable.Nullable[string] `json:"etag_before"`
+
+	// PrincipalKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	PrincipalKey Key `json:"principal_key"`
+
+	// Sections The members of the packet that differ.
+	Sections []string `json:"sections"`
+}
+
+// Plan What an apply does to each resource.
+type Plan struct {
+	// Changes Every resource of the document, and what is pruned.
+	Changes []PlanChange `json:"changes"`
+
+	// DryRun Nothing was changed.
+	DryRun bool `json:"dry_run"`
+
+	// Packets Only of a dry run: whose packets would change.
+	Packets []PacketChange `json:"packets"`
+
+	// Summary How many resources.
+	Summary PlanSummary `json:"summary"`
+
+	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	TenantKey Key `json:"tenant_key"`
+}
+
+// PlanAction defines model for PlanAction.
+type PlanAction string
+
+// PlanChange What happens to one resource.
+type PlanChange struct {
+	Action PlanAction    `json:"action"`
+	Diff   []FieldChange `json:"diff"`
+
+	// ResourceKey Its key; of a binding `principal → profile + manifest`.
+	ResourceKey  string       `json:"resource_key"`
+	ResourceType ResourceType `json:"resource_type"`
+}
+
+// PlanSummary How many resources.
+type PlanSummary struct {
+	Create    int `json:"create"`
+	Delete    int `json:"delete"`
+	Unchanged int `json:"unchanged"`
+	Update    int `json:"update"`
+}
 
 // Principal Who is speaking.
 type Principal struct {
@@ -539,20 +674,20 @@ type Principal struct {
 
 // PrincipalCreate defines model for PrincipalCreate.
 type PrincipalCreate struct {
-	// AuthSubject The `sub` of its JWTs; unique over all tenants.
-	AuthSubject Text `json:"auth_subject"`
+	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
+	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
 
 	// PrincipalKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	PrincipalKey Key `json:"principal_key"`
+
+	// AuthSubject The `sub` of its JWTs; unique over all tenants.
+	AuthSubject Text `json:"auth_subject"`
 
 	// PrincipalType Free text; `admin` may use /v1/admin. Default `component`.
 	PrincipalType Text `json:"principal_type,omitempty,omitzero"`
 
 	// Status Default `active`.
 	Status PrincipalStatus `json:"status,omitempty,omitzero"`
-
-	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
-	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
 }
 
 // PrincipalPatch An RFC 7396 merge patch of the Principal.
@@ -612,11 +747,8 @@ type Profile struct {
 
 // ProfileCreate defines model for ProfileCreate.
 type ProfileCreate struct {
-	// Capabilities `allowed_components`, a list of keys or of patterns with `*`, limits who may start under it.
-	Capabilities JSONObject `json:"capabilities,omitempty,omitzero"`
-
-	// Policy `required_secrets`, a list of secret keys, limits required_env to them.
-	Policy JSONObject `json:"policy,omitempty,omitzero"`
+	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
+	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
 
 	// ProfileKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	ProfileKey Key `json:"profile_key"`
@@ -624,8 +756,11 @@ type ProfileCreate struct {
 	// StartupSLASeconds Seconds from OPEN to the deadline; the server's DEFAULT_STARTUP_SLA_SECONDS when absent.
 	StartupSLASeconds int64 `json:"startup_sla_seconds,omitempty,omitzero"`
 
-	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
-	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
+	// Capabilities `allowed_components`, a list of keys or of patterns with `*`, limits who may start under it.
+	Capabilities JSONObject `json:"capabilities,omitempty,omitzero"`
+
+	// Policy `required_secrets`, a list of secret keys, limits required_env to them.
+	Policy JSONObject `json:"policy,omitempty,omitzero"`
 }
 
 // ProfilePatch An RFC 7396 merge patch of the Profile.
@@ -643,6 +778,13 @@ type ReadyReport struct {
 
 // RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
 type RefKind string
+
+// Refusal The refusal that bootstrap would answer with.
+type Refusal struct {
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+	Status int    `json:"status"`
+}
 
 // RequiredEnv defines model for RequiredEnv.
 type RequiredEnv struct {
@@ -690,23 +832,23 @@ type SecretRef struct {
 
 // SecretRefCreate defines model for SecretRefCreate.
 type SecretRefCreate struct {
-	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
-	RefKind RefKind `json:"ref_kind"`
-
-	// RefMeta A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
-	RefMeta JSONObject `json:"ref_meta,omitempty,omitzero"`
-
-	// RefName Any text of 1–255 characters without control characters.
-	RefName Text `json:"ref_name"`
+	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
+	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
 
 	// SecretKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	SecretKey Key `json:"secret_key"`
 
+	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
+	RefKind RefKind `json:"ref_kind"`
+
+	// RefName Any text of 1–255 characters without control characters.
+	RefName Text `json:"ref_name"`
+
+	// RefMeta A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
+	RefMeta JSONObject `json:"ref_meta,omitempty,omitzero"`
+
 	// Status Default `active`.
 	Status SecretRefStatus `json:"status,omitempty,omitzero"`
-
-	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
-	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
 }
 
 // SecretRefPatch An RFC 7396 merge patch of the SecretRef.
@@ -714,6 +856,21 @@ type SecretRefPatch = json.RawMessage
 
 // SecretRefStatus defines model for SecretRefStatus.
 type SecretRefStatus string
+
+// SectionSource Where the values of a section come from.
+type SectionSource struct {
+	From SectionSourceFrom `json:"from"`
+
+	// Key The profile's or manifest's key; the tenant's of secret references.
+	Key string `json:"key"`
+
+	// Overridden JSON Pointers to what the binding's overrides set or remove.
+	Overridden []string `json:"overridden"`
+	Section    string   `json:"section"`
+}
+
+// SectionSourceFrom defines model for SectionSource.From.
+type SectionSourceFrom string
 
 // StartupAck defines model for StartupAck.
 type StartupAck struct {
@@ -844,6 +1001,35 @@ type WelcomePacket struct {
 	Startup StartupBlock `json:"startup"`
 }
 
+// World A tenant's world by keys instead of ids.
+type World struct {
+	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
+	TenantKey  Key               `json:"tenant_key,omitempty,omitzero"`
+	SecretRefs []SecretRefCreate `json:"secret_refs,omitempty,omitzero"`
+	Profiles   []ProfileCreate   `json:"profiles,omitempty,omitzero"`
+	Manifests  []ManifestCreate  `json:"manifests,omitempty,omitzero"`
+	Principals []PrincipalCreate `json:"principals,omitempty,omitzero"`
+	Bindings   []WorldBinding    `json:"bindings,omitempty,omitzero"`
+}
+
+// WorldBinding A binding by keys.
+type WorldBinding struct {
+	// Principal A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	Principal Key `json:"principal"`
+
+	// Profile A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	Profile Key `json:"profile"`
+
+	// Manifest A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	Manifest Key `json:"manifest"`
+
+	// Overrides Per section an RFC 7396 merge patch.
+	Overrides JSONObject `json:"overrides,omitempty,omitzero"`
+
+	// Active Default `true`.
+	Active *bool `json:"active,omitempty"`
+}
+
 // Cursor defines model for cursor.
 type Cursor = string
 
@@ -922,217 +1108,241 @@ type UnsupportedMediaType = Problem
 // ListAPIKeysParams defines parameters for ListAPIKeys.
 type ListAPIKeysParams struct {
 	// PrincipalID Only those of this principal.
-	PrincipalID FilterPrincipalID `form:"principal_id,omitempty" json:"principal_id,omitempty,omitzero"`
+	PrincipalID *FilterPrincipalID `form:"principal_id,omitempty" json:"principal_id,omitempty"`
 
 	// Status Only those with this status.
-	Status APIKeyStatus `form:"status,omitempty" json:"status,omitempty,omitzero"`
+	Status *APIKeyStatus `form:"status,omitempty" json:"status,omitempty"`
 
 	// Limit How many at most.
-	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
-	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // RevokeAPIKeyParams defines parameters for RevokeAPIKey.
 type RevokeAPIKeyParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // UpdateAPIKeyParams defines parameters for UpdateAPIKey.
 type UpdateAPIKeyParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ApplyWorldParams defines parameters for ApplyWorld.
+type ApplyWorldParams struct {
+	// DryRun Answer with the plan and change nothing.
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Prune Delete what the document doesn't name.
+	Prune *bool `form:"prune,omitempty" json:"prune,omitempty"`
 }
 
 // ListAuditLogParams defines parameters for ListAuditLog.
 type ListAuditLogParams struct {
 	// ResourceType Only entries about this kind of resource.
-	ResourceType ResourceType `form:"resource_type,omitempty" json:"resource_type,omitempty,omitzero"`
+	ResourceType *ResourceType `form:"resource_type,omitempty" json:"resource_type,omitempty"`
 
 	// ResourceID Only entries about this resource.
-	ResourceID UUID `form:"resource_id,omitempty" json:"resource_id,omitempty,omitzero"`
+	ResourceID *UUID `form:"resource_id,omitempty" json:"resource_id,omitempty"`
 
 	// Actor Only what the principal with this key did.
-	Actor Key `form:"actor,omitempty" json:"actor,omitempty,omitzero"`
+	Actor *Key `form:"actor,omitempty" json:"actor,omitempty"`
 
 	// Since Only those from this time on (RFC 3339).
-	Since Since `form:"since,omitempty" json:"since,omitempty,omitzero"`
+	Since *Since `form:"since,omitempty" json:"since,omitempty"`
 
 	// Limit How many at most.
-	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
-	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListBindingsParams defines parameters for ListBindings.
 type ListBindingsParams struct {
 	// PrincipalID Only those of this principal.
-	PrincipalID FilterPrincipalID `form:"principal_id,omitempty" json:"principal_id,omitempty,omitzero"`
+	PrincipalID *FilterPrincipalID `form:"principal_id,omitempty" json:"principal_id,omitempty"`
 
 	// ProfileID Only those with this profile.
-	ProfileID FilterProfileID `form:"profile_id,omitempty" json:"profile_id,omitempty,omitzero"`
+	ProfileID *FilterProfileID `form:"profile_id,omitempty" json:"profile_id,omitempty"`
 
 	// ManifestID Only those with this manifest.
-	ManifestID FilterManifestID `form:"manifest_id,omitempty" json:"manifest_id,omitempty,omitzero"`
+	ManifestID *FilterManifestID `form:"manifest_id,omitempty" json:"manifest_id,omitempty"`
 
 	// Active Only active ones, or only the others.
 	Active *FilterActive `form:"active,omitempty" json:"active,omitempty"`
 
 	// Limit How many at most.
-	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
-	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // DeleteBindingParams defines parameters for DeleteBinding.
 type DeleteBindingParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // UpdateBindingParams defines parameters for UpdateBinding.
 type UpdateBindingParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ExportWorldParams defines parameters for ExportWorld.
+type ExportWorldParams struct {
+	// TenantKey The tenant, when it isn't the caller's own (ADMIN_ALLOW_CROSS_TENANT).
+	TenantKey *Key `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+
+	// Accept application/json or application/yaml.
+	Accept *string `json:"Accept,omitempty"`
 }
 
 // ListManifestsParams defines parameters for ListManifests.
 type ListManifestsParams struct {
 	// ManifestKey Only the manifest with this key.
-	ManifestKey FilterManifestKey `form:"manifest_key,omitempty" json:"manifest_key,omitempty,omitzero"`
+	ManifestKey *FilterManifestKey `form:"manifest_key,omitempty" json:"manifest_key,omitempty"`
 
 	// DeploymentKey Only manifests of this deployment.
-	DeploymentKey FilterDeploymentKey `form:"deployment_key,omitempty" json:"deployment_key,omitempty,omitzero"`
+	DeploymentKey *FilterDeploymentKey `form:"deployment_key,omitempty" json:"deployment_key,omitempty"`
 
 	// Limit How many at most.
-	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
-	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // DeleteManifestParams defines parameters for DeleteManifest.
 type DeleteManifestParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // UpdateManifestParams defines parameters for UpdateManifest.
 type UpdateManifestParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ListPrincipalsParams defines parameters for ListPrincipals.
 type ListPrincipalsParams struct {
 	// PrincipalKey Only the principal with this key.
-	PrincipalKey FilterPrincipalKey `form:"principal_key,omitempty" json:"principal_key,omitempty,omitzero"`
+	PrincipalKey *FilterPrincipalKey `form:"principal_key,omitempty" json:"principal_key,omitempty"`
 
 	// AuthSubject Only the principal with this subject.
-	AuthSubject FilterAuthSubject `form:"auth_subject,omitempty" json:"auth_subject,omitempty,omitzero"`
+	AuthSubject *FilterAuthSubject `form:"auth_subject,omitempty" json:"auth_subject,omitempty"`
 
 	// Status Only those with this status.
-	Status PrincipalStatus `form:"status,omitempty" json:"status,omitempty,omitzero"`
+	Status *PrincipalStatus `form:"status,omitempty" json:"status,omitempty"`
 
 	// Limit How many at most.
-	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
-	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // DeletePrincipalParams defines parameters for DeletePrincipal.
 type DeletePrincipalParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // UpdatePrincipalParams defines parameters for UpdatePrincipal.
 type UpdatePrincipalParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ExplainPacketParams defines parameters for ExplainPacket.
+type ExplainPacketParams struct {
+	// ComponentKey The component that would start.
+	ComponentKey Key `form:"component_key" json:"component_key"`
 }
 
 // ListProfilesParams defines parameters for ListProfiles.
 type ListProfilesParams struct {
 	// ProfileKey Only the profile with this key.
-	ProfileKey FilterProfileKey `form:"profile_key,omitempty" json:"profile_key,omitempty,omitzero"`
+	ProfileKey *FilterProfileKey `form:"profile_key,omitempty" json:"profile_key,omitempty"`
 
 	// Limit How many at most.
-	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
-	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // DeleteProfileParams defines parameters for DeleteProfile.
 type DeleteProfileParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // UpdateProfileParams defines parameters for UpdateProfile.
 type UpdateProfileParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ListSecretRefsParams defines parameters for ListSecretRefs.
 type ListSecretRefsParams struct {
 	// SecretKey Only the reference with this key.
-	SecretKey FilterSecretKey `form:"secret_key,omitempty" json:"secret_key,omitempty,omitzero"`
+	SecretKey *FilterSecretKey `form:"secret_key,omitempty" json:"secret_key,omitempty"`
 
 	// Status Only those with this status.
-	Status SecretRefStatus `form:"status,omitempty" json:"status,omitempty,omitzero"`
+	Status *SecretRefStatus `form:"status,omitempty" json:"status,omitempty"`
 
 	// Limit How many at most.
-	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
-	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // DeleteSecretRefParams defines parameters for DeleteSecretRef.
 type DeleteSecretRefParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // UpdateSecretRefParams defines parameters for UpdateSecretRef.
 type UpdateSecretRefParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ListStartupsParams defines parameters for ListStartups.
 type ListStartupsParams struct {
 	// Status Only those in this state.
-	Status StartupFilterStatus `form:"status,omitempty" json:"status,omitempty,omitzero"`
+	Status *StartupFilterStatus `form:"status,omitempty" json:"status,omitempty"`
 
 	// PrincipalKey Only the principal with this key.
-	PrincipalKey FilterPrincipalKey `form:"principal_key,omitempty" json:"principal_key,omitempty,omitzero"`
+	PrincipalKey *FilterPrincipalKey `form:"principal_key,omitempty" json:"principal_key,omitempty"`
 
 	// ComponentKey Only those of this component.
-	ComponentKey Key `form:"component_key,omitempty" json:"component_key,omitempty,omitzero"`
+	ComponentKey *Key `form:"component_key,omitempty" json:"component_key,omitempty"`
 
 	// Since Only those from this time on (RFC 3339).
-	Since Since `form:"since,omitempty" json:"since,omitempty,omitzero"`
+	Since *Since `form:"since,omitempty" json:"since,omitempty"`
 
 	// Limit How many at most.
-	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
-	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // BootstrapParams defines parameters for Bootstrap.
 type BootstrapParams struct {
 	// IfNoneMatch Etags of packets that the caller already has: a list of quoted etags, or `*` (RFC 9110, section 13.1.2).
-	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
@@ -1140,6 +1350,9 @@ type CreateAPIKeyJSONRequestBody = APIKeyCreate
 
 // UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody defines body for UpdateAPIKey for application/merge-patch+json ContentType.
 type UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody = APIKeyPatch
+
+// ApplyWorldJSONRequestBody defines body for ApplyWorld for application/json ContentType.
+type ApplyWorldJSONRequestBody = World
 
 // CreateBindingJSONRequestBody defines body for CreateBinding for application/json ContentType.
 type CreateBindingJSONRequestBody = BindingCreate
@@ -1224,6 +1437,9 @@ type ServerInterface interface {
 	// UpdateAPIKey Change an API key
 	// (PATCH /v1/admin/api-keys/{id})
 	UpdateAPIKey(ctx echo.Context, id ID, params UpdateAPIKeyParams) error
+	// ApplyWorld Make the world as a document says
+	// (POST /v1/admin/apply)
+	ApplyWorld(ctx echo.Context, params ApplyWorldParams) error
 	// ListAuditLog List the audit log
 	// (GET /v1/admin/audit-log)
 	ListAuditLog(ctx echo.Context, params ListAuditLogParams) error
@@ -1242,6 +1458,9 @@ type ServerInterface interface {
 	// UpdateBinding Change a binding
 	// (PATCH /v1/admin/bindings/{id})
 	UpdateBinding(ctx echo.Context, id ID, params UpdateBindingParams) error
+	// ExportWorld The world as a document
+	// (GET /v1/admin/export)
+	ExportWorld(ctx echo.Context, params ExportWorldParams) error
 	// ListManifests List manifests
 	// (GET /v1/admin/manifests)
 	ListManifests(ctx echo.Context, params ListManifestsParams) error
@@ -1272,6 +1491,9 @@ type ServerInterface interface {
 	// UpdatePrincipal Change a principal
 	// (PATCH /v1/admin/principals/{id})
 	UpdatePrincipal(ctx echo.Context, id ID, params UpdatePrincipalParams) error
+	// ExplainPacket The packet a principal would get now, and why
+	// (GET /v1/admin/principals/{id}/packet)
+	ExplainPacket(ctx echo.Context, id ID, params ExplainPacketParams) error
 	// ListProfiles List profiles
 	// (GET /v1/admin/profiles)
 	ListProfiles(ctx echo.Context, params ListProfilesParams) error
@@ -1488,7 +1710,7 @@ func (w *ServerInterfaceWrapper) RevokeAPIKey(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1540,11 +1762,36 @@ func (w *ServerInterfaceWrapper) UpdateAPIKey(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateAPIKey(ctx, id, params)
+	return err
+}
+
+// ApplyWorld converts echo context to params.
+func (w *ServerInterfaceWrapper) ApplyWorld(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApplyWorldParams
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", ctx.QueryParams(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter dry_run: %s", err))
+	}
+
+	// ------------- Optional query parameter "prune" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "prune", ctx.QueryParams(), &params.Prune, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter prune: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApplyWorld(ctx, params)
 	return err
 }
 
@@ -1691,7 +1938,7 @@ func (w *ServerInterfaceWrapper) DeleteBinding(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1743,11 +1990,46 @@ func (w *ServerInterfaceWrapper) UpdateBinding(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateBinding(ctx, id, params)
+	return err
+}
+
+// ExportWorld converts echo context to params.
+func (w *ServerInterfaceWrapper) ExportWorld(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExportWorldParams
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept")]; found {
+		var Accept string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept", valueList[0], &Accept, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept: %s", err))
+		}
+
+		params.Accept = &Accept
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ExportWorld(ctx, params)
 	return err
 }
 
@@ -1827,7 +2109,7 @@ func (w *ServerInterfaceWrapper) DeleteManifest(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1879,7 +2161,7 @@ func (w *ServerInterfaceWrapper) UpdateManifest(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1970,7 +2252,7 @@ func (w *ServerInterfaceWrapper) DeletePrincipal(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -2022,11 +2304,36 @@ func (w *ServerInterfaceWrapper) UpdatePrincipal(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdatePrincipal(ctx, id, params)
+	return err
+}
+
+// ExplainPacket converts echo context to params.
+func (w *ServerInterfaceWrapper) ExplainPacket(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExplainPacketParams
+	// ------------- Required query parameter "component_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "component_key", ctx.QueryParams(), &params.ComponentKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter component_key: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ExplainPacket(ctx, id, params)
 	return err
 }
 
@@ -2099,7 +2406,7 @@ func (w *ServerInterfaceWrapper) DeleteProfile(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -2151,7 +2458,7 @@ func (w *ServerInterfaceWrapper) UpdateProfile(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -2235,7 +2542,7 @@ func (w *ServerInterfaceWrapper) DeleteSecretRef(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -2287,7 +2594,7 @@ func (w *ServerInterfaceWrapper) UpdateSecretRef(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -2369,7 +2676,7 @@ func (w *ServerInterfaceWrapper) Bootstrap(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
 		}
 
-		params.IfNoneMatch = IfNoneMatch
+		params.IfNoneMatch = &IfNoneMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -2492,6 +2799,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/v1/admin/api-keys/:id", wrapper.RevokeAPIKey, options.OperationMiddlewares["revokeAPIKey"]...)
 	router.GET(options.BaseURL+"/v1/admin/api-keys/:id", wrapper.GetAPIKey, options.OperationMiddlewares["getAPIKey"]...)
 	router.PATCH(options.BaseURL+"/v1/admin/api-keys/:id", wrapper.UpdateAPIKey, options.OperationMiddlewares["updateAPIKey"]...)
+	router.POST(options.BaseURL+"/v1/admin/apply", wrapper.ApplyWorld, options.OperationMiddlewares["applyWorld"]...)
+	router.GET(options.BaseURL+"/v1/admin/export", wrapper.ExportWorld, options.OperationMiddlewares["exportWorld"]...)
+	router.GET(options.BaseURL+"/v1/admin/principals/:id/packet", wrapper.ExplainPacket, options.OperationMiddlewares["explainPacket"]...)
 	router.GET(options.BaseURL+"/v1/admin/startups", wrapper.ListStartups, options.OperationMiddlewares["listStartups"]...)
 	router.GET(options.BaseURL+"/v1/admin/audit-log", wrapper.ListAuditLog, options.OperationMiddlewares["listAuditLog"]...)
 	router.GET(options.BaseURL+"/", wrapper.GetInfo, options.OperationMiddlewares["getInfo"]...)
@@ -3853,6 +4163,176 @@ func (response UpdateAPIKey503ApplicationProblemPlusJSONResponse) VisitUpdateAPI
 	return err
 }
 
+type ApplyWorldRequestObject struct {
+	Params   ApplyWorldParams
+	JSONBody *ApplyWorldJSONRequestBody
+	Body     io.Reader
+}
+
+type ApplyWorldResponseObject interface {
+	VisitApplyWorldResponse(w http.ResponseWriter) error
+}
+
+type ApplyWorld200ResponseHeaders struct {
+	XRequestID string
+}
+
+type ApplyWorld200JSONResponse struct {
+	Body    Plan
+	Headers ApplyWorld200ResponseHeaders
+}
+
+func (response ApplyWorld200JSONResponse) VisitApplyWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyWorld400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyWorld400ApplicationProblemPlusJSONResponse) VisitApplyWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyWorld401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyWorld401ApplicationProblemPlusJSONResponse) VisitApplyWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyWorld403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyWorld403ApplicationProblemPlusJSONResponse) VisitApplyWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyWorld409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyWorld409ApplicationProblemPlusJSONResponse) VisitApplyWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyWorld413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyWorld413ApplicationProblemPlusJSONResponse) VisitApplyWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyWorld415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyWorld415ApplicationProblemPlusJSONResponse) VisitApplyWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyWorld500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyWorld500ApplicationProblemPlusJSONResponse) VisitApplyWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyWorld503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyWorld503ApplicationProblemPlusJSONResponse) VisitApplyWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListAuditLogRequestObject struct {
 	Params ListAuditLogParams
 }
@@ -4730,6 +5210,145 @@ type UpdateBinding503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateBinding503ApplicationProblemPlusJSONResponse) VisitUpdateBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportWorldRequestObject struct {
+	Params ExportWorldParams
+}
+
+type ExportWorldResponseObject interface {
+	VisitExportWorldResponse(w http.ResponseWriter) error
+}
+
+type ExportWorld200ResponseHeaders struct {
+	XRequestID string
+}
+
+type ExportWorld200JSONResponse struct {
+	Body    World
+	Headers ExportWorld200ResponseHeaders
+}
+
+func (response ExportWorld200JSONResponse) VisitExportWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportWorld200ApplicationYamlResponse struct {
+	Body          io.Reader
+	Headers       ExportWorld200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ExportWorld200ApplicationYamlResponse) VisitExportWorldResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/yaml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ExportWorld400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ExportWorld400ApplicationProblemPlusJSONResponse) VisitExportWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportWorld401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ExportWorld401ApplicationProblemPlusJSONResponse) VisitExportWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportWorld403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ExportWorld403ApplicationProblemPlusJSONResponse) VisitExportWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportWorld500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ExportWorld500ApplicationProblemPlusJSONResponse) VisitExportWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportWorld503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ExportWorld503ApplicationProblemPlusJSONResponse) VisitExportWorldResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6289,6 +6908,141 @@ type UpdatePrincipal503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdatePrincipal503ApplicationProblemPlusJSONResponse) VisitUpdatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainPacketRequestObject struct {
+	ID     ID `json:"id"`
+	Params ExplainPacketParams
+}
+
+type ExplainPacketResponseObject interface {
+	VisitExplainPacketResponse(w http.ResponseWriter) error
+}
+
+type ExplainPacket200ResponseHeaders struct {
+	XRequestID string
+}
+
+type ExplainPacket200JSONResponse struct {
+	Body    Explanation
+	Headers ExplainPacket200ResponseHeaders
+}
+
+func (response ExplainPacket200JSONResponse) VisitExplainPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainPacket400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ExplainPacket400ApplicationProblemPlusJSONResponse) VisitExplainPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainPacket401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ExplainPacket401ApplicationProblemPlusJSONResponse) VisitExplainPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainPacket403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ExplainPacket403ApplicationProblemPlusJSONResponse) VisitExplainPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainPacket404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ExplainPacket404ApplicationProblemPlusJSONResponse) VisitExplainPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainPacket500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ExplainPacket500ApplicationProblemPlusJSONResponse) VisitExplainPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainPacket503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ExplainPacket503ApplicationProblemPlusJSONResponse) VisitExplainPacketResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8723,6 +9477,9 @@ type StrictServerInterface interface {
 	// UpdateAPIKey Change an API key
 	// (PATCH /v1/admin/api-keys/{id})
 	UpdateAPIKey(ctx context.Context, request UpdateAPIKeyRequestObject) (UpdateAPIKeyResponseObject, error)
+	// ApplyWorld Make the world as a document says
+	// (POST /v1/admin/apply)
+	ApplyWorld(ctx context.Context, request ApplyWorldRequestObject) (ApplyWorldResponseObject, error)
 	// ListAuditLog List the audit log
 	// (GET /v1/admin/audit-log)
 	ListAuditLog(ctx context.Context, request ListAuditLogRequestObject) (ListAuditLogResponseObject, error)
@@ -8741,6 +9498,9 @@ type StrictServerInterface interface {
 	// UpdateBinding Change a binding
 	// (PATCH /v1/admin/bindings/{id})
 	UpdateBinding(ctx context.Context, request UpdateBindingRequestObject) (UpdateBindingResponseObject, error)
+	// ExportWorld The world as a document
+	// (GET /v1/admin/export)
+	ExportWorld(ctx context.Context, request ExportWorldRequestObject) (ExportWorldResponseObject, error)
 	// ListManifests List manifests
 	// (GET /v1/admin/manifests)
 	ListManifests(ctx context.Context, request ListManifestsRequestObject) (ListManifestsResponseObject, error)
@@ -8771,6 +9531,9 @@ type StrictServerInterface interface {
 	// UpdatePrincipal Change a principal
 	// (PATCH /v1/admin/principals/{id})
 	UpdatePrincipal(ctx context.Context, request UpdatePrincipalRequestObject) (UpdatePrincipalResponseObject, error)
+	// ExplainPacket The packet a principal would get now, and why
+	// (GET /v1/admin/principals/{id}/packet)
+	ExplainPacket(ctx context.Context, request ExplainPacketRequestObject) (ExplainPacketResponseObject, error)
 	// ListProfiles List profiles
 	// (GET /v1/admin/profiles)
 	ListProfiles(ctx context.Context, request ListProfilesRequestObject) (ListProfilesResponseObject, error)
@@ -9210,6 +9973,59 @@ func (sh *strictHandler) UpdateAPIKey(ctx echo.Context, id ID, params UpdateAPIK
 	return nil
 }
 
+// ApplyWorld operation middleware
+func (sh *strictHandler) ApplyWorld(ctx echo.Context, params ApplyWorldParams) error {
+	var request ApplyWorldRequestObject
+
+	request.Params = params
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body ApplyWorldJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/yaml") {
+		request.Body = ctx.Request().Body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApplyWorld(ctx.Request().Context(), request.(ApplyWorldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApplyWorld")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ApplyWorldResponseObject); ok {
+		return validResponse.VisitApplyWorldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListAuditLog operation middleware
 func (sh *strictHandler) ListAuditLog(ctx echo.Context, params ListAuditLogParams) error {
 	var request ListAuditLogRequestObject
@@ -9400,6 +10216,31 @@ func (sh *strictHandler) UpdateBinding(ctx echo.Context, id ID, params UpdateBin
 		return err
 	} else if validResponse, ok := response.(UpdateBindingResponseObject); ok {
 		return validResponse.VisitUpdateBindingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ExportWorld operation middleware
+func (sh *strictHandler) ExportWorld(ctx echo.Context, params ExportWorldParams) error {
+	var request ExportWorldRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ExportWorld(ctx.Request().Context(), request.(ExportWorldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExportWorld")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ExportWorldResponseObject); ok {
+		return validResponse.VisitExportWorldResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -9742,6 +10583,32 @@ func (sh *strictHandler) UpdatePrincipal(ctx echo.Context, id ID, params UpdateP
 		return err
 	} else if validResponse, ok := response.(UpdatePrincipalResponseObject); ok {
 		return validResponse.VisitUpdatePrincipalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ExplainPacket operation middleware
+func (sh *strictHandler) ExplainPacket(ctx echo.Context, id ID, params ExplainPacketParams) error {
+	var request ExplainPacketRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ExplainPacket(ctx.Request().Context(), request.(ExplainPacketRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExplainPacket")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ExplainPacketResponseObject); ok {
+		return validResponse.VisitExplainPacketResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -10285,180 +11152,210 @@ func (sh *strictHandler) GetStartup(ctx echo.Context, startupID UUID) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H37cts40u+roHi+qpnMULJkOzents4qsTzjjWO7bGWzs+N8EkRCEtYkoAFAK9qUq/av8wDnvMM+2D7J",
-	"KVxIghQpkZKciz/NP+PYJNjobjQav250f3Y8Gk4pQURw5+izM0HQR0z92AkCOpM/+Ih7DE8FpsQ5cnoT",
-	"BEIkJtTnQEygAGKCOZhCMQG3hM5403Ed9AmG0wA5R84v3Z4LLi+ue47rMPRHhBnynSPBIuQ63JugEMov",
-	"iPlUPswFw2Ts3N+7TrcHx4vf7gAuGCVjgIjAYg4EHIMfr07egJftdssFHHnyQfCi+aJ58CRLyI1zMGqh",
-	"lvcMlv3/xqlJ4xkmt4s0Dm6iVuvA+8+//q1+QK8AQ8GfbhyCPokbZ6DpfbH/4sUTMJsgAsQEMQQwB5BQ",
-	"+TOYwjHK0a5G3Ltr70E/xGRvyjDx8BQG/H97EeOU/anzd/nM/rMAh1j8qd1qFX3bWTEd6kE9hyKREzQD",
-	"DHEaMS9HXRFde632y33/2bDVeDY6gI3nXrvdeIGejxot2B7uewf+IXo6qsnud0jAMRToWkAmoukxgn6A",
-	"CVok94Nk61W3c/ybZKsfIc3zg4ODly5433uT04z91v6zRrvd2N/vtfePWvtHrVazpf77+1IKR5SFUDhH",
-	"jg8FaggcIsddTfapX8xfrv9sLakhpYILBqeAThFBfpbqjRmckB9F2C+k/AoJNu+MBGKLJF8jjxKfAyj/",
-	"DGYT7E2AoECwOYBjiEmG2HYFQWMi0Bgx9eEPHz50IjGRi9yDAhUzzGPIl0/AwNghySXNOTpFTKlykXFo",
-	"t5vPmu2cDrxGkCEGGIJB+KcbJzQyu3Fc0Jnit2he8Kea6vu3K/RHhLg4PS6eD9N//oED7LvSKgAPBgFi",
-	"P3BAZwTgEcACcEQEgCDicBggQAnaslLkyb53nSlkMETCbAra3hSuOYakBowpoMQFI0ZDNYmBtJIDoPcV",
-	"QEfql9LEgSEaUYaa4GIK/4jURLAc6Y8IsbnjOgSGkhTzQZvIEH46Q2QsJs7RfqvlOiEm8b/bRXo8woFA",
-	"rA89ge8KlOmCBHOg/yg5yl1AGaDyl5JUZZN5GXVmzAIWDikNECTOvet8aoxpQ/66wW/xtEHVh2HQmFKp",
-	"9Mw5GsGAI4vQSEz6PBr+A3mihFzFxNjaghkWE6355q1Scu2RbaL/i6GRc+T8r73UG9jTf+V7PfRJ2Hz0",
-	"0TSg8xAR0b9F8xICQ0jwCHHBtcilHU5eK6MuN3BV+t6iuU1e/OU+9kuZRzmymBa/UUaXPWJVot6/Pz0u",
-	"pKqcZVKm8WMWdbdovpKwDdiVaNEqfsVyTF4ooyoz4rr8SgdZzrCiRbCEY9lh12YZHeEAVVcw80I5Ucl4",
-	"67NLD7GKWeqpqqxKh1yTURx5DK1SeYZGiCHiVSTLGrMuVbjE9cJ+vC/ZDq76uDzWpN9WAirfPCsJDI/e",
-	"QeFNiimRp57YA0TAm0AyRmAGpYnyERhR9kqfGbCQni0XMED2k5hLbkYc+ZqXh+39ZCZ6A07ncjpqaEJK",
-	"dtbD1stnRZupOmEsUv8rnUnjNQdQgJCW21L9uv1NH41gFAjnqC338sQrxUQ8O3RcSRIOo1D9We/15p9u",
-	"kefIMfHQ0lVpHBPMgfTYQewjysPB8nNB60gfCAqVUn229uHgXmoTn1LCkXKuXkPfOInK1aJEIKJ+hNNp",
-	"gPXpbG/K6DBA4c//4PqolhAs3/Dl+CcXV69Pj4+75/233d+uHdfxkYA4cI7UWeQXKBDQ7BlKZwcLQNAd",
-	"YgByjseEgxllt0egLdVtiH0fEaAXG2KMSifw98/pgJlnwI3zDzrkyjNOfBtnjyN2hz3E9zDx0SfE9uRD",
-	"zv1HvZTinbqq78oFFBGX+tlyHYGFdt+hD2LOJWyOGDmKvfUjw7WjhODGLZpz6Z1VW7+X+n0ttFLnHQwZ",
-	"grdcr0lKBIOeeAUGmnMDILVF/3EaQA8pr9ICXP7WMHNo6DNCET3m8T3rNKFIekPJKMDeZorTOVOn5n73",
-	"b6fXvYzixDvHjaPPPgAGDEF/DtAnzAV3NpXly1SWyUyWC9IQ0DAEbFuQWno+9oQRGEPq7CVJRluU20ms",
-	"jxsJ7vyi//r0/Pj0/Jes0GLf6MaRixqxxpTS4MYBE8gBofGhZ4iJLw3SpkI8SIWYTmu5FAltxF/fhgTf",
-	"EjojLhhG2oGmkd5IGR5PxJE144QzrvqlH2LiLjJEHQQhSEhId+Z4OfgUSUYKMEUsxGKLenEqrSeBQVea",
-	"jo104/S8170675zZmoHN6EBZpg0F/9S2xDHd4Boxual0zQeWKUFMzVZUoAN8NEKeiF06ruhoArm4AzpW",
-	"qq/BlYgjEBEfMeP66YWP/S1K8Zy+ScWWpfPYgDdb+5I4oRHxNzQjvf7JxfvzY1tXCAU88iaxzm9sJQ5T",
-	"ZTmnAmiqV1kJ0Rip57ahIedmQmISr3G5gkeUabdQo25bFM0lU1gplp8/gThAmwnp8qr75uL8+LR3enHe",
-	"P+mcnnUz4sqgCFLZ9dnA31Ru7f1UbvaMgJnScglOrTcaI/3G9rZsfWizZwuUR64WtjpTYQIG8YlnsEXZ",
-	"9ig9g2yMNpNo57ezi85xv3dx0T/rXP3SzctzSP25PNwF8lNSTSEB7dbhi6fPn4HhXCAOfnzX+Vv/9cXx",
-	"b/3Xv/W61082lra1l5spg66OufUoBXrOK0QO5wGFfkNQ2lCEb03gRexITf0PHKhD5hal/J7ASEwow//c",
-	"cO2+P++87/3aPe+dvun0sus2xJxjMpbmCJM7GGDfjnBsbHXbqTwzs1kuw0g9GsdhtmZ+89NrgguCQIg4",
-	"h2MFcwAYBIAhyCnJH5I+fPjQyAeHlskyH0u6dzdVhTuIAzgM0Kaa8NfO6Vnn9dnCavehgEPILe8SEj5D",
-	"m7tp1pq+1mdyYE9npSokT25rIZfNtAnOqdqdFfY1Y1gIRF5lg4uWSqg4ZSMJVC4TpxXS3FgReDSdUiaQ",
-	"/w75GPYU7zbSiOv3l5cXV73ucf9d9/i00+/9dplRDo6ID4xD2ZDfOwL2J9TQm9r9p7adSGYI1BSBmuMq",
-	"NUleaoTyJRX42qrp/4FnmCB3Aqk6KlhHUD4CLODtFoGWZB46Q+by9K3GtqGvfRsYXDL5bYERN3G9xQNK",
-	"avjkIQWmp9FXahK3aA6w4CgYKZB3QmcEUOIh18Z+MeeRTgmYWh/87HgMSUvdh2JlWA+HiAsYTqVw0Kcp",
-	"Zoib17IEn5hQrqTCfN2gzK8AiYIAhAgSrkFESdAS6PP3GPt0Hfmm8zFB5Vdj564TQC768ruFZH4wzJEm",
-	"Qz4J5JMuEBTAIY0EgCDEJBLoFRhKbwaNRpSJNejVkG+VkKnr5INrVWYZr8XlT2vVu9bP3ruOQASmAdmV",
-	"0RDXiaZ+fUW5t8Mfv+t4iPVlNx/7U7zKaFcyv5w4XVtzM9R9TAwO1XHre9csvDfqjZXLzzK1Bq4fBhHK",
-	"E1vRVt7nF9xXXDkPq4k5WRdJtlw0p8o8fVOWEU5xcSSyp0d2kwGDOZgglkutCce3/YM/9hvPZ50q/y1G",
-	"e9ydbd7Z5kdmm91kVZWbgss43F3HEhBwdfIGPD94+QyEiI0RmMpRYkxXD5xZn1lD7Oy39p83Wu1Gq91T",
-	"gVsVu71X4WP74+3l1vzBtO8+zy0rScw5cqQn37yCs3f6RJzy8jrRP0SiUFKRJKAxdEdvkW8JIjU8ncjH",
-	"oksEq+urymO5io6oQxgqMKpenDEcE6RVJVETdX4JkECFhEFPFCUT9uzEHqleUvCzCQU+9oFGdhaHKs5T",
-	"zQCE6hljGBXKADRtTUusiUC0WFcKRqXU6Xz4lXYhEpN3+sl719Hpjyso1g9lSNYM3oTkNfeh6maSoZAK",
-	"1Ie+zwqSSrNH1MI/69n363zRvFK4w58KlVKkoH4YIgDjUB4OUaEyJcMJc6pfRsOVebhnDro1zf1Ku60X",
-	"SVbT3Hjl5WnNci/HmAzns2JK9DFeSRk1KbTuqTZby/8fM3tXcB0vwIUr/7WJ+tazR2lE+z//5/8mUdif",
-	"04DHjz8DeocYwz7iT5qgo5ORFC6AeRL9RSybxbho03Se8GIq74MvnVz2apVXkgmveuEv1xfnF4n81vF/",
-	"spmPVd74Nn2fTMZlNr035aabbq51zqZGs+sfTjOir3AafdZ2csKf0gB7c5PI1w9RSNm8Hw6doxftl/v3",
-	"9+udeLNSr0JXa/GUbOfem3Q/nT2ZC4rrP4KB/OPAMs3xEqyRTP8/fCUtP76XLoAlGv0AjrwZOefJx8oi",
-	"laCCz77MXm+qBMVT1apb4n6tIdz6x4HX8d0wK180E1IwX9Lq4mhTMIYC9UOIyeL6zL1QyVKrM+IUerdI",
-	"9JEouq4pXVn5l/Taj3zYSnBWqRZJLuEEKqDevt7z9GmB77DibkAHTDARR7lU6NbL5Lpl/F3MAachUuFk",
-	"FHBU9PFVd4vsNZZlYtFKOsbck/q1+hxWiF31TRK3LWznb43O5WnjrdrmFk9Fqc+oBsIChdnzY+KpSc+t",
-	"yFMzv4CMQSV2RHxla1cayW7y4L3rmCTgLOlx9KiI8jvEOM7FypxWs+2skkL8pXSIHBvcPDvtORVJrWvP",
-	"uIbxu4RiwgE1lxJNItqCu5lc88xOde+uvZf+qYBBPvV47hX5q72iZycIBmKSe9r8suBxOkUETnHuefPb",
-	"5hyGQfGhCfrz3Dv6dwUPm+uui3M2f9j7bH7oY/9+yQD9UZJRVTzOKJeetDhCEd3WACVTyGmdLarswAuk",
-	"ppNPBBMzL2W9kW+ROuqEqys0pSxv93Wo2PiC8q8vWq32vUndl+cnygSQv5O2T8BblZ+bMrrIvduvEgSx",
-	"vlvdbUJxamseK4YCzBARYMYoGb8CASYoTqyHDIERJnlT/ezp04NnK4x1dqJrRECs12Pii8Tza7LWahj4",
-	"FFhOlZDerrZ1+rUiMk7JiNYkYhjhoOSK1BATyOY/cGBsajY2ctdqtputQiNlj1QA9fj2hmitv+YMBUHj",
-	"ltAZ2Yt3iaZJcNjIEm6yDy2ypXN5mvIE/Piu2+v80ul1+3/tXl2fXpznLhStu3tpuWSZabNuia2wVtwK",
-	"bzbvQ40YQo0RZSGQYwA9ZBOcR+EQMe4CgrjAZAwg8QEKp2JuHtFr9BZNBUCfoCeCPE5vjqXS4CUufk3v",
-	"922x26eCeO3//Ov/7T99CrwJZNATiKkbyINO4+8ANv4JWo2XoAn64AjsgT+Dn0FjkAvz5Txl15lCIRCT",
-	"X/jv3zuNv8PGP1uNl83+0d6ff258/Nx2958+vf+vIs15Z84etaOgM8oC/wjE96ZckLgnLtD0gRBOXTCl",
-	"QaBSmI3Z2lo2yOIN7wrHAUTuMKMkNMlP1feBNcCx6lTFIIh2r2qc6TVv671kpQbVeMmIud5bXwZXW2L+",
-	"rjBHHAznCltVRywEvYnJv86EbuObnAXXNZeDdrnr7QvlAWyNs/iYEXoqyVQ8tm2tg+zFC7o+tJdfUE5A",
-	"PRg4C4uGC2nhjhwf3aGATtWvF/TeCdAY36EgiMJGiPjEyeoQQx7CUzE2JMa2wzlyJkJMj/b2rAekf9ja",
-	"Cz3rgGG/rut/5Dy9L2kadgt+3QWfW1wZRi7T7QcA+d5Z5TWsNbGuzjb2U61VCroKH9yGyq6HA26svmvC",
-	"j6kqrzeApdZrDmDJdp0R6ruElzEmWFN3P0yowgGnCN4aJDoHveWK8VRJLXrwKOECAlpBs9J3qgS146lU",
-	"y3hKuP8NJz2ZYHq2AlKOKVYGVB3HIJl+fc8gq17W8ePPZmvPidp6YpH8oxSCLgjBraHIj0/PSsNiBeqx",
-	"VNQPsFFe2jkJ9k5peCOP/HBork6ujIo9RnFvsC8sSZ1L2FoU/ogvpNQ9xJsLMcCnXiS9CFOK8PDp8ycF",
-	"53R1BagwMRkTVZ0oHm5Emfx5zGCYq7SaqQFRAMTpS0QFGFxc1yX/+e4dYnNARyOkgrS6Zomq6xMHkSpc",
-	"5LmULxWFkVbkgKUKkj82JheUPpfFqhaRofdXpzrqmFZgyTG2uRKZMxuE/ri1URjOulqImYkVGxCLL/Xw",
-	"2SUyTLIfFueu4LtL/XethM9ettpPACaCZiofDKk/X82G+EvJxEsmqWoF1PXFoEjkou//WVcAAOZHwINT",
-	"OMQBlqMoAAx7czepnXp91ilYW9Yr9Y5cD+/GJfk6dZJNMpXeKljoOG7BA9jnumxreT1XVR7r4rJ7Dox2",
-	"+KbMbiGkkxTnOmg/PXi2skDXN+QV2rXtMhqSSKWYcXUdQ/Wd+m5hXmmLQPPSbK92a/8wrymO8RgLlaG9",
-	"37rf3rL5nrT6VbZwwHH3pPP+rNe/7nWueu8v+9dnnf61KrdxrbNH4JCbAqZffC0seK4px5ao3oO4qUk1",
-	"S0tjS7Vxv3X4wnUYFKiv6jL02ZQ7R/KgXwW8yavh2oiIIW6zhK6N1XM9rfk9UZsNEJIrBP15YdaAii/2",
-	"E6TfaTcPm/uOnTUSYC4QUZiSMT5bSBrIfbbawSGlqQbgusW4f5boooV3hUZvMfFLS2Qre+MxJJRDAwmw",
-	"oEZwBxnWpb0ZgEBlt5tVl1DbBINbpACAgb7up6yXrwKxJuVNLU1zykHkzlEFWaX1Ny8WHnSuzJS75K6m",
-	"X8rQqH9rprz8ooTmjOLvqB8iAesJUr5V54pftv5sXQubqTSbzNGiwppGsSJY90Ksc2fi0aaOiBXskjqW",
-	"1OMzJEjCi67apcK7Vg9eyQnWdLmlTsJUI+UGOURAVdt6ZQqDpiq7tQhznZs9j0O5qmIeiSS/OSi1znpY",
-	"E0hNJl/fY071xJi8VJ7OVfdN9/Syp1JzOpen/bfd37LzyYQ9+/FCu3+shu7L6WJdk7pUKR7Al03G3gbk",
-	"uqF6rOeafquqUt9BzQ9RG6o1HXY63m2tCIx3S+gsQP7YWMyCwt8HzfZ+3BCovueb8tBR9ZWLrkflaKix",
-	"ldb1bitLVI9rybPUKU5sfX4ehctZv/k6oBXktG6fpDxwqk/7dVk7okFAZzpLPQG9V16Q+JYEYs/cms8S",
-	"uZyo1g2LS/DisnvuuEaBXScpPHrx1+7V8fvusgV5jXh8xKsVQolFbfbmnIkuO7WuuvuUZcqq9l9JZrs0",
-	"uEnOuv6HzudXo+hfLDswB8qfMTNNnP2iZK4kaySZW1vfCyi3TzbF9A4xP0q/lbmhtbIJ3qr/O8mA9W6Q",
-	"Lg1im2BBjFGquxBfyBRnPZrkdupqsCKnrPIgbmrlqWRINXpzabmQde7crWvJrAsaKwjXC3uT8hIl9zoq",
-	"fGmRR9YSq12OJV2NdWVVd8ZBYZO6q/gjukceFjwTTCm/rFo1VWzBTnxenXSbsSQ1FCixKgutVS675wp7",
-	"mkIuKkwyd2F0MZKZWpeHzIVK4pMVnk7tUW0d/EK+wMbnMtt5yB76Y08inymTtV4lSNaCitryzeqCrZh5",
-	"vyURgG0QUp00CzAPzlq36+I2B7EZXOL/VPV8ivwddcZatDdkDgT6pDoSFNxOiRtVqI4jNLD+VHYz5c+J",
-	"o7DsrrJ9b+W/b24iuWk21P/bJ+p/z0/0P1+efPyp8AJLagAWbZvdT9UFIfYYNWGOlU2ULF+lSpck11FL",
-	"I3sPuJrbsaLFqet8QIFHQ3Sp9HCNw4i6qZNpEaJWEge5BqgVArpJ6q+qtJW4jau92ZIrBFNG/UjXCLp3",
-	"HV0UsYr7WN81zaYsTxkOob7Pp9O5s86eSsCZqtyX1Nm6/0a81FUBdSuvms+JV5Cubu5SqBSZOxj05ZGx",
-	"3Wq17u/rO8HaPPcRuVM9twoBToMd3W8F7vyYyfw2j/Tjus3xL5r6F827tr6Qeb/0+olHyQiP44REeUxO",
-	"wdXNrqZk7pDXOdKlp/rfncuL6x4ouu298AdzefvjhqcOtZncbzHbYp1TxPpX9VIzUsN3/DJ+7doXf5ZV",
-	"MDmjM8QaHuQITNAncP1rp7H/9FkSk4WEEuzBQCfZ6c7uz188fZIreBJv8YlNcoH1VRckbFWOtNGvwsJ0",
-	"9b3jdZJx1rkK9SXccNsifq6WhmpHtYuwui93gcuyVhU8ew2PLiT9lDrP6crcnqtelhe3/r3LjAhTliy6",
-	"4zpQETEs5tfy7aQMzls070SFp3oCOpenwBQLhWSh1Rv4cRCOb/v/+de/B090OzBd/uUHrotCYp7NBTM7",
-	"Z//Xbue4e1XaR7Wg/I4mU9f4hAyxmGD9r5PYlP3lQ89ZBD3/8qEHZqpT6YBHw0FM1sDO5x+UTFFPi9FA",
-	"Pu+HmAxM/edskn78x2YsG3VEV8Slk5A7sr5fh00liSylr1W5yGx7PHiLOJhCJgAmAAI+5wKFAAtVcImD",
-	"QbKpJpD9oAmSnqR2qxkOsHBVGdTgDvEbglVZcDFXdR9NfkSmBqT8OVZh17QR0WcrAIFx88GlVX8q6YCq",
-	"2KsdeWz57+4NkcbYjxgcBnPAkEeZzyXXFeKRx6YV5+1OgYgYlIlrfAlQZhAvnXOoMgk9ld6j/n5DFIBi",
-	"Jyeqaua63LkUIybjURQ0b8gNSXgmtYNFYuKqFhjmCHlU3NPVlcy6w3Jxqx733gRJGUhmUwZmEAtVrAgS",
-	"1fI+Lj+gvvfTT6qPH//pJ1XdYVDW2WRg3XKImT/wqI8Gmukwvrsgt06pvvqDvlbxNHN+cEOSImEBHYNb",
-	"Qme8CX766SSpShHfq5A0/ZhNC08LJ/znX/9+Am4RmsqRMANEV69IKlPImV2l6e8YxTM8baQ7+vPDlwdP",
-	"jkzTove9k8YL1SvSjzQPEAhRXBODgoASBHjEGJVuqv7d+5+l6+neEIK4wgNNVdJnh8BHaKpkp7PdFVCo",
-	"VMDMrnkjDXGAPUS42if1Qhhh1Vr33WkvNUTyH9JsRqE+f6U14oDp9yTmtn8h5UMQ5+pKiY+ljzGMJHl6",
-	"2XIn7QQTq5t1c15XM7FrRTkHpgjMFIqJMtd76hCoD9ZJQ5ZT6TX/goSqT5Prf7zfai1poRO3zqnWSEaN",
-	"X9R+CobITUq2SH7MdF4eBWOqE4Xj4v9b6h72VM+q6JVk9nvZfp/2/ucc/f7RFuuHJPCptyqAlajgmEsP",
-	"4VoJTyeILqmikwqmLEcxqTmi1oPmE/YmdlOyDBXQ89BUKPRnQdbHVqmaBxN4+pGyblPxA+nq+maFHPfn",
-	"sov8FIpYFzpass6OqcdXs12gT2JvIsIgy++ChuUFldrh+BteLtczOB4jBt6fLmXhZ8g5EverONmRT61m",
-	"5097P2UZmZxfdSGt4l7wi6yN8+y3xNrDKqy1mtCrVw5Xv5I0n92++DpJEvRyQcpth8EQCZS0qM/Vs1oY",
-	"JgtUc/37RoSbHuexty/3snSLhYn04yOZRm5TOVuQfLvVyoLwunLUR/P/ZqMQdb+XU9lLQ5eFVvpcp+XS",
-	"SLpwwO4ZWGh+f02LDD6Q7TVfKGrHHOC7b3ozRcrZNU29PekPYQ5goNPNCu1FiATDuuJcmal4Zx6pZnen",
-	"AcSkpuE1X5AHLXMnJ5QzibgONWl78+3y3aI3THhVyO246mjObVlg+cUUkc7lqXTbH1LTbUyn2GarQxiM",
-	"G5BnCr9+m7LoSSKTa+qQA8PDpeJQRWBXi+O3zruzeuKIB67phHz/XDesKuR6UqK2cDvItFKNoQ/pscsT",
-	"fYjHWjLGkZes1jmSCzK7MrGPr7BNqE9/ZWHJtw5Wv2W3zK26tZgzkgeJ/rFMznftPQXN7cEpbtyiOS+V",
-	"+am2+5T5iEmdV7csMCVuGpsIAoVj6nQODVARuTdIf11BS3qIwRkmtwMDhi7qxRnmQjefUhhw1skq4lT6",
-	"yN5I5ZL2M70H7t2FDCISzIFQkKeCjPTyVQGzBHX9I9JnIOOIJVkp1fQu25BNUrCCcHVR1anwoBcxLnXn",
-	"44arplIsw7SbXQhjFHhdWsh0FGPi+Q64Uuar1pR6ZsMuyWudONqVFmHaw1y9VGHlnlA2xL6PiPPVLMTn",
-	"TEjgd0etdnl8yQY30j9kTIpci4lELRsSr0991ZkXmQvOI6TQa/O6tgfK81QOY2wPpPOrdhC1gRCqwTEU",
-	"cHSkO2PKPSUOg6p1SlnRdqIvcBmNTYqivKZ6G9vKbpJpAnufDZWZ7Jncmmxv+dumy2mJSxKHoyA3nTlT",
-	"XlkrsduD41WrSj1z7zpnVBO7cuXGzz3a1XvYern6jTeUjAKso6+H7Qqf6FF6BpnO6T1sP60ykYIm8N+p",
-	"cdELyTIRhQam0EvZ+4z9e210VKvHglToO3qbsT9HyvdQ/khcf0ht/pketnE8cybdgTl39SN68wcD0/Fy",
-	"sGh89OcS41PPacGjd+qeYcGeXgkKM73pnW98/dSE9Q7b+6tfuGQqBVRlUOouFd/rYtAatGoxuKXHX2vj",
-	"e6CzVOwMLt173DgIywWjZAzkRqLifYPTUUOp+WCD7eixbi1fAPH+2vr9CxKrlbum3fSVyZzGl7Qr3cN+",
-	"BZCKyLFIo/Nxe1swoYGvQ9O6RB2PAtEEH6Q2p7qrFBsGSOt1um+Yll/tfb2BWG3jPUh+EGCITJ16/0jn",
-	"3ukKGJT4qpq9rqSiDIBQQRimi1dnV/l7VcpgK5tMFd9YMa2hmPbzOpZCX56v5CZ/YSOVOsiEznbmaOOd",
-	"ur5rvPbWvvOqV3rVys7U86ojH4tGQMdL4n8z6TArw1QO+F0QBBARbK7MqOrOYfVyd0EIfSQP/fJELxgk",
-	"XLeUboJzk46kbaTKDtOOPdflqgSbl+CEkvIzOnZWRGMV4ifHwXLIIY1MQktc+zNuWl0G/+VbXlczRtk+",
-	"3SU4ZAFVlanRV+8r0RIXGiukYRanvqW5qykwKg2mj/0yYuJm4dXIMHcBV25XHBNVxfd7BU6lXnal3tYD",
-	"T9VKjFVih6A+FgRVpd8q0QbKVsX2+INOiMzbY5Nu/I3EYl7H1GwrGFP1taSlcfWX7O7L1d8yxX6+W2tj",
-	"JFTP1MRKtrMyj8XKDNOFGhuYZO2WB2p6yvmwdn5Bdda8yl+TJ1OY3HNogk5yByS+E+Ej9QuV1a+MEkFg",
-	"qK9qYBGbGQ5DZLt8R0lKOtW3DvSgZVGd10l9yocI65jRv05cJ1m7xSfWmMu7kM4upPMdhXRAWlG2wBQV",
-	"OjsrQzrH8YkwHnzRWuhHUmuxi8Ps4jA1NVir0CoNLo/D2FvVA2Gc1baMXSRmF4kpj8SsUu/HEIl5jTwY",
-	"cbmWSRQE+oawXZGXoZDeqQ1F36d00yc59hEY0DvEGPYRH6hEyiFSQKZABAznQF0thgElqCxSs5196GFD",
-	"NYbGrxKrqev67oI1u2DNIw3W1PCX47P4N4IOvkvIWRMezLQsro7Z5Xosf7fYXcy/euBdogQ79O6xoHeh",
-	"tZBiG5AurnL8Th+5uYXSASiScgPtJuhIV0ozSCc/CADJHPhoKibGazIlSRgWGvHTTSu1e5Y04SwC5t6l",
-	"5XweApmLh/860Fy6NIsdlJTfO3BuB859R+CcVYSryNIUuxs18Lk0XHDYegkGp+f999fdAZhNVEQhcewZ",
-	"GiGm+j9hUYblWQZmB+Z9X97/d43+rVgi5fhfZkd8oINz1Y1pBwHuIMAlEOBKHX8MIGDHJBUCBrF0dAfG",
-	"Mx6A4RwsAe+2tPE8LHoXE/lV4Lv67vEOwNsBeI8VwKvjUye5Nt8IhneZ0rNxjl89FM+uMftVCjUkU//u",
-	"azUkM6mHJKa6uIMSHwuUOLXXc2yNrEVeBUxM8wGNHVkwOIPMold1oyOC/4hQ/IZ+0M1XklYO3ywueVqE",
-	"Kl5a/aofAlZMxv86uKK1UkvqWya83yGLO2Txe0IW7U7zhYanxA+qAS7mrihhwZPEZxW7SOoPgVPB81XT",
-	"1S/mZWCjbXd2aOMudXBd8HDlKiiHD7Nb3wOd3KtvQDsEcYcgLkEQKyj6I8AQSxDCbe0WDwsRJlR+FYxw",
-	"HVd3hxLuUMLHihLW9Y/VJbxvBiU01KyNEeoLvd91up5hQl2MTXNuh7A9HoQtWQvpMja/qoauqYcfNjnv",
-	"Mum69zAgmhr9a0FoZhmWeRXm9vIOPtvBZ98VfBav2AKrUuga1ALOjM3ZOCkvNSw7lGyXk/cFYbUlq2MZ",
-	"pJZugw92zK2yHe3AtB2YthRMW6rejxlI28Z28tAwmqLxK4Fo9ZzdHYC2A9AeL4BW1UPmyGNINBgafSP4",
-	"2bUi6ErSsyaCpqeUAGhfOlcumcB3nyuXzKQejqf5r49IiHg7QO/xAHoLorUbpqULtxzbO1eonG5eBOPh",
-	"sDpIDxEYyW2lCZIu+rpXvkKluAsYEhEjquxxQMca77uDQYRMEfkygC9V44eB+JLxvw7IZ63SYs8nL7Qd",
-	"3rfD+74rvC+vwGVGp8yxqYH+5T9Vhu3ZNmWH7u1y4NYF66qqdjlul93dHuhsXXuP2YF4OxBvCYhXXe0f",
-	"L563rS3kYRG9hMqvgult4Nvu4L0dvPdY4b31HGJ9x4Nv2L1ooOGwP138tXt1/L47AGN8Z5JvLi6754AS",
-	"9S8oVFv7KdR9PTADPoJ+gAk6ArMJNUd7D4YIRFNr1Mvu+QBg4gWRr0cNS2DCeDZVWhppvC/uoyw/hbYF",
-	"9mkyThTyWAPwK70QXEq9kgfmIBmvbAbJA33d1WrXcWhRXteIcwNH1MA1c5ekdrDmo4E1c5Jd1ntoSKng",
-	"gsGpJLoY5OyoRu08DjAg8AEFHg0RuITeLRJZ06qSFekUEa6afORIcYEfMTgM5m7cLUQ1SdKd4KUtk4bA",
-	"uKQB5KI/VZ/oIwHHA2DOW+eUoNhbRX9EunmJ7mOG5ABAPp0b+KB1qOinkSqDTf25a7qcxBRirshGPoBB",
-	"kLQvOZLucyxBvQ8wpF7h8ZFwarhAgI/5rWprAoaYSV5R2gTvVJVps4cokxdXafQpkn6dALeEztT2gsek",
-	"uM3960RKK/aHrhS0yj5WVCWfTcUTMAT9OZhALucWSH2hI/BHRAXyFee4qxj90wD8KI8XL9vtliu3aKEq",
-	"Sx402839J5JC9AmG00AamxvnYNRCLe8ZXPf/N05s/bWZSM1/Rt4Z8x/CT2eIjOViOGy9fJaYPi6Yri/9",
-	"8YEax8SySCzSlz1EmNWnF1/ZQSK7RN107SbqLoy6b3CqeCfVBQrUMNtQ49j4RKsGiF807yWvFY0p9b/W",
-	"aKf+plvSgT5XLHI18R7NmlfeFzbmIrY+lKgM75jRM8h3nN4FQB7jeW/RKcl5I4mptHdRu9p5sq0l/ohZ",
-	"NnsjfZAudUrU4WyIpJHj4KRzetY9dgElHtLZGqr1GEOScwCOISZqX1buQIxlJT23wQB6cgsOkD9Gfh+K",
-	"wSsAR0JuluCq2zn+zUAwWSRMp1P/tXN2ety/7nV63cHitn2lCDCYwMPsRnpw/aEvDmdpWXW827JtyEhA",
-	"Mc+jzF8wgjtgyt9Zmy1ZG70IDFij91+1+8KhmpGNKmnFXbQ6yjeuaHSUaXgIm6OtWVWjAzrGSMXYVIJM",
-	"6Q6LHppKz14edkLIbpEPAoMXFdmqK8WAhzFVauydpdpZqp2lyliqFF/AXB3IEVEdkIgPMMECwwDzaubr",
-	"s/mhbxJECnHxExMAtHq/SjoM+IGFBkZGlAFITCd/OtLd+w1mLkegYoKYCk4lMAb6hHnB7bFfUIxuOw+/",
-	"whMktGyVKxhqt7S/2fj7yrVjIu5ZXLFwcayAyqQ+DNIFM9Cx8ixwkgQlplBMMlEV85aT38WqBijev1ca",
-	"9FFzg92V0ahAUflnx3UiFjhHzp6KLZjpLmC1ljWB/FaH++XanVEWqC3NTCE9ei2GaexB9L7IwYTO1Dja",
-	"rULEbJBmtJjpi2N9mFAFk0wRvDXdW807VgWMotegALeY+CZQRMbaH8q8b64AlLytZmy8KEysF9MKvUVv",
-	"Ym+S6YOdFrS2LOYYCe6mpeiSloE2g+NOXkUfQSyO9XMF/Fr5wq9MLFEk6QD2qFY8dHHcNwz5iMgNgy8W",
-	"eTUDdC5P36J5KdOUveeq8WFA6S2IptotnUHm28PEcYTFYY4x9yQ/5i6YIBiIiQtCJBj2dKE+hYD71ItC",
-	"E/OLJzbnAoXO/cf7/x8AAP//",
+	"7H3rcts41uCroLhfVd8kWbKddKLU1I4SKz3+4tgu25lMTyefBImQhDEFqAnQjiblqvm1D7D7DvNg8yRb",
+	"OABBkCIlUpfcWv0nbkkED3AuOPfz0Rvy6YwzwqTw2h+9CcE+CeHP7g0eq399IoYhnUnKmdf2OkjIkLMx",
+	"IkxSOUcSj9H3Vy9foKetVrOGBBmqH6InjSeNox8aXs0jH/B0FhCv7b3zjkZN0hw+xkX/vvO8mheS3yMa",
+	"Et9ryzAiNU8MJ2SKFSRyPlPrCBlSNvYeHmreGWW3izD230XN5tHwP//6N/xBnqGQBH965zHyQb7z+hre",
+	"J4dPnvyA7ieEITkhIUFUIMy4+hvN8JhkYIcVD+5aB9ifUnYwCykb0hkOxP8eRqHg4Z86f1e/OXwc0CmV",
+	"f2o1m3nv9lZshw+x3kN2SzcTghi5RyERPAqHGejy4Dpotp4e+o8Hzfrj0RGu/zxstepPyM+jehO3BofD",
+	"I/+YPBpVPO7XROIxluRa4lBGsxOC/YAysgjuW3WsV93Oya/qWP2I6DM/Ojp6WkNvbl5kKOOwefi43mrV",
+	"Dw9vWoft5mG72Ww04b+/L4VwxMMpll7b87EkdUmnxKutBvvUzz9fob9GcoIlkhMq0IBzKWSIZ4jPCCN+",
+	"GuqND9iCH0XUz4X8ishw3hlJEi6CfE2GnPkCYfU1up/Q4QRJjmQ4R3iMKUsB2yqBaMokGZMQXvz27dtO",
+	"JCeKyYdYkvwDG4bEV7/AgdCHpk5JnxyfkRBIOU84tFqNx41WhgaeExySEIUEB9M/vfOmBmfvvBrqzOgr",
+	"Ms/5qiL5/u2K/B4RIU9P8vcT6q+/E4j6NSUV0BAHAQm/E4jfM0RHiEokCJMIo0jgQUAQZ2TLRJEF+6Hm",
+	"zXCIp0QauazlTS7PhURRwJgjzmpoFPIpbKKvpGQfadGO+Ag+VCIODciIh6SBLmb49wg2QtVKv0cknHs1",
+	"j+GpAsW80AVyij+cETaWE6992GzWvCll8f+3Fui45n2oj3ldfVoXt3RW5wAyDuozrmgu9NojHAjyUPNG",
+	"NJAk7OGhpHc5RHfBgjnSX6qTFzXEQ8TVh2pLILtF0S7MmjlHPeA8IJitBWgkJz0RDf5BhrIAXDjsWCqj",
+	"eyonmkPMU4Xguiu7QP9XSEZe2/tfB8nFfaC/FQc35INcZxs+mQV8PiVM9m7JvGAjU8zoiAgpNAkpuW4f",
+	"K9pFZuGy+3hF5utsI4awR/1CZHBBHCTETxTB765YFvg3b05PNoK+GAWKluKfObu4JfOVG/gEx2+pfNX5",
+	"x/RjHyiCPrXirs8/edlyBOQx8xIMpJfdOQr4iAakPAOYB4qBt+vt/vj1q1YdPvyq7NEnS+744AUZhmQV",
+	"64ZkRELChiXBd9bcFfS0QBWmfqwnuAYHADnDcpLACIRRrMysJhQFxOg1lsNJPiTKCo01coKGE8zGBN1j",
+	"Jbp9gkY8fKZtOCqVpSEkDoj7SyrUqUeC+PrMj1uHdidaIUr2cjqqa0AKNJ3j5tPHmyg3YBku7vIv/F4J",
+	"9TnCEk158V2kH3dh88kIR4H02i2lg1lrgjL5+NirKdDpNJrC11pHM/9bW9D4K+xCUDYkS6WLUTypQMoi",
+	"Q7ENoIy/5XZfs60NvlxmgNdWNf5K7+tBUbGYcSYIKNnPsW+MBVC5OZOEwZ94NguottIPZiEfBGT60z+E",
+	"NtntxtQTvoLj5cXV89OTk+5571X312uv5vlEYhp4bbBJf8GSIH2MA6XMUokYuSMhwkLQMRPonoe3bdRS",
+	"ZD6gvk8Y0sKAhCFXxsBvH5MFU79B77x/8IEAC8nu1DsQJLyjQyIOKPPJBxIeqB95D+81C8eaU1kbRkgs",
+	"I6H4olnzJJXajMM+ik/OoiMKWTu22trm1NoW4PotmQuFq3Jy41I/r02jQiMODUKCb4WWBZzJEA/lM9TX",
+	"J9dHiqr0l7MADwlYDY7v6291s4e6thXz4DE/P3CsSgDpBWejgA43I5zOGXhPet2/nV7fpAgnvgHfedoG",
+	"RjgICfbniHygQgpvU1w+TXBpd7IckQaAugFg24jU2PPpUBqEhQRscAUy2SLeXsb0uBHizi96z0/PT07P",
+	"f0kjLdYZ33mKqUlYn3EevPPQBAvEeGzUDijzleDaFIlHCRKTbS3HIuP1+O3bwOArxu9ZDQ0ibajwSF/g",
+	"IR1PZNvZsT2ZGnzoTymrLR4IGPoYWRASjSBmB58TdZASzUg4pXKLdHGqpCfDQVeJjo1o4/T8pnt13jlz",
+	"KYOa1RFIpg0R/8iVxDHc6JqE6lLpmhcsI4IYmq2QQAf5ZESGMlYlBcDRQIq5Az4G0tdOtkgQFDGfhEbl",
+	"1IxP/S1i8Zy/SNCWhvPEOPG29ib5kkfM31CM3PReXrw5P3FphXEkouEkpvmNpcRxQiznXCIN9SopIesj",
+	"+N02KOTcbEhOYh5XHDzioVYftfd1i6i5DMFnTtXrX2IakM2QdHnVfXFxfnJ6c3px3nvZOT3rptCV8tYo",
+	"Ytc2ib8p3lqHCd7cHSGzpeUYnDlP1Ef6ie1d2dpYdHeLQHMHxgZbjjLUjy2t/hZxe8P5GQ7HZDOMdn49",
+	"u+ic9G4uLnpnnatfull8Drg/V0ZloF6lyBQz1GoeP3n082M0mEsi0PevO3/rPb84+bX3/Neb7vUPG2Pb",
+	"ucvNllFXx15vOEd6zytQjucBx35dcl4HwLeG8LzjSET9dwKB0bpFLL9hOJITHtJ/bsi7b847b27+0j2/",
+	"OX3RuUnz7ZQKQdlYiSPK7nBAfTfStbHUbSX4TO1mOQ4j+Gkcj9ua+M1ur4EuGEFTIgQeg3sF4SBAIcGC",
+	"s6yR9Pbt23o2SLgMl9mY4kNtU1K4wzTAg4BsSgl/7ZyedZ6fLXC7jyUeYOFol5iJe7K5mubw9LW2yZG7",
+	"nZWkYH+5LUYu2mkDnXO4ncHndh9SKQl7lg4yOyQB8eq6DVgvQ6cT2t6YEEQ0m/FQEv818Sm+gbPbiCKu",
+	"31xeXlzddE96r7snp53eza+XKeIQhPnIKJR19b42cl8BS28q9x+5csLuEMEWEexxFZnYh+pT9RC4wbYq",
+	"+r8TqUNQN4EiHQjGMpLNBJD4douOFrsPWKdzefpK+96xr3UbHFyG6t2SEmG8fIsGSiL4lJGCE2v0GWzi",
+	"lswRlYIEI3AuT/g9Q5wNSc31OVMhIp0aMnNe+NEbhkRJ6h6WK8O2dEqExNOZQg75MKMhEeaxNMAvTUhf",
+	"QWHebrzbzxCLggBNCWZCOxEVQEtcpL/FPtKap5703ttoQJngToCF7Kn35oL51hyOEhnql0j9soYkR3jA",
+	"I4kwmlIWSfIMDZQ2Q0YjHso14NWu4XIh8WxwsswuY15c/mtNetf6tw81TxKGk0B6iWhNNPOrE8qDG3b5",
+	"TcdhnDfXsrFTOKsUddn9ZdBZcyk3Bd17K3C4zkt4qBnGewFPrGQ/R9Qat/4giEgW2JKy8iHLcJ+Rc3ZL",
+	"iRlc52G2GDWnIJ6+KMmIZzQ/UnqjV67ZBYM5mpAwk2I1Hd/2jn4/rP983ynzX15UaC+b97L525LNNctV",
+	"xaLgMg6zV5EEDF29fIF+Pnr6GE1JOCZoplaJfbp64RR/pgWxd9g8/LnebNWbrRsI8EKM9wHC0e7LW8ul",
+	"+c6o7yF7Wk7I2Gt7SpNvXOH719oiTs7y2tIfYdFUQWETDENyx2+J7yAiETydyKeyy2RYVVdVZjlER8AI",
+	"IzlCdRhnjscAaVKxZAL2S0AkyQUMD2VeUumNm/CkyEsh/n7CkU99pD07i0vl5yunHITwGyMYwcuANGwN",
+	"B60WIRqtKxEDKZNTIid8pRTpRHLyWv/yoebpNNgVEOsfpUDWB7wJyGveQ+XFZEimXJIe9v0wJ7k4baLm",
+	"fq1336vyRvNI7g1/KiHlCVz9eEoQjkN5dEpyickuJ41VvwyGK/PjG2PoVhT3K+W2ZpI0pdVizsvCmj69",
+	"zMGkTj6NJkuPMSelyCRXuifU7LD/P+7dW6HmDQOay/nPTdS3mjxKItr/+T//10Zhf0oCHt//hPgdCUPq",
+	"E/FDA3V0chP4Baiw0V8SprNAF2WazgNfTNXeOetksonLPGI3vOqB/76+OL+w+FtH/0lnepZ54svUfVIZ",
+	"pul06+Q0a8nlWsU2NZRd3ThNob6ENfq45WWQP+MBHc5NAmFvSqY8nPemA6/9pPX08OFhPYs3jfUycDUX",
+	"rWS3tsKkD+qszUxQXH+J+urLviOaYxaskDL4B+ek5eZ7IQMsoegdKPJm5YwmHxOLIoISOvsyeb0pEeRv",
+	"VZNugfq1BnKrmwPP4xpBJ180FVIwb9Lk4mlRMMaS9KaYskX+zDxQSlKDjTjDw1sie0Tmle0qVVZ9k5R/",
+	"qR87idWQamFzCScYHPVumdejRzm6w4qaiQ6aUCbbmRTs5lNbdhu/lwok+JRAOJkEguS9fGmNWYbH0oeY",
+	"x0knVAwVfa22w3J9Vz2TPO4i2/tbvXN5Wn8F19yiVZTojLAQlWSath+tpqY0tzxNzXyAwxAD2gnzQdau",
+	"FJJd+8OHmmeSgNOgx9GjPMjvSChoJlbmNRstbxUW4jclS2SOoZY9TndPeVjrujuuIPwusZwIxE1xqklE",
+	"W1A3bblveqsHd62D5KucA/L5UGQeUR8d5P12QnAgJ5lfmw9zfs5nhOEZzfzefNqY42mQbzRhf555Rn+W",
+	"82NT9ry4Z/PFwUfzR4/6D0sW6I1sRlX+OqNMetLiCnlwOwsUbCFDdS6q0gsvgJps3iImPrzk6A1+c8nx",
+	"wyzAzJbsVyDIt0rwJuXl9zwK/Djk7m3jStACftXFmQOUrqIZBARR5lwVzxAeQNo1iO4s5FrAO1pi2dtz",
+	"6aXVqfLGJZdSieOC5XCw2sGgf1alXkYXvYvCgu0JQXc4iIhAQz7V1TNQAhTfD8vgudaLX4NjYfGKKNQ8",
+	"jUcgRVcOqHm0rpMLr8iMh1kdR6dFGLtHffuk2Ww9mDIVrw0fIvWZIi6JbyEXPREqeabMYZmAn/Pe8iYC",
+	"idO4c2j/Hsgt5Gz8DAWUkbiIBIcEjSjLqiWPHz06eryy+N3d6BrRPufxGPhc9FAS+C8g5XINz3KcqwnF",
+	"MDl+mHyPrsuftpRG4XhsMqpXMH+R37VwXUbuSyxrWXBRHVWkgC7197oq7fHTZusHRJnkC+WOy6+Z+C15",
+	"yPiLveQraJZJRCu5/fjtaiVLP5YHxikb8YpADCIaFNSEDijD4fw7gYwylw7K3jUbrUYzVztyV8rxMfuu",
+	"Ju5c/I17EgT1W8bv2UGsnjZMZtVGKtgmCvDisXQuT5MzQd+/7t50funcdHt/7V5dn16cZyoe11WbNV7S",
+	"h+ke3RIlxRF/lbSBDhqFhNRHPJxqvtFLNtB5NB2QUNQQI0JSNkaY+YhMZ3JufqIF5i2ZSUQ+4KEMsgFC",
+	"4w9Tmpb1LVRUHF7l25uQPdD6z7/+3+GjR0qqhXgoSQgtK/qd+t8Rrv8TNetPUQP1UBsdoD+jn1C9n8kv",
+	"yJjoSkuRkoTqDf/zW6f+d1z/Z7P+tNFrH/z5p/r7j63a4aNHD/+VRzmvjdOjcvrFPQ8Dv43igs0asnZR",
+	"DWn40BTPamjGgwBqJ8wdsrU0tMWWICW0KMLuaMjZ1GRdlr+U1/DKl4cq9r5qu66CM1GfbbWHnJzECg8Z",
+	"NFd76tM49JeIvysqiECDOQR1wLdD8HBilIlUzkhckp7TaWp5tCDTv2Shn4xLcc45ppCeYDJBjytbq4QU",
+	"YoauHlPIMpQX8CFYEhmmEVJJuLbnkzsS8Bl8vED3XkDG9I4EQTStT4mYeGkaCsmQ0JkcGxBj2eG1vYmU",
+	"s/bBgfMDpaw3D6ZDx7PhPq4bUGXU7qqiQUlzHoK/7GhtMeEscryGIHAeP1xXKDhrPF5LQDgL/LyWsHAW",
+	"eLKe4HBWeFRZiDgPt7LMm0LIMt7ZQfTitdPHyeG5dXmifphwBTDAqsDHNm7L9QIcG9+Ha8ZVEtJfbwGH",
+	"9NdcwMHtOitUVzkvwVe1lo3dcbtGQZMUE4DRzqzkxtzc8afsmF6BwX4eBYFN0L2nQYDGRCJmrPXidDpY",
+	"s8haTy8K+5ngO4LGvMzS6zjril1qyiCbEjBP8iJdPh2NtIPVetdWBFkqetDcg0qhYoVz7TLAa3mQMYO6",
+	"o7ku25JcK2C5TWI/eprKdNuYOFvQyQ2ko5H+StNOLBYHSUKS/QwXtJVxROiBFbC6vYybFOYZlSWT22Vl",
+	"GTziKwMxYjEbazRq4FfFVNNM4D3FrWEGN21oRewtkJ+zlIsy93ZL9EYrgd4reEU0nWLtxDCJl+2mzbhU",
+	"f0Ysrv9utw5tUma7lbmEbVrGYmQ4xl+W6rt3JJwnmYqG8H0+jNTdUgP7/N749mdhZBrZlnIwK8I0Ei8n",
+	"AGlxtCATnKJBs+ucFJIHB625/aSg8sBXe4tYOyU4xYLkLLcdV4TnbMhB4qpTuTY/3TgfJGXvxCeagFKz",
+	"eE9Oq0iEdMrnALv0mBdrdhC/hlya4NmMMJBIyjZ0BVJR1vKq8zZ7e4gl1cdyGHf94jkIL5Wt+kwToulF",
+	"g/qrch/7285kzVDM6oRTQ0zqoIpo5Toh9QrYtc3q4lcVepzyGksn8jDvO0dA5n5tBObHVV6EijTvHEuM",
+	"18okzyFsOiP41uRQZag80ya4TFHMzvNb19G8kmfKEHG8lXK1Ovb0v+ByHZMGnu7NnDkUp3animfJbr+6",
+	"aylNXo4O82ejaC3VcrI4TdSrnOTRqoSc8fxUprmM12YN+su4jdajxZ05TZaS1lIy2YEX5dLNxHfdKObM",
+	"PJ9C13u/TP3WOjLvixdJazgNMkvkFYzZY81VxEwbhuoOB3jOmgFmEMPxo59/yHM0+AX1T7eUQS/geLkR",
+	"D9Xf4xBPRTpslup8mBMF1q0zcizuuJtpvlnDRyOi9S6bnFBO1dcAX6qH8jW/pZVPCYEsaiKmLUeh82Ax",
+	"LPnm6lR7IJK+o5mDXZ1wYC4X/XLnkjEnW9NITG0sX4A451ItOWAJDjfLuTAdW7k/L593YTdesEnokLeG",
+	"6RLjRRuwTuE7oqKNhniGBzSgahWIvtLhvGYnx1yfdXJ4y3mkWoBv9yqgrVKpUmKR6tNexl1nMphEgHtC",
+	"D60pnmYDzaMvLrvnyFCHb4YM5cYTbYvro9ajo8cl2lx/MRql25k+RSEWK/kHV1WphPdUVymzRJuXsVFY",
+	"49RqHh5nKcWLfWp5xNA6bD5siW0y6l5lCs9oehWpPaOubofyn6Vb6p10X3benN30rm86VzdvLnvXZ53e",
+	"NTSivNZueJ2ouwV+ySjv29R6k1NdQrY7UXHtvAuH2gsp+bB5/KTmhViSHnQy7IUz4bVZFARlooJZEl47",
+	"1GaA26wEamOBvR41/eaQ09qhtyuC/Xlu7jEkxlmnfNtrNY4bh55bZxFQIQmDYKURXFtIPc68tpzRkcBU",
+	"ITVoi9nDaaDzGO+KjF5R5i/LVddTSUAZwgw5MWx0h0Oqh6KFCCPwiRqus9A2UP+WgOOhrxvkgFTzIUJh",
+	"isSANY2FRNidByNW1M1hHsw1kq6S9P0KskL3d4AntXaeX5ABqU3FNlMVU6fYqsjP6rVK/RJd98o81mV3",
+	"FfX5kIx6twbdK6oegCp0nURvSiSuRsTqqSoNgdLTdKoGVFJzc+weHSicbeQfqON7d+x1awkkCpyToab4",
+	"y3bvNyAowPMa8yQEcQ0/vCKjyqaK4keccKNSGgYEQW/uZ2aMSMKuW0sLrdIH5NsgrrK+IovJL859XYUf",
+	"1nRe281XtzQSOjHiPsGnd9V90T29vIF8+s7lae9V99f0flK5ir2Y0R42FXQZxXcNusyYEZVoNOuxrkSv",
+	"ixbIGrSbyXPcnuK/khSXEtcO7AG79jZc3huKvPXU+y9V/FVX8rNLVHaVp6sh17lQnWJMCPnHE4tTlZlp",
+	"pKtP01pCjmaQ6AMiF/LCbphmte+EUqrjBb8zWQkKWs2b3wG8RhmwYwZFbh6C6aphBh2lX+n6akGluI8b",
+	"RBjdRr0o7sqBBJEKrJBM+R2pklVnU6vSNVhO+v6qCqk4AwJOX59fame5ckTbQp3hbaXg6vCW8fuA+GNz",
+	"MedMrTtqtA7jaeXVjcuExTwY+pXXsycDQwWNraoBWZrh9boOuxfanValyO5jCZaeB7wEntYd4p6Na2hH",
+	"W9WjHfEg4Pe6dUIF0v+CEOLu3NnPEry8hHmnixL64rJ77tUMAdc8Ow3n4q/dq5M33Xx5bSAmQlTvoNCx",
+	"qDYqYOYGL3IMrU4eTZFDltsVwzeazZjbbQm6uo9tcbn+H91kAlbRHyzzSQWgNpud2psjr9BnIRNVKSKa",
+	"tIvkkwuxEpJ+lLwr1YEB0mKbw8d43X9tkmLFtmZL81NMLC8OIUCDjk8kisvm5i74AzPEKlBIzAAHKJSD",
+	"1Zdnxq+T/L+uJHM6KawAXDP2Jj1PCxowlHjT4hk5LFa5R3DCjVVxVXXHgTGJM9WT8UsgTx1RKVKxzuIO",
+	"amXLfBbkxMfVBZkpSVKBgKxUWcjjvuyeg3t3hoUssclMQ5jFRINEuuwyzdGmD5TqHRPLo8o0+Il0gU1T",
+	"1FPKQ9q3FGsSqypjcs2inKKKBL9pWnAJM6u3WAS4AiGhScOA2fiH0/Ipnr0Zi8El+k9ZzSdP3wETfFHe",
+	"sDmS5AOMyczpXBBPT4UxuDxwvirqWvBnqygsa6Dn9jT4n3fvInVp1uHf1kv45+eX+n+fvnz/Y25zg0QA",
+	"LMo2M++7ht7cvKihKR2G3EQSV04Ad3SVciO+gTXSzenKqR12+SiiuX3J3pJAWf6XK3ppFRoj0MUhNbcW",
+	"OEkgyrK1WavyLWzZJrR/t2pjiVKo/PLyWcj9yJZU6EkdZdTH6qpputx0FtK47ECX4qaVPciPm0FqWqJs",
+	"PXwhWuqqfBenJlbM2TCn1NjU2YN/5Q4HPWUytprN5sNDdSVYi+ceYXdQFJfrRzeuxYeteNXfp6p2zU96",
+	"8TCx+IOG/qBx19LNeh6WtiYYcjai4zhfWJnJiQ9/s7YFqcaGVUy6xKr/zbu8uL5BeS0IF74wHQXfb2h1",
+	"wGXy8LDFHMJ1SojXbuOSiJEKuuOn0WvX7gKzrEPhGb8nYX2IBUET8gFd/6VTP3z02KY9YMYZHeJA58BC",
+	"7uuTn588+iFTmxxf8VYm1ZDz1hqyxwqKtKGv/NaHlbXjdTJA1+mL8ynUcFciliwPdJMn8nx1n66bjyOt",
+	"Smj22j26kFdXqDwnnLk9Vb0obXX9njwpFCZHkqeOv1WqVWWXoY2WaM1sMEe3ZK7UMSEJhrRvmtFQP8ZZ",
+	"Hbr03FF/srVVK65sdX3GT6fXShfFb97H5+FBvcvCZQr+N6gR08vBbkwBfpns4MXs34f3i34ze7glGRbw",
+	"Ho8syXJsJm7tHHfJ1TPtnZasf/yQPuKPZatS0lV+S97gpB9XWd9N+F6y+tFDOipZ9gXZTI8lrzjcOHUg",
+	"n+vXG1jTsfXbhuuXjZv5NKMxMsiuogdlMLnOuIwiYq6MqEoXdYo+iooh8y+hxWtA03AUUjm/Vu+wLfpf",
+	"kXknynXuMtS5PEVmkBlmdhCRrfL5vj8d3/b+869/939oIGXE69b03wk9sIqKdDa+MaB6f+l2TrpXEARX",
+	"77H97I3NlTMaQIOp++DikIQxwPr/XsYa7X+/vfEWafm/396Yfhh9EQ36MVh9V8z3C7aotxXyQP3en1LW",
+	"N7Mp06WU8ZeN+IoGEgfgkk2oe0i3yKKm2Wwa0ufQbyXlAoEx0GiGQ4koQxiJuZBkiqiEYRAC9a1tZSO3",
+	"/QZ6TST+BUuC3DH4AlFZg1YEwR0R7xiFkaVyDn0ZYnZ3ezSov2N6qpn0Xu1iQxgZbw+6dDsGwW4GpmZP",
+	"aw3UcePU3jGlk/tRiAfBHIVkyENfqFMHx3c2RAkn7xzFhDATbBA6zIB4aAIfOr0Dajl0Txf4/h0DP7pb",
+	"HgKTVvUoVoVGysajKGi8Y++YPTNFHWEkJzUYz208iW21EZ0oioWgYwZa0W1NHdYdVTqeqCEeDidE4UAd",
+	"Ng/RPaYSBilgxuWEhHGHUnjfjz92oZTzxx+hAWy/aOp636lFjQ+/P+Q+6etDx3GFqbKgFPnqF/qaxJP6",
+	"xv47ZgeYBHyMbhm/Fw30448vbePauPpVwfR9ungv6a36n3/9+wd0S8hMrURDxHSDW9u8Vu3sKilSpCTe",
+	"4Wk9Mex+Pn569EMb3eGA+ujNzcv6E3XayI/0Gdi+VPBpwBlBIgpDrhQj/dmbn5rNZrP2jjEiICxkJqY9",
+	"PkY+ITPAna5JhHiR2+Kn8U5dOgEdEiZACmtGGFHof/T69CYRROp/3EY3yfwa4CyuZKlrZir8MCIEFP76",
+	"VJmag0iBp9lWeMmU+pjcnOaauuGxO8fCOzJ9omdYTkBcH4AvUPtX7bD4U99re78QCS2sobHJjDOh5fth",
+	"s7lkvH881r/ckHtYP2fC/Tmekprt6qwbKEGCGEdjrku14sHEW5lmX/Me6V3lPWJ3f3CqtAeGA+Cz1P3n",
+	"tX9zm1DpWlZn2gmigCoMdox3DcjTpThLGm0niClKlrNtiYEf9DnR4cQZHy1SUODhkMwk6F4LuD5xulnv",
+	"DOHJS3KwrqSz7amdcNcXi+RrLcKQ2wc8F8W6F/oSPjvhQ7H62CX5IA8mchqkzzubrJd7rjM8/oLZ5foe",
+	"j8ckRG9Olx7hRywEkQ+rTrKjfrX6OH88+DF9kNaNqXvt5+RB5h5tXNG4paM9LnO0z7EfDzyDR45XP3LO",
+	"5Use6bznLaOvY8vNliNSXTshnhIJx/TbYrOCxWXS8UqhP69HtDEUItb21V2WXLHYYj82bbQVmeDZicy2",
+	"ms10LFY3l39v/m3Uc4Ov4Ek5SDJYcqX0uS4C4pFS4bS+gCUeYD02Z4Fw/5IMQNqR7DVvyKHiTkDvvujL",
+	"lICyK3VG9lDpQ1QgHOik9Fx5MSUypHooRZGoeG1+Uk7uzgJMWUXBa94Qj3K6DPlU7SQSOuNAy5sv99wd",
+	"eKf2rHJPO56IllFbFo78YkZY5/JUqe27pHTXtZ8vs8EIA9NmlB1K92Xi4kYBaZsJYYHMGS5FBwyoW42O",
+	"Xzuvz6qhI164ohLy9Z+6OarcU7fj83KvgxvnArCuD6WxK4t+SscaM0aRV0etU+UXcHZlQuCf4ZqAV39m",
+	"ZKmnjlY/9YbhO0wDPAhI6avF2EhDzPSfRXi+ax2Aa+4Az2j9lsxFIc5PtdwHh6uieajppJzVkhB1EIAf",
+	"UzvqtYOKqbtB6evgWtJL9M8ou+0bZ+giXZxRITuXp68UMAtKVt5JJT85GEFJQS81F/mhltsQWILLE1xG",
+	"mn0hb8J6XX+PtA1kFDGbnFiO7jT8Sc5k2RF/KzcIrUO8Ej8cRqFQNPZ+Q+4qFcnR281pef6Q00xOEQMf",
+	"xb5zkeFBRRureA9+81D79JZJqxSzat/XP3Wh53EZDn/Jw4EuNvtskuRjKnTwmwdSQZk56SBI8kVK9Cie",
+	"tRh1ZE3Mx7r5jMgTK0JEBLzc5nEtN0BDBcUylhtKSdY9NNRFw7h2opFAkDbiiqHV3RNnzQA/8zDv2tHB",
+	"RkOxtsXdc66vu63cOnrxOKqZDk2ZkHaGJ1tbfjecql+kusRhKywQlemzcjixe4PHq7gKfvNQ8874EC/r",
+	"vm05N/7dN8u9x82nq594wdkooDoOfdwq8Yobzs9wqEtAjluPymxERDNdFPKa+BTr5t9fp3DRjOSIiFwB",
+	"k6vNHHyk/oMWOnGz8KwaeMdvU/KnDToK6C1xN0lQEjSnxJ2FTNzzXqkNc1HTP9FKAuqHsKjfXxQ++nVW",
+	"+FRTbujoNXQtyLnTS7nMXhj58oXzT0X333HrcPUDlyFUDECCh54+/LUyg6agVcxQKzSTnYtvRzZXrAwu",
+	"vXtqcbBWyJCzMVIXCcQF+6ejOpB5f4Pr6Fu9Wj6BZ/xz0/cvRK4m7opy09dph3HLl1JdXZ4hokfhRNqL",
+	"j7XBS9CEB74OYZshz1EgG+itouaEdoGwcUA0XSf3hqb649ahvkCUEmbyLYaYfSfRwM7PbutUbd04hDMf",
+	"hp/o3nYgACQEa0I9py7N5W+gwdJWLpkyujEcWh0O7ad1JIVuxVNKTf7EQipRkBm/34ujjW/q6qrx2lf7",
+	"XqteqVWDnKmoVc+CuW5ym2fKaz1dO4J1kzeRNP2xjmcoy6vFmbNmohhIT5gn9ifIhEVaXzfPUwlD6ZSA",
+	"ZJBMQxmIQxliJvQEo2dJxqEwmV8hQQC2dkPr7DQzsgx11E4oG2tfKZ468Ml7OoylsIgTpWIBb2ZqGSDj",
+	"LCpqJ5PZ1LLYVREIjiQJArFk5Fgb0vggE2owj28VHui2i1hqB67TfKaBYJyBGYsG6pPxrNpNUKfxAJaI",
+	"syF55oJrnPKQNbh4gcDp6KqIVVHupKupjmgGWKc46Z3Z4yvwqjojyqzUtvnSJq95sa6/vDM1m2ytaCqH",
+	"JF3iKgIVKGc3gL7fjRdKI1Bx8PJoV5k1PundDBMsc25myEO7xwL5nJEapJC6TNnXmNWcNSDwq8+dyrJ3",
+	"OX2dl+NrbFRsU3YvEE7EhcApH7fmkexVGflU1gM+XpJSc0+E1Dp8cQztghFEmAznYHHASFZ4AYLa/Rqa",
+	"Yp8o6U+lcK/DBorHZsYXGQ/tnQq9tmU4Lwi9KcjP+HiV6IcgmlqHqiUHPDI5ovHQE3dQY55AzQ4cLCcb",
+	"0sMM178LiqAvDbVuflYK5rhAdiNY7a3lTH+2sUtlq/jULwIaDyX0JCkHronkbS1kKSiDsUlfa2xT8UNX",
+	"8Uu1+CZIgJjE9kHObyXICco9oDYAGWlvAV3bkL0H3KLUz59W8TyGZlt5FWUf0/W7lR6yJc2VnjJ1l1+t",
+	"tCkqR14qamIi20uZb0XKDBJGjQWM5d3iXIobUGYcDUFyXQAHqejKLMe2ZLGBOracMy5v9Al8AI4bEEqM",
+	"ID3lHtygLPGWOKpm21aXcV1AqBctSrx4bgdb7MLmNat/ntQLy7v5TuX4lPdZF3sT+CvKukDJKJocUZSr",
+	"7KzMujiJLdF48UVpoX+SSIt9qsQ+VaIiBRt/7woKLk6VcK+qHbk6y10Z+2SJfbJEcbLEKvL+FpIlnpMh",
+	"joTiZRYFgW724Y7g0XNDBHw6HZCwlvxSUJ+gvu1q04eaiAEBB6okDA3mCLqE4MDEC/KSKbZzD+02m8LA",
+	"+FnSKaqqvvt8in0+xTeaT1FBXyYf4im0Ba0xsHRaGDk5GH3d+aiGhA7x62SKdhLW5+l+HTKbz1Bzf4oZ",
+	"ItOZnGsDXioxrSxTp09Rw9Z2uP1cTGIFl7oDEx8hKhtQVaiHR/c70KGjj2YwRkqku/jM8TTIyZDuwpmU",
+	"Sj64sTOravqFIFvYdzLtN+X3DH3fOXl9et7rnJ1dvO29uLq4vu7ddM875zc/FMVM0q3pdxM4SW8nK31h",
+	"9m3mwAqbgumj9go7Axwe57R4rZKfsKOLo2ySwrKBdlm36Ns4ZqtI0empx5dWUWtC/yPkC3yN0vUmPxa/",
+	"Kgyfatv5+eMvry04awZgUn1ey0dFfDIL+Hwa9+X9aqMj8flVC49YItjHR76V+MjUYaRYACTMVRwhsSmq",
+	"dgWEpe3N1mqgjjJW9QHpDHCJMJsjn8zkxNilRi8KqdQxFUhoNQbwLMDDwtDH66QF9i5iH9mGw582+JGw",
+	"Zv71mpz3PvyxD398ReEPp3F9nqTJVzcqRECSgOxx8ynqn5733lx3++h+AjFb6zoxJpTkysgqiJY4AmYf",
+	"Lvm6/CtfdXxlBYsUR1hSN+KOLMyyF9M+yLIPsiwJsqyk8W8hzNKJ63ZCTJWi2zeacR8NwDtYFB7Z0sWz",
+	"2/hIDORnCZBUV4/3IZJ9iORbDZFU0anTk3E+vw/vMoFn4yzqal681Nylz9HVzm79D9PYzu64mscxodm9",
+	"y/FbcTnOXL6PpZYjDMo4HZPMbCNvFgRTPyUcYBhPxOjvEYmfiAOemfE8oBjex3Mk8ryPl85EpF24HxfG",
+	"kX1a/6PDqQVDA+zZ7z2Qew/k1+SBdGeZ5QqeAn2pghMyU1RKpbAlKBDjsM1a0akU2VFU8MG8yCnpyp29",
+	"V3KfxL2uk3ElFxS7GdNX3666VpS+gPaexr2ncYmnsQShfwO+xgJP4rZui926Ei2Un8WXuI6qu/cm7r2J",
+	"36o3cSP9+EB3ZCv0LV7MCFPsEyu9DfQybsQjCBRAKw6LW7wRKJUW6A4HEREIZsCOQj59Zr6zPdxMmyot",
+	"FmvJElqmjiKBg9zc6ABTpofKlsmOdsfD2tZYsJEij2B2gH/x4LGVmdA7zRuGo2DGqC6aEqiOCfqEZU71",
+	"D9AR7A+gLSU4ThuwQORjItWdZ9pLTuY5icJrqVEZUZKM1P8SAhMGmrXDErpLy1edIWwOoaq7Xp/c3ln/",
+	"7TjrLS8kGoH5qJyjHn6823zgmFZ35Y+H1T+XN96wYZGBYlrS7D3xe0/8V+WJjzk2R6rkqgaVfPBG5myc",
+	"B5wIlr3DfZ8G/Ak99Eu4Y5l3PrkGd+YxK3Md7f3ye0tzqV9+KXl/yz75bVwnu/bIA4yfyR9fTdnd++L3",
+	"vvhv1xdfVkMWZBgSWQ/J6Avxn10DQFcKnjU9aHpL1oH2qdNz7Qb+MOm5dsfV/H0aT9qUImy4d/x9O46/",
+	"BdS6g+8TBi/2AZ6D905H63C8HAWDe0DQSF0/DfSaSPyLUrz0VCndLqmGQiKjkMGsjYCPtV8QIoFmyF+R",
+	"IzAh4924Au36n8cZ6HBpvoaURdreL7j3C35VfsEsARcJnSIFqIKXMPuqIh+gK1P2XsB92u26Tr2ypF3s",
+	"30vfbjuywSvfMXtn397Zt8TZV57sv12/37aukN16/iyUn8X3t4Fuu3cD7t2A36obcD2F2LQV3nBkZl+7",
+	"zf508dfu1cmbbh+N6Z1J0rm47J4jzogzInqG9VA3GiKfYD+gjLTR/YQb036IpwRFM2fVy+55H1E2DCJf",
+	"rzotcCfGuykzR1P7BcFXabyCZFtOQQ3GS/BQ7sAxWNjToHCXgDcqkuTksrnI+/GV67hINf6viRDGvVHB",
+	"T5qp89y7Sb8ZN2kGs8sGWdqaheLJ/3oMvEjmwL8lAdQ+6FKFtKiGJEkOZRWckSwoNeRHIR4E81o8es4Z",
+	"pw8t7ZlVcQMsZE+ngPeIxOM+MvbbOWck1n7J75GehKeH5xK1AFK/zix81DwG+HkEM1W4P6+ZkXkxhFQA",
+	"2MRHOAjsLLy2UsfTdRYhgUdEbGKaLHXOkE/FLczIQwMaqrPivIFew8gScyeBaIwb0vpct+xHt4zfw3VF",
+	"xyz2iKavnOcWSyvum65CNGQ9A1T2tQl6gpBgf44mWKi9BYpe+Aj9HnFJfDg5AUUV/R/76HtlrjxttZo1",
+	"Ww3TOmq0GofQV598wNNZoITNO+9o1CTN4WO87r/vvKLW9yl8F3XAP24+fbxhB/wdTCuMcWYl16c1XgyX",
+	"mnqiAgMmzcq1hMctW0jDFhtYM68VWWFJ6ua6qp8YXWzVAvGD5jn7WN6aik8qrXbqb3p1HWl7JqcyK9Za",
+	"jWwArY8asRJLKc4gAz0+6Hss9ie9D7x8i3bmovKS0VqsqHRvW3fEjr3+rN5i2OZgpA34QuUFjMIBUUJO",
+	"oJed07PuSQ1xNiQ6mwTm3YZEnRzCY0wZ3N+gNsQ+NMWzYJSiPh6qqzog/pj4PSz7zxAeSXWpoqtu5+RX",
+	"4/pJe+B0uvdfO2enJ73rm85NN2cszhUAYHwRu7mN9OL6RZ/cjaZx1RneFl1DBgNweEMe+sTfV3JuySG2",
+	"lzZZaaOZwDiJ9P0Lty8ewI5cb5Ym3EWpAzp0SaEDomEXMkdLs7JCB3WMkIp9YtYjpsd6D8lMWQDKKJri",
+	"8Jb4KDB+qjxZdQUHsBtRBWvvJdVeUu0lVUpSJX4IKsBwJwzGbjIfUUYlxQEV5cTXR/NHzySm5PrjX5rA",
+	"Y1J8D3AYJwmV2oEy4iHCDIEzSg8JTHz1agUuJySEoJh1d5APVORUt/1CYq+6t3sOtx7TIi4Hd9Wetb/Y",
+	"uP9K3jGR/rT/MZc5SrRa6ScM09cx+rTjxAY5ZlhOUtEc89TazVbevAEKeq9PI7wrgtHOA/VqXhQGXts7",
+	"gBiE2e6CT9eRJljc6jQDxbt2UKLZQmJ6LYZ93EX0vSjQhN/DOlqtIsxckGa1+NAX13o74eAmmRF8S9nY",
+	"ecZp9pP3GJboljLfBJ7YWOtDqedNiULB03rwoNaiKHMeTJqW5z1Jh5Ok+AeUprjHvyMxx0SKWtJ1086p",
+	"dg84Hh+b9xISxjkGehyrk6f8zMQwpU1DcFd14rCL674IiU+YujDEYj/reOTo5ekrMs97GoY1TnjgjGzk",
+	"jNihjXpO7byGfMhpYTWkB+HCvwFOnbCZD5qPF7hSBAz0Dji/RdFMa773OPRdSOOQxuIyJ1QM1ZHPa2hC",
+	"cCAnNTQlMqRD3fYUnPEx2O7ZzYUkU+/h/cP/DwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -35,6 +35,8 @@ type Querier interface {
 	GetAPIKey(ctx context.Context, id uuid.UUID) (APIKey, error)
 	GetAPIKeyByHash(ctx context.Context, keyHash string) (APIKey, error)
 	GetBinding(ctx context.Context, id uuid.UUID) (Binding, error)
+	// The component that a principal started last.
+	GetLastComponent(ctx context.Context, arg GetLastComponentParams) (string, error)
 	GetManifest(ctx context.Context, id uuid.UUID) (Manifest, error)
 	GetManifestByKey(ctx context.Context, arg GetManifestByKeyParams) (Manifest, error)
 	GetPrincipal(ctx context.Context, id uuid.UUID) (Principal, error)
@@ -54,6 +56,8 @@ type Querier interface {
 	// Newest first.
 	ListAuditLog(ctx context.Context, arg ListAuditLogParams) ([]AuditLog, error)
 	ListBindings(ctx context.Context, arg ListBindingsParams) ([]Binding, error)
+	// The subjects that other tenants hold: auth_subject is unique over all of them.
+	ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error)
 	ListManifests(ctx context.Context, arg ListManifestsParams) ([]Manifest, error)
 	ListPrincipals(ctx context.Context, arg ListPrincipalsParams) ([]Principal, error)
 	ListProfiles(ctx context.Context, arg ListProfilesParams) ([]Profile, error)

@@ -87,7 +87,6 @@ func (q *Queries) GetWorld(ctx context.Context, principalID uuid.UUID) (GetWorld
 const listActiveSecretRefs = `-- name: ListActiveSecretRefs :many
 SELECT id, tenant_key, secret_key, ref_kind, ref_name, ref_meta, status, created_at, updated_at FROM secret_refs
 WHERE tenant_key = ?1 AND status = 'active'
-ORDER BY secret_key
 `
 
 func (q *Queries) ListActiveSecretRefs(ctx context.Context, tenantKey string) ([]SecretRef, error) {

@@ -128,6 +128,34 @@ func (q *Queries) GetPrincipalBySubject(ctx context.Context, authSubject string)
 	return i, err
 }
 
+const listForeignSubjects = `-- name: ListForeignSubjects :many
+SELECT auth_subject FROM principals WHERE tenant_key <> ?1
+`
+
+// The subjects that other tenants hold: auth_subject is unique over all of them.
+func (q *Queries) ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, listForeignSubjects, tenantKey)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var auth_subject string
+		if err := rows.Scan(&auth_subject); err != nil {
+			return nil, err
+		}
+		items = append(items, auth_subject)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listPrincipals = `-- name: ListPrincipals :many
 SELECT id, tenant_key, principal_key, auth_subject, principal_type, status, created_at, updated_at FROM principals
 WHERE (CAST(?1 AS text) IS NULL OR tenant_key = ?1)

@@ -28,10 +28,7 @@ var Bindings = &Kind[store.Binding, api.BindingCreate, api.Binding]{
 		if c.Active == nil {
 			c.Active = new(true)
 		}
-		if err := overrides(&c.Overrides); err != nil {
-			return err
-		}
-		return w.references(ctx, c)
+		return errs.Merge(overrides(&c.Overrides), w.references(ctx, c))
 	},
 	create: func(ctx context.Context, w write, c api.BindingCreate) (store.Binding, error) {
 		id := store.NewID(w.now)

@@ -2,8 +2,8 @@ package admin
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
+	stdmaps "maps"
 	"slices"
 	"time"
 
@@ -34,44 +34,39 @@ func maps(ss ...section) error {
 		*s.doc = jsondoc.Compact(*s.doc)
 		checks[i] = bootstrap.Section{Pointer: "/" + s.name, Doc: *s.doc}
 	}
-	if err := bootstrap.CheckForbidden(checks...); err != nil {
-		return err
-	}
+	err := bootstrap.CheckForbidden(checks...)
 	for _, s := range ss {
 		if s.name == "capabilities" {
-			return allowed("/capabilities", *s.doc)
+			err = errs.Merge(err, allowed("/capabilities", *s.doc))
 		}
 	}
-	return nil
+	return err
 }
 
 // overrides is maps for a binding: members are sections, each a merge patch.
 func overrides(doc *api.JSONObject) error {
-	if err := maps(section{"overrides", doc}); err != nil {
-		return err
-	}
+	err := maps(section{"overrides", doc})
 	var patches map[string]json.RawMessage
 	if err := json.Unmarshal(*doc, &patches); err != nil {
 		return err
 	}
 	var places []errs.Place
-	for name, patch := range patches {
-		at := "/overrides" + string(jsontext.Pointer("").AppendToken(name))
+	for _, name := range slices.Sorted(stdmaps.Keys(patches)) {
+		at := string(jsontext.Pointer("/overrides").AppendToken(name))
 		switch {
 		case !slices.Contains(bootstrap.Sections, name):
 			places = append(places, errs.Place{Pointer: at, Detail: "no section of a packet"})
-		case !bytes.HasPrefix(patch, []byte("{")):
+		case !bytes.HasPrefix(patches[name], []byte("{")):
 			places = append(places, errs.Place{Pointer: at, Detail: "must be an object"})
 		}
 	}
 	if places != nil {
-		slices.SortFunc(places, func(a, b errs.Place) int { return cmp.Compare(a.Pointer, b.Pointer) })
-		return errs.At(errs.InvalidRequest, "overrides patch the sections of a packet", places...)
+		err = errs.Merge(err, errs.At(errs.InvalidRequest, "overrides patch the sections of a packet", places...))
 	}
-	if c := patches["capabilities"]; c != nil {
-		return allowed("/overrides/capabilities", c)
+	if c := patches["capabilities"]; bytes.HasPrefix(c, []byte("{")) {
+		err = errs.Merge(err, allowed("/overrides/capabilities", c))
 	}
-	return nil
+	return err
 }
 
 func allowed(at string, capabilities []byte) error {

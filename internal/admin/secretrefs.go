@@ -26,12 +26,8 @@ var SecretRefs = &Kind[store.SecretRef, api.SecretRefCreate, api.SecretRef]{
 		return q.GetSecretRef(ctx, id)
 	},
 	prepare: func(_ context.Context, _ write, c *api.SecretRefCreate) error {
-		if c.RefKind == api.RefKindKeygate {
-			return errs.At(errs.InvalidRequest, "ref_kind keygate is reserved for a later version: use env or file",
-				errs.Place{Pointer: "/ref_kind", Detail: "reserved"})
-		}
 		c.Status = cmp.Or(c.Status, api.SecretRefStatusActive)
-		return maps(section{"ref_meta", &c.RefMeta})
+		return errs.Merge(reserved(c.RefKind), maps(section{"ref_meta", &c.RefMeta}))
 	},
 	create: func(ctx context.Context, w write, c api.SecretRefCreate) (store.SecretRef, error) {
 		return w.CreateSecretRef(ctx, store.CreateSecretRefParams{
@@ -54,4 +50,13 @@ func SecretRefView(r store.SecretRef) api.SecretRef {
 		ID: r.ID, TenantKey: r.TenantKey, SecretKey: r.SecretKey, RefKind: api.RefKind(r.RefKind), RefName: r.RefName,
 		RefMeta: raw(r.RefMeta), Status: api.SecretRefStatus(r.Status), CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
+}
+
+// reserved refuses the kind of reference that contract 1 keeps for later.
+func reserved(kind api.RefKind) error {
+	if kind != api.RefKindKeygate {
+		return nil
+	}
+	return errs.At(errs.InvalidRequest, "ref_kind keygate is reserved for a later version: use env or file",
+		errs.Place{Pointer: "/ref_kind", Detail: "keygate is reserved for a later version: use env or file"})
 }

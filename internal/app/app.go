@@ -123,7 +123,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		Metrics:  server.NewMetrics(a.Store),
 		Version:  a.config.MetagateVersion, Build: b.Version,
 		APIKeyHeader: a.config.APIKeyHeader, AdminPrincipalKeys: a.config.AdminPrincipalKeys,
-		MaxBodyBytes: a.config.MaxBodyBytes, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
+		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
 	}
 	return a.listen(ctx)
 }

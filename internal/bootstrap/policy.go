@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -74,6 +75,8 @@ func requiredEnv(secrets []store.SecretRef, policy []byte) ([]byte, error) {
 	}
 	var only []any
 	isList := json.Unmarshal(p.Required, &only) == nil && only != nil
+	// Sorted here: a database sorts by its own collation, which would show in the etag.
+	secrets = slices.SortedFunc(slices.Values(secrets), func(a, b store.SecretRef) int { return cmp.Compare(a.SecretKey, b.SecretKey) })
 	out := make([]api.RequiredEnv, 0, len(secrets))
 	for _, s := range secrets {
 		if isList && !slices.Contains(only, any(s.SecretKey)) {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,7 +23,7 @@ var Sections = []string{"capabilities", "policy", "environment", "services", "me
 type World struct {
 	PrincipalKey string
 	Binding      store.GetWorldRow // with its profile and manifest
-	Secrets      []store.SecretRef // the tenant's active ones, ordered by secret_key
+	Secrets      []store.SecretRef // the tenant's active ones, in any order
 }
 
 // Blueprint is a compiled world: everything of a principal's packets that
@@ -40,7 +41,7 @@ type Blueprint struct {
 // Compile merges the overrides in, chooses the secrets, and checks the result
 // for forbidden keys once more.
 func Compile(w World) (*Blueprint, error) {
-	docs, err := merge(w.Binding)
+	docs, err := Compose(w)
 	if err != nil {
 		return nil, err
 	}
@@ -60,14 +61,21 @@ func Compile(w World) (*Blueprint, error) {
 		SLA:     time.Duration(w.Binding.StartupSLASeconds) * time.Second,
 		allowed: allowed,
 	}
-	docs["principal_key"] = quoted(w.PrincipalKey)
-	docs["profile"] = quoted(b.ProfileKey)
-	docs["manifest"] = quoted(b.ManifestKey)
-	docs["manifest_version"] = fmt.Append(nil, b.ManifestVersion)
-	if docs["required_env"], err = requiredEnv(w.Secrets, docs["policy"]); err != nil {
+	return b, b.encode(docs)
+}
+
+// Compose returns the packet's stable members but component_key, by name.
+func Compose(w World) (map[string]json.RawMessage, error) {
+	docs, err := merge(w.Binding)
+	if err != nil {
 		return nil, err
 	}
-	return b, b.encode(docs)
+	docs["principal_key"] = quoted(w.PrincipalKey)
+	docs["profile"] = quoted(w.Binding.ProfileKey)
+	docs["manifest"] = quoted(w.Binding.ManifestKey)
+	docs["manifest_version"] = fmt.Append(nil, w.Binding.ManifestVersion)
+	docs["required_env"], err = requiredEnv(w.Secrets, docs["policy"])
+	return docs, err
 }
 
 func merge(row store.GetWorldRow) (map[string]json.RawMessage, error) {
@@ -121,6 +129,15 @@ func (b *Blueprint) Permits(component string) error {
 		return nil
 	}
 	return errs.New(errs.ComponentNotPermitted, "profile %q does not permit component %q", b.ProfileKey, component)
+}
+
+// Example is a component that the profile permits: preferred if it may be, else
+// the first pattern with nothing for its *.
+func (b *Blueprint) Example(preferred string) string {
+	if b.Permits(preferred) == nil {
+		return preferred
+	}
+	return strings.ReplaceAll(b.allowed[0], "*", "")
 }
 
 // Etag is the packet_etag for component: lower-case hex SHA-256 of the

@@ -48,6 +48,7 @@ type Config struct {
 	ReceiptRetentionHours    int64 `env:"RECEIPT_RETENTION_HOURS" default:"72" placeholder:"N" help:"How long startup receipts are kept; 0 keeps them forever."`
 
 	MaxBodyBytes       int64    `env:"MAX_BODY_BYTES" default:"1048576" placeholder:"N" help:"Largest request body."`
+	ApplyMaxBytes      int64    `env:"APPLY_MAX_BYTES" default:"8388608" placeholder:"N" help:"Largest world that POST /v1/admin/apply takes."`
 	CORSAllowedOrigins []string `name:"cors-allowed-origins" env:"CORS_ALLOWED_ORIGINS" placeholder:"ORIGIN,..." help:"Web origins that may call the API from a browser. Empty: none."`
 	ShutdownSeconds    int64    `env:"SHUTDOWN_SECONDS" default:"20" placeholder:"N" help:"How long requests in flight may take after SIGTERM."`
 	LogFormat          string   `env:"LOG_FORMAT" default:"auto" enum:"auto,json,text" placeholder:"FORMAT" help:"json, text, or auto: text on a terminal, json elsewhere."`
@@ -76,6 +77,9 @@ func (c *Config) Check() error {
 	}
 	if c.MaxBodyBytes < 1024 {
 		return errors.New("MAX_BODY_BYTES must be at least 1024")
+	}
+	if c.ApplyMaxBytes < 1024 {
+		return errors.New("APPLY_MAX_BYTES must be at least 1024")
 	}
 	if c.ShutdownSeconds < 0 {
 		return errors.New("SHUTDOWN_SECONDS must not be negative")

@@ -5,6 +5,7 @@ package errs
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Code classifies an error. Its text is the "code" member of the problem
@@ -88,4 +89,51 @@ func From(err error) *Error {
 func Is(err error, code Code) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Code == code
+}
+
+// Merge makes one error of several, nil ones left out, so that everything wrong
+// is reported at once. An error that isn't the caller's fault wins alone.
+func Merge(all ...error) error {
+	var out *Error
+	for _, err := range all {
+		if err == nil {
+			continue
+		}
+		e, ok := errors.AsType[*Error](err)
+		if !ok || e.Code == Internal || e.Code == Unavailable {
+			return err
+		}
+		if out == nil {
+			merged := *e
+			out = &merged
+			continue
+		}
+		if e.Code != out.Code {
+			out.Code = InvalidRequest
+		}
+		out.Places = append(slices.Clip(out.Places), e.Places...)
+		out.Message = fmt.Sprintf("%d places are wrong", len(out.Places))
+	}
+	if out == nil {
+		return nil
+	}
+	return out
+}
+
+// Under moves the places of an error below prefix, a JSON Pointer. An error
+// without places gets this one.
+func Under(prefix string, err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return err
+	}
+	moved := *e
+	moved.Places = nil
+	for _, p := range e.Places {
+		moved.Places = append(moved.Places, Place{Pointer: prefix + p.Pointer, Detail: p.Detail})
+	}
+	if moved.Places == nil {
+		moved.Places = []Place{{Pointer: prefix, Detail: e.Message}}
+	}
+	return &moved
 }

@@ -24,7 +24,10 @@ const MaxDepth = 64
 //
 // The error is an *errs.Error with code INVALID_REQUEST, a one-line message
 // and, inside an object or array, the JSON Pointer of the place.
-func Check(b []byte) error {
+func Check(b []byte) error { return CheckDepth(b, MaxDepth) }
+
+// CheckDepth is Check with another bound on nesting.
+func CheckDepth(b []byte, depth int) error {
 	s := open(b)
 	defer s.close()
 	// Only this escape can spell U+0000, so almost no document pays for a closer look.
@@ -36,8 +39,8 @@ func Check(b []byte) error {
 			return nil
 		case err != nil:
 			return err
-		case (kind == '{' || kind == '[') && s.dec.StackDepth() > MaxDepth:
-			return refuse(s.dec.InputOffset()-1, s.dec.StackPointer(), "JSON nested deeper than %d levels", MaxDepth)
+		case (kind == '{' || kind == '[') && s.dec.StackDepth() > depth:
+			return refuse(s.dec.InputOffset()-1, s.dec.StackPointer(), "JSON nested deeper than %d levels", depth)
 		case mayHaveNUL && kind == '"' && bytes.IndexByte(s.unquote(raw), 0) >= 0:
 			return refuse(s.dec.InputOffset()-int64(len(raw)), s.dec.StackPointer(), "JSON string with U+0000")
 		}

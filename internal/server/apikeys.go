@@ -19,7 +19,7 @@ func (s *Server) ListAPIKeys(ctx context.Context, r api.ListAPIKeysRequestObject
 	}
 	rows, err := s.Store.ListAPIKeys(ctx, store.ListAPIKeysParams{
 		TenantKey: s.Admin.Scope(actor(ctx)), After: pg.from, RowLimit: pg.rows(),
-		PrincipalID: some(p.PrincipalID), Status: some(string(p.Status)),
+		PrincipalID: p.PrincipalID, Status: text(p.Status),
 	})
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (s *Server) GetAPIKey(ctx context.Context, r api.GetAPIKeyRequestObject) (a
 
 // UpdateAPIKey implements PATCH /v1/admin/api-keys/{id}.
 func (s *Server) UpdateAPIKey(ctx context.Context, r api.UpdateAPIKeyRequestObject) (api.UpdateAPIKeyResponseObject, error) {
-	v, tag, err := admin.APIKeys.Update(ctx, s.Admin, actor(ctx), r.ID, r.Params.IfMatch, *r.Body)
+	v, tag, err := admin.APIKeys.Update(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *Server) UpdateAPIKey(ctx context.Context, r api.UpdateAPIKeyRequestObje
 
 // RevokeAPIKey implements DELETE /v1/admin/api-keys/{id}.
 func (s *Server) RevokeAPIKey(ctx context.Context, r api.RevokeAPIKeyRequestObject) (api.RevokeAPIKeyResponseObject, error) {
-	if err := admin.APIKeys.Delete(ctx, s.Admin, actor(ctx), r.ID, r.Params.IfMatch); err != nil {
+	if err := admin.APIKeys.Delete(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
 		return nil, err
 	}
 	return api.RevokeAPIKey204Response{}, nil

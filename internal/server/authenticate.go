@@ -3,10 +3,11 @@ package server
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 
-	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/admin"
@@ -18,23 +19,35 @@ import (
 // scopeAdmin is the role that openapi.yaml asks for on /v1/admin.
 const scopeAdmin = "admin"
 
-// authenticate tries one security scheme of an operation. The first that opens
-// the door names the caller; openapi.yaml lists the bearer token first.
-func (s *Server) authenticate(ctx context.Context, in *openapi3filter.AuthenticationInput) error {
+// authenticate tries the security requirements of an operation in order, the
+// bearer token first as openapi.yaml lists them. The first that opens the door
+// names the caller; an operation without requirements is open.
+func (s *Server) authenticate(r *http.Request, requirements openapi3.SecurityRequirements) error {
+	var refusals []error
+	for _, requirement := range requirements {
+		for scheme, scopes := range requirement { // each names one
+			err := s.try(r, scheme, scopes)
+			if err == nil {
+				return nil
+			}
+			refusals = append(refusals, err)
+		}
+	}
+	return refusal(refusals)
+}
+
+func (s *Server) try(r *http.Request, scheme string, scopes []string) (err error) {
 	var who caller
-	var err error
-	header := in.RequestValidationInput.Request.Header
-	switch in.SecuritySchemeName {
-	case "bearerAuth":
-		who, err = s.byToken(ctx, header.Get("Authorization"))
-	default:
-		who, err = s.byAPIKey(ctx, header.Get(s.APIKeyHeader))
+	if scheme == "bearerAuth" {
+		who, err = s.byToken(r.Context(), r.Header.Get("Authorization"))
+	} else {
+		who, err = s.byAPIKey(r.Context(), r.Header.Get(s.APIKeyHeader))
 	}
 	if err != nil {
 		return err
 	}
-	callOf(ctx).caller = who
-	if slices.Contains(in.Scopes, scopeAdmin) && !who.admin {
+	callOf(r.Context()).caller = who
+	if slices.Contains(scopes, scopeAdmin) && !who.admin {
 		return errs.New(errs.Forbidden, "principal %q is no admin", who.PrincipalKey)
 	}
 	return nil
@@ -92,15 +105,14 @@ func (s *Server) callerOf(p store.Principal, method api.AuthMethod) (caller, err
 	return caller{Principal: p, method: method, admin: isAdmin}, nil
 }
 
-// refusal picks what to answer when no scheme opened the door: a database that
-// doesn't answer before "you may not" before "who are you".
-func refusal(err error) error {
-	var all *openapi3filter.SecurityRequirementsError
-	if !errors.As(err, &all) {
-		return err
+// refusal picks what to answer when no requirement opened the door: a database
+// that doesn't answer before "you may not" before "who are you".
+func refusal(all []error) error {
+	if all == nil {
+		return nil
 	}
-	worst := auth.Unauthenticated(err)
-	for _, one := range all.Errors {
+	worst := auth.Unauthenticated(errors.Join(all...))
+	for _, one := range all {
 		switch e := errs.From(store.Classify(one)); e.Code {
 		case errs.Unauthenticated:
 		case errs.Forbidden:

@@ -19,7 +19,7 @@ func (s *Server) ListBindings(ctx context.Context, r api.ListBindingsRequestObje
 	}
 	rows, err := s.Store.ListBindings(ctx, store.ListBindingsParams{
 		TenantKey: s.Admin.Scope(actor(ctx)), After: pg.from, RowLimit: pg.rows(),
-		PrincipalID: some(p.PrincipalID), ProfileID: some(p.ProfileID), ManifestID: some(p.ManifestID), Active: p.Active,
+		PrincipalID: p.PrincipalID, ProfileID: p.ProfileID, ManifestID: p.ManifestID, Active: p.Active,
 	})
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (s *Server) GetBinding(ctx context.Context, r api.GetBindingRequestObject) 
 
 // UpdateBinding implements PATCH /v1/admin/bindings/{id}.
 func (s *Server) UpdateBinding(ctx context.Context, r api.UpdateBindingRequestObject) (api.UpdateBindingResponseObject, error) {
-	v, tag, err := admin.Bindings.Update(ctx, s.Admin, actor(ctx), r.ID, r.Params.IfMatch, *r.Body)
+	v, tag, err := admin.Bindings.Update(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *Server) UpdateBinding(ctx context.Context, r api.UpdateBindingRequestOb
 
 // DeleteBinding implements DELETE /v1/admin/bindings/{id}.
 func (s *Server) DeleteBinding(ctx context.Context, r api.DeleteBindingRequestObject) (api.DeleteBindingResponseObject, error) {
-	if err := admin.Bindings.Delete(ctx, s.Admin, actor(ctx), r.ID, r.Params.IfMatch); err != nil {
+	if err := admin.Bindings.Delete(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
 		return nil, err
 	}
 	return api.DeleteBinding204Response{}, nil

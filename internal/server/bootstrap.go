@@ -24,7 +24,7 @@ func (s *Server) Bootstrap(ctx context.Context, r api.BootstrapRequestObject) (a
 	if err != nil {
 		return nil, err
 	}
-	known := r.Body.LastPacketEtag == opened.Etag || etag.MatchWeak(r.Params.IfNoneMatch, etag.Quote(opened.Etag))
+	known := r.Body.LastPacketEtag == opened.Etag || etag.MatchWeak(deref(r.Params.IfNoneMatch), etag.Quote(opened.Etag))
 	return packetResponse{opened, known}, nil
 }
 

@@ -18,6 +18,7 @@ type call struct {
 	url            *url.URL
 	operation      string // operationId, or empty where no route fits
 	caller         caller
+	invalid        error // what is wrong with a world by its schema
 	err            error // for the log
 }
 

@@ -19,7 +19,7 @@ func (s *Server) ListManifests(ctx context.Context, r api.ListManifestsRequestOb
 	}
 	rows, err := s.Store.ListManifests(ctx, store.ListManifestsParams{
 		TenantKey: s.Admin.Scope(actor(ctx)), After: pg.from, RowLimit: pg.rows(),
-		ManifestKey: some(p.ManifestKey), DeploymentKey: some(p.DeploymentKey),
+		ManifestKey: p.ManifestKey, DeploymentKey: p.DeploymentKey,
 	})
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (s *Server) GetManifest(ctx context.Context, r api.GetManifestRequestObject
 
 // UpdateManifest implements PATCH /v1/admin/manifests/{id}.
 func (s *Server) UpdateManifest(ctx context.Context, r api.UpdateManifestRequestObject) (api.UpdateManifestResponseObject, error) {
-	v, tag, err := admin.Manifests.Update(ctx, s.Admin, actor(ctx), r.ID, r.Params.IfMatch, *r.Body)
+	v, tag, err := admin.Manifests.Update(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *Server) UpdateManifest(ctx context.Context, r api.UpdateManifestRequest
 
 // DeleteManifest implements DELETE /v1/admin/manifests/{id}.
 func (s *Server) DeleteManifest(ctx context.Context, r api.DeleteManifestRequestObject) (api.DeleteManifestResponseObject, error) {
-	if err := admin.Manifests.Delete(ctx, s.Admin, actor(ctx), r.ID, r.Params.IfMatch); err != nil {
+	if err := admin.Manifests.Delete(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
 		return nil, err
 	}
 	return api.DeleteManifest204Response{}, nil

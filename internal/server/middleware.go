@@ -19,7 +19,24 @@ import (
 const (
 	componentTimeout = 900 * time.Millisecond
 	adminTimeout     = 15 * time.Second
+	worldTimeout     = 5 * time.Minute
 )
+
+// timeout also moves the connection's deadlines for what may take longer than they allow.
+func timeout(c echo.Context) time.Duration {
+	path := c.Request().URL.Path
+	switch {
+	case path == "/v1/admin/apply" || path == "/v1/admin/export":
+		rc, end := http.NewResponseController(c.Response()), time.Now().Add(worldTimeout)
+		_ = rc.SetReadDeadline(end) // a connection that can't is served with what it has
+		_ = rc.SetWriteDeadline(end.Add(time.Minute))
+		return worldTimeout
+	case strings.HasPrefix(path, "/v1/admin/"):
+		return adminTimeout
+	default:
+		return componentTimeout
+	}
+}
 
 // observe gives the request its id, its deadline, its log line and its metrics.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
@@ -27,11 +44,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		start := time.Now()
 		r := c.Request()
 		k := &call{id: requestID(r), remoteAddr: c.RealIP(), url: r.URL}
-		timeout := componentTimeout
-		if strings.HasPrefix(r.URL.Path, "/v1/admin/") {
-			timeout = adminTimeout
-		}
-		ctx, cancel := context.WithTimeout(r.Context(), timeout)
+		ctx, cancel := context.WithTimeout(r.Context(), timeout(c))
 		defer cancel()
 		c.SetRequest(r.WithContext(ctx))
 		withCall(c, k)

@@ -21,15 +21,15 @@ type page struct {
 }
 
 // newPage reads limit and cursor; first is the id before all rows.
-func newPage(limit int64, cursor string, first uuid.UUID) (page, error) {
-	p := page{from: first, limit: limit}
-	if limit == 0 {
-		p.limit = defaultLimit
+func newPage(limit *int64, cursor *string, first uuid.UUID) (page, error) {
+	p := page{from: first, limit: defaultLimit}
+	if limit != nil {
+		p.limit = *limit
 	}
-	if cursor == "" {
+	if cursor == nil {
 		return p, nil
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	b, err := base64.RawURLEncoding.Strict().DecodeString(*cursor)
 	if err == nil {
 		p.from, err = uuid.FromBytes(b)
 	}
@@ -60,11 +60,19 @@ func next(u *url.URL, last uuid.UUID) string {
 	return fmt.Sprintf(`<%s?%s>; rel="next"`, u.Path, q.Encode())
 }
 
-// some is a filter that may be absent: nil for the zero value.
-func some[T comparable](v T) *T {
-	var zero T
-	if v == zero {
+// text is a filter by one of an enumeration's values.
+func text[T ~string](v *T) *string {
+	if v == nil {
 		return nil
 	}
-	return &v
+	return new(string(*v))
+}
+
+// deref is a parameter's value; absent is the zero value.
+func deref[T any](v *T) T {
+	if v == nil {
+		var zero T
+		return zero
+	}
+	return *v
 }

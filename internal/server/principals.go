@@ -19,7 +19,7 @@ func (s *Server) ListPrincipals(ctx context.Context, r api.ListPrincipalsRequest
 	}
 	rows, err := s.Store.ListPrincipals(ctx, store.ListPrincipalsParams{
 		TenantKey: s.Admin.Scope(actor(ctx)), After: pg.from, RowLimit: pg.rows(),
-		PrincipalKey: some(p.PrincipalKey), AuthSubject: some(p.AuthSubject), Status: some(string(p.Status)),
+		PrincipalKey: p.PrincipalKey, AuthSubject: p.AuthSubject, Status: text(p.Status),
 	})
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (s *Server) GetPrincipal(ctx context.Context, r api.GetPrincipalRequestObje
 
 // UpdatePrincipal implements PATCH /v1/admin/principals/{id}.
 func (s *Server) UpdatePrincipal(ctx context.Context, r api.UpdatePrincipalRequestObject) (api.UpdatePrincipalResponseObject, error) {
-	v, tag, err := admin.Principals.Update(ctx, s.Admin, actor(ctx), r.ID, r.Params.IfMatch, *r.Body)
+	v, tag, err := admin.Principals.Update(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *Server) UpdatePrincipal(ctx context.Context, r api.UpdatePrincipalReque
 
 // DeletePrincipal implements DELETE /v1/admin/principals/{id}.
 func (s *Server) DeletePrincipal(ctx context.Context, r api.DeletePrincipalRequestObject) (api.DeletePrincipalResponseObject, error) {
-	if err := admin.Principals.Delete(ctx, s.Admin, actor(ctx), r.ID, r.Params.IfMatch); err != nil {
+	if err := admin.Principals.Delete(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
 		return nil, err
 	}
 	return api.DeletePrincipal204Response{}, nil

@@ -19,7 +19,7 @@ func (s *Server) ListProfiles(ctx context.Context, r api.ListProfilesRequestObje
 	}
 	rows, err := s.Store.ListProfiles(ctx, store.ListProfilesParams{
 		TenantKey: s.Admin.Scope(actor(ctx)), After: pg.from, RowLimit: pg.rows(),
-		ProfileKey: some(p.ProfileKey),
+		ProfileKey: p.ProfileKey,
 	})
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (s *Server) GetProfile(ctx context.Context, r api.GetProfileRequestObject) 
 
 // UpdateProfile implements PATCH /v1/admin/profiles/{id}.
 func (s *Server) UpdateProfile(ctx context.Context, r api.UpdateProfileRequestObject) (api.UpdateProfileResponseObject, error) {
-	v, tag, err := admin.Profiles.Update(ctx, s.Admin, actor(ctx), r.ID, r.Params.IfMatch, *r.Body)
+	v, tag, err := admin.Profiles.Update(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *Server) UpdateProfile(ctx context.Context, r api.UpdateProfileRequestOb
 
 // DeleteProfile implements DELETE /v1/admin/profiles/{id}.
 func (s *Server) DeleteProfile(ctx context.Context, r api.DeleteProfileRequestObject) (api.DeleteProfileResponseObject, error) {
-	if err := admin.Profiles.Delete(ctx, s.Admin, actor(ctx), r.ID, r.Params.IfMatch); err != nil {
+	if err := admin.Profiles.Delete(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
 		return nil, err
 	}
 	return api.DeleteProfile204Response{}, nil

@@ -19,7 +19,7 @@ func (s *Server) ListSecretRefs(ctx context.Context, r api.ListSecretRefsRequest
 	}
 	rows, err := s.Store.ListSecretRefs(ctx, store.ListSecretRefsParams{
 		TenantKey: s.Admin.Scope(actor(ctx)), After: pg.from, RowLimit: pg.rows(),
-		SecretKey: some(p.SecretKey), Status: some(string(p.Status)),
+		SecretKey: p.SecretKey, Status: text(p.Status),
 	})
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (s *Server) GetSecretRef(ctx context.Context, r api.GetSecretRefRequestObje
 
 // UpdateSecretRef implements PATCH /v1/admin/secret-refs/{id}.
 func (s *Server) UpdateSecretRef(ctx context.Context, r api.UpdateSecretRefRequestObject) (api.UpdateSecretRefResponseObject, error) {
-	v, tag, err := admin.SecretRefs.Update(ctx, s.Admin, actor(ctx), r.ID, r.Params.IfMatch, *r.Body)
+	v, tag, err := admin.SecretRefs.Update(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *Server) UpdateSecretRef(ctx context.Context, r api.UpdateSecretRefReque
 
 // DeleteSecretRef implements DELETE /v1/admin/secret-refs/{id}.
 func (s *Server) DeleteSecretRef(ctx context.Context, r api.DeleteSecretRefRequestObject) (api.DeleteSecretRefResponseObject, error) {
-	if err := admin.SecretRefs.Delete(ctx, s.Admin, actor(ctx), r.ID, r.Params.IfMatch); err != nil {
+	if err := admin.SecretRefs.Delete(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
 		return nil, err
 	}
 	return api.DeleteSecretRef204Response{}, nil

@@ -34,6 +34,7 @@ type Options struct {
 	APIKeyHeader       string
 	AdminPrincipalKeys []string
 	MaxBodyBytes       int64
+	ApplyMaxBytes      int64
 	CORSAllowedOrigins []string
 }
 

@@ -16,8 +16,15 @@ import (
 // spec is the contract as the server uses it: routes by Echo's own path, and the
 // two texts it is served as.
 type spec struct {
-	routes     map[string]*routers.Route // "GET /v1/startup/:startup_id"
+	routes     map[string]*route // "GET /v1/startup/:startup_id"
 	yaml, json []byte
+}
+
+// route is an operation. Its security is kept apart: the validator would read
+// the whole body, without a limit, before it asks for credentials.
+type route struct {
+	routers.Route
+	security openapi3.SecurityRequirements
 }
 
 // specHeader is the API key header that openapi.yaml names.
@@ -30,7 +37,7 @@ func loadSpec(apiKeyHeader string) (*spec, error) {
 	}
 	doc.Components.SecuritySchemes["apiKeyAuth"].Value.Name = apiKeyHeader
 	out := &spec{
-		routes: map[string]*routers.Route{},
+		routes: map[string]*route{},
 		yaml:   bytes.Replace(metagate.OpenAPI, []byte(specHeader), []byte("name: "+apiKeyHeader), 1),
 	}
 	if out.json, err = doc.MarshalJSON(); err != nil {
@@ -38,7 +45,11 @@ func loadSpec(apiKeyHeader string) (*spec, error) {
 	}
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
-			out.routes[method+" "+echoPath(path)] = &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op}
+			out.routes[method+" "+echoPath(path)] = &route{
+				Route:    routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op},
+				security: *op.Security,
+			}
+			op.Security = openapi3.NewSecurityRequirements()
 		}
 	}
 	return out, nil

@@ -12,13 +12,14 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
+	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/jsondoc"
+	"github.com/legivellum/metagate/internal/yamldoc"
 )
 
 var errNotUUID = errors.New("no UUID")
@@ -33,48 +34,78 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c) // Echo's 404 or 405
 		}
 		callOf(r.Context()).operation = route.Operation.OperationID
-		input := &openapi3filter.RequestValidationInput{
-			Request: r, Route: route, PathParams: pathParams(c),
-			Options: &openapi3filter.Options{
-				AuthenticationFunc:  s.authenticate,
-				SkipSettingDefaults: true, MultiError: true,
-				SchemaValidationOptions: formats,
-			},
+		if err := s.authenticate(r, route.security); err != nil {
+			return err
 		}
-		if err := openapi3filter.ValidateSecurityRequirements(r.Context(), input, *route.Operation.Security); err != nil {
-			return refusal(err)
-		}
-		input.Options.AuthenticationFunc = openapi3filter.NoopAuthenticationFunc
 		if route.Operation.RequestBody != nil {
 			if err := s.readBody(r, route); err != nil {
 				return err
 			}
 		}
+		input := &openapi3filter.RequestValidationInput{
+			Request: r, Route: &route.Route, PathParams: pathParams(c),
+			Options: &openapi3filter.Options{SkipSettingDefaults: true, MultiError: true, SchemaValidationOptions: formats},
+		}
 		if err := openapi3filter.ValidateRequest(r.Context(), input); err != nil {
-			return invalid(err)
+			if route.Operation.OperationID != operationApply || decodable(r) != nil {
+				return invalid(err)
+			}
+			callOf(r.Context()).invalid = invalid(err) // reported with the rest
 		}
 		return next(c)
 	}
 }
 
+// operationApply takes a whole world: a larger body, YAML too, and everything
+// wrong in it is reported at once.
+const operationApply = "applyWorld"
+
+const (
+	mediaJSON = "application/json"
+	mediaYAML = "application/yaml"
+)
+
 // readBody takes the body in, within the limit, and refuses what is no I-JSON.
-func (s *Server) readBody(r *http.Request, route *routers.Route) error {
+func (s *Server) readBody(r *http.Request, route *route) error {
 	if !allows(route.Operation, r) {
 		want := slices.Sorted(maps.Keys(route.Operation.RequestBody.Value.Content))
 		return errs.New(errs.UnsupportedMediaType, "send Content-Type: %s", strings.Join(want, " or "))
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, s.MaxBodyBytes+1))
+	limit, setting, depth := s.MaxBodyBytes, "MAX_BODY_BYTES", jsondoc.MaxDepth
+	if route.Operation.OperationID == operationApply {
+		limit, setting, depth = s.ApplyMaxBytes, "APPLY_MAX_BYTES", jsondoc.MaxDepth+worldDepth
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err != nil {
 		return errs.Wrap(err, errs.InvalidRequest, "the body could not be read to its end")
 	}
-	if int64(len(body)) > s.MaxBodyBytes {
-		return errs.New(errs.TooLarge, "the body is larger than %d bytes (MAX_BODY_BYTES)", s.MaxBodyBytes)
+	if int64(len(body)) > limit {
+		return errs.New(errs.TooLarge, "the body is larger than %d bytes (%s)", limit, setting)
 	}
-	if err := jsondoc.Check(body); err != nil {
+	if strings.HasPrefix(r.Header.Get("Content-Type"), mediaYAML) {
+		if body, err = yamldoc.ToJSON(body, limit); err != nil {
+			return err
+		}
+		r.Header.Set("Content-Type", mediaJSON)
+	}
+	if err := jsondoc.CheckDepth(body, depth); err != nil {
 		return err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return nil
+}
+
+// worldDepth is how much deeper a document sits in a world than in a write of its own.
+const worldDepth = 2
+
+// decodable reports whether the body fits the Go type in spite of what is wrong with it.
+func decodable(r *http.Request) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return jsonv2.Unmarshal(body, new(api.World))
 }
 
 // strictBinder decodes what was validated: member names match exactly, which

@@ -18,10 +18,10 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 	}
 	args := store.ListStartupsParams{
 		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, RowLimit: pg.rows(),
-		Status: some(string(p.Status)), PrincipalKey: some(p.PrincipalKey), ComponentKey: some(p.ComponentKey), Since: some(p.Since),
+		Status: text(p.Status), PrincipalKey: p.PrincipalKey, ComponentKey: p.ComponentKey, Since: p.Since,
 	}
-	if p.Status == api.StartupFilterStatusOVERDUE {
-		args.Status, args.OverdueAt = some(string(api.StartupStatusOPEN)), some(s.Now())
+	if deref(p.Status) == api.StartupFilterStatusOVERDUE {
+		args.Status, args.OverdueAt = new(string(api.StartupStatusOPEN)), new(s.Now())
 	}
 	rows, err := s.Store.ListStartups(ctx, args)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *Server) ListAuditLog(ctx context.Context, r api.ListAuditLogRequestObje
 	}
 	rows, err := s.Store.ListAuditLog(ctx, store.ListAuditLogParams{
 		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, RowLimit: pg.rows(),
-		ResourceType: some(string(p.ResourceType)), ResourceID: some(p.ResourceID), Actor: some(p.Actor), Since: some(p.Since),
+		ResourceType: text(p.ResourceType), ResourceID: p.ResourceID, Actor: p.Actor, Since: p.Since,
 	})
 	if err != nil {
 		return nil, err

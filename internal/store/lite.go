@@ -112,6 +112,10 @@ func (q lite) GetBinding(ctx context.Context, id uuid.UUID) (postgres.Binding, e
 	return postgres.Binding(row), err
 }
 
+func (q lite) GetLastComponent(ctx context.Context, arg postgres.GetLastComponentParams) (string, error) {
+	return q.r.GetLastComponent(ctx, sqlite.GetLastComponentParams(arg))
+}
+
 func (q lite) GetManifest(ctx context.Context, id uuid.UUID) (postgres.Manifest, error) {
 	row, err := q.r.GetManifest(ctx, id)
 	return postgres.Manifest(row), err
@@ -189,6 +193,10 @@ func (q lite) ListAuditLog(ctx context.Context, arg postgres.ListAuditLogParams)
 func (q lite) ListBindings(ctx context.Context, arg postgres.ListBindingsParams) ([]postgres.Binding, error) {
 	rows, err := q.r.ListBindings(ctx, sqlite.ListBindingsParams(arg))
 	return convert(rows, func(r sqlite.Binding) postgres.Binding { return postgres.Binding(r) }), err
+}
+
+func (q lite) ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error) {
+	return q.r.ListForeignSubjects(ctx, tenantKey)
 }
 
 func (q lite) ListManifests(ctx context.Context, arg postgres.ListManifestsParams) ([]postgres.Manifest, error) {

@@ -32,6 +32,7 @@ type (
 	CreateSecretRefParams    = postgres.CreateSecretRefParams
 	DeactivateBindingsParams = postgres.DeactivateBindingsParams
 	DeleteOldStartupsParams  = postgres.DeleteOldStartupsParams
+	GetLastComponentParams   = postgres.GetLastComponentParams
 	GetManifestByKeyParams   = postgres.GetManifestByKeyParams
 	GetPrincipalByKeyHashRow = postgres.GetPrincipalByKeyHashRow
 	GetPrincipalByKeyParams  = postgres.GetPrincipalByKeyParams

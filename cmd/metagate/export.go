@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/legivellum/metagate/gen/api"
+)
+
+type exportCmd struct {
+	remote
+	Tenant string `env:"METAGATE_TENANT" placeholder:"KEY" help:"Another tenant than the key's own (ADMIN_ALLOW_CROSS_TENANT)."`
+}
+
+func (c *exportCmd) Run(ctx context.Context, s streams) error {
+	remote, err := c.client()
+	if err != nil {
+		return err
+	}
+	params := &api.ExportWorldParams{Accept: new("application/yaml")}
+	if c.Output == "json" {
+		params.Accept = new("application/json")
+	}
+	if c.Tenant != "" {
+		params.TenantKey = &c.Tenant
+	}
+	answer, err := remote.ExportWorld(ctx, params) // the bytes as they are, not parsed
+	if err != nil {
+		return c.reached(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return c.reached(err)
+	}
+	if err := refused(s.log, answer.StatusCode, body); err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(s.out, string(body))
+	return err
+}

@@ -1,0 +1,174 @@
+package admin
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// Apply makes a tenant's world as the document says.
+type Apply struct {
+	World         api.World
+	Prune, DryRun bool
+	Invalid       error // what the schema found wrong already, to be reported with the rest
+}
+
+// errMoved rolls an apply back that was planned for another revision.
+var errMoved = errors.New("the world moved")
+
+// Apply plans without a lock and then writes in one transaction, if the world
+// is still the one that was planned for; otherwise it plans again.
+func (s *Service) Apply(ctx context.Context, a Actor, in Apply) (api.Plan, error) {
+	tenant := a.Tenant
+	if in.World.TenantKey != "" {
+		tenant = in.World.TenantKey
+	}
+	if !s.sees(a, tenant) {
+		return api.Plan{}, errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
+	}
+	for range readAttempts {
+		r, err := s.read(ctx, tenant)
+		if err != nil {
+			return api.Plan{}, err
+		}
+		p, err := s.plan(ctx, a, in, r)
+		if err != nil {
+			return api.Plan{}, err
+		}
+		out := api.Plan{TenantKey: tenant, DryRun: in.DryRun, Summary: p.summary(), Changes: p.changes, Packets: []api.PacketChange{}}
+		if in.DryRun {
+			out.Packets, err = s.blastRadius(ctx, tenant, p)
+			return out, err
+		}
+		if err := s.execute(ctx, a, tenant, p); !errors.Is(err, errMoved) {
+			return out, err
+		}
+	}
+	return api.Plan{}, errs.New(errs.Unavailable, "the world is changing: try again")
+}
+
+func (s *Service) plan(ctx context.Context, a Actor, in Apply, r *rows) (*plan, error) {
+	foreign, err := s.Store.ListForeignSubjects(ctx, r.tenant)
+	if err != nil {
+		return nil, err
+	}
+	p := newPlan(r)
+	p.fail("", in.Invalid)
+	w := write{Service: s, actor: a, tenant: r.tenant}
+	kept := r.protected(a)
+	resources[store.SecretRef, api.SecretRefCreate, api.SecretRef]{
+		kind: SecretRefs, list: "secret_refs", docs: in.World.SecretRefs, stored: r.secretRefs, gone: phaseSweep,
+		key:    func(c api.SecretRefCreate) string { return c.SecretKey },
+		tenant: func(c *api.SecretRefCreate) *string { return &c.TenantKey },
+		keep:   func(store.SecretRef) bool { return false },
+		set: func(key string, c *api.SecretRefCreate, _ int64) {
+			p.touched.secretRefs = true
+			put(p.after.secretRefs, key, c)
+		},
+	}.into(ctx, p, w, in.Prune)
+	resources[store.Profile, api.ProfileCreate, api.Profile]{
+		kind: Profiles, list: "profiles", docs: in.World.Profiles, stored: r.profiles, gone: phaseSweep,
+		key:    func(c api.ProfileCreate) string { return c.ProfileKey },
+		tenant: func(c *api.ProfileCreate) *string { return &c.TenantKey },
+		keep:   func(r store.Profile) bool { return kept[r.ID] },
+		set: func(key string, c *api.ProfileCreate, _ int64) {
+			p.touched.profiles[key] = true
+			put(p.after.profiles, key, c)
+		},
+	}.into(ctx, p, w, in.Prune)
+	resources[store.Manifest, api.ManifestCreate, api.Manifest]{
+		kind: Manifests, list: "manifests", docs: in.World.Manifests, stored: r.manifests, gone: phaseSweep,
+		key:    func(c api.ManifestCreate) string { return c.ManifestKey },
+		tenant: func(c *api.ManifestCreate) *string { return &c.TenantKey },
+		keep:   func(r store.Manifest) bool { return kept[r.ID] },
+		set: func(key string, c *api.ManifestCreate, version int64) {
+			p.touched.manifests[key] = true
+			delete(p.after.manifests, key)
+			if c != nil {
+				p.after.manifests[key] = manifestDoc{*c, version}
+			}
+		},
+	}.into(ctx, p, w, in.Prune)
+	resources[store.Principal, api.PrincipalCreate, api.Principal]{
+		kind: Principals, list: "principals", docs: in.World.Principals, stored: r.principals, gone: phaseFree,
+		key:    func(c api.PrincipalCreate) string { return c.PrincipalKey },
+		tenant: func(c *api.PrincipalCreate) *string { return &c.TenantKey },
+		keep:   func(r store.Principal) bool { return kept[r.ID] },
+		set: func(key string, c *api.PrincipalCreate, _ int64) {
+			p.touched.principals[key] = true
+			put(p.after.principals, key, c)
+		},
+	}.into(ctx, p, w, in.Prune)
+	p.subjects(in.World.Principals, foreign)
+	p.bindings(in.World.Bindings, r, in.Prune, kept)
+	return p, errs.Merge(p.errs...)
+}
+
+func newPlan(r *rows) *plan {
+	p := &plan{
+		changes: []api.PlanChange{}, before: r.state(), ids: map[string]uuid.UUID{}, revision: r.revision,
+		touched: touched{profiles: map[string]bool{}, manifests: map[string]bool{}, principals: map[string]bool{}},
+	}
+	p.after = p.before.clone()
+	for key, row := range r.principals {
+		p.ids["principal/"+key] = row.ID
+	}
+	for key, row := range r.profiles {
+		p.ids["profile/"+key] = row.ID
+	}
+	for key, row := range r.manifests {
+		p.ids["manifest/"+key] = row.ID
+	}
+	return p
+}
+
+func put[C any](m map[string]C, key string, c *C) {
+	delete(m, key)
+	if c != nil {
+		m[key] = *c
+	}
+}
+
+// protected is what prune leaves alone: the admins, who would otherwise lock
+// themselves out, with what their bindings need.
+func (r *rows) protected(a Actor) map[uuid.UUID]bool {
+	kept := map[uuid.UUID]bool{}
+	for _, p := range r.principals {
+		kept[p.ID] = p.PrincipalType == TypeAdmin || p.PrincipalKey == a.Key
+	}
+	for _, b := range r.bindings {
+		if kept[b.PrincipalID] {
+			kept[b.ID], kept[b.ProfileID], kept[b.ManifestID] = true, true, true
+		}
+	}
+	return kept
+}
+
+// execute runs the plan's steps in one transaction; a plan without any writes nothing.
+func (s *Service) execute(ctx context.Context, a Actor, tenant string, p *plan) error {
+	if len(p.steps[phaseFree])+len(p.steps[phaseWrite])+len(p.steps[phaseSweep]) == 0 {
+		return nil
+	}
+	return s.write(ctx, a, tenant, func(w write) error {
+		now, err := w.GetRevision(ctx, tenant)
+		if err != nil {
+			return err
+		}
+		if now != p.revision+1 { // write has raised it by one
+			return errMoved
+		}
+		for _, steps := range p.steps {
+			for _, run := range steps {
+				if err := run(ctx, w); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}

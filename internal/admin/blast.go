@@ -1,0 +1,124 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	stdmaps "maps"
+	"slices"
+
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/bootstrap"
+	"github.com/legivellum/metagate/internal/jsondoc"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// blastRadius resolves, before and after the plan, every principal that the
+// plan can reach, and lists those whose packets differ.
+func (s *Service) blastRadius(ctx context.Context, tenant string, p *plan) ([]api.PacketChange, error) {
+	out := []api.PacketChange{}
+	for _, key := range slices.Sorted(stdmaps.Keys(p.reach())) {
+		before, err := compile(p.before, key)
+		if err != nil {
+			return nil, err
+		}
+		after, err := compile(p.after, key)
+		if err != nil {
+			return nil, err
+		}
+		component, err := s.component(ctx, tenant, key, before, after)
+		if err != nil {
+			return nil, err
+		}
+		beforeEtag, afterEtag := before.etag(component), after.etag(component)
+		if beforeEtag == afterEtag {
+			continue
+		}
+		out = append(out, api.PacketChange{
+			PrincipalKey: key, ComponentKey: component, Sections: differing(before.members, after.members),
+			EtagBefore: orNull(beforeEtag), EtagAfter: orNull(afterEtag),
+		})
+	}
+	return out, nil
+}
+
+// reach is every principal whose packet is made of something that the plan touches.
+func (p *plan) reach() map[string]bool {
+	reached := stdmaps.Clone(p.touched.principals)
+	for _, s := range []*state{p.before, p.after} {
+		for key, b := range s.active {
+			if p.touched.secretRefs || p.touched.profiles[b.Profile] || p.touched.manifests[b.Manifest] {
+				reached[key] = true
+			}
+		}
+	}
+	return reached
+}
+
+// compiled is a principal's packet; nil where bootstrap would refuse it one.
+type compiled struct {
+	*bootstrap.Blueprint
+	members map[string]json.RawMessage
+}
+
+func compile(s *state, principal string) (c compiled, err error) {
+	w, err := s.world(principal)
+	if err != nil {
+		return c, nil //nolint:nilerr // a refusal is an answer
+	}
+	if c.Blueprint, err = bootstrap.Compile(w); err != nil {
+		return c, err
+	}
+	c.members, err = bootstrap.Compose(w)
+	return c, err
+}
+
+// etag is empty where bootstrap would refuse.
+func (c compiled) etag(component string) string {
+	if c.Blueprint == nil || c.Permits(component) != nil {
+		return ""
+	}
+	return c.Etag(component)
+}
+
+// component is the one to compare packets for: the one the principal started
+// last, or else one that its profile permits.
+func (s *Service) component(ctx context.Context, tenant, principal string, before, after compiled) (string, error) {
+	last, err := s.Store.GetLastComponent(ctx, store.GetLastComponentParams{TenantKey: tenant, PrincipalKey: principal})
+	if !store.IsNotFound(err) {
+		return last, err
+	}
+	for _, c := range []compiled{before, after} {
+		if c.Blueprint != nil {
+			return c.Example(principal), nil
+		}
+	}
+	return principal, nil
+}
+
+// differing lists the packet's members that differ, by the etag's own measure.
+func differing(before, after map[string]json.RawMessage) []string {
+	names := stdmaps.Clone(before)
+	if names == nil {
+		names = map[string]json.RawMessage{}
+	}
+	stdmaps.Copy(names, after)
+	out := []string{}
+	for _, name := range slices.Sorted(stdmaps.Keys(names)) {
+		b, _ := jsondoc.Canonical(before[name])
+		a, _ := jsondoc.Canonical(after[name])
+		if !bytes.Equal(a, b) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func orNull(s string) nullable.Nullable[string] {
+	if s == "" {
+		return nullable.NewNullNullable[string]()
+	}
+	return nullable.NewNullableWithValue(s)
+}

@@ -1,0 +1,41 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	stdmaps "maps"
+	"slices"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/errs"
+)
+
+// Export returns a tenant's world, sorted by key: what Apply takes.
+func (s *Service) Export(ctx context.Context, a Actor, tenant string) (api.World, error) {
+	tenant = cmp.Or(tenant, a.Tenant)
+	if !s.sees(a, tenant) {
+		return api.World{}, errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
+	}
+	r, err := s.read(ctx, tenant)
+	if err != nil {
+		return api.World{}, err
+	}
+	bindings := r.named()
+	slices.SortStableFunc(bindings, func(a, b api.WorldBinding) int {
+		return cmp.Or(cmp.Compare(a.Principal, b.Principal), cmp.Compare(a.Profile, b.Profile), cmp.Compare(a.Manifest, b.Manifest))
+	})
+	return api.World{
+		TenantKey:  tenant,
+		SecretRefs: inOrder(r.secretRefs, SecretRefs.doc), Profiles: inOrder(r.profiles, Profiles.doc),
+		Manifests: inOrder(r.manifests, Manifests.doc), Principals: inOrder(r.principals, Principals.doc),
+		Bindings: bindings,
+	}, nil
+}
+
+func inOrder[R, C any](rows map[string]R, doc func(R) C) []C {
+	out := make([]C, 0, len(rows))
+	for _, key := range slices.Sorted(stdmaps.Keys(rows)) {
+		out = append(out, doc(rows[key]))
+	}
+	return out
+}

@@ -1,0 +1,195 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	stdmaps "maps"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/jsondoc"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// plan is what an apply would do, and what it would find and leave.
+type plan struct {
+	changes       []api.PlanChange
+	steps         [phases][]step // of those changes that change something
+	before, after *state
+	errs          []error
+	ids           map[string]uuid.UUID // what bindings refer to, by "principal/key"; grows while steps run
+	revision      int64
+	touched       touched
+}
+
+type step = func(context.Context, write) error
+
+// The phases in which steps run: what is pruned frees its auth_subject before
+// another takes it, and a profile goes after the last binding left it.
+const (
+	phaseFree = iota
+	phaseWrite
+	phaseSweep
+	phases
+)
+
+// touched is what the plan changes, to know whose packets to compare.
+type touched struct {
+	secretRefs                      bool
+	profiles, manifests, principals map[string]bool // by key; a binding touches its principal
+}
+
+// note puts one resource into the plan.
+func (p *plan) note(action api.PlanAction, typ api.ResourceType, key string, before, after any, phase int, run step) {
+	change := api.PlanChange{Action: action, ResourceType: typ, ResourceKey: key, Diff: []api.FieldChange{}}
+	for _, d := range jsondoc.Diff(objectOf(before), objectOf(after)) {
+		change.Diff = append(change.Diff, api.FieldChange{
+			Pointer: string(d.Pointer), Before: json.RawMessage(d.Before), After: json.RawMessage(d.After),
+		})
+	}
+	p.changes = append(p.changes, change)
+	if run != nil {
+		p.steps[phase] = append(p.steps[phase], run)
+	}
+}
+
+// objectOf is {} where there is no resource, so that a create lists its fields.
+func objectOf(doc any) []byte {
+	if doc == nil {
+		return []byte("{}")
+	}
+	b, _ := json.Marshal(doc) // of checked documents: can't fail
+	return b
+}
+
+func (p *plan) fail(at string, err error) {
+	if err != nil {
+		p.errs = append(p.errs, errs.Under(at, err))
+	}
+}
+
+// resources is one list of a world document beside what is stored.
+type resources[R, C, V any] struct {
+	kind   *Kind[R, C, V]
+	list   string // its member in the document
+	docs   []C
+	key    func(C) string
+	tenant func(*C) *string
+	stored map[string]R
+	set    func(key string, doc *C, version int64) // keeps the state after; nil is gone
+	keep   func(R) bool                            // never pruned
+	gone   int                                     // the phase in which it is pruned
+}
+
+// into plans the creates, updates and deletes of one list.
+func (r resources[R, C, V]) into(ctx context.Context, p *plan, w write, prune bool) {
+	seen := map[string]int{}
+	for i := range r.docs {
+		doc, at := r.docs[i], fmt.Sprintf("/%s/%d", r.list, i)
+		key := r.key(doc)
+		if first, twice := seen[key]; twice {
+			p.fail(at, errs.New(errs.InvalidRequest, "%s %q is at /%s/%d already", r.kind.noun, key, r.list, first))
+			continue
+		}
+		seen[key] = i
+		if t := r.tenant(&doc); *t != "" && *t != w.tenant {
+			p.fail(at+"/tenant_key", errs.New(errs.InvalidRequest, "a document is one tenant's: this is %s", w.tenant))
+		} else {
+			*t = ""
+		}
+		if err := r.kind.prepare(ctx, w, &doc); err != nil {
+			p.fail(at, err)
+			continue
+		}
+		r.one(p, key, doc)
+	}
+	for _, key := range slices.Sorted(stdmaps.Keys(r.stored)) {
+		if _, named := seen[key]; prune && !named && !r.keep(r.stored[key]) {
+			r.delete(p, key)
+		}
+	}
+}
+
+func (r resources[R, C, V]) one(p *plan, key string, doc C) {
+	k := r.kind
+	row, exists := r.stored[key]
+	switch {
+	case !exists:
+		r.set(key, &doc, 1)
+		p.note(api.PlanActionCreate, k.typ, key, nil, doc, phaseWrite, func(ctx context.Context, w write) error {
+			created, err := k.create(ctx, w, doc)
+			if err != nil {
+				return k.conflict(err)
+			}
+			p.ids[string(k.typ)+"/"+key] = k.ident(created).id
+			return w.audit(ctx, api.AuditEntryActionCreate, k.typ, k.ident(created), nil, k.view(created))
+		})
+	case unchanged(k.doc(row), doc):
+		p.note(api.PlanActionUnchanged, k.typ, key, nil, nil, phaseWrite, nil)
+	default:
+		r.set(key, &doc, versionOf(row)+1)
+		p.note(api.PlanActionUpdate, k.typ, key, k.doc(row), doc, phaseWrite, func(ctx context.Context, w write) error {
+			updated, err := k.update(ctx, w, row, doc)
+			if err != nil {
+				return k.conflict(err)
+			}
+			return w.audit(ctx, api.AuditEntryActionUpdate, k.typ, k.ident(updated), k.view(row), k.view(updated))
+		})
+	}
+}
+
+func (r resources[R, C, V]) delete(p *plan, key string) {
+	k, row := r.kind, r.stored[key]
+	r.set(key, nil, 0)
+	p.note(api.PlanActionDelete, k.typ, key, k.doc(row), nil, r.gone, func(ctx context.Context, w write) error {
+		if err := k.remove(ctx, w, row); err != nil {
+			return err
+		}
+		return w.audit(ctx, api.AuditEntryActionDelete, k.typ, k.ident(row), k.view(row), nil)
+	})
+}
+
+// versionOf is a manifest's version; the other kinds have none.
+func versionOf(row any) int64 {
+	m, _ := row.(store.Manifest)
+	return m.Version
+}
+
+func (p *plan) summary() api.PlanSummary {
+	var s api.PlanSummary
+	for _, c := range p.changes {
+		switch c.Action {
+		case api.PlanActionCreate:
+			s.Create++
+		case api.PlanActionUpdate:
+			s.Update++
+		case api.PlanActionDelete:
+			s.Delete++
+		case api.PlanActionUnchanged:
+			s.Unchanged++
+		}
+	}
+	return s
+}
+
+// subjects finds auth_subjects that two principals would hold.
+func (p *plan) subjects(docs []api.PrincipalCreate, foreign []string) {
+	held := map[string]string{}
+	for _, subject := range foreign {
+		held[subject] = "another tenant's principal"
+	}
+	for key, d := range p.after.principals {
+		if other, taken := held[d.AuthSubject]; !taken || key < other {
+			held[d.AuthSubject] = key
+		}
+	}
+	for i, d := range docs {
+		if holder := held[d.AuthSubject]; holder != d.PrincipalKey {
+			p.fail(fmt.Sprintf("/principals/%d/auth_subject", i), errs.New(errs.AlreadyExists, "%s has this auth_subject", holder))
+		}
+	}
+}

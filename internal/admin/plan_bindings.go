@@ -1,0 +1,171 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/jsondoc"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// bindings plans a document's bindings. A binding has no key: one that names the
+// same principal, profile and manifest is the same, and an active one without
+// such a match takes the place of the principal's active one.
+func (p *plan) bindings(docs []api.WorldBinding, r *rows, prune bool, kept map[uuid.UUID]bool) {
+	named := r.named()
+	active := map[string]int{}
+	docs = append([]api.WorldBinding(nil), docs...)
+	for i := range docs {
+		d, at := &docs[i], fmt.Sprintf("/bindings/%d", i)
+		if d.Active == nil {
+			d.Active = new(true)
+		}
+		p.fail(at, overrides(&d.Overrides))
+		p.refer(at, *d)
+		if first, twice := active[d.Principal]; twice && *d.Active {
+			p.fail(at, errs.New(errs.InvalidRequest, "principal %q has an active binding at /bindings/%d already", d.Principal, first))
+		} else if *d.Active {
+			active[d.Principal] = i
+		}
+	}
+	match := matchBindings(docs, named)
+	matched := map[int]bool{}
+	for _, m := range match {
+		matched[m] = true
+	}
+	for m, was := range named { // before the writes: they set the state after
+		_, replaced := active[was.Principal]
+		switch {
+		case matched[m] || r.principals[was.Principal].ID == uuid.Nil:
+		case prune && !kept[r.bindings[m].ID]:
+			p.unbind(r.bindings[m], was)
+		case *was.Active && replaced: // whoever takes its place deactivates it
+			p.note(api.PlanActionUpdate, api.ResourceTypeBinding, bindingName(was), was, inactive(was), phaseWrite, nil)
+		}
+	}
+	for i, d := range docs {
+		if m, found := match[i]; found {
+			p.rebind(r.bindings[m], named[m], d)
+		} else {
+			p.bind(d)
+		}
+	}
+}
+
+// matchBindings pairs documents with stored bindings, by their indexes.
+func matchBindings(docs, stored []api.WorldBinding) map[int]int {
+	type triple struct{ principal, profile, manifest string }
+	same := map[triple][]int{}
+	current := map[string]int{}
+	for m, b := range stored {
+		t := triple{b.Principal, b.Profile, b.Manifest}
+		if *b.Active {
+			current[b.Principal] = m
+			same[t] = append([]int{m}, same[t]...) // an active one is the better match
+		} else {
+			same[t] = append(same[t], m)
+		}
+	}
+	match, taken := map[int]int{}, map[int]bool{}
+	for _, wantActive := range []bool{true, false} { // active documents choose first
+		for i, d := range docs {
+			t := triple{d.Principal, d.Profile, d.Manifest}
+			if *d.Active == wantActive && len(same[t]) > 0 {
+				match[i], same[t] = same[t][0], same[t][1:]
+				taken[match[i]] = true
+			}
+		}
+	}
+	for i, d := range docs {
+		m, ok := current[d.Principal]
+		if _, done := match[i]; !done && *d.Active && ok && !taken[m] {
+			match[i], taken[m] = m, true
+		}
+	}
+	return match
+}
+
+// refer checks that what a binding names will exist.
+func (p *plan) refer(at string, d api.WorldBinding) {
+	missing := func(member, noun, key string, exists bool) {
+		if !exists {
+			p.fail(at+"/"+member, errs.New(errs.InvalidReference, "no such %s: %q", noun, key))
+		}
+	}
+	_, ok := p.after.principals[d.Principal]
+	missing("principal", "principal", d.Principal, ok)
+	_, ok = p.after.profiles[d.Profile]
+	missing("profile", "profile", d.Profile, ok)
+	_, ok = p.after.manifests[d.Manifest]
+	missing("manifest", "manifest", d.Manifest, ok)
+}
+
+func (p *plan) bind(d api.WorldBinding) {
+	p.activate(d)
+	p.note(api.PlanActionCreate, api.ResourceTypeBinding, bindingName(d), nil, d, phaseWrite, func(ctx context.Context, w write) error {
+		row, err := Bindings.create(ctx, w, p.byIDs(d))
+		if err != nil {
+			return err
+		}
+		return w.audit(ctx, api.AuditEntryActionCreate, Bindings.typ, bindingIdentity(row), nil, BindingView(row))
+	})
+}
+
+func (p *plan) rebind(row store.Binding, was, d api.WorldBinding) {
+	if was.Profile == d.Profile && was.Manifest == d.Manifest && *was.Active == *d.Active && jsondoc.Equal(was.Overrides, d.Overrides) {
+		p.note(api.PlanActionUnchanged, api.ResourceTypeBinding, bindingName(d), nil, nil, phaseWrite, nil)
+		return
+	}
+	if *was.Active {
+		p.deactivate(was)
+	}
+	p.activate(d)
+	p.note(api.PlanActionUpdate, api.ResourceTypeBinding, bindingName(d), was, d, phaseWrite, func(ctx context.Context, w write) error {
+		updated, err := Bindings.update(ctx, w, row, p.byIDs(d))
+		if err != nil {
+			return err
+		}
+		return w.audit(ctx, api.AuditEntryActionUpdate, Bindings.typ, bindingIdentity(row), BindingView(row), BindingView(updated))
+	})
+}
+
+func (p *plan) unbind(row store.Binding, was api.WorldBinding) {
+	if row.Active {
+		p.deactivate(was)
+	}
+	p.note(api.PlanActionDelete, api.ResourceTypeBinding, bindingName(was), was, nil, phaseFree, func(ctx context.Context, w write) error {
+		if err := w.DeleteBinding(ctx, row.ID); err != nil {
+			return err
+		}
+		return w.audit(ctx, api.AuditEntryActionDelete, Bindings.typ, bindingIdentity(row), BindingView(row), nil)
+	})
+}
+
+func (p *plan) activate(d api.WorldBinding) {
+	if *d.Active {
+		p.after.active[d.Principal] = d
+		p.touched.principals[d.Principal] = true
+	}
+}
+
+func (p *plan) deactivate(d api.WorldBinding) {
+	delete(p.after.active, d.Principal)
+	p.touched.principals[d.Principal] = true
+}
+
+// byIDs is a binding by ids, known once what it refers to is created.
+func (p *plan) byIDs(d api.WorldBinding) api.BindingCreate {
+	return api.BindingCreate{
+		PrincipalID: p.ids["principal/"+d.Principal], ProfileID: p.ids["profile/"+d.Profile], ManifestID: p.ids["manifest/"+d.Manifest],
+		Overrides: d.Overrides, Active: d.Active,
+	}
+}
+
+func inactive(b api.WorldBinding) api.WorldBinding {
+	b.Active = new(false)
+	return b
+}

@@ -1,0 +1,182 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	stdmaps "maps"
+	"math"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/bootstrap"
+	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// rows is a tenant's whole world as it is stored, at one revision.
+type rows struct {
+	tenant     string
+	revision   int64
+	secretRefs map[string]store.SecretRef
+	profiles   map[string]store.Profile
+	manifests  map[string]store.Manifest
+	principals map[string]store.Principal
+	bindings   []store.Binding // in order of creation
+}
+
+// readAttempts bounds how often a world that changes while it is read is read again.
+const readAttempts = 10
+
+// read reads a tenant's world without a lock: the revision tells whether it
+// changed meanwhile.
+func (s *Service) read(ctx context.Context, tenant string) (*rows, error) {
+	for range readAttempts {
+		before, err := s.revision(ctx, tenant)
+		if err != nil {
+			return nil, err
+		}
+		r, err := readRows(ctx, s.Store, tenant)
+		if err != nil {
+			return nil, err
+		}
+		if r.revision, err = s.revision(ctx, tenant); err != nil || r.revision == before {
+			return r, err
+		}
+	}
+	return nil, errs.New(errs.Unavailable, "the world is changing: try again")
+}
+
+func (s *Service) revision(ctx context.Context, tenant string) (int64, error) {
+	n, err := s.Store.GetRevision(ctx, tenant)
+	if store.IsNotFound(err) {
+		return 0, nil
+	}
+	return n, err
+}
+
+func readRows(ctx context.Context, q store.Queries, tenant string) (*rows, error) {
+	secrets, err1 := q.ListSecretRefs(ctx, store.ListSecretRefsParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
+	profiles, err2 := q.ListProfiles(ctx, store.ListProfilesParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
+	manifests, err3 := q.ListManifests(ctx, store.ListManifestsParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
+	principals, err4 := q.ListPrincipals(ctx, store.ListPrincipalsParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
+	bindings, err5 := q.ListBindings(ctx, store.ListBindingsParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
+	return &rows{
+		tenant:     tenant,
+		secretRefs: byKey(secrets, func(r store.SecretRef) string { return r.SecretKey }),
+		profiles:   byKey(profiles, func(r store.Profile) string { return r.ProfileKey }),
+		manifests:  byKey(manifests, func(r store.Manifest) string { return r.ManifestKey }),
+		principals: byKey(principals, func(r store.Principal) string { return r.PrincipalKey }),
+		bindings:   bindings,
+	}, errs.Merge(err1, err2, err3, err4, err5)
+}
+
+func byKey[R any](rows []R, key func(R) string) map[string]R {
+	out := make(map[string]R, len(rows))
+	for _, r := range rows {
+		out[key(r)] = r
+	}
+	return out
+}
+
+// byID finds the keys of what bindings refer to.
+func byID[R any](rows map[string]R, id func(R) uuid.UUID) map[uuid.UUID]string {
+	out := make(map[uuid.UUID]string, len(rows))
+	for key, r := range rows {
+		out[id(r)] = key
+	}
+	return out
+}
+
+// state is a world as documents: what is stored, or what it would be after a
+// plan. Both are resolved by the resolver that serves bootstrap.
+type state struct {
+	secretRefs map[string]api.SecretRefCreate
+	profiles   map[string]api.ProfileCreate
+	manifests  map[string]manifestDoc
+	principals map[string]api.PrincipalCreate
+	active     map[string]api.WorldBinding // by principal
+}
+
+type manifestDoc struct {
+	api.ManifestCreate
+	version int64
+}
+
+func (s *state) clone() *state {
+	return &state{
+		secretRefs: stdmaps.Clone(s.secretRefs), profiles: stdmaps.Clone(s.profiles), manifests: stdmaps.Clone(s.manifests),
+		principals: stdmaps.Clone(s.principals), active: stdmaps.Clone(s.active),
+	}
+}
+
+// world is what bootstrap would resolve for a principal, or its refusal.
+func (s *state) world(principal string) (bootstrap.World, error) {
+	p, ok := s.principals[principal]
+	if !ok || p.Status != api.PrincipalStatusActive {
+		return bootstrap.World{}, errs.New(errs.Forbidden, "principal %q is no active principal", principal)
+	}
+	b, ok := s.active[principal]
+	if !ok {
+		return bootstrap.World{}, errs.New(errs.NoBinding, "principal %q has no active binding", principal)
+	}
+	profile, manifest := s.profiles[b.Profile], s.manifests[b.Manifest]
+	w := bootstrap.World{PrincipalKey: principal, Binding: store.GetWorldRow{
+		Overrides: store.JSON(b.Overrides), ProfileKey: b.Profile, ManifestKey: b.Manifest,
+		Capabilities: store.JSON(profile.Capabilities), Policy: store.JSON(profile.Policy), StartupSLASeconds: profile.StartupSLASeconds,
+		Environment: store.JSON(manifest.Environment), Services: store.JSON(manifest.Services), MemoryMap: store.JSON(manifest.MemoryMap),
+		Polling: store.JSON(manifest.Polling), Schemas: store.JSON(manifest.Schemas), ManifestVersion: manifest.version,
+	}}
+	for _, key := range slices.Sorted(stdmaps.Keys(s.secretRefs)) {
+		if r := s.secretRefs[key]; r.Status == api.SecretRefStatusActive {
+			w.Secrets = append(w.Secrets, store.SecretRef{
+				SecretKey: r.SecretKey, RefKind: string(r.RefKind), RefName: r.RefName, RefMeta: store.JSON(r.RefMeta),
+			})
+		}
+	}
+	return w, nil
+}
+
+// state turns rows into documents.
+func (r *rows) state() *state {
+	s := &state{
+		secretRefs: docs(r.secretRefs, SecretRefs.doc), profiles: docs(r.profiles, Profiles.doc),
+		principals: docs(r.principals, Principals.doc), active: map[string]api.WorldBinding{},
+		manifests: docs(r.manifests, func(m store.Manifest) manifestDoc { return manifestDoc{Manifests.doc(m), m.Version} }),
+	}
+	for i, b := range r.named() {
+		if r.bindings[i].Active {
+			s.active[b.Principal] = b
+		}
+	}
+	return s
+}
+
+func docs[R, C any](rows map[string]R, doc func(R) C) map[string]C {
+	out := make(map[string]C, len(rows))
+	for key, r := range rows {
+		out[key] = doc(r)
+	}
+	return out
+}
+
+// named gives the bindings by keys, in the order of r.bindings.
+func (r *rows) named() []api.WorldBinding {
+	principals := byID(r.principals, func(p store.Principal) uuid.UUID { return p.ID })
+	profiles := byID(r.profiles, func(p store.Profile) uuid.UUID { return p.ID })
+	manifests := byID(r.manifests, func(m store.Manifest) uuid.UUID { return m.ID })
+	out := make([]api.WorldBinding, len(r.bindings))
+	for i, b := range r.bindings {
+		out[i] = api.WorldBinding{
+			Principal: principals[b.PrincipalID], Profile: profiles[b.ProfileID], Manifest: manifests[b.ManifestID],
+			Overrides: raw(b.Overrides), Active: &b.Active,
+		}
+	}
+	return out
+}
+
+// bindingName is how a plan and the audit log call a binding.
+func bindingName(b api.WorldBinding) string {
+	return fmt.Sprintf("%s → %s + %s", b.Principal, b.Profile, b.Manifest)
+}

@@ -1,0 +1,54 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/admin"
+	"github.com/legivellum/metagate/internal/yamldoc"
+)
+
+// ApplyWorld implements POST /v1/admin/apply. YAML has become JSON by now.
+func (s *Server) ApplyWorld(ctx context.Context, r api.ApplyWorldRequestObject) (api.ApplyWorldResponseObject, error) {
+	plan, err := s.Admin.Apply(ctx, actor(ctx), admin.Apply{
+		World: *r.JSONBody, DryRun: deref(r.Params.DryRun), Prune: deref(r.Params.Prune), Invalid: callOf(ctx).invalid,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.ApplyWorld200JSONResponse{Body: plan}, nil
+}
+
+// ExportWorld implements GET /v1/admin/export.
+func (s *Server) ExportWorld(ctx context.Context, r api.ExportWorldRequestObject) (api.ExportWorldResponseObject, error) {
+	world, err := s.Admin.Export(ctx, actor(ctx), deref(r.Params.TenantKey))
+	if err != nil {
+		return nil, err
+	}
+	if !strings.Contains(deref(r.Params.Accept), "yaml") {
+		return api.ExportWorld200JSONResponse{Body: world}, nil
+	}
+	body, err := json.Marshal(world)
+	if err != nil {
+		return nil, err
+	}
+	body, err = yamldoc.FromJSON(body)
+	return verbatim{contentType: mediaYAML, body: body}, err
+}
+
+func (v verbatim) VisitExportWorldResponse(w http.ResponseWriter) error { return v.visit(w) }
+
+// ExplainPacket implements GET /v1/admin/principals/{id}/packet.
+func (s *Server) ExplainPacket(ctx context.Context, r api.ExplainPacketRequestObject) (api.ExplainPacketResponseObject, error) {
+	e, err := s.Admin.Explain(ctx, actor(ctx), r.ID, r.Params.ComponentKey)
+	if err != nil {
+		return nil, err
+	}
+	if no := e.Refusal; no != nil {
+		e.Explanation.Refusal = &api.Refusal{Status: status[no.Code], Code: string(no.Code), Detail: no.Message}
+	}
+	return api.ExplainPacket200JSONResponse{Body: e.Explanation}, nil
+}

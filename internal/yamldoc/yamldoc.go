@@ -1,0 +1,173 @@
+// Package yamldoc turns a YAML document into JSON and back without touching the
+// literals of its numbers.
+package yamldoc
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/legivellum/metagate/internal/errs"
+)
+
+// number is a JSON number (RFC 8259, section 6).
+var number = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
+
+// ToJSON returns the one document of b as JSON of at most limit bytes: anchors
+// are expanded, so a small document may mean a large one. What JSON can't say
+// (.inf, keys that are no text, several documents) is an INVALID_REQUEST error
+// that names the line.
+func ToJSON(b []byte, limit int64) ([]byte, error) {
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	var doc yaml.Node
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
+		return nil, errs.New(errs.InvalidRequest, "invalid YAML: the document is empty")
+	} else if err != nil {
+		return nil, errs.Wrap(err, errs.InvalidRequest, "invalid YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if dec.Decode(new(yaml.Node)) == nil {
+		return nil, errs.New(errs.InvalidRequest, "invalid YAML: more than one document")
+	}
+	w := writer{limit: limit}
+	if err := w.node(&doc, 0); err != nil {
+		return nil, err
+	}
+	return w.out, nil
+}
+
+// FromJSON returns b as block-style YAML, members in b's order.
+func FromJSON(b []byte) ([]byte, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(b, &doc); err != nil {
+		return nil, err
+	}
+	block(&doc)
+	var out bytes.Buffer
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	if err := enc.Encode(&doc); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), enc.Close()
+}
+
+// block takes JSON's braces and quotes away; the encoder quotes what needs it.
+func block(n *yaml.Node) {
+	quotedNumber := n.Kind == yaml.ScalarNode && n.Style&yaml.DoubleQuotedStyle != 0 && number.MatchString(n.Value)
+	if !quotedNumber && (len(n.Content) > 0 || n.Kind == yaml.ScalarNode) {
+		n.Style = 0
+	}
+	for _, c := range n.Content {
+		block(c)
+	}
+}
+
+// maxDepth stops an alias within its own anchor.
+const maxDepth = 200
+
+type writer struct {
+	out   []byte
+	limit int64
+}
+
+var errTooLarge = errors.New("expanded YAML is too large")
+
+func (w *writer) node(n *yaml.Node, depth int) error {
+	if int64(len(w.out)) > w.limit || depth > maxDepth {
+		return errs.Wrap(errTooLarge, errs.InvalidRequest, "YAML line %d: with its anchors expanded the document is larger than %d bytes or nested too deep", n.Line, w.limit)
+	}
+	switch n.Kind {
+	case yaml.DocumentNode:
+		return w.node(n.Content[0], depth)
+	case yaml.AliasNode:
+		return w.node(n.Alias, depth+1)
+	case yaml.MappingNode:
+		return w.mapping(n, depth)
+	case yaml.SequenceNode:
+		w.out = append(w.out, '[')
+		for i, c := range n.Content {
+			w.comma(i)
+			if err := w.node(c, depth+1); err != nil {
+				return err
+			}
+		}
+		w.out = append(w.out, ']')
+		return nil
+	default:
+		return w.scalar(n)
+	}
+}
+
+func (w *writer) mapping(n *yaml.Node, depth int) error {
+	w.out = append(w.out, '{')
+	for i := 0; i < len(n.Content); i += 2 {
+		key := n.Content[i]
+		if key.Kind == yaml.AliasNode {
+			key = key.Alias
+		}
+		switch {
+		case key.ShortTag() == "!!merge":
+			return refuse(key, "merge keys (<<) are not supported: use an alias for the whole value")
+		case key.Kind != yaml.ScalarNode:
+			return refuse(key, "a key must be a text")
+		}
+		w.comma(i)
+		if err := w.text(key); err != nil {
+			return err
+		}
+		w.out = append(w.out, ':')
+		if err := w.node(n.Content[i+1], depth+1); err != nil {
+			return err
+		}
+	}
+	w.out = append(w.out, '}')
+	return nil
+}
+
+func (w *writer) scalar(n *yaml.Node) error {
+	tag := n.ShortTag()
+	if n.Style == 0 && number.MatchString(n.Value) {
+		tag = "!!float" // 1e400 too, which YAML's own rules take for a text
+	}
+	switch tag {
+	case "!!null":
+		w.out = append(w.out, "null"...)
+	case "!!bool":
+		w.out = append(w.out, strings.ToLower(n.Value)...)
+	case "!!int", "!!float":
+		if !number.MatchString(n.Value) {
+			return refuse(n, fmt.Sprintf("%s is no JSON number: write it in decimal, or quote it", n.Value))
+		}
+		w.out = append(w.out, n.Value...)
+	case "!!str", "!!timestamp":
+		return w.text(n)
+	default:
+		return refuse(n, "JSON has no "+tag)
+	}
+	return nil
+}
+
+func (w *writer) text(n *yaml.Node) error {
+	out, err := jsontext.AppendQuote(w.out, n.Value)
+	if err != nil {
+		return refuse(n, "a text that is no UTF-8")
+	}
+	w.out = out
+	return nil
+}
+
+func (w *writer) comma(i int) {
+	if i > 0 {
+		w.out = append(w.out, ',')
+	}
+}
+
+func refuse(n *yaml.Node, what string) error {
+	return errs.New(errs.InvalidRequest, "YAML line %d: %s", n.Line, what)
+}
