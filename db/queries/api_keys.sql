@@ -15,14 +15,6 @@ SELECT * FROM api_keys WHERE id = sqlc.arg(id);
 -- name: GetAPIKeyByHash :one
 SELECT * FROM api_keys WHERE key_hash = sqlc.arg(key_hash);
 
--- name: GetPrincipalByKeyHash :one
--- The one indexed read that opens the door to an API key; key_expires_at is for caches.
-SELECT p.id, p.tenant_key, p.principal_key, p.auth_subject, p.principal_type, p.status, p.created_at, p.updated_at,
-       k.id AS key_id, k.status AS key_status, k.expires_at AS key_expires_at
-FROM api_keys k
-JOIN principals p ON p.id = k.principal_id
-WHERE k.key_hash = sqlc.arg(key_hash);
-
 -- name: TouchAPIKey :exec
 UPDATE api_keys SET last_used_at = sqlc.arg(last_used_at)
 WHERE id = sqlc.arg(id) AND (last_used_at IS NULL OR last_used_at < sqlc.arg(last_used_at));

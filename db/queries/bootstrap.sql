@@ -7,15 +7,26 @@ SELECT revision FROM tenant_revisions WHERE tenant_key = sqlc.arg(tenant_key);
 INSERT INTO tenant_revisions (tenant_key, revision) VALUES (sqlc.arg(tenant_key), 1)
 ON CONFLICT (tenant_key) DO UPDATE SET revision = tenant_revisions.revision + 1;
 
--- name: GetWorld :one
--- The active binding of a principal with its profile and manifest: one snapshot.
-SELECT b.tenant_key, b.overrides,
-       p.profile_key, p.capabilities, p.policy, p.startup_sla_seconds,
-       m.manifest_key, m.environment, m.services, m.memory_map, m.polling, m.schemas, m.version AS manifest_version
-FROM bindings b
-JOIN profiles p ON p.id = b.profile_id
-JOIN manifests m ON m.id = b.manifest_id
-WHERE b.principal_id = sqlc.arg(principal_id) AND b.active;
+-- name: GetIdentityByKeyHash :one
+-- The one indexed read that opens the door to an API key. It is one snapshot: who
+-- it is, what binds it, and the revision of the tenant's world that this holds for.
+SELECT p.id, p.tenant_key, p.principal_key, p.principal_type, p.status, r.revision,
+       b.profile_id, b.manifest_id, b.overrides,
+       k.id AS key_id, k.status AS key_status, k.expires_at AS key_expires_at
+FROM api_keys k
+JOIN principals p ON p.id = k.principal_id
+JOIN tenant_revisions r ON r.tenant_key = p.tenant_key
+LEFT JOIN bindings b ON b.principal_id = p.id AND b.active
+WHERE k.key_hash = sqlc.arg(key_hash);
+
+-- name: GetIdentityBySubject :one
+-- The same for the subject of a JWT.
+SELECT p.id, p.tenant_key, p.principal_key, p.principal_type, p.status, r.revision,
+       b.profile_id, b.manifest_id, b.overrides
+FROM principals p
+JOIN tenant_revisions r ON r.tenant_key = p.tenant_key
+LEFT JOIN bindings b ON b.principal_id = p.id AND b.active
+WHERE p.auth_subject = sqlc.arg(auth_subject);
 
 -- name: ListActiveSecretRefs :many
 SELECT * FROM secret_refs

@@ -12,9 +12,6 @@ RETURNING *;
 -- name: GetPrincipal :one
 SELECT * FROM principals WHERE id = sqlc.arg(id);
 
--- name: GetPrincipalBySubject :one
-SELECT * FROM principals WHERE auth_subject = sqlc.arg(auth_subject);
-
 -- name: GetPrincipalByKey :one
 SELECT * FROM principals WHERE tenant_key = sqlc.arg(tenant_key) AND principal_key = sqlc.arg(principal_key);
 

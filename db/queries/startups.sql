@@ -1,15 +1,14 @@
 -- name: GetStartup :one
 SELECT * FROM startup_sessions WHERE id = sqlc.arg(id);
 
--- name: MarkReady :execrows
+-- name: ReportStartup :execrows
+-- OPEN becomes READY or FAILED, once, if the caller is still who it was taken for:
+-- caller_tenant is at caller_revision.
 UPDATE startup_sessions
-SET status = 'READY', ready_at = sqlc.arg(ready_at), build_version = sqlc.arg(build_version), health = sqlc.narg(health)
-WHERE id = sqlc.arg(id) AND status = 'OPEN';
-
--- name: MarkFailed :execrows
-UPDATE startup_sessions
-SET status = 'FAILED', failed_at = sqlc.arg(failed_at), error = sqlc.arg(error), details = sqlc.narg(details)
-WHERE id = sqlc.arg(id) AND status = 'OPEN';
+SET status = sqlc.arg(status), ready_at = sqlc.narg(ready_at), failed_at = sqlc.narg(failed_at),
+    build_version = sqlc.narg(build_version), health = sqlc.narg(health), error = sqlc.narg(error), details = sqlc.narg(details)
+WHERE startup_sessions.id = sqlc.arg(id) AND startup_sessions.status = 'OPEN' AND startup_sessions.principal_id = sqlc.arg(principal_id)
+  AND EXISTS (SELECT 1 FROM tenant_revisions r WHERE r.tenant_key = sqlc.arg(caller_tenant) AND r.revision = sqlc.arg(caller_revision));
 
 -- name: ListStartups :many
 -- Newest first: ids are UUIDv7. overdue_at is the present time, or null for any deadline.

@@ -25,6 +25,93 @@ func (q *Queries) BumpRevision(ctx context.Context, tenantKey string) error {
 	return err
 }
 
+const getIdentityByKeyHash = `-- name: GetIdentityByKeyHash :one
+SELECT p.id, p.tenant_key, p.principal_key, p.principal_type, p.status, r.revision,
+       b.profile_id, b.manifest_id, b.overrides,
+       k.id AS key_id, k.status AS key_status, k.expires_at AS key_expires_at
+FROM api_keys k
+JOIN principals p ON p.id = k.principal_id
+JOIN tenant_revisions r ON r.tenant_key = p.tenant_key
+LEFT JOIN bindings b ON b.principal_id = p.id AND b.active
+WHERE k.key_hash = $1
+`
+
+type GetIdentityByKeyHashRow struct {
+	ID            uuid.UUID
+	TenantKey     string
+	PrincipalKey  string
+	PrincipalType string
+	Status        string
+	Revision      int64
+	ProfileID     *uuid.UUID
+	ManifestID    *uuid.UUID
+	Overrides     db.JSON
+	KeyID         uuid.UUID
+	KeyStatus     string
+	KeyExpiresAt  *time.Time
+}
+
+// The one indexed read that opens the door to an API key. It is one snapshot: who
+// it is, what binds it, and the revision of the tenant's world that this holds for.
+func (q *Queries) GetIdentityByKeyHash(ctx context.Context, keyHash string) (GetIdentityByKeyHashRow, error) {
+	row := q.db.QueryRow(ctx, getIdentityByKeyHash, keyHash)
+	var i GetIdentityByKeyHashRow
+	err := row.Scan(
+		&i.ID,
+		&i.TenantKey,
+		&i.PrincipalKey,
+		&i.PrincipalType,
+		&i.Status,
+		&i.Revision,
+		&i.ProfileID,
+		&i.ManifestID,
+		&i.Overrides,
+		&i.KeyID,
+		&i.KeyStatus,
+		&i.KeyExpiresAt,
+	)
+	return i, err
+}
+
+const getIdentityBySubject = `-- name: GetIdentityBySubject :one
+SELECT p.id, p.tenant_key, p.principal_key, p.principal_type, p.status, r.revision,
+       b.profile_id, b.manifest_id, b.overrides
+FROM principals p
+JOIN tenant_revisions r ON r.tenant_key = p.tenant_key
+LEFT JOIN bindings b ON b.principal_id = p.id AND b.active
+WHERE p.auth_subject = $1
+`
+
+type GetIdentityBySubjectRow struct {
+	ID            uuid.UUID
+	TenantKey     string
+	PrincipalKey  string
+	PrincipalType string
+	Status        string
+	Revision      int64
+	ProfileID     *uuid.UUID
+	ManifestID    *uuid.UUID
+	Overrides     db.JSON
+}
+
+// The same for the subject of a JWT.
+func (q *Queries) GetIdentityBySubject(ctx context.Context, authSubject string) (GetIdentityBySubjectRow, error) {
+	row := q.db.QueryRow(ctx, getIdentityBySubject, authSubject)
+	var i GetIdentityBySubjectRow
+	err := row.Scan(
+		&i.ID,
+		&i.TenantKey,
+		&i.PrincipalKey,
+		&i.PrincipalType,
+		&i.Status,
+		&i.Revision,
+		&i.ProfileID,
+		&i.ManifestID,
+		&i.Overrides,
+	)
+	return i, err
+}
+
 const getRevision = `-- name: GetRevision :one
 SELECT revision FROM tenant_revisions WHERE tenant_key = $1
 `
@@ -34,54 +121,6 @@ func (q *Queries) GetRevision(ctx context.Context, tenantKey string) (int64, err
 	var revision int64
 	err := row.Scan(&revision)
 	return revision, err
-}
-
-const getWorld = `-- name: GetWorld :one
-SELECT b.tenant_key, b.overrides,
-       p.profile_key, p.capabilities, p.policy, p.startup_sla_seconds,
-       m.manifest_key, m.environment, m.services, m.memory_map, m.polling, m.schemas, m.version AS manifest_version
-FROM bindings b
-JOIN profiles p ON p.id = b.profile_id
-JOIN manifests m ON m.id = b.manifest_id
-WHERE b.principal_id = $1 AND b.active
-`
-
-type GetWorldRow struct {
-	TenantKey         string
-	Overrides         db.JSON
-	ProfileKey        string
-	Capabilities      db.JSON
-	Policy            db.JSON
-	StartupSLASeconds int64
-	ManifestKey       string
-	Environment       db.JSON
-	Services          db.JSON
-	MemoryMap         db.JSON
-	Polling           db.JSON
-	Schemas           db.JSON
-	ManifestVersion   int64
-}
-
-// The active binding of a principal with its profile and manifest: one snapshot.
-func (q *Queries) GetWorld(ctx context.Context, principalID uuid.UUID) (GetWorldRow, error) {
-	row := q.db.QueryRow(ctx, getWorld, principalID)
-	var i GetWorldRow
-	err := row.Scan(
-		&i.TenantKey,
-		&i.Overrides,
-		&i.ProfileKey,
-		&i.Capabilities,
-		&i.Policy,
-		&i.StartupSLASeconds,
-		&i.ManifestKey,
-		&i.Environment,
-		&i.Services,
-		&i.MemoryMap,
-		&i.Polling,
-		&i.Schemas,
-		&i.ManifestVersion,
-	)
-	return i, err
 }
 
 const listActiveSecretRefs = `-- name: ListActiveSecretRefs :many

@@ -108,26 +108,6 @@ func (q *Queries) GetPrincipalByKey(ctx context.Context, arg GetPrincipalByKeyPa
 	return i, err
 }
 
-const getPrincipalBySubject = `-- name: GetPrincipalBySubject :one
-SELECT id, tenant_key, principal_key, auth_subject, principal_type, status, created_at, updated_at FROM principals WHERE auth_subject = $1
-`
-
-func (q *Queries) GetPrincipalBySubject(ctx context.Context, authSubject string) (Principal, error) {
-	row := q.db.QueryRow(ctx, getPrincipalBySubject, authSubject)
-	var i Principal
-	err := row.Scan(
-		&i.ID,
-		&i.TenantKey,
-		&i.PrincipalKey,
-		&i.AuthSubject,
-		&i.PrincipalType,
-		&i.Status,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-	)
-	return i, err
-}
-
 const listForeignSubjects = `-- name: ListForeignSubjects :many
 SELECT auth_subject FROM principals WHERE tenant_key <> $1
 `

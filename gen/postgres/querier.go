@@ -35,22 +35,22 @@ type Querier interface {
 	GetAPIKey(ctx context.Context, id uuid.UUID) (APIKey, error)
 	GetAPIKeyByHash(ctx context.Context, keyHash string) (APIKey, error)
 	GetBinding(ctx context.Context, id uuid.UUID) (Binding, error)
+	// The one indexed read that opens the door to an API key. It is one snapshot: who
+	// it is, what binds it, and the revision of the tenant's world that this holds for.
+	GetIdentityByKeyHash(ctx context.Context, keyHash string) (GetIdentityByKeyHashRow, error)
+	// The same for the subject of a JWT.
+	GetIdentityBySubject(ctx context.Context, authSubject string) (GetIdentityBySubjectRow, error)
 	// The component that a principal started last.
 	GetLastComponent(ctx context.Context, arg GetLastComponentParams) (string, error)
 	GetManifest(ctx context.Context, id uuid.UUID) (Manifest, error)
 	GetManifestByKey(ctx context.Context, arg GetManifestByKeyParams) (Manifest, error)
 	GetPrincipal(ctx context.Context, id uuid.UUID) (Principal, error)
 	GetPrincipalByKey(ctx context.Context, arg GetPrincipalByKeyParams) (Principal, error)
-	// The one indexed read that opens the door to an API key; key_expires_at is for caches.
-	GetPrincipalByKeyHash(ctx context.Context, keyHash string) (GetPrincipalByKeyHashRow, error)
-	GetPrincipalBySubject(ctx context.Context, authSubject string) (Principal, error)
 	GetProfile(ctx context.Context, id uuid.UUID) (Profile, error)
 	GetProfileByKey(ctx context.Context, arg GetProfileByKeyParams) (Profile, error)
 	GetRevision(ctx context.Context, tenantKey string) (int64, error)
 	GetSecretRef(ctx context.Context, id uuid.UUID) (SecretRef, error)
 	GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error)
-	// The active binding of a principal with its profile and manifest: one snapshot.
-	GetWorld(ctx context.Context, principalID uuid.UUID) (GetWorldRow, error)
 	ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]APIKey, error)
 	ListActiveSecretRefs(ctx context.Context, tenantKey string) ([]SecretRef, error)
 	// Newest first.
@@ -64,10 +64,11 @@ type Querier interface {
 	ListSecretRefs(ctx context.Context, arg ListSecretRefsParams) ([]SecretRef, error)
 	// Newest first: ids are UUIDv7. overdue_at is the present time, or null for any deadline.
 	ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error)
-	MarkFailed(ctx context.Context, arg MarkFailedParams) (int64, error)
-	MarkReady(ctx context.Context, arg MarkReadyParams) (int64, error)
 	// Writes the receipt only if the world is still the one that was resolved.
 	OpenStartup(ctx context.Context, arg OpenStartupParams) (int64, error)
+	// OPEN becomes READY or FAILED, once, if the caller is still who it was taken for:
+	// caller_tenant is at caller_revision.
+	ReportStartup(ctx context.Context, arg ReportStartupParams) (int64, error)
 	TouchAPIKey(ctx context.Context, arg TouchAPIKeyParams) error
 	UpdateAPIKey(ctx context.Context, arg UpdateAPIKeyParams) (APIKey, error)
 	UpdateBinding(ctx context.Context, arg UpdateBindingParams) (Binding, error)

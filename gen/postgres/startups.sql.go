@@ -183,51 +183,43 @@ func (q *Queries) ListStartups(ctx context.Context, arg ListStartupsParams) ([]S
 	return items, nil
 }
 
-const markFailed = `-- name: MarkFailed :execrows
+const reportStartup = `-- name: ReportStartup :execrows
 UPDATE startup_sessions
-SET status = 'FAILED', failed_at = $1, error = $2, details = $3
-WHERE id = $4 AND status = 'OPEN'
+SET status = $1, ready_at = $2, failed_at = $3,
+    build_version = $4, health = $5, error = $6, details = $7
+WHERE startup_sessions.id = $8 AND startup_sessions.status = 'OPEN' AND startup_sessions.principal_id = $9
+  AND EXISTS (SELECT 1 FROM tenant_revisions r WHERE r.tenant_key = $10 AND r.revision = $11)
 `
 
-type MarkFailedParams struct {
-	FailedAt *time.Time
-	Error    *string
-	Details  db.JSON
-	ID       uuid.UUID
+type ReportStartupParams struct {
+	Status         string
+	ReadyAt        *time.Time
+	FailedAt       *time.Time
+	BuildVersion   *string
+	Health         db.JSON
+	Error          *string
+	Details        db.JSON
+	ID             uuid.UUID
+	PrincipalID    uuid.UUID
+	CallerTenant   string
+	CallerRevision int64
 }
 
-func (q *Queries) MarkFailed(ctx context.Context, arg MarkFailedParams) (int64, error) {
-	result, err := q.db.Exec(ctx, markFailed,
+// OPEN becomes READY or FAILED, once, if the caller is still who it was taken for:
+// caller_tenant is at caller_revision.
+func (q *Queries) ReportStartup(ctx context.Context, arg ReportStartupParams) (int64, error) {
+	result, err := q.db.Exec(ctx, reportStartup,
+		arg.Status,
+		arg.ReadyAt,
 		arg.FailedAt,
+		arg.BuildVersion,
+		arg.Health,
 		arg.Error,
 		arg.Details,
 		arg.ID,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const markReady = `-- name: MarkReady :execrows
-UPDATE startup_sessions
-SET status = 'READY', ready_at = $1, build_version = $2, health = $3
-WHERE id = $4 AND status = 'OPEN'
-`
-
-type MarkReadyParams struct {
-	ReadyAt      *time.Time
-	BuildVersion *string
-	Health       db.JSON
-	ID           uuid.UUID
-}
-
-func (q *Queries) MarkReady(ctx context.Context, arg MarkReadyParams) (int64, error) {
-	result, err := q.db.Exec(ctx, markReady,
-		arg.ReadyAt,
-		arg.BuildVersion,
-		arg.Health,
-		arg.ID,
+		arg.PrincipalID,
+		arg.CallerTenant,
+		arg.CallerRevision,
 	)
 	if err != nil {
 		return 0, err

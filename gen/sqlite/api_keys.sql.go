@@ -102,48 +102,6 @@ func (q *Queries) GetAPIKeyByHash(ctx context.Context, keyHash string) (APIKey, 
 	return i, err
 }
 
-const getPrincipalByKeyHash = `-- name: GetPrincipalByKeyHash :one
-SELECT p.id, p.tenant_key, p.principal_key, p.auth_subject, p.principal_type, p.status, p.created_at, p.updated_at,
-       k.id AS key_id, k.status AS key_status, k.expires_at AS key_expires_at
-FROM api_keys k
-JOIN principals p ON p.id = k.principal_id
-WHERE k.key_hash = ?1
-`
-
-type GetPrincipalByKeyHashRow struct {
-	ID            uuid.UUID
-	TenantKey     string
-	PrincipalKey  string
-	AuthSubject   string
-	PrincipalType string
-	Status        string
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
-	KeyID         uuid.UUID
-	KeyStatus     string
-	KeyExpiresAt  *time.Time
-}
-
-// The one indexed read that opens the door to an API key; key_expires_at is for caches.
-func (q *Queries) GetPrincipalByKeyHash(ctx context.Context, keyHash string) (GetPrincipalByKeyHashRow, error) {
-	row := q.db.QueryRowContext(ctx, getPrincipalByKeyHash, keyHash)
-	var i GetPrincipalByKeyHashRow
-	err := row.Scan(
-		&i.ID,
-		&i.TenantKey,
-		&i.PrincipalKey,
-		&i.AuthSubject,
-		&i.PrincipalType,
-		&i.Status,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.KeyID,
-		&i.KeyStatus,
-		&i.KeyExpiresAt,
-	)
-	return i, err
-}
-
 const listAPIKeys = `-- name: ListAPIKeys :many
 SELECT id, tenant_key, principal_id, name, key_hash, status, expires_at, last_used_at, created_at, updated_at FROM api_keys
 WHERE (CAST(?1 AS text) IS NULL OR tenant_key = ?1)

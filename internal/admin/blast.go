@@ -60,10 +60,12 @@ func (p *plan) reach() map[string]bool {
 // compiled is a principal's packet; nil where bootstrap would refuse it one.
 type compiled struct {
 	*bootstrap.Blueprint
-	members map[string]json.RawMessage
+	principal string
+	members   map[string]json.RawMessage
 }
 
 func compile(s *state, principal string) (c compiled, err error) {
+	c.principal = principal
 	w, err := s.world(principal)
 	if err != nil {
 		return c, nil //nolint:nilerr // a refusal is an answer
@@ -80,7 +82,7 @@ func (c compiled) etag(component string) string {
 	if c.Blueprint == nil || c.Permits(component) != nil {
 		return ""
 	}
-	return c.Etag(component)
+	return c.Etag(c.principal, component)
 }
 
 // component is the one to compare packets for: the one the principal started

@@ -22,8 +22,9 @@ func (s *Service) SeedDemo(ctx context.Context) (store.Principal, error) {
 		if p, err = w.ensurePrincipal(ctx, Demo); err != nil {
 			return err
 		}
-		if _, err := w.GetWorld(ctx, p.ID); !store.IsNotFound(err) {
-			return err // bound already
+		bound, err := w.ListBindings(ctx, store.ListBindingsParams{PrincipalID: &p.ID, Active: new(true), RowLimit: 1})
+		if err != nil || len(bound) > 0 {
+			return err
 		}
 		profile, err := w.demoProfile(ctx)
 		if err != nil {

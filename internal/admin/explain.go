@@ -54,8 +54,9 @@ func (s *Service) Explain(ctx context.Context, a Actor, id uuid.UUID, component 
 	if err != nil {
 		return out, err
 	}
-	members["component_key"], _ = json.Marshal(component) // a string: can't fail
-	out.PacketEtag = b.Etag(component)
+	members["component_key"], _ = json.Marshal(component) // strings: can't fail
+	members["principal_key"], _ = json.Marshal(row.PrincipalKey)
+	out.PacketEtag = b.Etag(row.PrincipalKey, component)
 	out.Packet, err = json.Marshal(members)
 	return out, err
 }
@@ -64,14 +65,14 @@ func (s *Service) Explain(ctx context.Context, a Actor, id uuid.UUID, component 
 // overrides set or remove in it.
 func sources(w bootstrap.World, r *rows) ([]api.SectionSource, error) {
 	var overrides map[string]jsontext.Value
-	if err := json.Unmarshal(w.Binding.Overrides, &overrides); err != nil {
+	if err := json.Unmarshal(w.Overrides, &overrides); err != nil {
 		return nil, err
 	}
 	var out []api.SectionSource
 	for _, name := range bootstrap.Sections {
-		s := api.SectionSource{Section: name, From: api.SectionSourceFromManifest, Key: w.Binding.ManifestKey, Overridden: []string{}}
+		s := api.SectionSource{Section: name, From: api.SectionSourceFromManifest, Key: w.Manifest.ManifestKey, Overridden: []string{}}
 		if name == "capabilities" || name == "policy" {
-			s.From, s.Key = api.SectionSourceFromProfile, w.Binding.ProfileKey
+			s.From, s.Key = api.SectionSourceFromProfile, w.Profile.ProfileKey
 		}
 		if patch := overrides[name]; patch != nil {
 			s.Overridden = leaves(s.Overridden, "", patch)

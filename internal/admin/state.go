@@ -122,12 +122,18 @@ func (s *state) world(principal string) (bootstrap.World, error) {
 		return bootstrap.World{}, errs.New(errs.NoBinding, "principal %q has no active binding", principal)
 	}
 	profile, manifest := s.profiles[b.Profile], s.manifests[b.Manifest]
-	w := bootstrap.World{PrincipalKey: principal, Binding: store.GetWorldRow{
-		Overrides: store.JSON(b.Overrides), ProfileKey: b.Profile, ManifestKey: b.Manifest,
-		Capabilities: store.JSON(profile.Capabilities), Policy: store.JSON(profile.Policy), StartupSLASeconds: profile.StartupSLASeconds,
-		Environment: store.JSON(manifest.Environment), Services: store.JSON(manifest.Services), MemoryMap: store.JSON(manifest.MemoryMap),
-		Polling: store.JSON(manifest.Polling), Schemas: store.JSON(manifest.Schemas), ManifestVersion: manifest.version,
-	}}
+	w := bootstrap.World{
+		Overrides: store.JSON(b.Overrides),
+		Profile: store.Profile{
+			ProfileKey: b.Profile, StartupSLASeconds: profile.StartupSLASeconds,
+			Capabilities: store.JSON(profile.Capabilities), Policy: store.JSON(profile.Policy),
+		},
+		Manifest: store.Manifest{
+			ManifestKey: b.Manifest, Version: manifest.version,
+			Environment: store.JSON(manifest.Environment), Services: store.JSON(manifest.Services), MemoryMap: store.JSON(manifest.MemoryMap),
+			Polling: store.JSON(manifest.Polling), Schemas: store.JSON(manifest.Schemas),
+		},
+	}
 	for _, key := range slices.Sorted(stdmaps.Keys(s.secretRefs)) {
 		if r := s.secretRefs[key]; r.Status == api.SecretRefStatusActive {
 			w.Secrets = append(w.Secrets, store.SecretRef{

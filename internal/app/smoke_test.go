@@ -29,16 +29,46 @@ func TestSmoke(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 200, l.StatusCode(), string(l.Body))
 		for _, f := range []func() (int, []byte){
-			func() (int, []byte) { r, _ := a.AdminClient(t).ListPrincipalsWithResponse(t.Context(), nil); return r.StatusCode(), r.Body },
-			func() (int, []byte) { r, _ := a.AdminClient(t).ListProfilesWithResponse(t.Context(), nil); return r.StatusCode(), r.Body },
-			func() (int, []byte) { r, _ := a.AdminClient(t).ListManifestsWithResponse(t.Context(), nil); return r.StatusCode(), r.Body },
-			func() (int, []byte) { r, _ := a.AdminClient(t).ListBindingsWithResponse(t.Context(), nil); return r.StatusCode(), r.Body },
-			func() (int, []byte) { r, _ := a.AdminClient(t).ListSecretRefsWithResponse(t.Context(), nil); return r.StatusCode(), r.Body },
-			func() (int, []byte) { r, _ := a.AdminClient(t).ListAPIKeysWithResponse(t.Context(), nil); return r.StatusCode(), r.Body },
-			func() (int, []byte) { r, _ := a.AdminClient(t).ListAuditLogWithResponse(t.Context(), nil); return r.StatusCode(), r.Body },
-			func() (int, []byte) { r, _ := a.AdminClient(t).GetMetricsWithResponse(t.Context()); return r.StatusCode(), r.Body[:500] },
-			func() (int, []byte) { r, _ := a.AdminClient(t).GetReadyWithResponse(t.Context()); return r.StatusCode(), r.Body },
-			func() (int, []byte) { r, _ := a.AdminClient(t).GetInfoWithResponse(t.Context()); return r.StatusCode(), r.Body },
+			func() (int, []byte) {
+				r, _ := a.AdminClient(t).ListPrincipalsWithResponse(t.Context(), nil)
+				return r.StatusCode(), r.Body
+			},
+			func() (int, []byte) {
+				r, _ := a.AdminClient(t).ListProfilesWithResponse(t.Context(), nil)
+				return r.StatusCode(), r.Body
+			},
+			func() (int, []byte) {
+				r, _ := a.AdminClient(t).ListManifestsWithResponse(t.Context(), nil)
+				return r.StatusCode(), r.Body
+			},
+			func() (int, []byte) {
+				r, _ := a.AdminClient(t).ListBindingsWithResponse(t.Context(), nil)
+				return r.StatusCode(), r.Body
+			},
+			func() (int, []byte) {
+				r, _ := a.AdminClient(t).ListSecretRefsWithResponse(t.Context(), nil)
+				return r.StatusCode(), r.Body
+			},
+			func() (int, []byte) {
+				r, _ := a.AdminClient(t).ListAPIKeysWithResponse(t.Context(), nil)
+				return r.StatusCode(), r.Body
+			},
+			func() (int, []byte) {
+				r, _ := a.AdminClient(t).ListAuditLogWithResponse(t.Context(), nil)
+				return r.StatusCode(), r.Body
+			},
+			func() (int, []byte) {
+				r, _ := a.AdminClient(t).GetMetricsWithResponse(t.Context())
+				return r.StatusCode(), r.Body[:500]
+			},
+			func() (int, []byte) {
+				r, _ := a.AdminClient(t).GetReadyWithResponse(t.Context())
+				return r.StatusCode(), r.Body
+			},
+			func() (int, []byte) {
+				r, _ := a.AdminClient(t).GetInfoWithResponse(t.Context())
+				return r.StatusCode(), r.Body
+			},
 		} {
 			code, body := f()
 			t.Log(code, string(body))

@@ -49,6 +49,16 @@ type Verifier struct {
 	signature jws.Verifier
 	file      *keyFile               // nil for a secret
 	keys      atomic.Pointer[keySet] // nil when disabled
+	renewed   atomic.Uint64          // how often keys was replaced
+}
+
+// Generation changes after each change of the keys: what was verified under
+// another generation must be verified again.
+func (v *Verifier) Generation() uint64 {
+	if v == nil {
+		return 0
+	}
+	return v.renewed.Load()
 }
 
 // NewVerifier reads the keys and returns a verifier; run [Verifier.Watch] to

@@ -39,6 +39,7 @@ func (v *Verifier) refresh(ctx context.Context) {
 		slog.ErrorContext(ctx, "JWT keys not renewed, the last good ones stay in force", "error", err)
 	default:
 		v.keys.Store(keys)
+		v.renewed.Add(1)
 		slog.InfoContext(ctx, "JWT keys renewed", "file", v.file.path, "keys", len(keys.all))
 	}
 }

@@ -5,12 +5,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/jsondoc"
 	"github.com/legivellum/metagate/internal/store"
@@ -19,23 +21,26 @@ import (
 // Sections are the packet's free-form documents, which overrides may patch (contract 4).
 var Sections = []string{"capabilities", "policy", "environment", "services", "memory_map", "polling", "schemas"}
 
-// World is all that a packet is compiled from, read as one snapshot.
+// World is all that a packet is compiled from, of one revision.
 type World struct {
-	PrincipalKey string
-	Binding      store.GetWorldRow // with its profile and manifest
-	Secrets      []store.SecretRef // the tenant's active ones, in any order
+	Profile   store.Profile
+	Manifest  store.Manifest
+	Overrides store.JSON        // the binding's
+	Secrets   []store.SecretRef // the tenant's active ones, in any order
 }
 
-// Blueprint is a compiled world: everything of a principal's packets that
-// doesn't change from one bootstrap to the next. It is immutable.
+// Blueprint is a compiled world: everything of the packets that doesn't change
+// from one bootstrap to the next, nor from one principal to another with the
+// same profile, manifest and overrides. It is immutable.
 type Blueprint struct {
 	ProfileKey, ManifestKey string
 	ManifestVersion         int64
 	SLA                     time.Duration
 
-	allowed    []string // patterns; empty is any
-	members    []byte   // the packet's stable members but component_key, literal: `"manifest":…`
-	head, tail []byte   // the canonical stable packet around the value of component_key
+	allowed []string // patterns; empty is any
+	members []byte   // the packet's stable members but the two keys, literal: `"manifest":…`
+	// The canonical stable packet around the values of component_key and principal_key.
+	head, middle, tail []byte
 }
 
 // Compile merges the overrides in, chooses the secrets, and checks the result
@@ -50,43 +55,32 @@ func Compile(w World) (*Blueprint, error) {
 		sections = append(sections, Section{Pointer: "/" + name, Doc: docs[name]})
 	}
 	if err := CheckForbidden(sections...); err != nil {
-		return nil, fmt.Errorf("the composed packet of %q: %w", w.PrincipalKey, err)
+		return nil, fmt.Errorf("the composed packet of %q and %q: %w", w.Profile.ProfileKey, w.Manifest.ManifestKey, err)
 	}
 	allowed, err := AllowedComponents(docs["capabilities"])
 	if err != nil {
 		return nil, err
 	}
 	b := &Blueprint{
-		ProfileKey: w.Binding.ProfileKey, ManifestKey: w.Binding.ManifestKey, ManifestVersion: w.Binding.ManifestVersion,
-		SLA:     time.Duration(w.Binding.StartupSLASeconds) * time.Second,
+		ProfileKey: w.Profile.ProfileKey, ManifestKey: w.Manifest.ManifestKey, ManifestVersion: w.Manifest.Version,
+		SLA:     time.Duration(w.Profile.StartupSLASeconds) * time.Second,
 		allowed: allowed,
 	}
 	return b, b.encode(docs)
 }
 
-// Compose returns the packet's stable members but component_key, by name.
+// Compose returns the packet's stable members but component_key and
+// principal_key, by name.
 func Compose(w World) (map[string]json.RawMessage, error) {
-	docs, err := merge(w.Binding)
-	if err != nil {
-		return nil, err
-	}
-	docs["principal_key"] = quoted(w.PrincipalKey)
-	docs["profile"] = quoted(w.Binding.ProfileKey)
-	docs["manifest"] = quoted(w.Binding.ManifestKey)
-	docs["manifest_version"] = fmt.Append(nil, w.Binding.ManifestVersion)
-	docs["required_env"], err = requiredEnv(w.Secrets, docs["policy"])
-	return docs, err
-}
-
-func merge(row store.GetWorldRow) (map[string]json.RawMessage, error) {
-	var overrides map[string]json.RawMessage
-	if err := json.Unmarshal(row.Overrides, &overrides); err != nil {
-		return nil, fmt.Errorf("overrides: %w", err)
-	}
 	docs := map[string]json.RawMessage{
-		"capabilities": json.RawMessage(row.Capabilities), "policy": json.RawMessage(row.Policy),
-		"environment": json.RawMessage(row.Environment), "services": json.RawMessage(row.Services),
-		"memory_map": json.RawMessage(row.MemoryMap), "polling": json.RawMessage(row.Polling), "schemas": json.RawMessage(row.Schemas),
+		"capabilities": json.RawMessage(w.Profile.Capabilities), "policy": json.RawMessage(w.Profile.Policy),
+		"environment": json.RawMessage(w.Manifest.Environment), "services": json.RawMessage(w.Manifest.Services),
+		"memory_map": json.RawMessage(w.Manifest.MemoryMap), "polling": json.RawMessage(w.Manifest.Polling),
+		"schemas": json.RawMessage(w.Manifest.Schemas),
+	}
+	var overrides map[string]json.RawMessage
+	if err := json.Unmarshal(w.Overrides, &overrides); err != nil {
+		return nil, fmt.Errorf("overrides: %w", err)
 	}
 	for name, patch := range overrides {
 		merged, err := jsondoc.MergePatch(docs[name], patch)
@@ -95,33 +89,43 @@ func merge(row store.GetWorldRow) (map[string]json.RawMessage, error) {
 		}
 		docs[name] = merged
 	}
-	return docs, nil
+	docs["profile"] = quoted(w.Profile.ProfileKey)
+	docs["manifest"] = quoted(w.Manifest.ManifestKey)
+	docs["manifest_version"] = strconv.AppendInt(nil, w.Manifest.Version, 10)
+	var err error
+	docs["required_env"], err = requiredEnv(w.Secrets, docs["policy"])
+	return docs, err
 }
 
-// encode makes the literal members and the canonical text around component_key.
-// Of the stable members only capabilities sorts before component_key (RFC 8785).
+// encode makes the literal members, and the canonical text (RFC 8785: members
+// sorted) in three parts, around component_key and principal_key.
 func (b *Blueprint) encode(docs map[string]json.RawMessage) error {
 	literal, err := json.Marshal(docs)
 	if err != nil {
 		return err
 	}
 	b.members = literal[1 : len(literal)-1]
-	capabilities, err := jsondoc.Canonical(docs["capabilities"])
-	if err != nil {
-		return err
+	for _, name := range slices.Sorted(maps.Keys(docs)) {
+		doc, err := jsondoc.Canonical(docs[name])
+		if err != nil {
+			return err
+		}
+		part := &b.head
+		if name > "principal_key" {
+			part = &b.tail
+		} else if name > "component_key" {
+			part = &b.middle
+		}
+		*part = append(append(append(append(*part, ','), quoted(name)...), ':'), doc...)
 	}
-	delete(docs, "capabilities")
-	rest, err := json.Marshal(docs)
-	if err != nil {
-		return err
-	}
-	if rest, err = jsondoc.Canonical(rest); err != nil {
-		return err
-	}
-	b.head = append(append([]byte(`{"capabilities":`), capabilities...), `,"component_key":`...)
-	b.tail = append([]byte{','}, rest[1:]...)
+	b.head = append(append([]byte{'{'}, b.head[1:]...), `,"component_key":`...)
+	b.middle = append(b.middle, `,"principal_key":`...)
+	b.tail = append(b.tail, '}')
 	return nil
 }
+
+// Size is about how many bytes of memory it takes.
+func (b *Blueprint) Size() int { return len(b.members) + len(b.head) + len(b.middle) + len(b.tail) }
 
 // Permits returns COMPONENT_NOT_PERMITTED unless the profile lets component start.
 func (b *Blueprint) Permits(component string) error {
@@ -140,37 +144,38 @@ func (b *Blueprint) Example(preferred string) string {
 	return strings.ReplaceAll(b.allowed[0], "*", "")
 }
 
-// Etag is the packet_etag for component: lower-case hex SHA-256 of the
-// canonical JSON (RFC 8785) of what is stable in its packet.
-func (b *Blueprint) Etag(component string) string {
-	h := sha256.New()
-	h.Write(b.head)
-	h.Write(quoted(component))
-	h.Write(b.tail)
-	return hex.EncodeToString(h.Sum(nil))
+// Etag is the packet_etag of a principal's packet for a component: lower-case hex
+// SHA-256 of the canonical JSON (RFC 8785) of what is stable in it.
+func (b *Blueprint) Etag(principal, component string) string {
+	text := make([]byte, 0, b.Size()+len(principal)+len(component)+8)
+	text = append(append(text, b.head...), quoted(component)...)
+	text = append(append(text, b.middle...), quoted(principal)...)
+	sum := sha256.Sum256(append(text, b.tail...))
+	return hex.EncodeToString(sum[:])
 }
 
 // Birth is what is new in each packet.
 type Birth struct {
-	PacketID, StartupID  uuid.UUID
-	ComponentKey, Etag   string
-	IssuedAt, DeadlineAt time.Time
+	PacketID, StartupID        uuid.UUID
+	PrincipalKey, ComponentKey string
+	Etag                       string
+	IssuedAt, DeadlineAt       time.Time
 }
 
-// Followup is where a component reports how its start ended.
-var Followup = []string{"POST /v1/startup/ready", "POST /v1/startup/failed"}
-
-// Packet is the Welcome Packet (api.WelcomePacket) as JSON.
+// Packet is the Welcome Packet (api.WelcomePacket) as JSON: the compiled members
+// with the new ones spliced in.
 func (b *Blueprint) Packet(n Birth) []byte {
-	startup, _ := json.Marshal(api.StartupBlock{ // plain fields: can't fail
-		StartupID: n.StartupID, Status: api.StartupStatusOPEN, DeadlineAt: n.DeadlineAt, Followup: Followup,
-	})
-	out := make([]byte, 0, len(b.members)+len(startup)+400)
-	out = fmt.Appendf(out, `{"packet_id":"%s","packet_etag":"%s","issued_at":"%s","component_key":%s,`,
-		n.PacketID, n.Etag, n.IssuedAt.Format(time.RFC3339Nano), quoted(n.ComponentKey))
-	out = append(out, b.members...)
-	out = append(append(append(out, `,"startup":`...), startup...), '}')
-	return out
+	out := make([]byte, 0, len(b.members)+len(n.PrincipalKey)+len(n.ComponentKey)+600)
+	out = append(out, `{"packet_id":"`...)
+	out = append(out, n.PacketID.String()...)
+	out = append(append(out, `","packet_etag":"`...), n.Etag...)
+	out = n.IssuedAt.AppendFormat(append(out, `","issued_at":"`...), time.RFC3339Nano)
+	out = append(append(out, `","principal_key":`...), quoted(n.PrincipalKey)...)
+	out = append(append(out, `,"component_key":`...), quoted(n.ComponentKey)...)
+	out = append(append(append(out, ','), b.members...), `,"startup":{"startup_id":"`...)
+	out = append(out, n.StartupID.String()...)
+	out = n.DeadlineAt.AppendFormat(append(out, `","status":"OPEN","deadline_at":"`...), time.RFC3339Nano)
+	return append(out, `","followup":["POST /v1/startup/ready","POST /v1/startup/failed"]}}`...)
 }
 
 func quoted(s string) []byte {

@@ -49,6 +49,8 @@ type Config struct {
 
 	MaxBodyBytes       int64    `env:"MAX_BODY_BYTES" default:"1048576" placeholder:"N" help:"Largest request body."`
 	ApplyMaxBytes      int64    `env:"APPLY_MAX_BYTES" default:"8388608" placeholder:"N" help:"Largest world that POST /v1/admin/apply takes."`
+	PacketCacheBytes   int64    `env:"PACKET_CACHE_BYTES" default:"67108864" help:"Bytes of memory for compiled packets and known credentials."`
+	MaxInFlight        int64    `env:"MAX_IN_FLIGHT" default:"4096" help:"Bootstraps, and reports, that may wait for the database; more are answered with 503."`
 	CORSAllowedOrigins []string `name:"cors-allowed-origins" env:"CORS_ALLOWED_ORIGINS" placeholder:"ORIGIN,..." help:"Web origins that may call the API from a browser. Empty: none."`
 	ShutdownSeconds    int64    `env:"SHUTDOWN_SECONDS" default:"20" placeholder:"N" help:"How long requests in flight may take after SIGTERM."`
 	LogFormat          string   `env:"LOG_FORMAT" default:"auto" enum:"auto,json,text" placeholder:"FORMAT" help:"json, text, or auto: text on a terminal, json elsewhere."`
@@ -80,6 +82,9 @@ func (c *Config) Check() error {
 	}
 	if c.ApplyMaxBytes < 1024 {
 		return errors.New("APPLY_MAX_BYTES must be at least 1024")
+	}
+	if c.PacketCacheBytes < 0 || c.MaxInFlight < 1 || c.MaxInFlight > 1_000_000 {
+		return errors.New("PACKET_CACHE_BYTES must not be negative, MAX_IN_FLIGHT must be between 1 and 1000000")
 	}
 	if c.ShutdownSeconds < 0 {
 		return errors.New("SHUTDOWN_SECONDS must not be negative")

@@ -6,27 +6,39 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/witness"
 )
 
 // scopeAdmin is the role that openapi.yaml asks for on /v1/admin.
 const scopeAdmin = "admin"
 
+// caller is who a credential belongs to.
+type caller struct {
+	witness.Identity
+	method  api.AuthMethod
+	admin   bool
+	key     uuid.UUID // the API key; zero for a JWT
+	expires time.Time // of the credential; zero is never
+}
+
 // authenticate tries the security requirements of an operation in order, the
 // bearer token first as openapi.yaml lists them. The first that opens the door
 // names the caller; an operation without requirements is open.
-func (s *Server) authenticate(r *http.Request, requirements openapi3.SecurityRequirements) error {
+func (s *Server) authenticate(r *http.Request, requirements openapi3.SecurityRequirements, fresh bool) error {
 	var refusals []error
 	for _, requirement := range requirements {
 		for scheme, scopes := range requirement { // each names one
-			err := s.try(r, scheme, scopes)
+			err := s.try(r, scheme, scopes, fresh)
 			if err == nil {
 				return nil
 			}
@@ -36,15 +48,17 @@ func (s *Server) authenticate(r *http.Request, requirements openapi3.SecurityReq
 	return refusal(refusals)
 }
 
-func (s *Server) try(r *http.Request, scheme string, scopes []string) (err error) {
-	var who caller
+func (s *Server) try(r *http.Request, scheme string, scopes []string, fresh bool) error {
+	credential, read := r.Header.Get(s.APIKeyHeader), s.byAPIKey
 	if scheme == "bearerAuth" {
-		who, err = s.byToken(r.Context(), r.Header.Get("Authorization"))
-	} else {
-		who, err = s.byAPIKey(r.Context(), r.Header.Get(s.APIKeyHeader))
+		credential, read = r.Header.Get("Authorization"), s.byToken
 	}
+	who, err := s.callers.get(r.Context(), scheme, credential, fresh, read)
 	if err != nil {
 		return err
+	}
+	if who.key != uuid.Nil {
+		s.LastUsed.Touch(who.key)
 	}
 	callOf(r.Context()).caller = who
 	if slices.Contains(scopes, scopeAdmin) && !who.admin {
@@ -62,14 +76,15 @@ func (s *Server) byToken(ctx context.Context, header string) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	p, err := s.Store.GetPrincipalBySubject(ctx, claims.Subject)
+	row, err := s.Store.GetIdentityBySubject(ctx, claims.Subject)
 	if store.IsNotFound(err) {
 		return caller{}, errs.New(errs.Forbidden, "the token's subject is no active principal")
 	}
 	if err != nil {
 		return caller{}, err
 	}
-	return s.callerOf(p, api.AuthMethodJwt)
+	who := caller{method: api.AuthMethodJwt, expires: claims.ExpiresAt}
+	return s.asPrincipal(who, row)
 }
 
 func (s *Server) byAPIKey(ctx context.Context, header string) (caller, error) {
@@ -77,7 +92,7 @@ func (s *Server) byAPIKey(ctx context.Context, header string) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	row, err := s.Store.GetPrincipalByKeyHash(ctx, hash)
+	row, err := s.Store.GetIdentityByKeyHash(ctx, hash)
 	if store.IsNotFound(err) {
 		return caller{}, auth.Unauthenticated(errors.New("unknown API key"))
 	}
@@ -87,22 +102,29 @@ func (s *Server) byAPIKey(ctx context.Context, header string) (caller, error) {
 	if row.KeyStatus != string(api.APIKeyStatusActive) {
 		return caller{}, auth.Unauthenticated(errors.New("revoked API key"))
 	}
-	if row.KeyExpiresAt != nil && !row.KeyExpiresAt.After(s.Now()) {
-		return caller{}, auth.Unauthenticated(errors.New("expired API key"))
+	who := caller{method: api.AuthMethodAPIKey, key: row.KeyID}
+	if row.KeyExpiresAt != nil {
+		who.expires = *row.KeyExpiresAt
+		if !who.expires.After(s.Now()) {
+			return caller{}, auth.Unauthenticated(errors.New("expired API key"))
+		}
 	}
-	s.LastUsed.Touch(row.KeyID)
-	return s.callerOf(store.Principal{
-		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, AuthSubject: row.AuthSubject,
-		PrincipalType: row.PrincipalType, Status: row.Status, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
-	}, api.AuthMethodAPIKey)
+	return s.asPrincipal(who, store.GetIdentityBySubjectRow{
+		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, PrincipalType: row.PrincipalType, Status: row.Status,
+		Revision: row.Revision, ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
+	})
 }
 
-func (s *Server) callerOf(p store.Principal, method api.AuthMethod) (caller, error) {
-	if p.Status != string(api.PrincipalStatusActive) {
-		return caller{}, errs.New(errs.Forbidden, "principal %q is disabled", p.PrincipalKey)
+func (s *Server) asPrincipal(who caller, row store.GetIdentityBySubjectRow) (caller, error) {
+	if row.Status != string(api.PrincipalStatusActive) {
+		return caller{}, errs.New(errs.Forbidden, "principal %q is disabled", row.PrincipalKey)
 	}
-	isAdmin := p.PrincipalType == admin.TypeAdmin || slices.Contains(s.AdminPrincipalKeys, p.PrincipalKey)
-	return caller{Principal: p, method: method, admin: isAdmin}, nil
+	who.admin = row.PrincipalType == admin.TypeAdmin || slices.Contains(s.AdminPrincipalKeys, row.PrincipalKey)
+	who.Identity = witness.Identity{
+		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, Revision: row.Revision,
+		ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
+	}
+	return who, nil
 }
 
 // refusal picks what to answer when no requirement opened the door: a database

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/etag"
 	"github.com/legivellum/metagate/internal/witness"
 )
@@ -28,12 +27,12 @@ func (s *Server) Bootstrap(ctx context.Context, r api.BootstrapRequestObject) (a
 	return packetResponse{opened, known}, nil
 }
 
-func (s *Server) bootstrap(ctx context.Context, r *api.BootstrapRequest) (witness.Opened, error) {
-	p := callOf(ctx).caller.Principal
-	if r.PrincipalKey != "" && r.PrincipalKey != p.PrincipalKey {
-		return witness.Opened{}, errs.New(errs.PrincipalMismatch, "the credential belongs to another principal than %q", r.PrincipalKey)
-	}
-	return s.Witness.Bootstrap(ctx, p, r.ComponentKey)
+func (s *Server) bootstrap(ctx context.Context, r *api.BootstrapRequest) (opened witness.Opened, err error) {
+	err = s.current(ctx, func() error {
+		opened, err = s.Witness.Bootstrap(ctx, callOf(ctx).caller.Identity, r.PrincipalKey, r.ComponentKey)
+		return err
+	})
+	return opened, err
 }
 
 // packetResponse sends the packet's bytes as they were composed, or 304.
@@ -53,6 +52,6 @@ func (p packetResponse) VisitBootstrapResponse(w http.ResponseWriter) error {
 	}
 	h.Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
-	_, err := w.Write(p.Body)
+	_, err := w.Write(p.Packet())
 	return err
 }

@@ -6,9 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/admin"
-	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
 )
 
@@ -18,15 +16,9 @@ type call struct {
 	url            *url.URL
 	operation      string // operationId, or empty where no route fits
 	caller         caller
-	invalid        error // what is wrong with a world by its schema
-	err            error // for the log
-}
-
-// caller is who a credential belongs to.
-type caller struct {
-	store.Principal
-	method api.AuthMethod
-	admin  bool
+	again          func() error // authenticates again, from the database
+	invalid        error        // what is wrong with a world by its schema
+	err            error        // for the log
 }
 
 type callKey struct{}
@@ -49,7 +41,7 @@ func actor(ctx context.Context) admin.Actor {
 // reader is the caller as the witness knows it.
 func (s *Server) reader(ctx context.Context) witness.Reader {
 	c := callOf(ctx).caller
-	r := witness.Reader{PrincipalID: c.ID}
+	r := witness.Reader{Identity: c.Identity}
 	if c.admin {
 		r.Tenants = func(tenant string) bool { return s.Admin.AnyTenant || tenant == c.TenantKey }
 	}

@@ -10,10 +10,6 @@ import (
 	"github.com/legivellum/metagate/internal/store"
 )
 
-func ack(r store.StartupSession) api.StartupAck {
-	return api.StartupAck{StartupID: r.ID, Status: api.StartupStatus(r.Status), AcknowledgedAt: *reportedAt(r)}
-}
-
 // reportedAt is when a startup was closed; nil while it is OPEN.
 func reportedAt(r store.StartupSession) *time.Time {
 	if r.ReadyAt != nil {

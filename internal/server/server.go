@@ -36,12 +36,14 @@ type Options struct {
 	MaxBodyBytes       int64
 	ApplyMaxBytes      int64
 	CORSAllowedOrigins []string
+	CacheBytes         uint64 // for who credentials belong to
 }
 
 // Server implements api.StrictServerInterface.
 type Server struct {
 	Options
-	spec *spec
+	spec    *spec
+	callers *callers
 }
 
 var _ api.StrictServerInterface = (*Server)(nil)
@@ -52,7 +54,7 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}
-	s := &Server{Options: o, spec: spec}
+	s := &Server{Options: o, spec: spec, callers: newCallers(o.CacheBytes, o.Now, o.Verifier.Generation)}
 	e := echo.New()
 	e.Binder = strictBinder{}
 	e.HTTPErrorHandler = s.answerError

@@ -8,22 +8,30 @@ import (
 
 // ReportReady implements POST /v1/startup/ready.
 func (s *Server) ReportReady(ctx context.Context, r api.ReportReadyRequestObject) (api.ReportReadyResponseObject, error) {
-	row, err := s.Witness.Ready(ctx, s.reader(ctx), *r.Body)
+	var ack api.StartupAck
+	err := s.current(ctx, func() (err error) {
+		ack, err = s.Witness.Ready(ctx, s.reader(ctx), *r.Body)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	s.Metrics.startup(api.StartupStatusREADY)
-	return api.ReportReady200JSONResponse{Body: ack(row)}, nil
+	return api.ReportReady200JSONResponse{Body: ack}, nil
 }
 
 // ReportFailed implements POST /v1/startup/failed.
 func (s *Server) ReportFailed(ctx context.Context, r api.ReportFailedRequestObject) (api.ReportFailedResponseObject, error) {
-	row, err := s.Witness.Failed(ctx, s.reader(ctx), *r.Body)
+	var ack api.StartupAck
+	err := s.current(ctx, func() (err error) {
+		ack, err = s.Witness.Failed(ctx, s.reader(ctx), *r.Body)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	s.Metrics.startup(api.StartupStatusFAILED)
-	return api.ReportFailed200JSONResponse{Body: ack(row)}, nil
+	return api.ReportFailed200JSONResponse{Body: ack}, nil
 }
 
 // GetStartup implements GET /v1/startup/{startup_id}.

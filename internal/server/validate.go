@@ -33,8 +33,10 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		if !ok {
 			return next(c) // Echo's 404 or 405
 		}
-		callOf(r.Context()).operation = route.Operation.OperationID
-		if err := s.authenticate(r, route.security); err != nil {
+		k := callOf(r.Context())
+		k.operation = route.Operation.OperationID
+		k.again = func() error { return s.authenticate(r, route.security, true) }
+		if err := s.authenticate(r, route.security, !hot[k.operation]); err != nil {
 			return err
 		}
 		if route.Operation.RequestBody != nil {
@@ -50,7 +52,7 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 			if route.Operation.OperationID != operationApply || decodable(r) != nil {
 				return invalid(err)
 			}
-			callOf(r.Context()).invalid = invalid(err) // reported with the rest
+			k.invalid = invalid(err) // reported with the rest
 		}
 		return next(c)
 	}

@@ -112,6 +112,16 @@ func (q lite) GetBinding(ctx context.Context, id uuid.UUID) (postgres.Binding, e
 	return postgres.Binding(row), err
 }
 
+func (q lite) GetIdentityByKeyHash(ctx context.Context, keyHash string) (postgres.GetIdentityByKeyHashRow, error) {
+	row, err := q.r.GetIdentityByKeyHash(ctx, keyHash)
+	return postgres.GetIdentityByKeyHashRow(row), err
+}
+
+func (q lite) GetIdentityBySubject(ctx context.Context, authSubject string) (postgres.GetIdentityBySubjectRow, error) {
+	row, err := q.r.GetIdentityBySubject(ctx, authSubject)
+	return postgres.GetIdentityBySubjectRow(row), err
+}
+
 func (q lite) GetLastComponent(ctx context.Context, arg postgres.GetLastComponentParams) (string, error) {
 	return q.r.GetLastComponent(ctx, sqlite.GetLastComponentParams(arg))
 }
@@ -133,16 +143,6 @@ func (q lite) GetPrincipal(ctx context.Context, id uuid.UUID) (postgres.Principa
 
 func (q lite) GetPrincipalByKey(ctx context.Context, arg postgres.GetPrincipalByKeyParams) (postgres.Principal, error) {
 	row, err := q.r.GetPrincipalByKey(ctx, sqlite.GetPrincipalByKeyParams(arg))
-	return postgres.Principal(row), err
-}
-
-func (q lite) GetPrincipalByKeyHash(ctx context.Context, keyHash string) (postgres.GetPrincipalByKeyHashRow, error) {
-	row, err := q.r.GetPrincipalByKeyHash(ctx, keyHash)
-	return postgres.GetPrincipalByKeyHashRow(row), err
-}
-
-func (q lite) GetPrincipalBySubject(ctx context.Context, authSubject string) (postgres.Principal, error) {
-	row, err := q.r.GetPrincipalBySubject(ctx, authSubject)
 	return postgres.Principal(row), err
 }
 
@@ -168,11 +168,6 @@ func (q lite) GetSecretRef(ctx context.Context, id uuid.UUID) (postgres.SecretRe
 func (q lite) GetStartup(ctx context.Context, id uuid.UUID) (postgres.StartupSession, error) {
 	row, err := q.r.GetStartup(ctx, id)
 	return postgres.StartupSession(row), err
-}
-
-func (q lite) GetWorld(ctx context.Context, principalID uuid.UUID) (postgres.GetWorldRow, error) {
-	row, err := q.r.GetWorld(ctx, principalID)
-	return postgres.GetWorldRow(row), err
 }
 
 func (q lite) ListAPIKeys(ctx context.Context, arg postgres.ListAPIKeysParams) ([]postgres.APIKey, error) {
@@ -224,16 +219,12 @@ func (q lite) ListStartups(ctx context.Context, arg postgres.ListStartupsParams)
 	return convert(rows, func(r sqlite.StartupSession) postgres.StartupSession { return postgres.StartupSession(r) }), err
 }
 
-func (q lite) MarkFailed(ctx context.Context, arg postgres.MarkFailedParams) (int64, error) {
-	return q.w.MarkFailed(ctx, sqlite.MarkFailedParams(arg))
-}
-
-func (q lite) MarkReady(ctx context.Context, arg postgres.MarkReadyParams) (int64, error) {
-	return q.w.MarkReady(ctx, sqlite.MarkReadyParams(arg))
-}
-
 func (q lite) OpenStartup(ctx context.Context, arg postgres.OpenStartupParams) (int64, error) {
 	return q.w.OpenStartup(ctx, sqlite.OpenStartupParams(arg))
+}
+
+func (q lite) ReportStartup(ctx context.Context, arg postgres.ReportStartupParams) (int64, error) {
+	return q.w.ReportStartup(ctx, sqlite.ReportStartupParams(arg))
 }
 
 func (q lite) TouchAPIKey(ctx context.Context, arg postgres.TouchAPIKeyParams) error {

@@ -32,12 +32,12 @@ type (
 	CreateSecretRefParams    = postgres.CreateSecretRefParams
 	DeactivateBindingsParams = postgres.DeactivateBindingsParams
 	DeleteOldStartupsParams  = postgres.DeleteOldStartupsParams
+	GetIdentityByKeyHashRow  = postgres.GetIdentityByKeyHashRow
+	GetIdentityBySubjectRow  = postgres.GetIdentityBySubjectRow
 	GetLastComponentParams   = postgres.GetLastComponentParams
 	GetManifestByKeyParams   = postgres.GetManifestByKeyParams
-	GetPrincipalByKeyHashRow = postgres.GetPrincipalByKeyHashRow
 	GetPrincipalByKeyParams  = postgres.GetPrincipalByKeyParams
 	GetProfileByKeyParams    = postgres.GetProfileByKeyParams
-	GetWorldRow              = postgres.GetWorldRow
 	ListAPIKeysParams        = postgres.ListAPIKeysParams
 	ListAuditLogParams       = postgres.ListAuditLogParams
 	ListBindingsParams       = postgres.ListBindingsParams
@@ -46,9 +46,8 @@ type (
 	ListProfilesParams       = postgres.ListProfilesParams
 	ListSecretRefsParams     = postgres.ListSecretRefsParams
 	ListStartupsParams       = postgres.ListStartupsParams
-	MarkFailedParams         = postgres.MarkFailedParams
-	MarkReadyParams          = postgres.MarkReadyParams
 	OpenStartupParams        = postgres.OpenStartupParams
+	ReportStartupParams      = postgres.ReportStartupParams
 	TouchAPIKeyParams        = postgres.TouchAPIKeyParams
 	UpdateAPIKeyParams       = postgres.UpdateAPIKeyParams
 	UpdateBindingParams      = postgres.UpdateBindingParams

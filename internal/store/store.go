@@ -32,6 +32,7 @@ type engine interface {
 	ping(ctx context.Context) error
 	migrations(ctx context.Context, run func(migrator) error) error
 	lock(ctx context.Context) (unlock func(), err error)
+	batches
 	stats() Stats
 	close()
 }

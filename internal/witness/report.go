@@ -2,7 +2,6 @@ package witness
 
 import (
 	"context"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -14,60 +13,80 @@ import (
 
 // Reader is who asks about a startup: its owner, or an admin.
 type Reader struct {
-	PrincipalID uuid.UUID
-	Tenants     func(tenant string) bool // the tenants that an admin sees; nil for others
+	Identity
+	Tenants func(tenant string) bool // the tenants that an admin sees; nil for others
 }
 
 // Get returns a startup of the reader's; for others it doesn't exist.
 func (s *Service) Get(ctx context.Context, r Reader, id uuid.UUID) (store.StartupSession, error) {
-	row, err := s.Store.GetStartup(ctx, id)
-	if store.IsNotFound(err) || (err == nil && row.PrincipalID != r.PrincipalID && (r.Tenants == nil || !r.Tenants(row.TenantKey))) {
+	row, err := s.store.GetStartup(ctx, id)
+	if store.IsNotFound(err) || (err == nil && row.PrincipalID != r.ID && (r.Tenants == nil || !r.Tenants(row.TenantKey))) {
 		return store.StartupSession{}, errs.New(errs.SessionNotFound, "no such startup")
 	}
 	return row, err
 }
 
 // Ready closes a startup as READY, or finds it READY already.
-func (s *Service) Ready(ctx context.Context, r Reader, report api.ReadyReport) (store.StartupSession, error) {
-	return s.report(ctx, r, report.StartupID, api.StartupStatusREADY,
-		bootstrap.Section{Pointer: "/health", Doc: report.Health},
-		func(now time.Time) (int64, error) {
-			return s.Store.MarkReady(ctx, store.MarkReadyParams{
-				ID: report.StartupID, ReadyAt: &now, BuildVersion: &report.BuildVersion, Health: store.JSON(report.Health),
-			})
-		})
+func (s *Service) Ready(ctx context.Context, r Reader, report api.ReadyReport) (api.StartupAck, error) {
+	now := s.now()
+	return s.report(ctx, r, bootstrap.Section{Pointer: "/health", Doc: report.Health}, store.ReportStartupParams{
+		ID: report.StartupID, Status: string(api.StartupStatusREADY), ReadyAt: &now,
+		BuildVersion: &report.BuildVersion, Health: store.JSON(report.Health),
+	})
 }
 
 // Failed closes a startup as FAILED, or finds it FAILED already.
-func (s *Service) Failed(ctx context.Context, r Reader, report api.FailedReport) (store.StartupSession, error) {
-	return s.report(ctx, r, report.StartupID, api.StartupStatusFAILED,
-		bootstrap.Section{Pointer: "/details", Doc: report.Details},
-		func(now time.Time) (int64, error) {
-			return s.Store.MarkFailed(ctx, store.MarkFailedParams{
-				ID: report.StartupID, FailedAt: &now, Error: &report.Error, Details: store.JSON(report.Details),
-			})
-		})
+func (s *Service) Failed(ctx context.Context, r Reader, report api.FailedReport) (api.StartupAck, error) {
+	now := s.now()
+	return s.report(ctx, r, bootstrap.Section{Pointer: "/details", Doc: report.Details}, store.ReportStartupParams{
+		ID: report.StartupID, Status: string(api.StartupStatusFAILED), FailedAt: &now,
+		Error: &report.Error, Details: store.JSON(report.Details),
+	})
 }
 
-// report lets one conditional UPDATE decide; who comes later reads what it decided.
-func (s *Service) report(ctx context.Context, r Reader, id uuid.UUID, to api.StartupStatus, payload bootstrap.Section, mark func(time.Time) (int64, error)) (store.StartupSession, error) {
-	row, err := s.Get(ctx, r, id)
-	if err != nil {
-		return row, err
+// report lets one conditional UPDATE decide. Only where it changes nothing is
+// the startup read, to say why.
+func (s *Service) report(ctx context.Context, r Reader, payload bootstrap.Section, p store.ReportStartupParams) (api.StartupAck, error) {
+	forbidden := bootstrap.CheckForbidden(payload)
+	if forbidden == nil {
+		p.PrincipalID, p.CallerTenant, p.CallerRevision = r.ID, r.TenantKey, r.Revision
+		if won, err := s.reports.do(ctx, p); err != nil || won.Status == p.Status {
+			return api.StartupAck{StartupID: p.ID, Status: api.StartupStatus(won.Status), AcknowledgedAt: won.At}, err
+		}
 	}
-	if err := bootstrap.CheckForbidden(payload); err != nil {
-		return row, err
+	return s.explain(ctx, r, p, forbidden)
+}
+
+// explain answers a report that changed nothing: the identity is stale, the
+// startup another's or closed already, or an admin reports for its owner.
+func (s *Service) explain(ctx context.Context, r Reader, p store.ReportStartupParams, forbidden error) (api.StartupAck, error) {
+	if err := s.confirm(ctx, r.Identity, nil); err != nil {
+		return api.StartupAck{}, err
+	}
+	row, err := s.Get(ctx, r, p.ID)
+	if err == nil {
+		err = forbidden
+	}
+	if err != nil {
+		return api.StartupAck{}, err
 	}
 	if row.Status == string(api.StartupStatusOPEN) {
-		if _, err := mark(s.Now()); err != nil {
-			return row, err
+		p.PrincipalID = row.PrincipalID
+		won, err := s.reports.do(ctx, p)
+		if err == nil && won.Status == "" {
+			err = ErrStale
 		}
-		if row, err = s.Get(ctx, r, id); err != nil {
-			return row, err
+		if err != nil {
+			return api.StartupAck{}, err
 		}
+		row.Status, row.ReadyAt, row.FailedAt = won.Status, &won.At, nil
 	}
-	if row.Status != string(to) {
-		return row, errs.New(errs.InvalidState, "the startup is already %s", row.Status)
+	if row.Status != p.Status {
+		return api.StartupAck{}, errs.New(errs.InvalidState, "the startup is already %s", row.Status)
 	}
-	return row, nil
+	at := row.ReadyAt
+	if at == nil {
+		at = row.FailedAt
+	}
+	return api.StartupAck{StartupID: p.ID, Status: api.StartupStatus(row.Status), AcknowledgedAt: *at}, nil
 }

@@ -1,5 +1,6 @@
-// Package witness is the startup lifecycle: it opens a receipt for each
-// bootstrap, durably, before the answer, and takes the reports that close it.
+// Package witness is the startup lifecycle and the hot path: it opens a receipt
+// for each bootstrap, durably, before the answer, and takes the reports that
+// close it. See HOTPATH.md beside this file for how it is fast and never stale.
 package witness
 
 import (
@@ -7,85 +8,145 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/legivellum/metagate/internal/bootstrap"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
 
-// Service opens and closes startup receipts. Its fields must not change once it is used.
+// ErrStale is returned for an Identity of a revision that has passed: read it
+// again and repeat the call.
+var ErrStale = errors.New("the identity is of a revision that has passed")
+
+// Identity is who calls and what binds it, in one snapshot of its tenant's world.
+type Identity struct {
+	ID                      uuid.UUID
+	TenantKey, PrincipalKey string
+	Revision                int64      // of the tenant's world, when this was read
+	ProfileID, ManifestID   *uuid.UUID // of the active binding; nil without one
+	Overrides               store.JSON
+}
+
+// Options are what a Service is made of.
+type Options struct {
+	Store       *store.Store
+	Now         func() time.Time // UTC, whole microseconds
+	CacheBytes  uint64           // bound of the compiled packets in memory (PACKET_CACHE_BYTES)
+	MaxInFlight int              // bound of those who wait for a write (MAX_IN_FLIGHT)
+}
+
+// Service opens and closes startup receipts.
 type Service struct {
-	Store *store.Store
-	Now   func() time.Time // UTC, whole microseconds
+	store      *store.Store
+	now        func() time.Time
+	blueprints *blueprints
+	opens      *batcher[store.OpenStartupParams, bool]
+	reports    *batcher[store.ReportStartupParams, store.Reported]
+}
+
+const (
+	// writeTimeout bounds one commit, so that its callers are answered within a second.
+	writeTimeout = 800 * time.Millisecond
+	// maxRows of one commit: more would make those at its head wait without more throughput.
+	maxRows = 256
+	// writers: a second commit is prepared while one is on its way to the disk.
+	writers = 2
+	// entryBytes is what a cache entry costs beside its contents, about.
+	entryBytes = 300
+)
+
+// New starts a service; Close ends it.
+func New(o Options) *Service {
+	return &Service{
+		store: o.Store, now: o.Now, blueprints: newBlueprints(o.Store, o.CacheBytes),
+		opens: newBatcher(writers, maxRows, o.MaxInFlight, func(ctx context.Context, rows []store.OpenStartupParams) ([]bool, error) {
+			opened, err := o.Store.OpenStartups(ctx, rows)
+			return each(rows, opened, func(r store.OpenStartupParams) uuid.UUID { return r.ID }), err
+		}),
+		reports: newBatcher(writers, maxRows, o.MaxInFlight, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
+			reported, err := o.Store.ReportStartups(ctx, rows)
+			return each(rows, reported, func(r store.ReportStartupParams) uuid.UUID { return r.ID }), err
+		}),
+	}
+}
+
+func each[T, R any](rows []T, results map[uuid.UUID]R, id func(T) uuid.UUID) []R {
+	out := make([]R, len(rows))
+	for i, r := range rows {
+		out[i] = results[id(r)]
+	}
+	return out
+}
+
+// Close writes what is waiting and ends. No call may be under way or follow.
+func (s *Service) Close() {
+	s.opens.close()
+	s.reports.close()
 }
 
 // Opened is an answered bootstrap, whose receipt is on disk.
 type Opened struct {
 	bootstrap.Birth
-	Body []byte // the Welcome Packet
+	blueprint *bootstrap.Blueprint
 }
 
-// attempts bounds how often a bootstrap starts over because the world changed
-// between reading it and writing the receipt.
-const attempts = 10
+// Packet is the Welcome Packet as JSON.
+func (o Opened) Packet() []byte { return o.blueprint.Packet(o.Birth) }
 
-var errChanging = errors.New("the world changed at every attempt")
-
-// Bootstrap resolves principal → binding → profile + manifest and opens a
-// startup of component. The receipt is written only if the world is still the
-// one that was resolved, so no packet mixes two worlds or shows an old one.
-func (s *Service) Bootstrap(ctx context.Context, p store.Principal, component string) (Opened, error) {
-	for range attempts {
-		revision, blueprint, err := s.resolve(ctx, p)
-		if err != nil {
-			return Opened{}, err
-		}
-		if err := blueprint.Permits(component); err != nil {
-			return Opened{}, err
-		}
-		birth := s.birth(blueprint, component)
-		n, err := s.Store.OpenStartup(ctx, store.OpenStartupParams{
-			ID: birth.StartupID, TenantKey: p.TenantKey, Revision: revision,
-			PrincipalID: p.ID, PrincipalKey: p.PrincipalKey, ComponentKey: component,
-			ProfileKey: blueprint.ProfileKey, ManifestKey: blueprint.ManifestKey, ManifestVersion: blueprint.ManifestVersion,
-			PacketID: birth.PacketID, PacketEtag: birth.Etag,
-			OpenedAt: birth.IssuedAt, DeadlineAt: birth.DeadlineAt,
-		})
-		if err != nil {
-			return Opened{}, err
-		}
-		if n == 1 {
-			return Opened{Birth: birth, Body: blueprint.Packet(birth)}, nil
-		}
+// Bootstrap resolves who's binding and opens a startup of component. The
+// statement that writes the receipt writes nothing unless the world is still at
+// who's revision, so no packet mixes two worlds or shows one that has passed.
+// hint is the principal_key that the caller takes itself for; empty is none.
+func (s *Service) Bootstrap(ctx context.Context, who Identity, hint, component string) (Opened, error) {
+	blueprint, err := s.permitted(ctx, who, hint, component)
+	if err != nil {
+		return Opened{}, s.confirm(ctx, who, err)
 	}
-	return Opened{}, errs.Wrap(errChanging, errs.Unavailable, "the world is changing: try again")
+	now := s.now()
+	birth := bootstrap.Birth{
+		StartupID: store.NewID(now), PacketID: store.NewID(now), PrincipalKey: who.PrincipalKey, ComponentKey: component,
+		Etag: blueprint.Etag(who.PrincipalKey, component), IssuedAt: now, DeadlineAt: now.Add(blueprint.SLA),
+	}
+	opened, err := s.opens.do(ctx, store.OpenStartupParams{
+		ID: birth.StartupID, TenantKey: who.TenantKey, Revision: who.Revision,
+		PrincipalID: who.ID, PrincipalKey: who.PrincipalKey, ComponentKey: component,
+		ProfileKey: blueprint.ProfileKey, ManifestKey: blueprint.ManifestKey, ManifestVersion: blueprint.ManifestVersion,
+		PacketID: birth.PacketID, PacketEtag: birth.Etag,
+		OpenedAt: birth.IssuedAt, DeadlineAt: birth.DeadlineAt,
+	})
+	if err == nil && !opened {
+		err = ErrStale
+	}
+	return Opened{Birth: birth, blueprint: blueprint}, err
 }
 
-// resolve reads the revision first: what it reads afterwards is of that
-// revision or newer, and newer is caught when the receipt is written.
-func (s *Service) resolve(ctx context.Context, p store.Principal) (int64, *bootstrap.Blueprint, error) {
-	revision, err := s.Store.GetRevision(ctx, p.TenantKey)
+func (s *Service) permitted(ctx context.Context, who Identity, hint, component string) (*bootstrap.Blueprint, error) {
+	if hint != "" && hint != who.PrincipalKey {
+		return nil, errs.New(errs.PrincipalMismatch, "the credential belongs to another principal than %q", hint)
+	}
+	if who.ProfileID == nil || who.ManifestID == nil {
+		return nil, errs.New(errs.NoBinding, "principal %q has no active binding", who.PrincipalKey)
+	}
+	b, err := s.blueprints.get(ctx, who)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	row, err := s.Store.GetWorld(ctx, p.ID)
-	if store.IsNotFound(err) {
-		return 0, nil, errs.New(errs.NoBinding, "principal %q has no active binding", p.PrincipalKey)
-	}
-	if err != nil {
-		return 0, nil, err
-	}
-	secrets, err := s.Store.ListActiveSecretRefs(ctx, p.TenantKey)
-	if err != nil {
-		return 0, nil, err
-	}
-	b, err := bootstrap.Compile(bootstrap.World{PrincipalKey: p.PrincipalKey, Binding: row, Secrets: secrets})
-	return revision, b, err
+	return b, b.Permits(component)
 }
 
-func (s *Service) birth(b *bootstrap.Blueprint, component string) bootstrap.Birth {
-	now := s.Now()
-	return bootstrap.Birth{
-		StartupID: store.NewID(now), PacketID: store.NewID(now), ComponentKey: component,
-		Etag: b.Etag(component), IssuedAt: now, DeadlineAt: now.Add(b.SLA),
+// confirm lets a refusal stand only if it is of the present world: no write
+// checks it otherwise.
+func (s *Service) confirm(ctx context.Context, who Identity, refusal error) error {
+	if errors.Is(refusal, ErrStale) {
+		return refusal
 	}
+	now, err := s.store.GetRevision(ctx, who.TenantKey)
+	if err == nil && now != who.Revision {
+		err = ErrStale
+	}
+	if err != nil {
+		return err
+	}
+	return refusal
 }

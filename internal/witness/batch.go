@@ -1,0 +1,116 @@
+package witness
+
+import (
+	"context"
+	"sync"
+
+	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// batcher is a group commit: what arrives while a write is in flight goes
+// together in the next one. There is no timer, so nothing waits when it is idle.
+type batcher[T, R any] struct {
+	write func(context.Context, []T) ([]R, error) // one commit; a result for each
+	queue chan *item[T, R]
+	max   int // rows of one commit
+	ends  sync.WaitGroup
+}
+
+type item[T, R any] struct {
+	ctx    context.Context //nolint:containedctx // to leave out whoever has gone
+	in     T
+	out    R
+	err    error
+	answer chan struct{}
+}
+
+// newBatcher starts writers goroutines that write until close.
+func newBatcher[T, R any](writers, maxRows, maxWaiting int, write func(context.Context, []T) ([]R, error)) *batcher[T, R] {
+	b := &batcher[T, R]{write: write, queue: make(chan *item[T, R], maxWaiting), max: maxRows}
+	for range writers {
+		b.ends.Go(b.run)
+	}
+	return b
+}
+
+// do hands in to the next write and waits for its result. The queue is bounded:
+// when it is full the answer is UNAVAILABLE at once. Who gives up waiting does
+// not hurt the others of its batch.
+func (b *batcher[T, R]) do(ctx context.Context, in T) (R, error) {
+	it := &item[T, R]{ctx: ctx, in: in, answer: make(chan struct{})}
+	select {
+	case b.queue <- it:
+	default:
+		var none R
+		return none, errs.New(errs.Unavailable, "too many requests in flight (MAX_IN_FLIGHT): try again")
+	}
+	select {
+	case <-it.answer:
+		return it.out, it.err
+	case <-ctx.Done():
+		var none R
+		return none, ctx.Err()
+	}
+}
+
+// close ends the writers. Nothing may be handed in any more.
+func (b *batcher[T, R]) close() {
+	close(b.queue)
+	b.ends.Wait()
+}
+
+func (b *batcher[T, R]) run() {
+	for first := range b.queue {
+		b.flush(b.gather(first))
+	}
+}
+
+// gather takes what is waiting now, but those who have given up.
+func (b *batcher[T, R]) gather(first *item[T, R]) []*item[T, R] {
+	batch := make([]*item[T, R], 0, min(b.max, len(b.queue)+1))
+	for it := first; ; {
+		if it.ctx.Err() == nil {
+			batch = append(batch, it)
+		}
+		if len(batch) == b.max {
+			return batch
+		}
+		select {
+		case next, open := <-b.queue:
+			if !open {
+				return batch
+			}
+			it = next
+		default:
+			return batch
+		}
+	}
+}
+
+func (b *batcher[T, R]) flush(batch []*item[T, R]) {
+	if len(batch) == 0 {
+		return
+	}
+	ins := make([]T, len(batch))
+	for i, it := range batch {
+		ins[i] = it.in
+	}
+	// Not the callers' contexts: one that hangs up must not take the others along.
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	outs, err := b.write(ctx, ins)
+	cancel()
+	if err != nil && len(batch) > 1 && !errs.Is(store.Classify(err), errs.Unavailable) {
+		for _, it := range batch { // a bad row fails alone
+			b.flush([]*item[T, R]{it})
+		}
+		return
+	}
+	for i, it := range batch {
+		if err == nil {
+			it.out = outs[i]
+		}
+		it.err = err
+		close(it.answer)
+	}
+}
