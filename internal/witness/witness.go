@@ -3,8 +3,10 @@
 package witness
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/legivellum/metagate/internal/bootstrap"
@@ -78,6 +80,8 @@ func (s *Service) resolve(ctx context.Context, p store.Principal) (int64, *boots
 	if err != nil {
 		return 0, nil, err
 	}
+	// By bytes: a database sorts by its locale, and the packet is the same on all.
+	slices.SortFunc(secrets, func(a, b store.SecretRef) int { return cmp.Compare(a.SecretKey, b.SecretKey) })
 	b, err := bootstrap.Compile(bootstrap.World{PrincipalKey: p.PrincipalKey, Binding: row, Secrets: secrets})
 	return revision, b, err
 }
