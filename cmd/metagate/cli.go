@@ -24,7 +24,7 @@ const (
 type cli struct {
 	Serve       serveCmd       `cmd:"" help:"Run the server."`
 	Dev         devCmd         `cmd:"" help:"Run a server to try things out: embedded SQLite, demo world, fresh keys, lines to paste."`
-	Seed        seedCmd        `cmd:"" help:"Create the demo world if it isn't there, and print a new API key for it."`
+	Seed        seedCmd        `cmd:"" help:"Create the demo world if it isn't there, and print a new API key for its component; the one before is revoked."`
 	Token       tokenCmd       `cmd:"" help:"Print a JWT for testing, signed with JWT_SECRET."`
 	AdminKey    adminKeyCmd    `cmd:"" help:"Print a new API key of principal admin; creates the principal if need be."`
 	Apply       applyCmd       `cmd:"" help:"Make a server's world as a file says, or show what that would change."`
@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) int {
 		return exit
 	}
 	if err != nil {
-		return fail(log, exitUsage, fmt.Errorf("%w (metagate --help tells more)", err))
+		return fail(log, exitUsage, fmt.Errorf("%w (%s --help tells more)", err, helpfulCommand(err)))
 	}
 	if err := parsed.Run(); err != nil && !errors.Is(err, context.Canceled) {
 		if c, ok := errors.AsType[coded](err); ok {
@@ -71,6 +71,16 @@ func run(ctx context.Context, args []string, out, log io.Writer) int {
 		return fail(log, exitFailed, err)
 	}
 	return exitOK
+}
+
+// helpfulCommand is the command whose help tells how to avoid err.
+func helpfulCommand(err error) string {
+	if e, ok := errors.AsType[*kong.ParseError](err); ok {
+		if c := e.Context.Selected(); c != nil {
+			return c.FullPath()
+		}
+	}
+	return "metagate"
 }
 
 // fail says what went wrong in one line.

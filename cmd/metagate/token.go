@@ -16,10 +16,15 @@ type tokenCmd struct {
 	Debug bool `env:"DEBUG" default:"false" help:"Sign with the published default JWT_SECRET too."`
 }
 
-func (c *tokenCmd) Run(s streams) error {
+// Validate is called by kong.
+func (c *tokenCmd) Validate() error {
 	if c.TTL <= 0 {
 		return errors.New("--ttl must be longer than nothing")
 	}
+	return nil
+}
+
+func (c *tokenCmd) Run(s streams) error {
 	token, err := app.Token(c.Tokens, c.Subject, c.TTL, c.Debug)
 	if err != nil {
 		return err

@@ -5290,7 +5290,7 @@ type GetOpenAPIYAMLResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// YAML200 the response for an HTTP 200 `application/yaml` response
-	YAML200 *string
+	YAML200 *map[string]interface{}
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// Headers200 the parsed response headers for an HTTP 200 response
@@ -5300,7 +5300,7 @@ type GetOpenAPIYAMLResult struct {
 }
 
 // GetYAML200 returns the response for an HTTP 200 `application/yaml` response
-func (r GetOpenAPIYAMLResult) GetYAML200() *string {
+func (r GetOpenAPIYAMLResult) GetYAML200() *map[string]interface{} {
 	return r.YAML200
 }
 
@@ -12637,7 +12637,7 @@ func ParseGetOpenAPIYAMLResult(rsp *http.Response) (*GetOpenAPIYAMLResult, error
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "yaml") && rsp.StatusCode == 200:
-		var dest string
+		var dest map[string]interface{}
 		if err := yaml.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -119,7 +119,7 @@ func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a Actor, id uuid
 		}
 		var c C
 		if err := json.Unmarshal(merged, &c); err != nil {
-			return before, err
+			return before, errs.Wrap(err, errs.InvalidRequest, "the body is not as openapi.yaml says")
 		}
 		if err := k.prepare(ctx, w, &c); err != nil {
 			return before, err

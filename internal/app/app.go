@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,7 +34,7 @@ const (
 
 // App is a running server.
 type App struct {
-	URL   string // http://HOST:PORT, the port as it was bound
+	URL   string // where to reach it from this host, with the port as it was bound
 	Store *store.Store
 	Admin *admin.Service
 
@@ -83,7 +85,7 @@ func Open(ctx context.Context, url string) (*store.Store, error) {
 	defer cancel()
 	if err := st.Ping(ping); err != nil {
 		st.Close()
-		return nil, fmt.Errorf("DATABASE_URL: the database does not answer: %w", err)
+		return nil, fmt.Errorf("DATABASE_URL: the database does not answer: %s", strings.Join(strings.Fields(err.Error()), " "))
 	}
 	return st, nil
 }
@@ -138,13 +140,21 @@ func (a *App) listen(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("HOST, PORT: %w", err)
 	}
-	a.URL = "http://" + a.listener.Addr().String()
+	a.URL = "http://" + reachable(a.listener.Addr())
 	a.http = &http.Server{
 		Handler: handler, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
 	return nil
+}
+
+// reachable is where a client on this host finds what listens on addr.
+func reachable(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("localhost", strconv.Itoa(tcp.Port))
+	}
+	return addr.String()
 }
 
 // run starts what goes on beside the requests.
@@ -183,8 +193,10 @@ func (a *App) Close() error {
 
 // Run serves until ctx ends, then shuts down gracefully.
 func Run(ctx context.Context, c config.Config, b Build, logTo io.Writer) error {
-	log := Logger(c, logTo)
+	log, flush := Logger(c, logTo)
+	defer flush()
 	slog.SetDefault(log)
+	tuneMemory(c)
 	a, err := Start(ctx, c, b, log)
 	if err != nil {
 		return err

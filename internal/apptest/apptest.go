@@ -73,10 +73,18 @@ func Config(tb testing.TB, databaseURL string) config.Config {
 	return c
 }
 
-// Client calls the program with a credential: an API key, a JWT, or none.
+// HTTP is a client that holds every answer against openapi.yaml and fails tb
+// where they differ: for requests that the generated client can't make.
+func (a *App) HTTP(tb testing.TB) *http.Client {
+	tb.Helper()
+	return &http.Client{Transport: checking{tb, http.DefaultTransport}}
+}
+
+// Client calls the program with a credential: an API key, a JWT, or none. Every
+// answer is held against openapi.yaml.
 func (a *App) Client(tb testing.TB, credential string) *client.ClientWithResponses {
 	tb.Helper()
-	c, err := client.NewClientWithResponses(a.URL, client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+	c, err := client.NewClientWithResponses(a.URL, client.WithHTTPClient(a.HTTP(tb)), client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 		switch {
 		case strings.HasPrefix(credential, auth.KeyPrefix):
 			r.Header.Set(a.Config.APIKeyHeader, credential)

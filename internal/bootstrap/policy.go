@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	jsonv2 "github.com/go-json-experiment/json"
+
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/store"
 )
@@ -20,7 +22,7 @@ func AllowedComponents(capabilities []byte) ([]string, error) {
 	var c struct {
 		Allowed json.RawMessage `json:"allowed_components"`
 	}
-	if err := json.Unmarshal(capabilities, &c); err != nil {
+	if err := jsonv2.Unmarshal(capabilities, &c); err != nil { // exact names
 		return nil, err
 	}
 	if c.Allowed == nil || string(c.Allowed) == "null" {
@@ -70,7 +72,7 @@ func requiredEnv(secrets []store.SecretRef, policy []byte) ([]byte, error) {
 	var p struct {
 		Required json.RawMessage `json:"required_secrets"`
 	}
-	if err := json.Unmarshal(policy, &p); err != nil {
+	if err := jsonv2.Unmarshal(policy, &p); err != nil { // exact names
 		return nil, err
 	}
 	var only []any

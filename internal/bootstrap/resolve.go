@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/internal/errs"
@@ -148,8 +149,8 @@ func (b *Blueprint) Example(preferred string) string {
 // SHA-256 of the canonical JSON (RFC 8785) of what is stable in it.
 func (b *Blueprint) Etag(principal, component string) string {
 	text := make([]byte, 0, b.Size()+len(principal)+len(component)+8)
-	text = append(append(text, b.head...), quoted(component)...)
-	text = append(append(text, b.middle...), quoted(principal)...)
+	text = appendQuoted(append(text, b.head...), component)
+	text = appendQuoted(append(text, b.middle...), principal)
 	sum := sha256.Sum256(append(text, b.tail...))
 	return hex.EncodeToString(sum[:])
 }
@@ -170,15 +171,17 @@ func (b *Blueprint) Packet(n Birth) []byte {
 	out = append(out, n.PacketID.String()...)
 	out = append(append(out, `","packet_etag":"`...), n.Etag...)
 	out = n.IssuedAt.AppendFormat(append(out, `","issued_at":"`...), time.RFC3339Nano)
-	out = append(append(out, `","principal_key":`...), quoted(n.PrincipalKey)...)
-	out = append(append(out, `,"component_key":`...), quoted(n.ComponentKey)...)
+	out = appendQuoted(append(out, `","principal_key":`...), n.PrincipalKey)
+	out = appendQuoted(append(out, `,"component_key":`...), n.ComponentKey)
 	out = append(append(append(out, ','), b.members...), `,"startup":{"startup_id":"`...)
 	out = append(out, n.StartupID.String()...)
 	out = n.DeadlineAt.AppendFormat(append(out, `","status":"OPEN","deadline_at":"`...), time.RFC3339Nano)
 	return append(out, `","followup":["POST /v1/startup/ready","POST /v1/startup/failed"]}}`...)
 }
 
-func quoted(s string) []byte {
-	b, _ := json.Marshal(s) // a string: can't fail
-	return b
+func quoted(s string) []byte { return appendQuoted(nil, s) }
+
+func appendQuoted(dst []byte, s string) []byte {
+	dst, _ = jsontext.AppendQuote(dst, s) // an error is invalid UTF-8, which is replaced
+	return dst
 }

@@ -17,13 +17,13 @@ import (
 
 // Database says where the data is.
 type Database struct {
-	DatabaseURL string `env:"DATABASE_URL" default:"sqlite:metagate.db" placeholder:"URL" help:"Database: postgres://USER:PASSWORD@HOST:PORT/DATABASE, or sqlite:PATH for the embedded engine."`
+	DatabaseURL string `env:"DATABASE_URL" default:"sqlite:metagate.db" help:"Database: postgres://USER:PASSWORD@HOST:PORT/DATABASE, or sqlite:PATH for the embedded engine."`
 }
 
 // Tokens says which JWTs are accepted.
 type Tokens struct {
-	JWTSecret        string `name:"jwt-secret" env:"JWT_SECRET" default:"change-me-in-production" placeholder:"SECRET" help:"Secret of HS256, HS384 and HS512 tokens, at least as long as the hash. While it is the default no JWT is accepted, unless DEBUG is set."`
-	JWTAlgorithm     string `name:"jwt-algorithm" env:"JWT_ALGORITHM" default:"HS256" placeholder:"ALG" help:"The one algorithm that tokens may use: HS256/384/512, or RS, PS, ES256/384/512 or EdDSA with a key file."`
+	JWTSecret        string `name:"jwt-secret" env:"JWT_SECRET" default:"change-me-in-production" help:"Secret of HS256, HS384 and HS512 tokens, at least as long as the hash. While it is the default no JWT is accepted, unless DEBUG is set."`
+	JWTAlgorithm     string `name:"jwt-algorithm" env:"JWT_ALGORITHM" default:"HS256" help:"The one algorithm that tokens may use: HS256/384/512, or RS, PS, ES256/384/512 or EdDSA with a key file."`
 	JWTIssuer        string `name:"jwt-issuer" env:"JWT_ISSUER" placeholder:"ISS" help:"The iss that tokens must have. Empty: not checked."`
 	JWTAudience      string `name:"jwt-audience" env:"JWT_AUDIENCE" placeholder:"AUD" help:"The aud that tokens must have. Empty: not checked."`
 	JWTPublicKeyFile string `name:"jwt-public-key-file" env:"JWT_PUBLIC_KEY_FILE" placeholder:"FILE" help:"PEM file with the public key of RS, PS, ES or EdDSA tokens."`
@@ -38,24 +38,24 @@ type Config struct {
 	AutoMigrate bool `env:"AUTO_MIGRATE" default:"true" negatable:"" help:"Apply pending migrations at start."`
 
 	Tokens
-	APIKeyHeader string `name:"api-key-header" env:"API_KEY_HEADER" default:"X-API-Key" placeholder:"NAME" help:"Header that carries an API key."`
+	APIKeyHeader string `name:"api-key-header" env:"API_KEY_HEADER" default:"X-API-Key" help:"Header that carries an API key."`
 
 	AdminAPIKey           string   `name:"admin-api-key" env:"ADMIN_API_KEY" placeholder:"KEY" help:"Makes sure at start that this key opens principal admin of the default tenant; at least 32 visible ASCII characters."`
-	AdminPrincipalKeys    []string `name:"admin-principal-keys" env:"ADMIN_PRINCIPAL_KEYS" placeholder:"KEY,..." help:"Principals that are admins whatever their type, by principal_key."`
+	AdminPrincipalKeys    []string `name:"admin-principal-keys" env:"ADMIN_PRINCIPAL_KEYS" placeholder:"KEY" help:"Comma-separated principal_keys of principals that are admins whatever their type."`
 	AdminAllowCrossTenant bool     `env:"ADMIN_ALLOW_CROSS_TENANT" default:"false" help:"Admins see and change every tenant."`
 
-	DefaultStartupSLASeconds int64 `name:"default-startup-sla-seconds" env:"DEFAULT_STARTUP_SLA_SECONDS" default:"120" placeholder:"N" help:"Startup SLA of profiles that name none."`
-	ReceiptRetentionHours    int64 `env:"RECEIPT_RETENTION_HOURS" default:"72" placeholder:"N" help:"How long startup receipts are kept; 0 keeps them forever."`
+	DefaultStartupSLASeconds int64 `name:"default-startup-sla-seconds" env:"DEFAULT_STARTUP_SLA_SECONDS" default:"120" help:"Seconds a component has to report READY or FAILED, where its profile does not say."`
+	ReceiptRetentionHours    int64 `env:"RECEIPT_RETENTION_HOURS" default:"72" help:"Hours that startup receipts are kept; 0 keeps them forever."`
 
-	MaxBodyBytes       int64    `env:"MAX_BODY_BYTES" default:"1048576" placeholder:"N" help:"Largest request body."`
-	ApplyMaxBytes      int64    `env:"APPLY_MAX_BYTES" default:"8388608" placeholder:"N" help:"Largest world that POST /v1/admin/apply takes."`
+	MaxBodyBytes       int64    `env:"MAX_BODY_BYTES" default:"1048576" help:"Largest request body in bytes; a larger one is answered with 413."`
+	ApplyMaxBytes      int64    `env:"APPLY_MAX_BYTES" default:"8388608" help:"Largest world in bytes that POST /v1/admin/apply takes; a larger one is answered with 413."`
 	PacketCacheBytes   int64    `env:"PACKET_CACHE_BYTES" default:"67108864" help:"Bytes of memory for compiled packets and known credentials."`
-	MaxInFlight        int64    `env:"MAX_IN_FLIGHT" default:"4096" help:"Bootstraps, and reports, that may wait for the database; more are answered with 503."`
-	CORSAllowedOrigins []string `name:"cors-allowed-origins" env:"CORS_ALLOWED_ORIGINS" placeholder:"ORIGIN,..." help:"Web origins that may call the API from a browser. Empty: none."`
-	ShutdownSeconds    int64    `env:"SHUTDOWN_SECONDS" default:"20" placeholder:"N" help:"How long requests in flight may take after SIGTERM."`
-	LogFormat          string   `env:"LOG_FORMAT" default:"auto" enum:"auto,json,text" placeholder:"FORMAT" help:"json, text, or auto: text on a terminal, json elsewhere."`
+	MaxInFlight        int64    `env:"MAX_IN_FLIGHT" default:"4096" help:"Bootstraps, and reports, that may wait for the database at a time; more are answered with 503."`
+	CORSAllowedOrigins []string `name:"cors-allowed-origins" env:"CORS_ALLOWED_ORIGINS" placeholder:"ORIGIN" help:"Comma-separated web origins that may call the API from a browser; * is any. Empty: none."`
+	ShutdownSeconds    int64    `env:"SHUTDOWN_SECONDS" default:"20" help:"Seconds that requests in flight may take after SIGTERM."`
+	LogFormat          string   `env:"LOG_FORMAT" default:"auto" enum:"auto,json,text" help:"json, text, or auto: text on a terminal, json elsewhere."`
 	Debug              bool     `env:"DEBUG" default:"false" help:"Log more, and accept the published default JWT_SECRET: for development only."`
-	MetagateVersion    string   `env:"METAGATE_VERSION" default:"0.1" placeholder:"V" help:"API version that GET / and discovery name."`
+	MetagateVersion    string   `env:"METAGATE_VERSION" default:"0.1" help:"API version that GET / and discovery name."`
 }
 
 // Check returns one line that names the first setting that can't be.

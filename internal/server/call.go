@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/url"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/witness"
 )
@@ -22,10 +20,6 @@ type call struct {
 }
 
 type callKey struct{}
-
-func withCall(c echo.Context, v *call) {
-	c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), callKey{}, v)))
-}
 
 func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -44,10 +45,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		start := time.Now()
 		r := c.Request()
 		k := &call{id: requestID(r), remoteAddr: c.RealIP(), url: r.URL}
-		ctx, cancel := context.WithTimeout(r.Context(), timeout(c))
+		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), callKey{}, k), timeout(c))
 		defer cancel()
 		c.SetRequest(r.WithContext(ctx))
-		withCall(c, k)
 		c.Response().Before(func() { finishHeader(c.Response().Header(), k.id) })
 		if err := next(c); err != nil {
 			k.err = err
@@ -80,11 +80,11 @@ func requestID(r *http.Request) string {
 
 func (s *Server) logRequest(c echo.Context, k *call, took time.Duration) {
 	r, w := c.Request(), c.Response()
-	attrs := []slog.Attr{
+	attrs := append(make([]slog.Attr, 0, 12),
 		slog.String("request_id", k.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
 		slog.String("operation", k.operation), slog.Int("status", w.Status), slog.Int64("bytes", w.Size),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("remote", k.remoteAddr),
-	}
+	)
 	if k.caller.PrincipalKey != "" {
 		attrs = append(attrs, slog.String("tenant", k.caller.TenantKey), slog.String("principal", k.caller.PrincipalKey))
 	}
@@ -104,15 +104,19 @@ func (s *Server) logPanic(c echo.Context, err error, stack []byte) error {
 	return err
 }
 
-// securityHeaders holds for every answer; Swagger UI widens the policy for itself.
+// security holds for every answer; Swagger UI widens the policy for itself. The
+// values are shared by all answers: Header.Set replaces one, nothing changes it.
+var security = http.Header{
+	"X-Content-Type-Options":  {"nosniff"},
+	"X-Frame-Options":         {"DENY"},
+	"Referrer-Policy":         {"no-referrer"},
+	"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"},
+	"Cache-Control":           {"no-store"},
+}
+
 func securityHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		h.Set("Cache-Control", "no-store")
+		maps.Copy(c.Response().Header(), security)
 		return next(c)
 	}
 }

@@ -30,6 +30,9 @@ func newPage(limit *int64, cursor *string, first uuid.UUID) (page, error) {
 		return p, nil
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(*cursor)
+	if err == nil && len(*cursor) > base64.RawURLEncoding.EncodedLen(len(b)) {
+		err = base64.CorruptInputError(len(*cursor)) // line breaks, which the decoder passes over
+	}
 	if err == nil {
 		p.from, err = uuid.FromBytes(b)
 	}

@@ -7,8 +7,10 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -22,13 +24,19 @@ import (
 	"github.com/legivellum/metagate/internal/yamldoc"
 )
 
-var errNotUUID = errors.New("no UUID")
+var (
+	errNotUUID = errors.New("no UUID")
+	errNotTime = errors.New("no RFC 3339 time")
+)
 
 // validate holds a request against openapi.yaml: credentials first, then the
 // body as JSON, then parameters and body against their schemas.
 func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
+		if strings.Count(r.URL.Path, "/") != strings.Count(c.Path(), "/") {
+			return echo.ErrNotFound // Echo's last parameter takes the rest of the path in
+		}
 		route, ok := s.spec.routes[r.Method+" "+c.Path()]
 		if !ok {
 			return next(c) // Echo's 404 or 405
@@ -43,6 +51,9 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 			if err := s.readBody(r, route); err != nil {
 				return err
 			}
+		}
+		if err := checkQuery(r.URL.RawQuery); err != nil {
+			return err
 		}
 		input := &openapi3filter.RequestValidationInput{
 			Request: r, Route: &route.Route, PathParams: pathParams(c),
@@ -110,6 +121,21 @@ func decodable(r *http.Request) error {
 	return jsonv2.Unmarshal(body, new(api.World))
 }
 
+// checkQuery refuses what the validator would pass over: a filter that can't be
+// read must not count as none, nor reach the database.
+func checkQuery(raw string) error {
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return errs.Wrap(err, errs.InvalidRequest, "the query is not well encoded")
+	}
+	for name, values := range query {
+		if slices.ContainsFunc(append(values, name), func(s string) bool { return !utf8.ValidString(s) }) {
+			return errs.New(errs.InvalidRequest, "query parameter %q: no valid UTF-8", name)
+		}
+	}
+	return nil
+}
+
 // strictBinder decodes what was validated: member names match exactly, which
 // encoding/json's don't.
 type strictBinder struct{}
@@ -162,6 +188,10 @@ func collect(err error, prefix string, out *errs.Error) {
 		var at jsontext.Pointer
 		for _, token := range e.JSONPointer() {
 			at = at.AppendToken(token)
+		}
+		var unknown string // which the validator names in its text alone
+		if _, err := fmt.Sscanf(e.Reason, "property %q is unsupported", &unknown); err == nil {
+			at = at.AppendToken(unknown)
 		}
 		out.Places = append(out.Places, errs.Place{Pointer: string(at), Detail: e.Reason})
 		say(out, strings.TrimSpace(string(at)+" "+e.Reason))

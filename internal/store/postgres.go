@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 
 	"github.com/legivellum/metagate/gen/postgres"
 )
@@ -23,12 +24,13 @@ type pg struct{ pool *pgxpool.Pool }
 func openPostgres(ctx context.Context, url string) (*Store, error) {
 	c, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, err // pgx redacts the password
+		return nil, badURL(err)
 	}
 	if !strings.Contains(url, "pool_max_conns") {
 		c.MaxConns = defaultMaxConns
 	}
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		pgxuuid.Register(conn.TypeMap()) // else each uuid travels through its text
 		conn.TypeMap().RegisterType(&pgtype.Type{
 			Name: "timestamptz", OID: pgtype.TimestamptzOID,
 			Codec: &pgtype.TimestamptzCodec{ScanLocation: Now().Location()},
@@ -42,6 +44,16 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 		return nil, err
 	}
 	return &Store{Queries: postgres.New(pool), engine: pg{pool}}, nil
+}
+
+// badURL keeps the reason and drops the URL: pgx redacts it, but not all of a
+// password that should have been percent-encoded.
+func badURL(err error) error {
+	reason := err.Error()
+	if i := strings.LastIndex(reason, "`: "); i >= 0 {
+		reason = reason[i+len("`: "):]
+	}
+	return fmt.Errorf("no PostgreSQL URL: %s (special characters in user and password want percent-encoding)", reason)
 }
 
 func (e pg) inTx(ctx context.Context, fn func(Queries) error) error {

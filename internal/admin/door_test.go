@@ -1,0 +1,155 @@
+package admin_test
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/admin"
+	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+func TestTheFirstAdminsDoorIsMadeOnceHoweverOftenTheServerStarts(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *admin.Service) {
+		for range 3 {
+			require.NoError(t, s.EnsureAdmin(t.Context(), plain))
+			require.Equal(t, "admin", opens(t, s, plain))
+			require.Equal(t, []string{"create principal admin", "create api_key ADMIN_API_KEY"}, audit(t, s))
+			require.EqualValues(t, 1, revision(t, s, "default"), "a start that changes nothing writes nothing")
+		}
+	})
+}
+
+func TestAnotherAdminKeyReplacesTheOneBefore(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *admin.Service) {
+		require.NoError(t, s.EnsureAdmin(t.Context(), plain))
+		require.NoError(t, s.EnsureAdmin(t.Context(), other))
+		require.Empty(t, opens(t, s, plain))
+		require.Equal(t, "admin", opens(t, s, other))
+		require.NoError(t, s.EnsureAdmin(t.Context(), plain), "and back again")
+		require.Equal(t, "admin", opens(t, s, plain))
+		require.Empty(t, opens(t, s, other))
+		audit(t, s)
+	})
+}
+
+func TestTheDoorOpensAgainAfterAMishap(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *admin.Service) {
+		require.NoError(t, s.EnsureAdmin(t.Context(), plain))
+		p, err := s.Store.GetPrincipalByKey(t.Context(), store.GetPrincipalByKeyParams{TenantKey: "default", PrincipalKey: "admin"})
+		require.NoError(t, err)
+		keys, err := s.Store.ListAPIKeys(t.Context(), store.ListAPIKeysParams{RowLimit: 10})
+		require.NoError(t, err)
+		require.Len(t, keys, 1)
+
+		require.NoError(t, admin.APIKeys.Delete(t.Context(), s, actor, keys[0].ID, ""))
+		_, _, err = admin.Principals.Update(t.Context(), s, actor, p.ID, "", []byte(`{"status":"disabled","principal_type":"component"}`))
+		require.NoError(t, err)
+		require.Empty(t, opens(t, s, plain))
+
+		require.NoError(t, s.EnsureAdmin(t.Context(), plain))
+		require.Equal(t, "admin", opens(t, s, plain))
+		p, err = s.Store.GetPrincipal(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.Equal(t, "admin", p.PrincipalType)
+	})
+}
+
+func TestAnAdminKeyThatIsSomebodyElsesIsRefused(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *admin.Service) {
+		p, err := s.SeedDemo(t.Context())
+		require.NoError(t, err)
+		key, err := s.ReissueKey(t.Context(), p, "k")
+		require.NoError(t, err)
+		err = s.EnsureAdmin(t.Context(), key)
+		require.Error(t, err)
+		require.NotContains(t, err.Error(), key)
+		require.Equal(t, p.PrincipalKey, opens(t, s, key))
+		_, err = s.Store.GetPrincipalByKey(t.Context(), store.GetPrincipalByKeyParams{TenantKey: "default", PrincipalKey: "admin"})
+		require.True(t, store.IsNotFound(err), "all or nothing")
+	})
+}
+
+func TestAReissuedKeyRevokesThoseOfItsNameOnly(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *admin.Service) {
+		p, err := s.SeedDemo(t.Context())
+		require.NoError(t, err)
+		keep, err := s.ReissueKey(t.Context(), p, "keep")
+		require.NoError(t, err)
+		first, err := s.ReissueKey(t.Context(), p, "k")
+		require.NoError(t, err)
+		second, err := s.ReissueKey(t.Context(), p, "k")
+		require.NoError(t, err)
+		require.NotEqual(t, first, second)
+		require.Empty(t, opens(t, s, first))
+		require.Equal(t, p.PrincipalKey, opens(t, s, second))
+		require.Equal(t, p.PrincipalKey, opens(t, s, keep))
+	})
+}
+
+func TestTheDemoWorldIsMadeOnceAndKeepsWhatWasChangedInIt(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *admin.Service) {
+		p, err := s.SeedDemo(t.Context())
+		require.NoError(t, err)
+		w, err := s.Store.GetWorld(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.Equal(t, []string{"test-component-001", "default-profile", "default-manifest"}, []string{p.PrincipalKey, w.ProfileKey, w.ManifestKey})
+		require.Equal(t, "test-subject-001", p.AuthSubject)
+		written := audit(t, s)
+		require.Len(t, written, 4)
+
+		profile, err := s.Store.GetProfileByKey(t.Context(), store.GetProfileByKeyParams{TenantKey: "default", ProfileKey: "default-profile"})
+		require.NoError(t, err)
+		_, _, err = admin.Profiles.Update(t.Context(), s, actor, profile.ID, "", []byte(`{"policy":{"mine":1}}`))
+		require.NoError(t, err)
+		again, err := s.SeedDemo(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, p, again)
+		require.Len(t, audit(t, s), len(written)+1, "the change and nothing else")
+		w, err = s.Store.GetWorld(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.Contains(t, string(w.Policy), "mine")
+	})
+}
+
+func TestAnActorChangesItsOwnTenantOnly(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *admin.Service) {
+		create := api.ProfileCreate{ProfileKey: "p"}
+		_, _, err := admin.Profiles.Create(t.Context(), s, actor, "elsewhere", create)
+		require.True(t, errs.Is(err, errs.Forbidden), "%v", err)
+		require.Zero(t, revision(t, s, "elsewhere"))
+
+		any := *s
+		any.AnyTenant = true
+		theirs, _, err := admin.Profiles.Create(t.Context(), &any, actor, "elsewhere", create)
+		require.NoError(t, err)
+		require.Equal(t, "elsewhere", theirs.TenantKey)
+		require.EqualValues(t, 1, revision(t, s, "elsewhere"))
+
+		_, _, err = admin.Profiles.Get(t.Context(), s, actor, theirs.ID)
+		require.True(t, errs.Is(err, errs.NotFound), "%v", err)
+		_, _, err = admin.Profiles.Update(t.Context(), s, actor, theirs.ID, "", []byte(`{"profile_key":"mine"}`))
+		require.True(t, errs.Is(err, errs.NotFound), "%v", err)
+		err = admin.Profiles.Delete(t.Context(), s, actor, theirs.ID, "")
+		require.True(t, errs.Is(err, errs.NotFound), "%v", err)
+		err = admin.Profiles.Delete(t.Context(), s, actor, uuid.New(), "")
+		require.True(t, errs.Is(err, errs.NotFound), "a row of another tenant and none look the same: %v", err)
+
+		require.Equal(t, "elsewhere", *s.Scope(admin.Actor{Tenant: "elsewhere"}))
+		require.Nil(t, any.Scope(actor))
+		_, _, err = admin.Profiles.Update(t.Context(), &any, actor, theirs.ID, "", []byte(`{"profile_key":"q"}`))
+		require.NoError(t, err)
+		require.EqualValues(t, 2, revision(t, s, "elsewhere"), "of the row's tenant, not the actor's")
+		require.Zero(t, revision(t, s, "default"))
+	})
+}

@@ -1,0 +1,90 @@
+package admin_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/admin"
+	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/testdb"
+)
+
+func TestMain(m *testing.M) { testdb.Main(m) }
+
+const (
+	plain = "an-admin-key-that-is-long-enough-for-the-door"
+	other = "another-admin-key-that-is-long-enough-as-well"
+)
+
+var actor = admin.Actor{Key: "root", Tenant: "default", Method: api.AuthMethodAPIKey, RequestID: "r", RemoteAddr: "::1"}
+
+func migrate(ctx context.Context, url string) error {
+	s, err := store.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	_, err = s.Migrate(ctx)
+	return err
+}
+
+func each(t *testing.T, f func(t *testing.T, s *admin.Service)) {
+	t.Helper()
+	testdb.Each(t, migrate, func(t *testing.T, url string) {
+		st, err := store.Open(t.Context(), url)
+		require.NoError(t, err)
+		t.Cleanup(st.Close)
+		f(t, &admin.Service{Store: st, Now: store.Now, DefaultSLA: 120, MaxDocument: 4096})
+	})
+}
+
+// opens says which principal a key opens the door to, if any.
+func opens(t *testing.T, s *admin.Service, key string) string {
+	t.Helper()
+	hash, err := auth.HashAPIKey(key)
+	require.NoError(t, err)
+	row, err := s.Store.GetPrincipalByKeyHash(t.Context(), hash)
+	if store.IsNotFound(err) || (err == nil && (row.KeyStatus != "active" || row.Status != "active" ||
+		(row.KeyExpiresAt != nil && row.KeyExpiresAt.Before(time.Now())))) {
+		return ""
+	}
+	require.NoError(t, err)
+	return row.PrincipalKey
+}
+
+// audit lists what was written, oldest first: "update binding KEY".
+func audit(t *testing.T, s *admin.Service) []string {
+	t.Helper()
+	rows, err := s.Store.ListAuditLog(t.Context(), store.ListAuditLogParams{BeforeID: store.MaxID, RowLimit: 1000})
+	require.NoError(t, err)
+	out := []string{}
+	for _, r := range rows {
+		text, err := json.Marshal(r)
+		require.NoError(t, err)
+		for _, key := range []string{plain, other} {
+			hash, err := auth.HashAPIKey(key)
+			require.NoError(t, err)
+			require.NotContains(t, string(text), key)
+			require.NotContains(t, string(text), hash)
+		}
+		out = append([]string{strings.Join([]string{r.Action, r.ResourceType, r.ResourceKey}, " ")}, out...)
+	}
+	return out
+}
+
+func revision(t *testing.T, s *admin.Service, tenant string) int64 {
+	t.Helper()
+	n, err := s.Store.GetRevision(t.Context(), tenant)
+	if store.IsNotFound(err) {
+		return 0
+	}
+	require.NoError(t, err)
+	return n
+}

@@ -1,0 +1,165 @@
+package app_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/apptest"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// active lists the active bindings of the lab's principal.
+func (l *lab) active(t *testing.T) []api.Binding {
+	t.Helper()
+	rows, _ := adminList[api.Binding](t, l.App, "bindings?active=true&principal_id="+l.principal.ID.String())
+	return rows
+}
+
+func TestAnActiveBindingTakesThePlaceOfTheOneBefore(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l, other := newLab(t, a), newLab(t, a)
+		c := l.newBinding()
+		c.Active, c.Overrides = new(false), []byte(`{"policy":{"second":true}}`)
+		second := *apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), c)).Is(t, 201).JSON201
+		require.False(t, second.Active)
+		require.Equal(t, []api.Binding{l.binding}, l.active(t))
+
+		c.Active = nil
+		third := *apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), c)).Is(t, 201).JSON201
+		require.Equal(t, []api.Binding{third}, l.active(t), "a new one is active unless it says otherwise")
+		require.JSONEq(t, `{"rate":1.10,"second":true}`, string(l.start(t, "c").Policy))
+
+		patched := *apptest.Got(l.admin.UpdateBindingWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.binding.ID, nil,
+			[]byte(`{"active":true}`))).Is(t, 200).JSON200
+		require.Equal(t, []api.Binding{patched}, l.active(t))
+		require.JSONEq(t, `{"rate":1.10}`, string(l.start(t, "c").Policy))
+		require.Equal(t, []api.Binding{other.binding}, other.active(t), "another's stays")
+
+		log, _ := adminList[api.AuditEntry](t, a, "audit-log?resource_type=binding&resource_id="+third.ID.String())
+		require.Len(t, log, 2, "created, and made way")
+		require.Contains(t, string(log[0].Before.MustGet()), `"active":true`)
+		require.Contains(t, string(log[0].After.MustGet()), `"active":false`)
+	})
+}
+
+func TestOfManyActiveBindingsAtOnceOneIsActive(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		const writers = 12
+		l := newLab(t, a)
+		var wg sync.WaitGroup
+		failed := make(chan error, writers*2)
+		stop, watched := make(chan struct{}), make(chan struct{})
+		go func() { // whoever looks in between sees one, too
+			defer close(watched)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				rows, err := a.Store.ListBindings(t.Context(), store.ListBindingsParams{PrincipalID: &l.principal.ID, Active: new(true), RowLimit: 10})
+				if err != nil || len(rows) != 1 {
+					failed <- fmt.Errorf("%d active bindings: %w", len(rows), err)
+					return
+				}
+			}
+		}()
+		for range writers {
+			wg.Go(func() {
+				r, err := l.admin.CreateBindingWithResponse(t.Context(), l.newBinding())
+				if err != nil || r.StatusCode() != 201 {
+					failed <- fmt.Errorf("create: %v %w", r, err)
+				}
+			})
+		}
+		wg.Wait()
+		close(stop)
+		<-watched
+		select {
+		case err := <-failed:
+			require.NoError(t, err)
+		default:
+		}
+		require.Len(t, l.active(t), 1)
+		all, _ := adminList[api.Binding](t, a, "bindings?principal_id="+l.principal.ID.String())
+		require.Len(t, all, writers+1)
+		l.start(t, "c")
+	})
+}
+
+func TestWhatABindingUsesCantBeDeleted(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l, w := newLab(t, a), wire{a, apptest.AdminKey}
+		for _, active := range []string{"true", "false"} { // an inactive one uses it, too
+			apptest.Got(l.admin.UpdateBindingWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.binding.ID, nil,
+				[]byte(`{"active":`+active+`}`))).Is(t, 200)
+			all := w.census(t)
+			apptest.Got(l.admin.DeleteProfileWithResponse(t.Context(), l.profile.ID, nil)).Fails(t, 409, "IN_USE")
+			apptest.Got(l.admin.DeleteManifestWithResponse(t.Context(), l.manifest.ID, nil)).Fails(t, 409, "IN_USE")
+			require.Equal(t, all, w.census(t))
+		}
+		apptest.Got(l.admin.DeleteBindingWithResponse(t.Context(), l.binding.ID, nil)).Is(t, 204)
+		apptest.Got(l.admin.DeleteProfileWithResponse(t.Context(), l.profile.ID, nil)).Is(t, 204)
+		apptest.Got(l.admin.DeleteManifestWithResponse(t.Context(), l.manifest.ID, nil)).Is(t, 204)
+		apptest.Got(l.admin.GetProfileWithResponse(t.Context(), l.profile.ID)).Fails(t, 404, "NOT_FOUND")
+		apptest.Got(l.admin.GetManifestWithResponse(t.Context(), l.manifest.ID)).Fails(t, 404, "NOT_FOUND")
+		apptest.Got(l.component.BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})).Fails(t, 403, "NO_BINDING")
+	})
+}
+
+func TestAPrincipalTakesItsBindingsAndKeysAlongAndLeavesItsReceipts(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		done, open := l.start(t, "c").Startup.StartupID, l.start(t, "c").Startup.StartupID
+		apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(done))).Is(t, 200)
+		receipts := []api.StartupSession{l.get(t, open), l.get(t, done)}
+		apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID, nil)).Is(t, 204)
+
+		apptest.Got(l.admin.GetPrincipalWithResponse(t.Context(), l.principal.ID)).Fails(t, 404, "NOT_FOUND")
+		apptest.Got(l.admin.GetBindingWithResponse(t.Context(), l.binding.ID)).Fails(t, 404, "NOT_FOUND")
+		apptest.Got(l.admin.GetAPIKeyWithResponse(t.Context(), l.key.ID)).Fails(t, 404, "NOT_FOUND")
+		apptest.Got(l.component.GetStartupWithResponse(t.Context(), open)).Fails(t, 401, "UNAUTHENTICATED")
+		left, _ := adminList[api.StartupSession](t, a, "startups?principal_key="+l.principal.PrincipalKey)
+		require.Equal(t, receipts, left)
+		apptest.Got(l.admin.ReportFailedWithResponse(t.Context(), failed(open))).Is(t, 200) // an admin can still close it
+		apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID, nil)).Fails(t, 404, "NOT_FOUND")
+	})
+}
+
+func TestADuplicateIsRefused(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l, other := newLab(t, a), newLab(t, a)
+		create := func(key, subject, tenant string) apptest.Call[apptest.Result] {
+			r, err := l.admin.CreatePrincipalWithResponse(t.Context(), api.PrincipalCreate{PrincipalKey: key, AuthSubject: subject, TenantKey: tenant})
+			return apptest.Got[apptest.Result](r, err)
+		}
+		create(l.principal.PrincipalKey, "fresh", "").Fails(t, 409, "ALREADY_EXISTS")
+		create("fresh", l.principal.AuthSubject, "").Fails(t, 409, "ALREADY_EXISTS")
+		apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), other.principal.ID, nil,
+			[]byte(`{"auth_subject":"`+l.principal.AuthSubject+`"}`))).Fails(t, 409, "ALREADY_EXISTS")
+		apptest.Got(l.admin.CreateProfileWithResponse(t.Context(), api.ProfileCreate{ProfileKey: l.profile.ProfileKey})).Fails(t, 409, "ALREADY_EXISTS")
+		apptest.Got(l.admin.CreateManifestWithResponse(t.Context(), api.ManifestCreate{ManifestKey: l.manifest.ManifestKey})).Fails(t, 409, "ALREADY_EXISTS")
+		secret := api.SecretRefCreate{SecretKey: "s", RefKind: api.RefKindEnv, RefName: "S"}
+		apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), secret)).Is(t, 201)
+		apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), secret)).Fails(t, 409, "ALREADY_EXISTS")
+
+		// A key is unique in its tenant, a subject in all of them: put one there behind the API.
+		_, err := a.Store.CreatePrincipal(t.Context(), store.CreatePrincipalParams{
+			ID: uuid.New(), TenantKey: "elsewhere", PrincipalKey: "theirs", AuthSubject: "their subject", PrincipalType: "component",
+			Status: "active", CreatedAt: store.Now(), UpdatedAt: store.Now(),
+		})
+		require.NoError(t, err)
+		create("mine", "their subject", "").Fails(t, 409, "ALREADY_EXISTS")
+		create("theirs", "my subject", "").Is(t, 201)
+	})
+}

@@ -1,0 +1,176 @@
+package app_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/apptest"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+func TestAReportForAStartupThatIsNotTheCallersIs404(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l, other := newLab(t, a), newLab(t, a)
+		theirs := other.start(t, "c").Startup.StartupID
+		for _, id := range []uuid.UUID{uuid.Nil, uuid.New(), theirs} {
+			apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(id))).Fails(t, 404, "SESSION_NOT_FOUND")
+			apptest.Got(l.component.ReportFailedWithResponse(t.Context(), failed(id))).Fails(t, 404, "SESSION_NOT_FOUND")
+			apptest.Got(l.component.GetStartupWithResponse(t.Context(), id)).Fails(t, 404, "SESSION_NOT_FOUND")
+		}
+		require.Equal(t, api.StartupStatusOPEN, other.get(t, theirs).Status)
+	})
+}
+
+func TestAStartupIsOpenUntilItIsReportedReady(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		packet := l.start(t, "c")
+		require.Equal(t, api.StartupStatusOPEN, packet.Startup.Status)
+		require.Equal(t, time.Hour, packet.Startup.DeadlineAt.Sub(packet.IssuedAt), "the profile's SLA")
+		id := packet.Startup.StartupID
+
+		want := api.StartupSession{
+			StartupID: id, TenantKey: "default", Status: api.StartupStatusOPEN,
+			PrincipalKey: l.principal.PrincipalKey, ComponentKey: "c",
+			Profile: l.profile.ProfileKey, Manifest: l.manifest.ManifestKey, ManifestVersion: 1,
+			PacketID: packet.PacketID, PacketEtag: packet.PacketEtag, OpenedAt: packet.IssuedAt, DeadlineAt: packet.Startup.DeadlineAt,
+		}
+		got := l.get(t, id)
+		for _, empty := range []bool{
+			got.ReadyAt.IsNull(), got.FailedAt.IsNull(), got.BuildVersion.IsNull(), got.Health.IsNull(), got.Error.IsNull(), got.Details.IsNull(),
+		} {
+			require.True(t, empty)
+		}
+		want.ReadyAt, want.FailedAt, want.BuildVersion = got.ReadyAt, got.FailedAt, got.BuildVersion
+		want.Health, want.Error, want.Details = got.Health, got.Error, got.Details
+		require.Equal(t, want, got)
+
+		ack := *apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(id))).Is(t, 200).JSON200
+		require.Equal(t, id, ack.StartupID)
+		require.Equal(t, api.StartupStatusREADY, ack.Status)
+		require.WithinRange(t, ack.AcknowledgedAt, packet.IssuedAt, time.Now())
+
+		got = l.get(t, id)
+		require.Equal(t, api.StartupStatusREADY, got.Status)
+		require.Equal(t, ack.AcknowledgedAt, got.ReadyAt.MustGet())
+		require.Equal(t, "1.2.3", got.BuildVersion.MustGet())
+		require.Equal(t, `{"load":1.10}`, string(got.Health.MustGet()))
+		require.True(t, got.FailedAt.IsNull() && got.Error.IsNull() && got.Details.IsNull())
+		require.False(t, got.Late || got.Overdue)
+	})
+}
+
+func TestAStartupThatFailedKeepsItsReason(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		id := l.start(t, "c").Startup.StartupID
+		ack := *apptest.Got(l.component.ReportFailedWithResponse(t.Context(), failed(id))).Is(t, 200).JSON200
+		require.Equal(t, api.StartupStatusFAILED, ack.Status)
+		got := l.get(t, id)
+		require.Equal(t, api.StartupStatusFAILED, got.Status)
+		require.Equal(t, ack.AcknowledgedAt, got.FailedAt.MustGet())
+		require.Equal(t, "no route\nto host", got.Error.MustGet())
+		require.Equal(t, `{"code":12345678901234567890}`, string(got.Details.MustGet()))
+		require.True(t, got.ReadyAt.IsNull() && got.BuildVersion.IsNull() && got.Health.IsNull())
+		require.False(t, got.Late || got.Overdue)
+	})
+}
+
+func TestTheSameReportAgainGivesTheFirstAcknowledgement(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		up, down := l.start(t, "c").Startup.StartupID, l.start(t, "c").Startup.StartupID
+		firstUp := *apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(up))).Is(t, 200).JSON200
+		firstDown := *apptest.Got(l.component.ReportFailedWithResponse(t.Context(), failed(down))).Is(t, 200).JSON200
+		for range 3 {
+			require.Equal(t, firstUp, *apptest.Got(l.component.ReportReadyWithResponse(t.Context(),
+				api.ReadyReport{StartupID: up, BuildVersion: "another"})).Is(t, 200).JSON200)
+			require.Equal(t, firstDown, *apptest.Got(l.component.ReportFailedWithResponse(t.Context(),
+				api.FailedReport{StartupID: down, Error: "another"})).Is(t, 200).JSON200)
+		}
+		require.Equal(t, "1.2.3", l.get(t, up).BuildVersion.MustGet(), "what was reported first")
+		require.Equal(t, "no route\nto host", l.get(t, down).Error.MustGet())
+	})
+}
+
+func TestAContradictingReportIsRefusedAndNamesTheState(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		up, down := l.start(t, "c").Startup.StartupID, l.start(t, "c").Startup.StartupID
+		apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(up))).Is(t, 200)
+		apptest.Got(l.component.ReportFailedWithResponse(t.Context(), failed(down))).Is(t, 200)
+		before := []api.StartupSession{l.get(t, up), l.get(t, down)}
+		require.Contains(t, apptest.Got(l.component.ReportFailedWithResponse(t.Context(), failed(up))).Fails(t, 409, "INVALID_STATE").Detail, "READY")
+		require.Contains(t, apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(down))).Fails(t, 409, "INVALID_STATE").Detail, "FAILED")
+		require.Equal(t, before, []api.StartupSession{l.get(t, up), l.get(t, down)})
+	})
+}
+
+func TestAForbiddenKeyInAReportLeavesTheStartupOpen(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		id := l.start(t, "c").Startup.StartupID
+		r, f := ready(id), failed(id)
+		r.Health, f.Details = []byte(`{"a":[{"Tasks ":1}]}`), []byte(`{"deploy":{"scale":1}}`)
+		require.Equal(t, "/health/a/0/Tasks ", apptest.Got(l.component.ReportReadyWithResponse(t.Context(), r)).Fails(t, 400, "FORBIDDEN_KEYS").Errors[0].Pointer)
+		require.Len(t, apptest.Got(l.component.ReportFailedWithResponse(t.Context(), f)).Fails(t, 400, "FORBIDDEN_KEYS").Errors, 2)
+		require.Equal(t, api.StartupStatusOPEN, l.get(t, id).Status)
+	})
+}
+
+func TestAStartupPastItsDeadlineIsOverdueAndALateReadyIsAccepted(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		past := store.OpenStartupParams{OpenedAt: store.Now().Add(-time.Hour), DeadlineAt: store.Now().Add(-time.Minute)}
+		up, down := l.opened(t, past), l.opened(t, past)
+		got := l.get(t, up)
+		require.True(t, got.Overdue)
+		require.False(t, got.Late)
+		require.Equal(t, api.StartupStatusOPEN, got.Status, "overdue is derived, never stored")
+
+		apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(up))).Is(t, 200)
+		apptest.Got(l.component.ReportFailedWithResponse(t.Context(), failed(down))).Is(t, 200)
+		for _, id := range []uuid.UUID{up, down} {
+			got := l.get(t, id)
+			require.False(t, got.Overdue)
+			require.True(t, got.Late)
+		}
+	})
+}
+
+func TestAStartupBecomesOverdueByItself(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		apptest.Got(l.admin.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.profile.ID, nil,
+			[]byte(`{"startup_sla_seconds":1}`))).Is(t, 200)
+		id := l.start(t, "c").Startup.StartupID
+		until(t, func() bool {
+			list, _ := adminList[api.StartupSession](t, a, "startups?status=OVERDUE")
+			return len(list) == 1 && list[0].StartupID == id && list[0].Overdue
+		})
+		require.True(t, l.get(t, id).Overdue)
+	})
+}
+
+func TestAnAdminReportsForAComponentOfItsTenant(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		id := l.start(t, "c").Startup.StartupID
+		require.Equal(t, l.get(t, id), *apptest.Got(l.admin.GetStartupWithResponse(t.Context(), id)).Is(t, 200).JSON200)
+		apptest.Got(l.admin.ReportFailedWithResponse(t.Context(), failed(id))).Is(t, 200)
+		require.Equal(t, api.StartupStatusFAILED, l.get(t, id).Status)
+	})
+}

@@ -1,0 +1,251 @@
+package app_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/oapi-codegen/nullable"
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/client"
+	"github.com/legivellum/metagate/internal/apptest"
+)
+
+// operator calls one operation after the other on the world of the mesh.
+type operator struct {
+	*client.ClientWithResponses // as an admin
+
+	ctx  context.Context
+	ids  apptest.Created
+	mesh *client.ClientWithResponses // as asyncgate
+	n    atomic.Int64
+}
+
+// key is a new one at each call.
+func (o *operator) key() string { return fmt.Sprintf("new-%d", o.n.Add(1)) }
+
+func (o *operator) principal(t *testing.T) uuid.UUID {
+	return apptest.Got(o.CreatePrincipalWithResponse(o.ctx, api.PrincipalCreate{PrincipalKey: o.key(), AuthSubject: o.key()})).Is(t, 201).JSON201.ID
+}
+
+func (o *operator) profile(t *testing.T) uuid.UUID {
+	return apptest.Got(o.CreateProfileWithResponse(o.ctx, api.ProfileCreate{ProfileKey: o.key()})).Is(t, 201).JSON201.ID
+}
+
+func (o *operator) manifest(t *testing.T) uuid.UUID {
+	return apptest.Got(o.CreateManifestWithResponse(o.ctx, api.ManifestCreate{ManifestKey: o.key()})).Is(t, 201).JSON201.ID
+}
+
+func (o *operator) newBinding(t *testing.T) api.BindingCreate {
+	return api.BindingCreate{PrincipalID: o.principal(t), ProfileID: o.profile(t), ManifestID: o.manifest(t)}
+}
+
+func (o *operator) binding(t *testing.T) uuid.UUID {
+	return apptest.Got(o.CreateBindingWithResponse(o.ctx, o.newBinding(t))).Is(t, 201).JSON201.ID
+}
+
+func (o *operator) secretRef(t *testing.T) uuid.UUID {
+	return apptest.Got(o.CreateSecretRefWithResponse(o.ctx, api.SecretRefCreate{SecretKey: o.key(), RefKind: "env", RefName: "X"})).Is(t, 201).JSON201.ID
+}
+
+func (o *operator) apiKey(t *testing.T) uuid.UUID {
+	return apptest.Got(o.CreateAPIKeyWithResponse(o.ctx, api.APIKeyCreate{PrincipalID: o.principal(t), Name: "k"})).Is(t, 201).JSON201.ID
+}
+
+func (o *operator) start(t *testing.T) *api.WelcomePacket {
+	return apptest.Got(o.mesh.BootstrapWithResponse(o.ctx, nil, api.BootstrapRequest{ComponentKey: "asyncgate_main"})).Is(t, 200).JSON200
+}
+
+// answered is the status of a call of the generated client.
+func answered[R apptest.Result](result R, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	return result.StatusCode(), nil
+}
+
+func patch(text string) json.RawMessage { return json.RawMessage(text) }
+
+// operations calls each operation of openapi.yaml for each of its good statuses.
+var operations = map[string]func(*testing.T, *operator) (int, error){
+	"bootstrap 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.mesh.BootstrapWithResponse(o.ctx, nil, api.BootstrapRequest{ComponentKey: "asyncgate_main", PrincipalKey: "asyncgate"}))
+	},
+	"bootstrap 304": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.mesh.BootstrapWithResponse(o.ctx, &api.BootstrapParams{IfNoneMatch: new("*")}, api.BootstrapRequest{ComponentKey: "c"}))
+	},
+	"reportReady 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.mesh.ReportReadyWithResponse(o.ctx, api.ReadyReport{StartupID: o.start(t).Startup.StartupID, BuildVersion: "1"}))
+	},
+	"reportFailed 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.mesh.ReportFailedWithResponse(o.ctx, api.FailedReport{StartupID: o.start(t).Startup.StartupID, Error: "e"}))
+	},
+	"getStartup 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.mesh.GetStartupWithResponse(o.ctx, o.start(t).Startup.StartupID))
+	},
+
+	"listPrincipals 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.ListPrincipalsWithResponse(o.ctx, nil))
+	},
+	"createPrincipal 201": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.CreatePrincipalWithResponse(o.ctx, api.PrincipalCreate{
+			TenantKey: "default", PrincipalKey: o.key(), AuthSubject: "Ünïcode 主", PrincipalType: "worker", Status: "disabled",
+		}))
+	},
+	"getPrincipal 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.GetPrincipalWithResponse(o.ctx, o.ids.Principals["asyncgate"]))
+	},
+	"updatePrincipal 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.principal(t), nil, patch(`{"status":"disabled"}`)))
+	},
+	"deletePrincipal 204": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.DeletePrincipalWithResponse(o.ctx, o.principal(t), nil))
+	},
+
+	"listProfiles 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.ListProfilesWithResponse(o.ctx, nil))
+	},
+	"createProfile 201": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.CreateProfileWithResponse(o.ctx, api.ProfileCreate{ProfileKey: o.key(), Policy: patch(`{"n":1.10}`), StartupSLASeconds: 1}))
+	},
+	"getProfile 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.GetProfileWithResponse(o.ctx, o.ids.Profiles["worker"]))
+	},
+	"updateProfile 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.profile(t), nil, patch(`{"policy":{"a":1},"startup_sla_seconds":null}`)))
+	},
+	"deleteProfile 204": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.DeleteProfileWithResponse(o.ctx, o.profile(t), nil))
+	},
+
+	"listManifests 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.ListManifestsWithResponse(o.ctx, nil))
+	},
+	"createManifest 201": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.CreateManifestWithResponse(o.ctx, api.ManifestCreate{ManifestKey: o.key(), Services: patch(`{"a":{}}`)}))
+	},
+	"getManifest 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.GetManifestWithResponse(o.ctx, o.ids.Manifests["legivellum-mesh"]))
+	},
+	"updateManifest 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.manifest(t), nil, patch(`{"services":{"a":{"b":null}}}`)))
+	},
+	"deleteManifest 204": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.DeleteManifestWithResponse(o.ctx, o.manifest(t), nil))
+	},
+
+	"listBindings 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.ListBindingsWithResponse(o.ctx, nil))
+	},
+	"createBinding 201": func(t *testing.T, o *operator) (int, error) {
+		b := o.newBinding(t)
+		b.Active, b.Overrides = new(false), patch(`{"policy":{"a":null}}`)
+		return answered(o.CreateBindingWithResponse(o.ctx, b))
+	},
+	"getBinding 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.GetBindingWithResponse(o.ctx, o.ids.Bindings["worker-pool"]))
+	},
+	"updateBinding 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.UpdateBindingWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.binding(t), nil, patch(`{"active":false}`)))
+	},
+	"deleteBinding 204": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.DeleteBindingWithResponse(o.ctx, o.binding(t), nil))
+	},
+
+	"listSecretRefs 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.ListSecretRefsWithResponse(o.ctx, nil))
+	},
+	"createSecretRef 201": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.CreateSecretRefWithResponse(o.ctx, api.SecretRefCreate{
+			SecretKey: o.key(), RefKind: "file", RefName: "/run/x", RefMeta: patch(`{"a":[]}`), Status: "disabled",
+		}))
+	},
+	"getSecretRef 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.GetSecretRefWithResponse(o.ctx, o.ids.SecretRefs["memorygate_jwt"]))
+	},
+	"updateSecretRef 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.secretRef(t), nil, patch(`{"ref_meta":{"a":1}}`)))
+	},
+	"deleteSecretRef 204": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.DeleteSecretRefWithResponse(o.ctx, o.secretRef(t), nil))
+	},
+
+	"listAPIKeys 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.ListAPIKeysWithResponse(o.ctx, nil))
+	},
+	"createAPIKey 201": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.CreateAPIKeyWithResponse(o.ctx, api.APIKeyCreate{
+			PrincipalID: o.principal(t), Name: "k", ExpiresAt: nullable.NewNullableWithValue(time.Now().Add(time.Hour)),
+		}))
+	},
+	"getAPIKey 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.GetAPIKeyWithResponse(o.ctx, o.apiKey(t)))
+	},
+	"updateAPIKey 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.UpdateAPIKeyWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.apiKey(t), nil, patch(`{"name":"green"}`)))
+	},
+	"revokeAPIKey 204": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.RevokeAPIKeyWithResponse(o.ctx, o.apiKey(t), nil))
+	},
+
+	"listStartups 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.ListStartupsWithResponse(o.ctx, nil))
+	},
+	"listAuditLog 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.ListAuditLogWithResponse(o.ctx, nil))
+	},
+
+	"getInfo 200":        func(t *testing.T, o *operator) (int, error) { return answered(o.GetInfoWithResponse(o.ctx)) },
+	"getHealth 200":      func(t *testing.T, o *operator) (int, error) { return answered(o.GetHealthWithResponse(o.ctx)) },
+	"getReady 200":       func(t *testing.T, o *operator) (int, error) { return answered(o.GetReadyWithResponse(o.ctx)) },
+	"getDiscovery 200":   func(t *testing.T, o *operator) (int, error) { return answered(o.GetDiscoveryWithResponse(o.ctx)) },
+	"getOpenAPIYAML 200": func(t *testing.T, o *operator) (int, error) { return answered(o.GetOpenAPIYAMLWithResponse(o.ctx)) },
+	"getOpenAPIJSON 200": func(t *testing.T, o *operator) (int, error) { return answered(o.GetOpenAPIJSONWithResponse(o.ctx)) },
+	"getDocs 200":        func(t *testing.T, o *operator) (int, error) { return answered(o.GetDocsWithResponse(o.ctx)) },
+	"getDocsAsset 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.GetDocsAssetWithResponse(o.ctx, "swagger-ui.css"))
+	},
+	"getMetrics 200": func(t *testing.T, o *operator) (int, error) { return answered(o.GetMetricsWithResponse(o.ctx)) },
+}
+
+func TestEveryOperationAnswersAsOpenAPISaysWithEveryGoodStatus(t *testing.T) {
+	t.Parallel()
+	var documented []string
+	for id, route := range apptest.Operations() {
+		for status := range route.Operation.Responses.Map() {
+			if status < "400" {
+				documented = append(documented, id+" "+status)
+			}
+		}
+	}
+	require.ElementsMatch(t, documented, slices.Collect(maps.Keys(operations)), "openapi.yaml and this table name the same operations")
+
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		var last atomic.Pointer[http.Request]
+		seen := client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error { last.Store(r); return nil })
+		ids := apptest.ReadWorld(t, meshFile).Create(t, a)
+		o := &operator{ClientWithResponses: a.AdminClient(t), ctx: t.Context(), ids: ids, mesh: a.Client(t, ids.APIKeys["asyncgate"])}
+		require.NoError(t, seen(o.ClientInterface.(*client.Client)))
+		require.NoError(t, seen(o.mesh.ClientInterface.(*client.Client)))
+		for name, call := range operations {
+			id, status, _ := strings.Cut(name, " ")
+			got, err := call(t, o)
+			require.NoError(t, err, name)
+			require.Equal(t, status, strconv.Itoa(got), name) // the client has held it against openapi.yaml
+			route := apptest.RouteOf(last.Load().Method, last.Load().URL)
+			require.NotNil(t, route, name)
+			require.Equal(t, id, route.Operation.OperationID, "the entry calls its operation")
+		}
+	})
+}

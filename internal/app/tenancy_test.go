@@ -1,0 +1,169 @@
+package app_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/admin"
+	"github.com/legivellum/metagate/internal/apptest"
+	"github.com/legivellum/metagate/internal/config"
+)
+
+// tenantAdmin makes a tenant by making its first admin.
+func tenantAdmin(t *testing.T, a *apptest.App, tenant string) wire {
+	t.Helper()
+	s := *a.Admin
+	s.AnyTenant = true
+	p, _, err := admin.Principals.Create(t.Context(), &s, admin.CLI(), tenant,
+		api.PrincipalCreate{PrincipalKey: "admin", AuthSubject: "admin@" + tenant, PrincipalType: admin.TypeAdmin})
+	require.NoError(t, err)
+	issued, _, err := s.IssueKey(t.Context(), admin.CLI(), api.APIKeyCreate{PrincipalID: p.ID, Name: "k"})
+	require.NoError(t, err)
+	return wire{a, issued.APIKey}
+}
+
+// reach tries what an operation could do to a tenant that isn't the caller's.
+// Where cross is true, ADMIN_ALLOW_CROSS_TENANT, it must succeed.
+type reach func(t *testing.T, ours, theirs wireWorld, cross bool)
+
+// reaches says of every operation of openapi.yaml how it is tried; public are
+// the ones that know no tenant. Destruction comes last, in tenancyOrder.
+var reaches = map[string]reach{
+	"bootstrap":       reachBootstrap,
+	"reportReady":     reachReport("ready", `"build_version":"1"`),
+	"reportFailed":    reachReport("failed", `"error":"e"`),
+	"getStartup":      reachStartup,
+	"listPrincipals":  reachList("principals", "principal_key=p-theirs"),
+	"listProfiles":    reachList("profiles", "profile_key=p-theirs"),
+	"listManifests":   reachList("manifests", "manifest_key=m-theirs"),
+	"listBindings":    reachList("bindings", "principal_id=PRINCIPAL"),
+	"listSecretRefs":  reachList("secret-refs", "secret_key=s-theirs"),
+	"listAPIKeys":     reachList("api-keys", "principal_id=PRINCIPAL"),
+	"listStartups":    reachList("startups", "principal_key=p-theirs"),
+	"listAuditLog":    reachList("audit-log", "resource_id=PRINCIPAL"),
+	"createPrincipal": reachCreate("principals", `"principal_key":"n","auth_subject":"n"`),
+	"createProfile":   reachCreate("profiles", `"profile_key":"n"`),
+	"createManifest":  reachCreate("manifests", `"manifest_key":"n"`),
+	"createSecretRef": reachCreate("secret-refs", `"secret_key":"n","ref_kind":"env","ref_name":"N"`),
+	"createBinding":   reachCreateBinding,
+	"createAPIKey":    reachCreateAPIKey,
+	"getPrincipal":    reachRow("GET", "principals", rowPrincipal, "", 200),
+	"getProfile":      reachRow("GET", "profiles", rowProfile, "", 200),
+	"getManifest":     reachRow("GET", "manifests", rowManifest, "", 200),
+	"getBinding":      reachRow("GET", "bindings", rowBinding, "", 200),
+	"getSecretRef":    reachRow("GET", "secret-refs", rowRef, "", 200),
+	"getAPIKey":       reachRow("GET", "api-keys", rowAPIKey, "", 200),
+	"updatePrincipal": reachRow("PATCH", "principals", rowPrincipal, `{"principal_type":"admin"}`, 200),
+	"updateProfile":   reachRow("PATCH", "profiles", rowProfile, `{"policy":{"a":1}}`, 200),
+	"updateManifest":  reachRow("PATCH", "manifests", rowManifest, `{"polling":{"a":1}}`, 200),
+	"updateBinding":   reachUpdateBinding,
+	"updateSecretRef": reachRow("PATCH", "secret-refs", rowRef, `{"ref_name":"T"}`, 200),
+	"updateAPIKey":    reachRow("PATCH", "api-keys", rowAPIKey, `{"name":"m"}`, 200),
+	"revokeAPIKey":    reachRow("DELETE", "api-keys", rowAPIKey, "", 204),
+	"deleteSecretRef": reachRow("DELETE", "secret-refs", rowRef, "", 204),
+	"deleteBinding":   reachRow("DELETE", "bindings", rowBinding, "", 204),
+	"deletePrincipal": reachRow("DELETE", "principals", rowPrincipal, "", 204),
+	"deleteProfile":   reachRow("DELETE", "profiles", rowProfile, "", 204),
+	"deleteManifest":  reachRow("DELETE", "manifests", rowManifest, "", 204),
+
+	"getInfo": public, "getHealth": public, "getReady": public, "getDiscovery": public, "getMetrics": public,
+	"getOpenAPIYAML": public, "getOpenAPIJSON": public, "getDocs": public, "getDocsAsset": public,
+}
+
+func public(*testing.T, wireWorld, wireWorld, bool) {}
+
+func rowPrincipal(w wireWorld) string { return w.principal }
+func rowProfile(w wireWorld) string   { return w.profile }
+func rowManifest(w wireWorld) string  { return w.manifest }
+func rowBinding(w wireWorld) string   { return w.binding }
+func rowRef(w wireWorld) string       { return w.ref }
+func rowAPIKey(w wireWorld) string    { return w.id }
+
+func TestEveryOperationIsInTheTableOfTenancy(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, slices.Sorted(maps.Keys(apptest.Operations())), slices.Sorted(maps.Keys(reaches)))
+	for name, op := range apptest.Operations() {
+		if strings.HasPrefix(op.Path, "/v1/") {
+			require.NotEqual(t, fmt.Sprintf("%p", public), fmt.Sprintf("%p", reaches[name]), name)
+		}
+	}
+}
+
+func TestNoOperationReachesAcrossTenants(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		ours := newWireWorld(t, wire{a, apptest.AdminKey}, "-ours")
+		theirs := newWireWorld(t, tenantAdmin(t, a, "theirs"), "-theirs")
+		before := theirs.admin.census(t)
+		for name, try := range reaches {
+			try(t, ours, theirs, false)
+			after := theirs.admin.census(t)
+			after["startups"] = slices.DeleteFunc(after["startups"], func(row map[string]json.RawMessage) bool {
+				return string(row["startup_id"]) != quoted(theirs.startup) // they may bootstrap
+			})
+			require.Equal(t, before, after, name)
+		}
+	})
+}
+
+func TestWithCrossTenantAdminsEveryOperationReachesAcrossTenants(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		ours := newWireWorld(t, wire{a, apptest.AdminKey}, "-ours")
+		theirs := newWireWorld(t, tenantAdmin(t, a, "theirs"), "-theirs")
+		names := slices.SortedFunc(maps.Keys(reaches), func(a, b string) int { return slices.Index(tenancyOrder, a) - slices.Index(tenancyOrder, b) })
+		for _, name := range names {
+			reaches[name](t, ours, theirs, true)
+		}
+		for _, list := range []string{"principals", "profiles", "manifests", "bindings", "secret-refs"} {
+			for _, row := range ours.admin.census(t)[list] {
+				require.NotContains(t, []string{theirs.principal, theirs.profile, theirs.manifest, theirs.binding, theirs.ref}, strings.Trim(string(row["id"]), `"`))
+			}
+		}
+		var audited int
+		for _, row := range ours.admin.census(t)["audit-log"] {
+			if string(row["tenant_key"]) == `"theirs"` && string(row["actor"]) == `"admin"` && string(row["action"]) == `"delete"` {
+				audited++
+			}
+		}
+		require.Equal(t, 6, audited, "in the tenant of the row")
+	}, func(c *config.Config) { c.AdminAllowCrossTenant = true })
+}
+
+// tenancyOrder is what has to come last, in this order.
+var tenancyOrder = []string{"revokeAPIKey", "deleteSecretRef", "deleteBinding", "deletePrincipal", "deleteProfile", "deleteManifest"}
+
+func TestKeysAreUniquePerTenantAndSubjectsOverAll(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		ours, theirs := wire{a, apptest.AdminKey}, tenantAdmin(t, a, "theirs")
+		for path, body := range map[string]string{
+			"profiles": `{"profile_key":"k"}`, "manifests": `{"manifest_key":"k"}`, "secret-refs": `{"secret_key":"k","ref_kind":"env","ref_name":"K"}`,
+		} {
+			ours.create(t, "/v1/admin/"+path, body)
+			theirs.create(t, "/v1/admin/"+path, body)
+			theirs.send(t, "POST", "/v1/admin/"+path, body).refused(t, 409, "ALREADY_EXISTS")
+		}
+		ours.create(t, "/v1/admin/principals", `{"principal_key":"k","auth_subject":"one"}`)
+		theirs.send(t, "POST", "/v1/admin/principals", `{"principal_key":"k","auth_subject":"one"}`).refused(t, 409, "ALREADY_EXISTS")
+		theirs.create(t, "/v1/admin/principals", `{"principal_key":"k","auth_subject":"two"}`)
+	})
+}
+
+func rowsOf(t *testing.T, got wired) []map[string]json.RawMessage {
+	t.Helper()
+	require.Equal(t, 200, got.Status, got.Body)
+	var rows []map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal([]byte(got.Body), &rows))
+	return rows
+}
+
+func nobodysID() string { return uuid.NewString() }

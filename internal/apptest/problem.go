@@ -1,0 +1,100 @@
+package apptest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/bootstrap"
+)
+
+const requestID = "X-Request-ID"
+
+// usableID is a request id that the server takes over from the caller.
+var usableID = regexp.MustCompile(`^[!-~]{1,128}$`)
+
+// checkAnyAnswer is what holds for every answer: an id, no header sent empty,
+// nothing that a browser would guess about.
+func checkAnyAnswer(r *http.Request, header http.Header) error {
+	var errs []error
+	if ids := header.Values(requestID); len(ids) != 1 || ids[0] == "" {
+		errs = append(errs, fmt.Errorf("X-Request-ID %q", ids))
+	}
+	if own := r.Header.Get(requestID); usableID.MatchString(own) && header.Get(requestID) != own {
+		errs = append(errs, fmt.Errorf("X-Request-ID %q, the caller sent %q", header.Get(requestID), own))
+	}
+	if got := header.Get("X-Content-Type-Options"); got != "nosniff" {
+		errs = append(errs, fmt.Errorf("X-Content-Type-Options %q", got))
+	}
+	for name, values := range header {
+		for _, v := range values {
+			if v == "" {
+				errs = append(errs, fmt.Errorf("header %s is sent empty", name))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkUnrouted is what holds where openapi.yaml has no operation: 404, or 405
+// with Allow (contract 8). OPTIONS is CORS's.
+func checkUnrouted(r *http.Request, status int, header http.Header) error {
+	switch {
+	case status == http.StatusNotFound:
+		return nil
+	case status == http.StatusMethodNotAllowed:
+		if header.Get("Allow") == "" {
+			return errors.New("405 without Allow")
+		}
+		return nil
+	case status == http.StatusNoContent && r.Method == http.MethodOptions:
+		return nil
+	}
+	return errors.New("openapi.yaml has no such operation: 404 or 405 is due")
+}
+
+// inside is what must never leave the process (contract 8).
+var inside = regexp.MustCompile(`SQLSTATE|goroutine \d|\.go:\d|SELECT .* FROM|constraint failed|violates .* constraint`)
+
+// checkProblem holds an error against RFC 9457 and contract 8.
+func checkProblem(status int, header http.Header, body []byte) error {
+	if got := header.Get("Content-Type"); got != "application/problem+json" {
+		return fmt.Errorf("the error's Content-Type is %q", got)
+	}
+	var p api.Problem
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&p); err != nil {
+		return fmt.Errorf("the problem document: %w", err)
+	}
+	var errs []error
+	say := func(ok bool, member string, got any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("the problem's %s is %q", member, got))
+		}
+	}
+	say(p.Status == status, "status", p.Status)
+	say(p.Title == http.StatusText(status), "title", p.Title)
+	say(p.Detail != "", "detail", p.Detail)
+	say(p.Code != "" && p.Code == strings.ToUpper(p.Code), "code", p.Code)
+	say(p.Type == "urn:metagate:problem:"+strings.ReplaceAll(strings.ToLower(p.Code), "_", "-"), "type", p.Type)
+	say(p.RequestID == header.Get(requestID), "request_id", p.RequestID)
+	for _, place := range p.Errors {
+		say(place.Pointer == "" || place.Pointer[0] == '/', "pointer", place.Pointer)
+		say(place.Detail != "", "place's detail", place.Detail)
+	}
+	if leak := inside.Find(body); leak != nil {
+		errs = append(errs, fmt.Errorf("the problem lets %q out", leak))
+	}
+	return errors.Join(errs...)
+}
+
+// checkNoForbiddenKey: nothing that MetaGate returns carries one (contract 1).
+func checkNoForbiddenKey(body []byte) error {
+	return bootstrap.CheckForbidden(bootstrap.Section{Doc: body})
+}

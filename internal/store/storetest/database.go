@@ -1,0 +1,67 @@
+package storetest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/internal/store"
+)
+
+func migrateTwice(t *testing.T, s *store.Store) {
+	w := newWorld(t, s)
+	before := must(s.Migrations(t.Context()))(t)
+	require.NotEmpty(t, before)
+	for i, m := range before {
+		require.EqualValues(t, i+1, m.Version)
+		require.False(t, m.AppliedAt.IsZero(), "%d is pending", m.Version)
+	}
+	require.Empty(t, must(s.Migrate(t.Context()))(t))
+	require.Equal(t, before, must(s.Migrations(t.Context()))(t))
+	require.NoError(t, s.Ready(t.Context()))
+	must(w.GetWorld(t.Context(), w.principal.ID))(t)
+}
+
+func migrateDownUp(t *testing.T, s *store.Store) {
+	known := must(s.Migrations(t.Context()))(t)
+	for i := len(known) - 1; i >= 0; i-- {
+		undone := must(s.MigrateDown(t.Context()))(t)
+		require.Equal(t, known[i].Version, undone.Version)
+		require.True(t, must(s.Migrations(t.Context()))(t)[i].AppliedAt.IsZero())
+	}
+	require.Zero(t, must(s.MigrateDown(t.Context()))(t), "there is none left")
+	_, err := s.GetRevision(t.Context(), "tenant")
+	require.Error(t, err)
+	require.False(t, store.IsNotFound(err), "the table is gone")
+
+	done := must(s.Migrate(t.Context()))(t)
+	require.Len(t, done, len(known))
+	for i := range done {
+		require.Equal(t, known[i].Version, done[i].Version)
+		require.Equal(t, known[i].Name, done[i].Name)
+	}
+	newWorld(t, s)
+}
+
+func readyPending(t *testing.T, s *store.Store) {
+	require.NoError(t, s.Ready(t.Context()))
+	must(s.MigrateDown(t.Context()))(t)
+	require.ErrorContains(t, s.Ready(t.Context()), "pending")
+	must(s.Migrate(t.Context()))(t)
+	require.NoError(t, s.Ready(t.Context()))
+}
+
+func poolStats(t *testing.T, s *store.Store) {
+	w := newWorld(t, s)
+	idle := w.Stats()
+	require.Zero(t, idle.InUse)
+	require.Positive(t, idle.Open)
+	require.LessOrEqual(t, idle.Open, idle.Max)
+	require.NoError(t, w.InTx(t.Context(), func(store.Queries) error {
+		require.Equal(t, 1, w.Stats().InUse)
+		return nil
+	}))
+	require.Zero(t, w.Stats().InUse)
+	require.GreaterOrEqual(t, w.Stats().Waits, idle.Waits)
+	require.GreaterOrEqual(t, w.Stats().WaitTime, idle.WaitTime)
+}

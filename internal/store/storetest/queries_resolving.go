@@ -1,0 +1,116 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/internal/store"
+)
+
+var bindings = tests{
+	"CreateBinding": func(t *testing.T, w *world) {
+		p := w.newBinding(false)
+		row, err := w.CreateBinding(t.Context(), p)
+		require.NoError(t, err)
+		require.Equal(t, store.Binding(p), row)
+		require.Equal(t, row, must(w.GetBinding(t.Context(), p.ID))(t))
+	},
+	"UpdateBinding": func(t *testing.T, w *world) {
+		want := w.binding
+		want.ProfileID, want.ManifestID = w.addProfile(t).ID, w.addManifest(t).ID
+		want.Overrides, want.Active, want.UpdatedAt = store.JSON(`{"polling":{}}`), false, w.now.Add(time.Second)
+		row, err := w.UpdateBinding(t.Context(), store.UpdateBindingParams{
+			ID: want.ID, ProfileID: want.ProfileID, ManifestID: want.ManifestID,
+			Overrides: want.Overrides, Active: want.Active, UpdatedAt: want.UpdatedAt,
+		})
+		require.NoError(t, err)
+		require.Equal(t, want, row)
+		require.Equal(t, want, must(w.GetBinding(t.Context(), want.ID))(t))
+	},
+	"DeactivateBindings": func(t *testing.T, w *world) {
+		p := store.DeactivateBindingsParams{PrincipalID: w.principal.ID, ExceptID: w.binding.ID, UpdatedAt: w.now.Add(time.Second)}
+		rows, err := w.DeactivateBindings(t.Context(), p)
+		lists(t, rows, err)
+		require.True(t, must(w.GetBinding(t.Context(), w.binding.ID))(t).Active, "but the one it is for")
+
+		p.ExceptID = uuid.New()
+		want := w.binding
+		want.Active, want.UpdatedAt = false, p.UpdatedAt
+		rows, err = w.DeactivateBindings(t.Context(), p)
+		lists(t, rows, err, want)
+		require.Equal(t, want, must(w.GetBinding(t.Context(), want.ID))(t))
+		rows, err = w.DeactivateBindings(t.Context(), p)
+		lists(t, rows, err)
+	},
+	"GetBinding": func(t *testing.T, w *world) {
+		require.Equal(t, w.binding, must(w.GetBinding(t.Context(), w.binding.ID))(t))
+	},
+	"ListBindings": func(t *testing.T, w *world) {
+		p := w.newBinding(false)
+		p.ProfileID, p.ManifestID = w.addProfile(t).ID, w.addManifest(t).ID
+		off := must(w.CreateBinding(t.Context(), p))(t)
+		list := func(f store.ListBindingsParams, want ...store.Binding) {
+			f.TenantKey, f.RowLimit = &w.tenant, all
+			rows, err := w.ListBindings(t.Context(), f)
+			lists(t, rows, err, want...)
+		}
+		list(store.ListBindingsParams{}, w.binding, off)
+		list(store.ListBindingsParams{PrincipalID: &w.principal.ID}, w.binding, off)
+		list(store.ListBindingsParams{PrincipalID: new(uuid.New())})
+		list(store.ListBindingsParams{ProfileID: &off.ProfileID}, off)
+		list(store.ListBindingsParams{ManifestID: &w.manifest.ID}, w.binding)
+		list(store.ListBindingsParams{Active: new(true)}, w.binding)
+		list(store.ListBindingsParams{Active: new(false)}, off)
+	},
+	"DeleteBinding": func(t *testing.T, w *world) {
+		require.NoError(t, w.DeleteBinding(t.Context(), w.binding.ID))
+		_, err := w.GetBinding(t.Context(), w.binding.ID)
+		require.True(t, store.IsNotFound(err))
+		require.Equal(t, w.profile, must(w.GetProfile(t.Context(), w.profile.ID))(t), "what it tied stays")
+	},
+}
+
+var resolving = tests{
+	"GetRevision": func(t *testing.T, w *world) {
+		require.EqualValues(t, 1, must(w.GetRevision(t.Context(), w.tenant))(t))
+		_, err := w.GetRevision(t.Context(), unique("tenant"))
+		require.True(t, store.IsNotFound(err))
+	},
+	"BumpRevision": func(t *testing.T, w *world) {
+		other := newWorld(t, w.Store)
+		for want := int64(2); want < 5; want++ {
+			require.NoError(t, w.BumpRevision(t.Context(), w.tenant))
+			require.Equal(t, want, must(w.GetRevision(t.Context(), w.tenant))(t))
+		}
+		require.EqualValues(t, 1, must(w.GetRevision(t.Context(), other.tenant))(t), "each tenant has its own")
+	},
+	"GetWorld": func(t *testing.T, w *world) {
+		must(w.CreateBinding(t.Context(), w.newBinding(false)))(t)
+		require.Equal(t, store.GetWorldRow{
+			TenantKey: w.tenant, Overrides: w.binding.Overrides,
+			ProfileKey: w.profile.ProfileKey, Capabilities: w.profile.Capabilities, Policy: w.profile.Policy,
+			StartupSLASeconds: w.profile.StartupSLASeconds,
+			ManifestKey:       w.manifest.ManifestKey, Environment: w.manifest.Environment, Services: w.manifest.Services,
+			MemoryMap: w.manifest.MemoryMap, Polling: w.manifest.Polling, Schemas: w.manifest.Schemas, ManifestVersion: 1,
+		}, must(w.GetWorld(t.Context(), w.principal.ID))(t))
+
+		must(w.DeactivateBindings(t.Context(), store.DeactivateBindingsParams{PrincipalID: w.principal.ID, UpdatedAt: w.now}))(t)
+		_, err := w.GetWorld(t.Context(), w.principal.ID)
+		require.True(t, store.IsNotFound(err), "no active binding")
+	},
+	"ListActiveSecretRefs": func(t *testing.T, w *world) {
+		// By bytes, on both engines: not by a locale's idea of an alphabet.
+		w.addSecretRef(t, "off", "disabled")
+		var want []store.SecretRef
+		for _, key := range []string{"B", "_", "a", "b"} {
+			want = append(want, w.addSecretRef(t, key, "active"))
+		}
+		rows, err := w.ListActiveSecretRefs(t.Context(), w.tenant)
+		lists(t, rows, err, append(want, w.secret)...)
+		rows, err = w.ListActiveSecretRefs(t.Context(), unique("tenant"))
+		lists(t, rows, err)
+	},
+}

@@ -1,0 +1,122 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/internal/store"
+)
+
+var startups = tests{
+	"OpenStartup": func(t *testing.T, w *world) {
+		p := w.newStartup(w.now, w.now.Add(time.Minute))
+		require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
+		require.Equal(t, store.StartupSession{
+			ID: p.ID, TenantKey: p.TenantKey, PrincipalID: p.PrincipalID, PrincipalKey: p.PrincipalKey, ComponentKey: p.ComponentKey,
+			ProfileKey: p.ProfileKey, ManifestKey: p.ManifestKey, ManifestVersion: p.ManifestVersion,
+			PacketID: p.PacketID, PacketEtag: p.PacketEtag, Status: "OPEN",
+			OpenedAt: p.OpenedAt, DeadlineAt: p.DeadlineAt, MirrorStatus: "off",
+		}, must(w.GetStartup(t.Context(), p.ID))(t))
+	},
+	"GetStartup": func(t *testing.T, w *world) {
+		_, err := w.GetStartup(t.Context(), uuid.New())
+		require.True(t, store.IsNotFound(err))
+		session := w.open(t, w.now, w.now)
+		require.Equal(t, session, must(w.GetStartup(t.Context(), session.ID))(t))
+	},
+	"MarkReady": func(t *testing.T, w *world) {
+		want, other := w.open(t, w.now, w.now), w.open(t, w.now, w.now)
+		at, version := w.now.Add(time.Second), "1.2.3"
+		p := store.MarkReadyParams{ID: want.ID, ReadyAt: &at, BuildVersion: &version, Health: store.JSON(`{"ok":1.10}`)}
+		require.EqualValues(t, 1, must(w.MarkReady(t.Context(), p))(t))
+		want.Status, want.ReadyAt, want.BuildVersion, want.Health = "READY", &at, &version, p.Health
+		require.Equal(t, want, must(w.GetStartup(t.Context(), want.ID))(t))
+
+		later := at.Add(time.Hour)
+		p.ReadyAt = &later
+		require.EqualValues(t, 0, must(w.MarkReady(t.Context(), p))(t), "once")
+		require.EqualValues(t, 0, must(w.MarkFailed(t.Context(), store.MarkFailedParams{ID: want.ID, FailedAt: &later, Error: &version}))(t))
+		require.Equal(t, want, must(w.GetStartup(t.Context(), want.ID))(t))
+		require.Equal(t, other, must(w.GetStartup(t.Context(), other.ID))(t))
+	},
+	"MarkFailed": func(t *testing.T, w *world) {
+		want := w.open(t, w.now, w.now)
+		at, reason := w.now.Add(time.Second), "no route\nto host"
+		p := store.MarkFailedParams{ID: want.ID, FailedAt: &at, Error: &reason, Details: store.JSON(`{"code":7}`)}
+		require.EqualValues(t, 1, must(w.MarkFailed(t.Context(), p))(t))
+		want.Status, want.FailedAt, want.Error, want.Details = "FAILED", &at, &reason, p.Details
+		require.Equal(t, want, must(w.GetStartup(t.Context(), want.ID))(t))
+
+		require.EqualValues(t, 0, must(w.MarkFailed(t.Context(), p))(t), "once")
+		require.EqualValues(t, 0, must(w.MarkReady(t.Context(), store.MarkReadyParams{ID: want.ID, ReadyAt: &at, BuildVersion: &reason}))(t))
+		require.Equal(t, want, must(w.GetStartup(t.Context(), want.ID))(t))
+	},
+	"ListStartups": func(t *testing.T, w *world) {
+		old := w.open(t, w.now.Add(-time.Hour), w.now.Add(-time.Minute))
+		fresh := w.open(t, w.now, w.now.Add(time.Minute))
+		p := w.newStartup(w.now.Add(time.Second), w.now.Add(time.Minute))
+		p.PrincipalKey = unique("another")
+		require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
+		w.ready(t, p.ID)
+		done := must(w.GetStartup(t.Context(), p.ID))(t)
+		list := func(f store.ListStartupsParams, want ...store.StartupSession) {
+			f.TenantKey, f.BeforeID, f.RowLimit = &w.tenant, store.MaxID, all
+			rows, err := w.ListStartups(t.Context(), f)
+			lists(t, rows, err, want...)
+		}
+		list(store.ListStartupsParams{}, done, fresh, old)
+		list(store.ListStartupsParams{Status: new("OPEN")}, fresh, old)
+		list(store.ListStartupsParams{Status: new("FAILED")})
+		list(store.ListStartupsParams{PrincipalKey: &p.PrincipalKey}, done)
+		list(store.ListStartupsParams{ComponentKey: &old.ComponentKey}, old)
+		list(store.ListStartupsParams{Since: &w.now}, done, fresh)
+		list(store.ListStartupsParams{Status: new("OPEN"), OverdueAt: &w.now}, old)
+	},
+	// Over all tenants, so they have a database of their own: see receipts.go.
+	"CountOpenStartups": func(t *testing.T, w *world) { must(w.CountOpenStartups(t.Context(), w.now))(t) },
+	"DeleteOldStartups": func(t *testing.T, w *world) {
+		p := store.DeleteOldStartupsParams{BeforeID: store.MinID, Now: w.now, RowLimit: all}
+		require.EqualValues(t, 0, must(w.DeleteOldStartups(t.Context(), p))(t))
+	},
+}
+
+var auditLog = tests{
+	"CreateAuditEntry": func(t *testing.T, w *world) {
+		p := w.newAuditEntry(w.now, "binding")
+		require.NoError(t, w.CreateAuditEntry(t.Context(), p))
+		rows, err := w.ListAuditLog(t.Context(), store.ListAuditLogParams{TenantKey: &w.tenant, BeforeID: store.MaxID, RowLimit: all})
+		lists(t, rows, err, store.AuditLog(p))
+	},
+	"ListAuditLog": func(t *testing.T, w *world) {
+		var want []store.AuditLog
+		for i, typ := range []string{"binding", "profile"} {
+			p := w.newAuditEntry(w.now.Add(time.Duration(i)*time.Second), typ)
+			require.NoError(t, w.CreateAuditEntry(t.Context(), p))
+			want = append([]store.AuditLog{store.AuditLog(p)}, want...)
+		}
+		newest, oldest := want[0], want[1]
+		list := func(f store.ListAuditLogParams, want ...store.AuditLog) {
+			f.TenantKey, f.BeforeID, f.RowLimit = &w.tenant, store.MaxID, all
+			rows, err := w.ListAuditLog(t.Context(), f)
+			lists(t, rows, err, want...)
+		}
+		list(store.ListAuditLogParams{}, newest, oldest)
+		list(store.ListAuditLogParams{ResourceType: new("binding")}, oldest)
+		list(store.ListAuditLogParams{ResourceID: &newest.ResourceID}, newest)
+		list(store.ListAuditLogParams{Actor: &oldest.Actor}, oldest)
+		list(store.ListAuditLogParams{Actor: new("nobody")})
+		list(store.ListAuditLogParams{Since: &newest.CreatedAt}, newest)
+		list(store.ListAuditLogParams{Since: &oldest.CreatedAt}, newest, oldest)
+	},
+}
+
+func (w *world) newAuditEntry(at time.Time, typ string) store.CreateAuditEntryParams {
+	return store.CreateAuditEntryParams{
+		ID: store.NewID(at), TenantKey: w.tenant, Actor: unique("actor"), AuthMethod: "api_key", Action: "update",
+		ResourceType: typ, ResourceID: uuid.New(), ResourceKey: "key", RequestID: "request", RemoteAddr: "::1",
+		Before: store.JSON(`{"a":1}`), After: store.JSON(`{"a":2}`), CreatedAt: at,
+	}
+}

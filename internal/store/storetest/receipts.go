@@ -1,0 +1,133 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/internal/store"
+)
+
+func openStartupRevision(t *testing.T, s *store.Store) {
+	w := newWorld(t, s)
+	refused := func(p store.OpenStartupParams) {
+		require.EqualValues(t, 0, must(w.OpenStartup(t.Context(), p))(t))
+		_, err := w.GetStartup(t.Context(), p.ID)
+		require.True(t, store.IsNotFound(err))
+	}
+	p := w.newStartup(w.now, w.now)
+	for _, p.Revision = range []int64{0, 2, -1} {
+		refused(p)
+	}
+	other := p
+	other.Revision, other.TenantKey = 1, unique("tenant")
+	refused(other)
+
+	require.NoError(t, w.BumpRevision(t.Context(), w.tenant))
+	p.Revision = 1 // what it was when the world was read
+	refused(p)
+	p.Revision = 2
+	require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
+	rows, err := w.ListStartups(t.Context(), store.ListStartupsParams{BeforeID: store.MaxID, RowLimit: all})
+	require.NoError(t, err)
+	require.Len(t, rows, 1)
+}
+
+func retentionKeepsOpen(t *testing.T, s *store.Store) {
+	w := newWorld(t, s)
+	hour := func(n int) time.Time { return w.now.Add(time.Duration(n) * time.Hour) }
+	inTime := w.open(t, hour(-9), hour(1))
+	due := w.open(t, hour(-9), w.now) // not overdue yet: the deadline is now
+	overdue := w.open(t, hour(-9), w.now.Add(-time.Microsecond))
+	ready := w.open(t, hour(-9), hour(1))
+	w.ready(t, ready.ID)
+	failed := w.open(t, hour(-9), hour(1))
+	must(w.MarkFailed(t.Context(), store.MarkFailedParams{ID: failed.ID, FailedAt: &w.now, Error: new("e")}))(t)
+	young := w.open(t, hour(-1), hour(-1))
+	w.ready(t, young.ID)
+
+	p := store.DeleteOldStartupsParams{BeforeID: store.FirstID(hour(-8)), Now: w.now, RowLimit: all}
+	require.EqualValues(t, 3, must(w.DeleteOldStartups(t.Context(), p))(t))
+	for _, gone := range []uuid.UUID{overdue.ID, ready.ID, failed.ID} {
+		_, err := w.GetStartup(t.Context(), gone)
+		require.True(t, store.IsNotFound(err))
+	}
+	for _, stays := range []uuid.UUID{inTime.ID, due.ID, young.ID} {
+		must(w.GetStartup(t.Context(), stays))(t)
+	}
+	require.EqualValues(t, 0, must(w.DeleteOldStartups(t.Context(), p))(t))
+}
+
+func retentionBatches(t *testing.T, s *store.Store) {
+	w, other := newWorld(t, s), newWorld(t, s) // retention knows no tenants
+	ids := make([]uuid.UUID, 7)
+	for i := range ids {
+		who := []*world{w, other}[i%2]
+		ids[i] = who.open(t, w.now.Add(time.Duration(i-100)*time.Hour), w.now.Add(-time.Hour)).ID
+	}
+	p := store.DeleteOldStartupsParams{BeforeID: store.FirstID(w.now), Now: w.now, RowLimit: 3}
+	for _, want := range []int64{3, 3, 1, 0} {
+		require.Equal(t, want, must(s.DeleteOldStartups(t.Context(), p))(t))
+		ids = ids[want:]
+		rows := must(s.ListStartups(t.Context(), store.ListStartupsParams{BeforeID: store.MaxID, RowLimit: all}))(t)
+		left := []uuid.UUID{}
+		for _, r := range slices.Backward(rows) {
+			left = append(left, r.ID)
+		}
+		require.Equal(t, ids, left, "the oldest go first")
+	}
+}
+
+func countOpen(t *testing.T, s *store.Store) {
+	w := newWorld(t, s)
+	count := func() store.CountOpenStartupsRow { return must(s.CountOpenStartups(t.Context(), w.now))(t) }
+	require.Equal(t, store.CountOpenStartupsRow{}, count())
+	w.open(t, w.now, w.now.Add(time.Second))
+	w.open(t, w.now, w.now) // a deadline that is now isn't past
+	w.open(t, w.now, w.now.Add(-time.Microsecond))
+	newWorld(t, s).open(t, w.now, w.now.Add(-time.Hour))
+	w.ready(t, w.open(t, w.now, w.now.Add(-time.Hour)).ID)
+	require.Equal(t, store.CountOpenStartupsRow{Open: 4, Overdue: 2}, count())
+}
+
+func oneReportWins(t *testing.T, s *store.Store) {
+	const reporters = 16
+	w := newWorld(t, s)
+	session := w.open(t, w.now, w.now)
+	var wg sync.WaitGroup
+	wins := make(chan string, reporters)
+	for i := range reporters {
+		at, text := w.now.Add(time.Duration(i)*time.Second), fmt.Sprint(i)
+		wg.Go(func() {
+			var n int64
+			if i%2 == 0 {
+				n, _ = w.MarkReady(t.Context(), store.MarkReadyParams{ID: session.ID, ReadyAt: &at, BuildVersion: &text})
+			} else {
+				n, _ = w.MarkFailed(t.Context(), store.MarkFailedParams{ID: session.ID, FailedAt: &at, Error: &text})
+			}
+			if n != 0 {
+				wins <- text
+			}
+		})
+	}
+	wg.Wait()
+	close(wins)
+	require.Len(t, wins, 1)
+	winner := <-wins
+	row := must(w.GetStartup(t.Context(), session.ID))(t)
+	if row.Status == "READY" {
+		require.Equal(t, winner, *row.BuildVersion)
+		require.Nil(t, row.Error)
+		require.Nil(t, row.FailedAt)
+	} else {
+		require.Equal(t, "FAILED", row.Status)
+		require.Equal(t, winner, *row.Error)
+		require.Nil(t, row.BuildVersion)
+		require.Nil(t, row.ReadyAt)
+	}
+}

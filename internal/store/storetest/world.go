@@ -1,0 +1,138 @@
+package storetest
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// world is a tenant with one of everything in it.
+type world struct {
+	*store.Store
+	tenant    string
+	now       time.Time
+	principal store.Principal
+	profile   store.Profile
+	manifest  store.Manifest
+	binding   store.Binding // active
+	secret    store.SecretRef
+	key       store.APIKey
+}
+
+var made atomic.Int64
+
+// unique makes a text that no other test of this process uses.
+func unique(prefix string) string { return fmt.Sprintf("%s-%d", prefix, made.Add(1)) }
+
+func newWorld(t *testing.T, s *store.Store) *world {
+	t.Helper()
+	w := &world{Store: s, tenant: unique("tenant"), now: store.Now()}
+	require.NoError(t, s.BumpRevision(t.Context(), w.tenant))
+	w.principal = w.addPrincipal(t)
+	w.profile = w.addProfile(t)
+	w.manifest = w.addManifest(t)
+	w.binding = must(s.CreateBinding(t.Context(), w.newBinding(true)))(t)
+	w.secret = w.addSecretRef(t, unique("secret"), "active")
+	w.key = w.addKey(t)
+	return w
+}
+
+func (w *world) newPrincipal() store.CreatePrincipalParams {
+	key := unique("principal")
+	return store.CreatePrincipalParams{
+		ID: store.NewID(w.now), TenantKey: w.tenant, PrincipalKey: key, AuthSubject: "subject of " + key,
+		PrincipalType: "component", Status: "active", CreatedAt: w.now, UpdatedAt: w.now,
+	}
+}
+
+func (w *world) addPrincipal(t *testing.T) store.Principal {
+	t.Helper()
+	return must(w.CreatePrincipal(t.Context(), w.newPrincipal()))(t)
+}
+
+func (w *world) newProfile() store.CreateProfileParams {
+	return store.CreateProfileParams{
+		ID: store.NewID(w.now), TenantKey: w.tenant, ProfileKey: unique("profile"), StartupSLASeconds: 120,
+		Capabilities: store.JSON(`{"memory_read":true}`), Policy: store.JSON(`{"rate":1.10}`), CreatedAt: w.now, UpdatedAt: w.now,
+	}
+}
+
+func (w *world) addProfile(t *testing.T) store.Profile {
+	t.Helper()
+	return must(w.CreateProfile(t.Context(), w.newProfile()))(t)
+}
+
+func (w *world) newManifest() store.CreateManifestParams {
+	return store.CreateManifestParams{
+		ID: store.NewID(w.now), TenantKey: w.tenant, ManifestKey: unique("manifest"), DeploymentKey: unique("deployment"),
+		Environment: store.JSON(`{"e":1}`), Services: store.JSON(`{"s":2}`), MemoryMap: store.JSON(`{"m":3}`),
+		Polling: store.JSON(`{"p":4}`), Schemas: store.JSON(`{"c":5}`), CreatedAt: w.now, UpdatedAt: w.now,
+	}
+}
+
+func (w *world) addManifest(t *testing.T) store.Manifest {
+	t.Helper()
+	return must(w.CreateManifest(t.Context(), w.newManifest()))(t)
+}
+
+func (w *world) newBinding(active bool) store.CreateBindingParams {
+	return store.CreateBindingParams{
+		ID: store.NewID(w.now), TenantKey: w.tenant, PrincipalID: w.principal.ID, ProfileID: w.profile.ID, ManifestID: w.manifest.ID,
+		Overrides: store.JSON(`{"policy":{"rate":2}}`), Active: active, CreatedAt: w.now, UpdatedAt: w.now,
+	}
+}
+
+func (w *world) newSecretRef(key, status string) store.CreateSecretRefParams {
+	return store.CreateSecretRefParams{
+		ID: store.NewID(w.now), TenantKey: w.tenant, SecretKey: key, RefKind: "env", RefName: "NAME",
+		RefMeta: store.JSON(`{"k":null}`), Status: status, CreatedAt: w.now, UpdatedAt: w.now,
+	}
+}
+
+func (w *world) addSecretRef(t *testing.T, key, status string) store.SecretRef {
+	t.Helper()
+	return must(w.CreateSecretRef(t.Context(), w.newSecretRef(key, status)))(t)
+}
+
+func (w *world) newKey() store.CreateAPIKeyParams {
+	expires := w.now.Add(time.Hour)
+	return store.CreateAPIKeyParams{
+		ID: store.NewID(w.now), TenantKey: w.tenant, PrincipalID: w.principal.ID, Name: "a key", KeyHash: unique("hash"),
+		Status: "active", ExpiresAt: &expires, CreatedAt: w.now, UpdatedAt: w.now,
+	}
+}
+
+func (w *world) addKey(t *testing.T) store.APIKey {
+	t.Helper()
+	return must(w.CreateAPIKey(t.Context(), w.newKey()))(t)
+}
+
+func (w *world) newStartup(opened, deadline time.Time) store.OpenStartupParams {
+	return store.OpenStartupParams{
+		ID: store.NewID(opened), TenantKey: w.tenant, Revision: 1, PrincipalID: w.principal.ID, PrincipalKey: w.principal.PrincipalKey,
+		ComponentKey: unique("component"), ProfileKey: w.profile.ProfileKey, ManifestKey: w.manifest.ManifestKey,
+		ManifestVersion: 7, PacketID: store.NewID(opened), PacketEtag: unique("etag"), OpenedAt: opened, DeadlineAt: deadline,
+	}
+}
+
+// open opens a startup and returns it as it was stored.
+func (w *world) open(t *testing.T, opened, deadline time.Time) store.StartupSession {
+	t.Helper()
+	p := w.newStartup(opened, deadline)
+	require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
+	return must(w.GetStartup(t.Context(), p.ID))(t)
+}
+
+func (w *world) ready(t *testing.T, id uuid.UUID) {
+	t.Helper()
+	version := "1.0"
+	n, err := w.MarkReady(t.Context(), store.MarkReadyParams{ID: id, ReadyAt: &w.now, BuildVersion: &version})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+}

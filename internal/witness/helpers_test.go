@@ -1,0 +1,115 @@
+package witness_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/testdb"
+)
+
+func TestMain(m *testing.M) { testdb.Main(m) }
+
+func migrate(ctx context.Context, url string) error {
+	s, err := store.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	_, err = s.Migrate(ctx)
+	return err
+}
+
+// world is a principal that may start, in tenant "t".
+type world struct {
+	*store.Store
+	principal store.Principal
+	profile   store.Profile
+}
+
+// noon is when these tests take place.
+var noon = time.Date(2026, 7, 1, 12, 0, 0, 1000, time.UTC)
+
+func each(t *testing.T, f func(t *testing.T, w *world)) {
+	t.Helper()
+	testdb.Each(t, migrate, func(t *testing.T, url string) {
+		s, err := store.Open(t.Context(), url)
+		require.NoError(t, err)
+		t.Cleanup(s.Close)
+		f(t, newWorld(t, s))
+	})
+}
+
+func newWorld(t *testing.T, s *store.Store) *world {
+	t.Helper()
+	w := &world{Store: s}
+	ctx, doc := t.Context(), store.JSON("{}")
+	require.NoError(t, s.BumpRevision(ctx, "t"))
+	var err error
+	w.principal, err = s.CreatePrincipal(ctx, store.CreatePrincipalParams{
+		ID: store.NewID(noon), TenantKey: "t", PrincipalKey: "p", AuthSubject: "s", PrincipalType: "component", Status: "active",
+		CreatedAt: noon, UpdatedAt: noon,
+	})
+	require.NoError(t, err)
+	w.profile, err = s.CreateProfile(ctx, store.CreateProfileParams{
+		ID: store.NewID(noon), TenantKey: "t", ProfileKey: "profile", Capabilities: doc, Policy: doc, StartupSLASeconds: 60,
+		CreatedAt: noon, UpdatedAt: noon,
+	})
+	require.NoError(t, err)
+	m, err := s.CreateManifest(ctx, store.CreateManifestParams{
+		ID: store.NewID(noon), TenantKey: "t", ManifestKey: "manifest", DeploymentKey: "d",
+		Environment: doc, Services: doc, MemoryMap: doc, Polling: doc, Schemas: doc, CreatedAt: noon, UpdatedAt: noon,
+	})
+	require.NoError(t, err)
+	_, err = s.CreateBinding(ctx, store.CreateBindingParams{
+		ID: store.NewID(noon), TenantKey: "t", PrincipalID: w.principal.ID, ProfileID: w.profile.ID, ManifestID: m.ID,
+		Overrides: doc, Active: true, CreatedAt: noon, UpdatedAt: noon,
+	})
+	require.NoError(t, err)
+	return w
+}
+
+func (w *world) open(t *testing.T, opened, deadline time.Time) uuid.UUID {
+	t.Helper()
+	revision, err := w.GetRevision(t.Context(), "t")
+	require.NoError(t, err)
+	id := store.NewID(opened)
+	n, err := w.OpenStartup(t.Context(), store.OpenStartupParams{
+		ID: id, TenantKey: "t", Revision: revision, PrincipalID: w.principal.ID, PrincipalKey: "p",
+		OpenedAt: opened, DeadlineAt: deadline,
+	})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+	return id
+}
+
+// ids lists all receipts, newest first.
+func (w *world) ids(t *testing.T) []uuid.UUID {
+	t.Helper()
+	rows, err := w.ListStartups(t.Context(), store.ListStartupsParams{BeforeID: store.MaxID, RowLimit: 1000})
+	require.NoError(t, err)
+	out := []uuid.UUID{}
+	for _, r := range rows {
+		out = append(out, r.ID)
+	}
+	return out
+}
+
+// edit makes the profile's SLA these seconds, as an admin's write would.
+func (w *world) edit(t *testing.T, seconds int64) {
+	t.Helper()
+	require.NoError(t, w.InTx(t.Context(), func(q store.Queries) error {
+		if err := q.BumpRevision(t.Context(), "t"); err != nil {
+			return err
+		}
+		_, err := q.UpdateProfile(t.Context(), store.UpdateProfileParams{
+			ID: w.profile.ID, ProfileKey: w.profile.ProfileKey, Capabilities: w.profile.Capabilities, Policy: w.profile.Policy,
+			StartupSLASeconds: seconds, UpdatedAt: noon,
+		})
+		return err
+	}))
+}
