@@ -68,6 +68,12 @@ func mediaOf(doc []byte) string {
 
 // progress shows on a terminal that something long goes on, until it is stopped.
 func progress(w io.Writer, what string) (stop func()) {
+	return progressOf(w, func(since time.Duration) string {
+		return fmt.Sprintf("%s … %s", what, since.Round(100*time.Millisecond))
+	})
+}
+
+func progressOf(w io.Writer, line func(since time.Duration) string) (stop func()) {
 	if !isTerminal(w) {
 		return func() {}
 	}
@@ -80,7 +86,7 @@ func progress(w io.Writer, what string) (stop func()) {
 				fmt.Fprint(w, "\r\x1b[K")
 				return
 			case <-time.After(200 * time.Millisecond):
-				fmt.Fprintf(w, "\r%s … %s", what, time.Since(start).Round(100*time.Millisecond))
+				fmt.Fprintf(w, "\r\x1b[K%s", line(time.Since(start)))
 			}
 		}
 	}()

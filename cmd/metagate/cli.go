@@ -31,6 +31,7 @@ type cli struct {
 	Export      exportCmd      `cmd:"" help:"Print a server's world as a file that apply takes."`
 	Explain     explainCmd     `cmd:"" help:"Show the packet that a principal would get now, and where its values come from."`
 	Startups    startupsCmd    `cmd:"" help:"List who came up and who did not."`
+	Bench       benchCmd       `cmd:"" help:"Measure a server: bootstraps a second and their latency."`
 	Migrate     migrateCmd     `cmd:"" help:"Apply, take back or list database migrations."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Exit 0 if the server on this host is alive."`

@@ -30,7 +30,6 @@ func SingleRowCommits(ctx context.Context, url string, concurrency int, d time.D
 		return 0, err
 	}
 	defer pool.Exec(context.WithoutCancel(ctx), `DROP TABLE bench_commits`) //nolint:errcheck // the database goes too
-	// Connections and plans first: only commits count.
 	var failed atomic.Pointer[error]
 	var n atomic.Int64
 	var group sync.WaitGroup

@@ -28,8 +28,9 @@ type Load struct {
 	Duration    time.Duration
 	// Next returns the bytes of a request (see Request); nil ends the connection.
 	Next func(connection int) []byte
-	// Want reports whether a status is the one hoped for.
-	Want func(status int) bool
+	// Want reports whether an answer is the one hoped for. It may keep what it
+	// learns; connections call it at the same time.
+	Want func(connection int, answer *http.Response) bool
 }
 
 // Result is what a load met.
@@ -38,6 +39,7 @@ type Result struct {
 	Failures  map[string]int64 // by status or kind of network error
 	Took      time.Duration
 	Histogram *hdrhistogram.Histogram // nanoseconds
+	Note      string                  // what else there is to say
 }
 
 // PerSecond is the rate of answers that were hoped for.
@@ -125,7 +127,7 @@ func (c *connection) run(ctx context.Context, l Load, number int, sent *atomic.I
 			return
 		}
 		start := time.Now()
-		status, err := c.send(ctx, request)
+		answer, err := c.send(ctx, request)
 		took := time.Since(start)
 		switch {
 		case err != nil:
@@ -133,8 +135,8 @@ func (c *connection) run(ctx context.Context, l Load, number int, sent *atomic.I
 				c.failures["network"]++
 			}
 			c.close()
-		case !l.Want(status):
-			c.failures[strconv.Itoa(status)]++
+		case !l.Want(number, answer):
+			c.failures[strconv.Itoa(answer.StatusCode)]++
 		default:
 			_ = c.histogram.RecordValue(int64(min(took, time.Minute))) // within its bounds
 			sent.Add(1)
@@ -142,24 +144,28 @@ func (c *connection) run(ctx context.Context, l Load, number int, sent *atomic.I
 	}
 }
 
-func (c *connection) send(ctx context.Context, request []byte) (status int, err error) {
+// grace lets an answer that is on its way arrive after the end.
+const grace = 2 * time.Second
+
+func (c *connection) send(ctx context.Context, request []byte) (*http.Response, error) {
 	if c.conn == nil {
-		if c.conn, err = new(net.Dialer).DialContext(ctx, "tcp", c.address); err != nil {
-			return 0, err
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", c.address)
+		if err != nil {
+			return nil, err
 		}
-		c.in = bufio.NewReaderSize(c.conn, 8<<10)
-		context.AfterFunc(ctx, func(conn net.Conn) func() { return func() { _ = conn.SetDeadline(time.Now().Add(time.Second)) } }(c.conn))
+		c.conn, c.in = conn, bufio.NewReaderSize(conn, 8<<10)
+		context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now().Add(grace)) })
 	}
 	if _, err := c.conn.Write(request); err != nil {
-		return 0, err
+		return nil, err
 	}
 	r, err := http.ReadResponse(c.in, nil)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer r.Body.Close()
 	_, err = io.Copy(io.Discard, r.Body)
-	return r.StatusCode, err
+	return r, err
 }
 
 func (c *connection) close() {

@@ -19,7 +19,7 @@ func migrateTwice(t *testing.T, s *store.Store) {
 	require.Empty(t, must(s.Migrate(t.Context()))(t))
 	require.Equal(t, before, must(s.Migrations(t.Context()))(t))
 	require.NoError(t, s.Ready(t.Context()))
-	must(w.GetWorld(t.Context(), w.principal.ID))(t)
+	must(w.GetIdentityBySubject(t.Context(), w.principal.AuthSubject))(t)
 }
 
 func migrateDownUp(t *testing.T, s *store.Store) {

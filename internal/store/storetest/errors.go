@@ -135,7 +135,7 @@ func foreignKeyErrors(t *testing.T, s *store.Store) {
 	requireForeignKey(t, w.DeleteManifest(t.Context(), w.manifest.ID))
 	err = w.InTx(t.Context(), func(q store.Queries) error { return q.DeleteProfile(t.Context(), w.profile.ID) })
 	requireForeignKey(t, err)
-	must(w.GetWorld(t.Context(), w.principal.ID))(t)
+	require.Equal(t, &w.profile.ID, must(w.GetIdentityBySubject(t.Context(), w.principal.AuthSubject))(t).ProfileID)
 }
 
 func notFoundErrors(t *testing.T, s *store.Store) {
@@ -143,7 +143,7 @@ func notFoundErrors(t *testing.T, s *store.Store) {
 	var errs []error
 	add := func(_ any, err error) { errs = append(errs, err) }
 	add(s.GetPrincipal(ctx, id))
-	add(s.GetPrincipalBySubject(ctx, "none"))
+	add(s.GetIdentityBySubject(ctx, "none"))
 	add(s.GetPrincipalByKey(ctx, store.GetPrincipalByKeyParams{}))
 	add(s.GetProfile(ctx, id))
 	add(s.GetProfileByKey(ctx, store.GetProfileByKeyParams{}))
@@ -153,9 +153,9 @@ func notFoundErrors(t *testing.T, s *store.Store) {
 	add(s.GetSecretRef(ctx, id))
 	add(s.GetAPIKey(ctx, id))
 	add(s.GetAPIKeyByHash(ctx, "none"))
-	add(s.GetPrincipalByKeyHash(ctx, "none"))
+	add(s.GetIdentityByKeyHash(ctx, "none"))
 	add(s.GetStartup(ctx, id))
-	add(s.GetWorld(ctx, id))
+	add(s.GetLastComponent(ctx, store.GetLastComponentParams{}))
 	add(s.GetRevision(ctx, "none"))
 	add(s.UpdatePrincipal(ctx, store.UpdatePrincipalParams{ID: id, Status: "active"}))
 	add(s.UpdateProfile(ctx, store.UpdateProfileParams{ID: id, Capabilities: store.JSON("{}"), Policy: store.JSON("{}"), StartupSLASeconds: 1}))

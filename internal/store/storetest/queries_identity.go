@@ -37,9 +37,6 @@ var principals = tests{
 	"GetPrincipal": func(t *testing.T, w *world) {
 		require.Equal(t, w.principal, must(w.GetPrincipal(t.Context(), w.principal.ID))(t))
 	},
-	"GetPrincipalBySubject": func(t *testing.T, w *world) {
-		require.Equal(t, w.principal, must(w.GetPrincipalBySubject(t.Context(), w.principal.AuthSubject))(t))
-	},
 	"GetPrincipalByKey": func(t *testing.T, w *world) {
 		key := store.GetPrincipalByKeyParams{TenantKey: w.tenant, PrincipalKey: w.principal.PrincipalKey}
 		require.Equal(t, w.principal, must(w.GetPrincipalByKey(t.Context(), key))(t))
@@ -65,6 +62,16 @@ var principals = tests{
 
 		rows, err := w.ListPrincipals(t.Context(), store.ListPrincipalsParams{AuthSubject: &off.AuthSubject, RowLimit: all})
 		lists(t, rows, err, off) // of any tenant
+	},
+	"ListForeignSubjects": func(t *testing.T, w *world) {
+		own, other := w.addPrincipal(t), newWorld(t, w.Store)
+		p := other.newPrincipal()
+		p.Status = "disabled" // holds its subject all the same
+		off := must(w.CreatePrincipal(t.Context(), p))(t)
+		subjects := must(w.ListForeignSubjects(t.Context(), w.tenant))(t)
+		require.Subset(t, subjects, []string{other.principal.AuthSubject, off.AuthSubject})
+		require.NotContains(t, subjects, w.principal.AuthSubject)
+		require.NotContains(t, subjects, own.AuthSubject)
 	},
 	"DeletePrincipal": func(t *testing.T, w *world) {
 		session := w.open(t, w.now, w.now)
@@ -110,16 +117,6 @@ var apiKeys = tests{
 	},
 	"GetAPIKeyByHash": func(t *testing.T, w *world) {
 		require.Equal(t, w.key, must(w.GetAPIKeyByHash(t.Context(), w.key.KeyHash))(t))
-	},
-	"GetPrincipalByKeyHash": func(t *testing.T, w *world) {
-		p := w.principal
-		require.Equal(t, store.GetPrincipalByKeyHashRow{
-			ID: p.ID, TenantKey: p.TenantKey, PrincipalKey: p.PrincipalKey, AuthSubject: p.AuthSubject,
-			PrincipalType: p.PrincipalType, Status: p.Status, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
-			KeyID: w.key.ID, KeyStatus: "active", KeyExpiresAt: w.key.ExpiresAt,
-		}, must(w.GetPrincipalByKeyHash(t.Context(), w.key.KeyHash))(t))
-		_, err := w.GetPrincipalByKeyHash(t.Context(), unique("hash"))
-		require.True(t, store.IsNotFound(err))
 	},
 	"TouchAPIKey": func(t *testing.T, w *world) {
 		touch := func(at time.Time) *time.Time {

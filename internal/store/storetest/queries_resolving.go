@@ -87,20 +87,6 @@ var resolving = tests{
 		}
 		require.EqualValues(t, 1, must(w.GetRevision(t.Context(), other.tenant))(t), "each tenant has its own")
 	},
-	"GetWorld": func(t *testing.T, w *world) {
-		must(w.CreateBinding(t.Context(), w.newBinding(false)))(t)
-		require.Equal(t, store.GetWorldRow{
-			TenantKey: w.tenant, Overrides: w.binding.Overrides,
-			ProfileKey: w.profile.ProfileKey, Capabilities: w.profile.Capabilities, Policy: w.profile.Policy,
-			StartupSLASeconds: w.profile.StartupSLASeconds,
-			ManifestKey:       w.manifest.ManifestKey, Environment: w.manifest.Environment, Services: w.manifest.Services,
-			MemoryMap: w.manifest.MemoryMap, Polling: w.manifest.Polling, Schemas: w.manifest.Schemas, ManifestVersion: 1,
-		}, must(w.GetWorld(t.Context(), w.principal.ID))(t))
-
-		must(w.DeactivateBindings(t.Context(), store.DeactivateBindingsParams{PrincipalID: w.principal.ID, UpdatedAt: w.now}))(t)
-		_, err := w.GetWorld(t.Context(), w.principal.ID)
-		require.True(t, store.IsNotFound(err), "no active binding")
-	},
 	"ListActiveSecretRefs": func(t *testing.T, w *world) {
 		// By bytes, on both engines: not by a locale's idea of an alphabet.
 		w.addSecretRef(t, "off", "disabled")

@@ -27,32 +27,40 @@ var startups = tests{
 		session := w.open(t, w.now, w.now)
 		require.Equal(t, session, must(w.GetStartup(t.Context(), session.ID))(t))
 	},
-	"MarkReady": func(t *testing.T, w *world) {
-		want, other := w.open(t, w.now, w.now), w.open(t, w.now, w.now)
-		at, version := w.now.Add(time.Second), "1.2.3"
-		p := store.MarkReadyParams{ID: want.ID, ReadyAt: &at, BuildVersion: &version, Health: store.JSON(`{"ok":1.10}`)}
-		require.EqualValues(t, 1, must(w.MarkReady(t.Context(), p))(t))
-		want.Status, want.ReadyAt, want.BuildVersion, want.Health = "READY", &at, &version, p.Health
-		require.Equal(t, want, must(w.GetStartup(t.Context(), want.ID))(t))
+	"ReportStartup": func(t *testing.T, w *world) {
+		up, down, other := w.open(t, w.now, w.now), w.open(t, w.now, w.now), w.open(t, w.now, w.now)
+		at := w.now.Add(time.Second)
+		ready, failed := w.readyReport(up.ID, at), w.failedReport(down.ID, at)
+		require.EqualValues(t, 1, must(w.ReportStartup(t.Context(), ready))(t))
+		require.EqualValues(t, 1, must(w.ReportStartup(t.Context(), failed))(t))
+		up.Status, up.ReadyAt, up.BuildVersion, up.Health = "READY", &at, ready.BuildVersion, ready.Health
+		down.Status, down.FailedAt, down.Error, down.Details = "FAILED", &at, failed.Error, failed.Details
 
 		later := at.Add(time.Hour)
-		p.ReadyAt = &later
-		require.EqualValues(t, 0, must(w.MarkReady(t.Context(), p))(t), "once")
-		require.EqualValues(t, 0, must(w.MarkFailed(t.Context(), store.MarkFailedParams{ID: want.ID, FailedAt: &later, Error: &version}))(t))
-		require.Equal(t, want, must(w.GetStartup(t.Context(), want.ID))(t))
-		require.Equal(t, other, must(w.GetStartup(t.Context(), other.ID))(t))
+		for _, id := range []uuid.UUID{up.ID, down.ID} {
+			require.EqualValues(t, 0, must(w.ReportStartup(t.Context(), w.readyReport(id, later)))(t), "once")
+			require.EqualValues(t, 0, must(w.ReportStartup(t.Context(), w.failedReport(id, later)))(t), "once")
+		}
+		for _, want := range []store.StartupSession{up, down, other} {
+			require.Equal(t, want, must(w.GetStartup(t.Context(), want.ID))(t))
+		}
 	},
-	"MarkFailed": func(t *testing.T, w *world) {
-		want := w.open(t, w.now, w.now)
-		at, reason := w.now.Add(time.Second), "no route\nto host"
-		p := store.MarkFailedParams{ID: want.ID, FailedAt: &at, Error: &reason, Details: store.JSON(`{"code":7}`)}
-		require.EqualValues(t, 1, must(w.MarkFailed(t.Context(), p))(t))
-		want.Status, want.FailedAt, want.Error, want.Details = "FAILED", &at, &reason, p.Details
-		require.Equal(t, want, must(w.GetStartup(t.Context(), want.ID))(t))
-
-		require.EqualValues(t, 0, must(w.MarkFailed(t.Context(), p))(t), "once")
-		require.EqualValues(t, 0, must(w.MarkReady(t.Context(), store.MarkReadyParams{ID: want.ID, ReadyAt: &at, BuildVersion: &reason}))(t))
-		require.Equal(t, want, must(w.GetStartup(t.Context(), want.ID))(t))
+	"GetLastComponent": func(t *testing.T, w *world) {
+		who := store.GetLastComponentParams{TenantKey: w.tenant, PrincipalKey: w.principal.PrincipalKey}
+		_, err := w.GetLastComponent(t.Context(), who)
+		require.True(t, store.IsNotFound(err), "it never started")
+		w.open(t, w.now, w.now)
+		last := w.open(t, w.now.Add(time.Second), w.now)
+		w.open(t, w.now.Add(-time.Second), w.now)
+		p := w.newStartup(w.now.Add(time.Minute), w.now)
+		p.PrincipalKey = unique("another")
+		require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
+		require.Equal(t, last.ComponentKey, must(w.GetLastComponent(t.Context(), who))(t))
+		w.ready(t, last.ID)
+		require.Equal(t, last.ComponentKey, must(w.GetLastComponent(t.Context(), who))(t), "whatever became of it")
+		who.TenantKey = unique("tenant")
+		_, err = w.GetLastComponent(t.Context(), who)
+		require.True(t, store.IsNotFound(err), "the key of another tenant")
 	},
 	"ListStartups": func(t *testing.T, w *world) {
 		old := w.open(t, w.now.Add(-time.Hour), w.now.Add(-time.Minute))

@@ -38,6 +38,33 @@ func openStartupRevision(t *testing.T, s *store.Store) {
 	require.Len(t, rows, 1)
 }
 
+func reportStartupConditions(t *testing.T, s *store.Store) {
+	w, elsewhere := newWorld(t, s), newWorld(t, s)
+	require.NoError(t, w.BumpRevision(t.Context(), elsewhere.tenant)) // at 2
+	p := w.newStartup(w.now, w.now)
+	p.Revision = 1
+	require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
+	want := must(w.GetStartup(t.Context(), p.ID))(t)
+	report := w.readyReport(p.ID, w.now)
+	for name, change := range map[string]func(*store.ReportStartupParams){
+		"another's":              func(r *store.ReportStartupParams) { r.PrincipalID = elsewhere.principal.ID },
+		"no startup":             func(r *store.ReportStartupParams) { r.ID = uuid.New() },
+		"a revision that passed": func(r *store.ReportStartupParams) { r.CallerRevision = 0 },
+		"one to come":            func(r *store.ReportStartupParams) { r.CallerRevision = 2 },
+		"another tenant's":       func(r *store.ReportStartupParams) { r.CallerTenant = elsewhere.tenant },
+		"no tenant":              func(r *store.ReportStartupParams) { r.CallerTenant = unique("tenant") },
+	} {
+		refused := report
+		change(&refused)
+		require.EqualValues(t, 0, must(w.ReportStartup(t.Context(), refused))(t), name)
+		require.Empty(t, must(w.ReportStartups(t.Context(), []store.ReportStartupParams{refused}))(t), name)
+		require.Equal(t, want, must(w.GetStartup(t.Context(), p.ID))(t), name)
+	}
+	// The caller need not be of the startup's tenant: an admin may report for it.
+	report.CallerTenant, report.CallerRevision = elsewhere.tenant, 2
+	require.EqualValues(t, 1, must(w.ReportStartup(t.Context(), report))(t))
+}
+
 func retentionKeepsOpen(t *testing.T, s *store.Store) {
 	w := newWorld(t, s)
 	hour := func(n int) time.Time { return w.now.Add(time.Duration(n) * time.Hour) }
@@ -47,7 +74,7 @@ func retentionKeepsOpen(t *testing.T, s *store.Store) {
 	ready := w.open(t, hour(-9), hour(1))
 	w.ready(t, ready.ID)
 	failed := w.open(t, hour(-9), hour(1))
-	must(w.MarkFailed(t.Context(), store.MarkFailedParams{ID: failed.ID, FailedAt: &w.now, Error: new("e")}))(t)
+	must(w.ReportStartup(t.Context(), w.failedReport(failed.ID, w.now)))(t)
 	young := w.open(t, hour(-1), hour(-1))
 	w.ready(t, young.ID)
 
@@ -104,13 +131,13 @@ func oneReportWins(t *testing.T, s *store.Store) {
 	for i := range reporters {
 		at, text := w.now.Add(time.Duration(i)*time.Second), fmt.Sprint(i)
 		wg.Go(func() {
-			var n int64
-			if i%2 == 0 {
-				n, _ = w.MarkReady(t.Context(), store.MarkReadyParams{ID: session.ID, ReadyAt: &at, BuildVersion: &text})
-			} else {
-				n, _ = w.MarkFailed(t.Context(), store.MarkFailedParams{ID: session.ID, FailedAt: &at, Error: &text})
+			p := w.readyReport(session.ID, at)
+			p.BuildVersion = &text
+			if i%2 == 1 {
+				p = w.failedReport(session.ID, at)
+				p.Error = &text
 			}
-			if n != 0 {
+			if n, _ := w.ReportStartup(t.Context(), p); n != 0 {
 				wins <- text
 			}
 		})

@@ -36,6 +36,13 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"a receipt is written only for the world that was resolved":          openStartupRevision,
 		"concurrent writers of a tenant stand in a row":                      revisionsSerialise,
 		"a rolled back write leaves the revision as it was":                  revisionRollsBack,
+		"a report counts only from who opened it, while it is who it was":    reportStartupConditions,
+		"an empty batch writes nothing":                                      emptyBatches,
+		"a batch of receipts is that of each of its rows":                    openBatch,
+		"a batch with a bad row fails and writes nothing":                    openBatchBadRow,
+		"a batch of reports is that of each of its rows":                     reportBatch,
+		"of two reports in one batch one wins":                               reportBatchTwice,
+		"a batch whose context has ended writes nothing":                     batchesCancelled,
 		"an open startup is never removed before it is overdue":              retentionKeepsOpen,
 		"old startups are removed in batches, oldest first":                  retentionBatches,
 		"open startups are counted, and the overdue among them":              countOpen,
@@ -68,7 +75,7 @@ func everyQuery(t *testing.T, s *store.Store) {
 }
 
 // queries has a test for each query, run in a tenant of its own.
-var queries = join(principals, profiles, manifests, bindings, secretRefs, apiKeys, startups, auditLog, resolving)
+var queries = join(principals, profiles, manifests, bindings, secretRefs, apiKeys, startups, auditLog, resolving, identities)
 
 type tests map[string]func(t *testing.T, w *world)
 

@@ -174,11 +174,15 @@ func revisionRollsBack(t *testing.T, s *store.Store) {
 	w.open(t, w.now, w.now) // of revision 1
 }
 
-func endedContext(t *testing.T, s *store.Store) {
-	w := newWorld(t, s)
+func ended(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	p := w.newProfile()
+	return ctx
+}
+
+func endedContext(t *testing.T, s *store.Store) {
+	w := newWorld(t, s)
+	ctx, p := ended(t), w.newProfile()
 	_, err := w.CreateProfile(ctx, p)
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = w.GetProfile(ctx, w.profile.ID)

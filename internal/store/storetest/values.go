@@ -131,8 +131,10 @@ func jsonExact(t *testing.T, s *store.Store) {
 		requireJSON(t, doc, must(w.GetSecretRef(t.Context(), r.ID))(t).RefMeta)
 
 		up, down := w.open(t, w.now, w.now), w.open(t, w.now, w.now)
-		must(w.MarkReady(t.Context(), store.MarkReadyParams{ID: up.ID, ReadyAt: &w.now, BuildVersion: new("1"), Health: doc}))(t)
-		must(w.MarkFailed(t.Context(), store.MarkFailedParams{ID: down.ID, FailedAt: &w.now, Error: new("e"), Details: doc}))(t)
+		ready, failed := w.readyReport(up.ID, w.now), w.failedReport(down.ID, w.now)
+		ready.Health, failed.Details = doc, doc
+		must(w.ReportStartup(t.Context(), ready))(t)
+		require.Len(t, must(w.ReportStartups(t.Context(), []store.ReportStartupParams{failed}))(t), 1)
 		requireJSON(t, doc, must(w.GetStartup(t.Context(), up.ID))(t).Health)
 		requireJSON(t, doc, must(w.GetStartup(t.Context(), down.ID))(t).Details)
 

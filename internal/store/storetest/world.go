@@ -129,10 +129,24 @@ func (w *world) open(t *testing.T, opened, deadline time.Time) store.StartupSess
 	return must(w.GetStartup(t.Context(), p.ID))(t)
 }
 
+func (w *world) readyReport(id uuid.UUID, at time.Time) store.ReportStartupParams {
+	return store.ReportStartupParams{
+		ID: id, PrincipalID: w.principal.ID, CallerTenant: w.tenant, CallerRevision: 1,
+		Status: "READY", ReadyAt: &at, BuildVersion: new("1.2.3"), Health: store.JSON(`{"ok":1.10}`),
+	}
+}
+
+func (w *world) failedReport(id uuid.UUID, at time.Time) store.ReportStartupParams {
+	return store.ReportStartupParams{
+		ID: id, PrincipalID: w.principal.ID, CallerTenant: w.tenant, CallerRevision: 1,
+		Status: "FAILED", FailedAt: &at, Error: new("no route\nto host"), Details: store.JSON(`{"code":7}`),
+	}
+}
+
+// ready closes a startup, whoever opened it, without a document.
 func (w *world) ready(t *testing.T, id uuid.UUID) {
 	t.Helper()
-	version := "1.0"
-	n, err := w.MarkReady(t.Context(), store.MarkReadyParams{ID: id, ReadyAt: &w.now, BuildVersion: &version})
-	require.NoError(t, err)
-	require.EqualValues(t, 1, n)
+	p := w.readyReport(id, w.now)
+	p.Health, p.PrincipalID = nil, must(w.GetStartup(t.Context(), id))(t).PrincipalID
+	require.EqualValues(t, 1, must(w.ReportStartup(t.Context(), p))(t))
 }

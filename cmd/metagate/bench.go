@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/legivellum/metagate/internal/bench"
+)
+
+type benchCmd struct {
+	URL          string        `name:"url" env:"METAGATE_URL" default:"http://127.0.0.1:8000" help:"The server."`
+	APIKey       string        `name:"api-key" env:"METAGATE_API_KEY" placeholder:"KEY" help:"API key of a component; of an admin for --herd."`
+	APIKeyHeader string        `name:"api-key-header" env:"API_KEY_HEADER" default:"X-API-Key" help:"Header that carries the API key."`
+	Component    string        `env:"METAGATE_COMPONENT" default:"memorygate_main" help:"component_key to bootstrap."`
+	Concurrency  int           `short:"c" env:"METAGATE_CONCURRENCY" default:"64" help:"Connections, each with one request at a time."`
+	Duration     time.Duration `short:"d" env:"METAGATE_DURATION" default:"10s" help:"How long."`
+	What         string        `env:"METAGATE_BENCH" default:"bootstrap" enum:"bootstrap,not-modified,ready" help:"bootstrap; not-modified: the same with If-None-Match; ready: bootstraps first, then READY for each of them."`
+	Herd         int           `env:"METAGATE_HERD" placeholder:"N" help:"A cold start instead: N new principals, each bootstrapping once. They are created first and stay."`
+	Output       string        `short:"o" env:"METAGATE_OUTPUT" default:"text" enum:"text,json" help:"text for people, json for scripts."`
+}
+
+func (c *benchCmd) Run(ctx context.Context, s streams) error {
+	if c.APIKey == "" {
+		return coded{errors.New("no API key: set METAGATE_API_KEY or --api-key"), exitUsage}
+	}
+	if c.Concurrency < 1 || c.Duration <= 0 || c.Herd < 0 {
+		return coded{errors.New("--concurrency, --duration and --herd want positive numbers"), exitUsage}
+	}
+	target := bench.Target{
+		URL: strings.TrimRight(c.URL, "/"), APIKeyHeader: c.APIKeyHeader, APIKey: c.APIKey, Component: c.Component,
+		Concurrency: c.Concurrency, Duration: c.Duration,
+	}
+	var sent atomic.Int64
+	stop := counting(s.log, &sent)
+	result, err := c.measure(ctx, target, &sent)
+	stop()
+	if err != nil {
+		return err
+	}
+	report := result.Report()
+	if c.Output == "json" {
+		return asJSON(s.out, report)
+	}
+	renderBench(s.out, result, report)
+	if report.Failed > 0 {
+		return fmt.Errorf("%d requests failed", report.Failed)
+	}
+	return nil
+}
+
+func (c *benchCmd) measure(ctx context.Context, t bench.Target, sent *atomic.Int64) (bench.Result, error) {
+	switch {
+	case c.Herd > 0:
+		return t.ColdStart(ctx, c.Herd, sent)
+	case c.What == "not-modified":
+		return t.NotModified(ctx, sent)
+	case c.What == "ready":
+		return t.Ready(ctx, sent)
+	default:
+		return t.Bootstraps(ctx, sent)
+	}
+}
+
+// counting shows on a terminal how far a load has come.
+func counting(w io.Writer, sent *atomic.Int64) (stop func()) {
+	return progressOf(w, func(since time.Duration) string {
+		n := sent.Load()
+		return fmt.Sprintf("%d answers, %.0f/s", n, float64(n)/max(since.Seconds(), 0.1))
+	})
+}
+
+func renderBench(out io.Writer, r bench.Result, s bench.Report) {
+	p := painter(out)
+	fmt.Fprintf(out, "%s  %d answers in %.2f s, %d failed %v\n", p.in(bold, fmt.Sprintf("%.0f/s", s.PerSecond)), s.Requests, s.Seconds, s.Failed, s.Failures)
+	fmt.Fprintf(out, "latency  p50 %.2f ms  p90 %.2f ms  p99 %.2f ms  p99.9 %.2f ms  max %.2f ms\n", s.P50, s.P90, s.P99, s.P999, s.Max)
+	bars := r.Bars()
+	var most int64 = 1
+	for _, b := range bars {
+		most = max(most, b.Count)
+	}
+	for _, b := range bars {
+		fmt.Fprintf(out, "%10s  %8d  %s\n", "≤ "+b.UpTo.String(), b.Count, strings.Repeat("█", int(b.Count*50/most)))
+	}
+	if s.Note != "" {
+		fmt.Fprintln(out, s.Note)
+	}
+}
