@@ -60,6 +60,10 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 		go test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" </dev/null || exit 1; \
 	done
 
+.PHONY: bench
+bench: ## Measure both engines beside this machine's own limits, in one run
+	go run ./internal/bench/table
+
 .PHONY: lint
 lint: lint-go lint-openapi ## Lint the Go code and openapi.yaml
 

@@ -13,7 +13,7 @@ import (
 )
 
 type benchCmd struct {
-	URL          string        `name:"url" env:"METAGATE_URL" default:"http://127.0.0.1:8000" help:"The server."`
+	URL          string        `name:"server" aliases:"url" env:"METAGATE_URL" default:"http://127.0.0.1:8000" help:"The server."`
 	APIKey       string        `name:"api-key" env:"METAGATE_API_KEY" placeholder:"KEY" help:"API key of a component; of an admin for --herd."`
 	APIKeyHeader string        `name:"api-key-header" env:"API_KEY_HEADER" default:"X-API-Key" help:"Header that carries the API key."`
 	Component    string        `env:"METAGATE_COMPONENT" default:"memorygate_main" help:"component_key to bootstrap."`

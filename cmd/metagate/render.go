@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -43,15 +44,23 @@ func renderPlan(out io.Writer, p api.Plan, all bool) {
 
 func renderDiff(out io.Writer, c paint, diff []api.FieldChange) {
 	for _, d := range diff {
+		before, after := fieldText(d.Before), fieldText(d.After)
 		switch {
-		case d.Before == nil:
-			fmt.Fprintf(out, "    %s\n", c.in(green, "+ "+d.Pointer+": "+string(d.After)))
-		case d.After == nil:
-			fmt.Fprintf(out, "    %s\n", c.in(red, "- "+d.Pointer+": "+string(d.Before)))
+		case !d.Before.IsSpecified():
+			fmt.Fprintf(out, "    %s\n", c.in(green, "+ "+d.Pointer+": "+after))
+		case !d.After.IsSpecified():
+			fmt.Fprintf(out, "    %s\n", c.in(red, "- "+d.Pointer+": "+before))
 		default:
-			fmt.Fprintf(out, "    ~ %s: %s → %s\n", d.Pointer, c.in(red, string(d.Before)), c.in(green, string(d.After)))
+			fmt.Fprintf(out, "    ~ %s: %s → %s\n", d.Pointer, c.in(red, before), c.in(green, after))
 		}
 	}
+}
+
+func fieldText(v nullable.Nullable[json.RawMessage]) string {
+	if text, err := v.Get(); err == nil {
+		return string(text)
+	}
+	return "null"
 }
 
 // sections tells what differs, where there are two packets to compare.

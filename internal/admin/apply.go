@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -60,7 +61,7 @@ func (s *Service) plan(ctx context.Context, a Actor, in Apply, r *rows) (*plan, 
 	p := newPlan(r)
 	p.fail("", in.Invalid)
 	w := write{Service: s, actor: a, tenant: r.tenant}
-	kept := r.protected(a)
+	kept := r.protected(a, s.AdminKeys)
 	resources[store.SecretRef, api.SecretRefCreate, api.SecretRef]{
 		kind: SecretRefs, list: "secret_refs", docs: in.World.SecretRefs, stored: r.secretRefs, gone: phaseSweep,
 		key:    func(c api.SecretRefCreate) string { return c.SecretKey },
@@ -105,6 +106,7 @@ func (s *Service) plan(ctx context.Context, a Actor, in Apply, r *rows) (*plan, 
 		},
 	}.into(ctx, p, w, in.Prune)
 	p.subjects(in.World.Principals, foreign)
+	p.park(r.principals)
 	p.bindings(in.World.Bindings, r, in.Prune, kept)
 	return p, errs.Merge(p.errs...)
 }
@@ -136,10 +138,10 @@ func put[C any](m map[string]C, key string, c *C) {
 
 // protected is what prune leaves alone: the admins, who would otherwise lock
 // themselves out, with what their bindings need.
-func (r *rows) protected(a Actor) map[uuid.UUID]bool {
+func (r *rows) protected(a Actor, adminKeys []string) map[uuid.UUID]bool {
 	kept := map[uuid.UUID]bool{}
 	for _, p := range r.principals {
-		kept[p.ID] = p.PrincipalType == TypeAdmin || p.PrincipalKey == a.Key
+		kept[p.ID] = p.PrincipalType == TypeAdmin || p.PrincipalKey == a.Key || slices.Contains(adminKeys, p.PrincipalKey)
 	}
 	for _, b := range r.bindings {
 		if kept[b.PrincipalID] {

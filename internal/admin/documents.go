@@ -36,7 +36,9 @@ func maps(ss ...section) error {
 	}
 	err := bootstrap.CheckForbidden(checks...)
 	for _, s := range ss {
-		if s.name == "capabilities" {
+		if (*s.doc)[0] != '{' { // an apply's, which goes on where the schema refuses
+			err = errs.Merge(err, errs.At(errs.InvalidRequest, "must be an object", errs.Place{Pointer: "/" + s.name, Detail: "must be an object"}))
+		} else if s.name == "capabilities" {
 			err = errs.Merge(err, allowed("/capabilities", *s.doc))
 		}
 	}
@@ -47,8 +49,8 @@ func maps(ss ...section) error {
 func overrides(doc *api.JSONObject) error {
 	err := maps(section{"overrides", doc})
 	var patches map[string]json.RawMessage
-	if err := json.Unmarshal(*doc, &patches); err != nil {
-		return err
+	if json.Unmarshal(*doc, &patches) != nil {
+		return err // no object: maps says so
 	}
 	var places []errs.Place
 	for _, name := range slices.Sorted(stdmaps.Keys(patches)) {

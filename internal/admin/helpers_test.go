@@ -50,7 +50,7 @@ func opens(t *testing.T, s *admin.Service, key string) string {
 	t.Helper()
 	hash, err := auth.HashAPIKey(key)
 	require.NoError(t, err)
-	row, err := s.Store.GetPrincipalByKeyHash(t.Context(), hash)
+	row, err := s.Store.GetIdentityByKeyHash(t.Context(), hash)
 	if store.IsNotFound(err) || (err == nil && (row.KeyStatus != "active" || row.Status != "active" ||
 		(row.KeyExpiresAt != nil && row.KeyExpiresAt.Before(time.Now())))) {
 		return ""

@@ -27,6 +27,7 @@ type Service struct {
 	DefaultSLA  int64            // seconds, for profiles that name none
 	MaxDocument int64            // bytes a resource may have after a patch
 	AnyTenant   bool             // ADMIN_ALLOW_CROSS_TENANT
+	AdminKeys   []string         // ADMIN_PRINCIPAL_KEYS
 }
 
 // Actor is who asks, for tenancy and for the audit log.

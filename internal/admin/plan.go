@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+	"github.com/oapi-codegen/nullable"
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/errs"
@@ -48,13 +49,21 @@ func (p *plan) note(action api.PlanAction, typ api.ResourceType, key string, bef
 	change := api.PlanChange{Action: action, ResourceType: typ, ResourceKey: key, Diff: []api.FieldChange{}}
 	for _, d := range jsondoc.Diff(objectOf(before), objectOf(after)) {
 		change.Diff = append(change.Diff, api.FieldChange{
-			Pointer: string(d.Pointer), Before: json.RawMessage(d.Before), After: json.RawMessage(d.After),
+			Pointer: string(d.Pointer), Before: fieldValue(d.Before), After: fieldValue(d.After),
 		})
 	}
 	p.changes = append(p.changes, change)
 	if run != nil {
 		p.steps[phase] = append(p.steps[phase], run)
 	}
+}
+
+// fieldValue is absent where there is none, which JSON's null isn't.
+func fieldValue(v []byte) nullable.Nullable[json.RawMessage] {
+	if v == nil {
+		return nil
+	}
+	return nullable.NewNullableWithValue(json.RawMessage(v))
 }
 
 // objectOf is {} where there is no resource, so that a create lists its fields.
@@ -103,6 +112,7 @@ func (r resources[R, C, V]) into(ctx context.Context, p *plan, w write, prune bo
 		}
 		if err := r.kind.prepare(ctx, w, &doc); err != nil {
 			p.fail(at, err)
+			r.set(key, &doc, 1) // it is there, for what refers to it
 			continue
 		}
 		r.one(p, key, doc)
@@ -178,18 +188,45 @@ func (p *plan) summary() api.PlanSummary {
 
 // subjects finds auth_subjects that two principals would hold.
 func (p *plan) subjects(docs []api.PrincipalCreate, foreign []string) {
-	held := map[string]string{}
+	holders, taken := map[string][]string{}, map[string]bool{}
 	for _, subject := range foreign {
-		held[subject] = "another tenant's principal"
+		taken[subject] = true
 	}
-	for key, d := range p.after.principals {
-		if other, taken := held[d.AuthSubject]; !taken || key < other {
-			held[d.AuthSubject] = key
-		}
+	for _, key := range slices.Sorted(stdmaps.Keys(p.after.principals)) {
+		subject := p.after.principals[key].AuthSubject
+		holders[subject] = append(holders[subject], key)
 	}
 	for i, d := range docs {
-		if holder := held[d.AuthSubject]; holder != d.PrincipalKey {
-			p.fail(fmt.Sprintf("/principals/%d/auth_subject", i), errs.New(errs.AlreadyExists, "%s has this auth_subject", holder))
+		at := fmt.Sprintf("/principals/%d/auth_subject", i)
+		if taken[d.AuthSubject] {
+			p.fail(at, errs.New(errs.AlreadyExists, "another tenant's principal has this auth_subject"))
 		}
+		for _, other := range holders[d.AuthSubject] {
+			if other != d.PrincipalKey {
+				p.fail(at, errs.New(errs.AlreadyExists, "principal %q has this auth_subject too", other))
+				break
+			}
+		}
+	}
+}
+
+// park frees the auth_subjects that principals of the plan pass on among
+// themselves, so that no order of the updates finds one taken.
+func (p *plan) park(stored map[string]store.Principal) {
+	passed := map[string]bool{}
+	for key, d := range p.after.principals {
+		passed[d.AuthSubject] = passed[d.AuthSubject] || stored[key].AuthSubject != d.AuthSubject
+	}
+	for _, key := range slices.Sorted(stdmaps.Keys(stored)) {
+		row := stored[key]
+		if d, stays := p.after.principals[key]; !stays || d.AuthSubject == row.AuthSubject || !passed[row.AuthSubject] {
+			continue
+		}
+		doc := Principals.doc(row)
+		doc.AuthSubject = row.ID.String()
+		p.steps[phaseFree] = append(p.steps[phaseFree], func(ctx context.Context, w write) error {
+			_, err := Principals.update(ctx, w, row, doc)
+			return Principals.conflict(err)
+		})
 	}
 }

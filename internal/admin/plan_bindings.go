@@ -47,11 +47,16 @@ func (p *plan) bindings(docs []api.WorldBinding, r *rows, prune bool, kept map[u
 			p.note(api.PlanActionUpdate, api.ResourceTypeBinding, bindingName(was), was, inactive(was), phaseWrite, nil)
 		}
 	}
-	for i, d := range docs {
-		if m, found := match[i]; found {
-			p.rebind(r.bindings[m], named[m], d)
-		} else {
-			p.bind(d)
+	for _, wantActive := range []bool{false, true} { // one is deactivated before another takes its place
+		for i, d := range docs {
+			m, found := match[i]
+			switch {
+			case *d.Active != wantActive:
+			case found:
+				p.rebind(r.bindings[m], named[m], d)
+			default:
+				p.bind(d)
+			}
 		}
 	}
 }

@@ -94,7 +94,7 @@ func Open(ctx context.Context, url string) (*store.Store, error) {
 func Admin(c config.Config, st *store.Store) *admin.Service {
 	return &admin.Service{
 		Store: st, Now: store.Now, DefaultSLA: c.DefaultStartupSLASeconds,
-		MaxDocument: c.MaxBodyBytes, AnyTenant: c.AdminAllowCrossTenant,
+		MaxDocument: c.MaxBodyBytes, AnyTenant: c.AdminAllowCrossTenant, AdminKeys: c.AdminPrincipalKeys,
 	}
 }
 

@@ -67,6 +67,22 @@ func (o *operator) start(t *testing.T) *api.WelcomePacket {
 	return apptest.Got(o.mesh.BootstrapWithResponse(o.ctx, nil, api.BootstrapRequest{ComponentKey: "asyncgate_main"})).Is(t, 200).JSON200
 }
 
+// newWorld has one of everything in it. Its plan has shown each kind of change.
+func (o *operator) newWorld(t *testing.T) api.World {
+	key := o.key()
+	w := api.World{
+		SecretRefs: []api.SecretRefCreate{{SecretKey: key, RefKind: "env", RefName: "X"}},
+		Profiles:   []api.ProfileCreate{{ProfileKey: key, Policy: patch(`{"n":1.10}`)}},
+		Manifests:  []api.ManifestCreate{{ManifestKey: key}, {ManifestKey: "legivellum-mesh", Polling: patch(`{"n":1}`)}},
+		Principals: []api.PrincipalCreate{{PrincipalKey: key, AuthSubject: key}},
+		Bindings:   []api.WorldBinding{{Principal: key, Profile: key, Manifest: key, Overrides: patch(`{"policy":{"n":null}}`)}},
+	}
+	plan := apptest.Got(o.ApplyWorldWithResponse(o.ctx, &api.ApplyWorldParams{DryRun: new(true), Prune: new(true)}, w)).Is(t, 200).JSON200
+	require.Positive(t, plan.Summary.Create*plan.Summary.Update*plan.Summary.Delete)
+	require.NotEmpty(t, plan.Packets)
+	return w
+}
+
 // answered is the status of a call of the generated client.
 func answered[R apptest.Result](result R, err error) (int, error) {
 	if err != nil {
@@ -197,6 +213,20 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 	},
 	"revokeAPIKey 204": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.RevokeAPIKeyWithResponse(o.ctx, o.apiKey(t), nil))
+	},
+
+	"applyWorld 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.ApplyWorldWithResponse(o.ctx, &api.ApplyWorldParams{DryRun: new(false)}, o.newWorld(t)))
+	},
+	"exportWorld 200": func(t *testing.T, o *operator) (int, error) {
+		yaml := apptest.Got(o.ExportWorldWithResponse(o.ctx, &api.ExportWorldParams{Accept: new("application/yaml")})).Is(t, 200)
+		require.Equal(t, "application/yaml", yaml.HTTPResponse.Header.Get("Content-Type"))
+		return answered(o.ExportWorldWithResponse(o.ctx, nil))
+	},
+	"explainPacket 200": func(t *testing.T, o *operator) (int, error) {
+		refused := apptest.Got(o.ExplainPacketWithResponse(o.ctx, o.principal(t), &api.ExplainPacketParams{ComponentKey: "c"})).Is(t, 200)
+		require.Equal(t, "NO_BINDING", refused.JSON200.Refusal.Code)
+		return answered(o.ExplainPacketWithResponse(o.ctx, o.ids.Principals["asyncgate"], &api.ExplainPacketParams{ComponentKey: "asyncgate_main"}))
 	},
 
 	"listStartups 200": func(t *testing.T, o *operator) (int, error) {

@@ -74,6 +74,10 @@ var reaches = map[string]reach{
 	"deleteProfile":   reachRow("DELETE", "profiles", rowProfile, "", 204),
 	"deleteManifest":  reachRow("DELETE", "manifests", rowManifest, "", 204),
 
+	"applyWorld":    reachApply,
+	"exportWorld":   reachExport,
+	"explainPacket": reachExplain,
+
 	"getInfo": public, "getHealth": public, "getReady": public, "getDiscovery": public, "getMetrics": public,
 	"getOpenAPIYAML": public, "getOpenAPIJSON": public, "getDocs": public, "getDocsAsset": public,
 }

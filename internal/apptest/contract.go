@@ -52,6 +52,9 @@ func head(body []byte) []byte { return body[:min(len(body), 2000)] }
 // CheckAnswer says in what an answer differs from openapi.yaml and from what
 // the contract says of every answer; nil is a good answer.
 func CheckAnswer(r *http.Request, status int, header http.Header, body []byte) error {
+	if strings.HasPrefix(r.URL.Path, "/v1/") && header.Get("Content-Type") == "application/yaml" {
+		return checkYAML(r, status, header, body)
+	}
 	errs := []error{checkAnyAnswer(r, header)}
 	if route := RouteOf(r.Method, r.URL); route != nil {
 		errs = append(errs, checkDocumented(r, route, status, header, body))
@@ -69,6 +72,17 @@ func CheckAnswer(r *http.Request, status int, header http.Header, body []byte) e
 		errs = append(errs, checkNoForbiddenKey(body))
 	}
 	return errors.Join(errs...)
+}
+
+// checkYAML holds a document as YAML to what openapi.yaml says of it as JSON.
+func checkYAML(r *http.Request, status int, header http.Header, body []byte) error {
+	doc, err := yamlToJSON(body)
+	if err != nil {
+		return err
+	}
+	header = header.Clone()
+	header.Set("Content-Type", "application/json")
+	return CheckAnswer(r, status, header, doc)
 }
 
 // RouteOf is the operation of openapi.yaml that a request is for, or nil.

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -60,17 +59,11 @@ func SingleRowCommits(ctx context.Context, url string, concurrency int, d time.D
 	return float64(n.Load()) / time.Since(start).Seconds(), nil
 }
 
-// BareHTTP serves body from an Echo handler that does nothing else.
-func BareHTTP(body []byte) (url string, stop func(), err error) {
+// BareHTTP serves body from an Echo handler that does nothing else, until it fails.
+func BareHTTP(address string, body []byte) error {
 	e := echo.New()
 	e.POST("/v1/bootstrap", func(c echo.Context) error {
 		return c.Blob(http.StatusOK, "application/json", body)
 	})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, err
-	}
-	s := &http.Server{Handler: e, ReadHeaderTimeout: time.Second}
-	go s.Serve(l) //nolint:errcheck // ends with Close
-	return "http://" + l.Addr().String(), func() { _ = s.Close() }, nil
+	return (&http.Server{Addr: address, Handler: e, ReadHeaderTimeout: time.Second}).ListenAndServe()
 }

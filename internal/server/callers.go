@@ -28,7 +28,7 @@ const callerBytes = 700
 
 func newCallers(maxBytes uint64, now func() time.Time, generation func() uint64) *callers {
 	return &callers{now: now, generation: generation, cache: otter.Must(&otter.Options[[sha256.Size]byte, caller]{
-		MaximumWeight: maxBytes,
+		MaximumWeight: max(maxBytes, 1), // 0 would be refused: nothing is kept
 		Weigher:       func(_ [sha256.Size]byte, c caller) uint32 { return uint32(len(c.Overrides) + callerBytes) },
 	})}
 }

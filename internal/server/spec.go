@@ -25,6 +25,7 @@ type spec struct {
 type route struct {
 	routers.Route
 	security openapi3.SecurityRequirements
+	flat     *flat // of a hot operation
 }
 
 // specHeader is the API key header that openapi.yaml names.
@@ -53,6 +54,9 @@ func loadSpec(apiKeyHeader string) (*spec, error) {
 				security: *op.Security,
 			}
 			op.Security = openapi3.NewSecurityRequirements()
+			if hot[op.OperationID] {
+				out.routes[method+" "+echoPath(path)].flat = newFlat(op)
+			}
 		}
 	}
 	return out, nil

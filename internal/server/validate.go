@@ -48,8 +48,12 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		if route.Operation.RequestBody != nil {
-			if err := s.readBody(r, route); err != nil {
+			body, err := s.readBody(r, route)
+			if err != nil {
 				return err
+			}
+			if route.flat != nil && r.URL.RawQuery == "" && route.flat.fits(r.Header, body) {
+				return next(c)
 			}
 		}
 		if err := checkQuery(r.URL.RawQuery); err != nil {
@@ -79,10 +83,10 @@ const (
 )
 
 // readBody takes the body in, within the limit, and refuses what is no I-JSON.
-func (s *Server) readBody(r *http.Request, route *route) error {
+func (s *Server) readBody(r *http.Request, route *route) ([]byte, error) {
 	if !allows(route.Operation, r) {
 		want := slices.Sorted(maps.Keys(route.Operation.RequestBody.Value.Content))
-		return errs.New(errs.UnsupportedMediaType, "send Content-Type: %s", strings.Join(want, " or "))
+		return nil, errs.New(errs.UnsupportedMediaType, "send Content-Type: %s", strings.Join(want, " or "))
 	}
 	limit, setting, depth := s.MaxBodyBytes, "MAX_BODY_BYTES", jsondoc.MaxDepth
 	if route.Operation.OperationID == operationApply {
@@ -90,22 +94,22 @@ func (s *Server) readBody(r *http.Request, route *route) error {
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err != nil {
-		return errs.Wrap(err, errs.InvalidRequest, "the body could not be read to its end")
+		return nil, errs.Wrap(err, errs.InvalidRequest, "the body could not be read to its end")
 	}
 	if int64(len(body)) > limit {
-		return errs.New(errs.TooLarge, "the body is larger than %d bytes (%s)", limit, setting)
+		return nil, errs.New(errs.TooLarge, "the body is larger than %d bytes (%s)", limit, setting)
 	}
 	if strings.HasPrefix(r.Header.Get("Content-Type"), mediaYAML) {
 		if body, err = yamldoc.ToJSON(body, limit); err != nil {
-			return err
+			return nil, err
 		}
 		r.Header.Set("Content-Type", mediaJSON)
 	}
 	if err := jsondoc.CheckDepth(body, depth); err != nil {
-		return err
+		return nil, err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	return nil
+	return body, nil
 }
 
 // worldDepth is how much deeper a document sits in a world than in a write of its own.

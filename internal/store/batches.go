@@ -35,7 +35,7 @@ func (s *Store) ReportStartups(ctx context.Context, rows []ReportStartupParams) 
 
 func (e embedded) openStartups(ctx context.Context, rows []OpenStartupParams) (map[uuid.UUID]bool, error) {
 	opened := make(map[uuid.UUID]bool, len(rows))
-	return opened, e.inTx(ctx, func(q Queries) error {
+	err := e.inTx(ctx, func(q Queries) error {
 		for _, r := range rows {
 			n, err := q.OpenStartup(ctx, r)
 			if err != nil {
@@ -47,11 +47,15 @@ func (e embedded) openStartups(ctx context.Context, rows []OpenStartupParams) (m
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err // what was opened was rolled back
+	}
+	return opened, nil
 }
 
 func (e embedded) reportStartups(ctx context.Context, rows []ReportStartupParams) (map[uuid.UUID]Reported, error) {
 	reported := make(map[uuid.UUID]Reported, len(rows))
-	return reported, e.inTx(ctx, func(q Queries) error {
+	err := e.inTx(ctx, func(q Queries) error {
 		for _, r := range rows {
 			n, err := q.ReportStartup(ctx, r)
 			if err != nil {
@@ -63,6 +67,10 @@ func (e embedded) reportStartups(ctx context.Context, rows []ReportStartupParams
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return reported, nil
 }
 
 func reportedAt(r ReportStartupParams) *time.Time {

@@ -14,6 +14,7 @@ type batcher[T, R any] struct {
 	write func(context.Context, []T) ([]R, error) // one commit; a result for each
 	queue chan *item[T, R]
 	max   int // rows of one commit
+	ended chan struct{}
 	ends  sync.WaitGroup
 }
 
@@ -27,7 +28,7 @@ type item[T, R any] struct {
 
 // newBatcher starts writers goroutines that write until close.
 func newBatcher[T, R any](writers, maxRows, maxWaiting int, write func(context.Context, []T) ([]R, error)) *batcher[T, R] {
-	b := &batcher[T, R]{write: write, queue: make(chan *item[T, R], maxWaiting), max: maxRows}
+	b := &batcher[T, R]{write: write, queue: make(chan *item[T, R], maxWaiting), max: maxRows, ended: make(chan struct{})}
 	for range writers {
 		b.ends.Go(b.run)
 	}
@@ -54,15 +55,26 @@ func (b *batcher[T, R]) do(ctx context.Context, in T) (R, error) {
 	}
 }
 
-// close ends the writers. Nothing may be handed in any more.
+// close writes what waits and ends the writers. What is handed in afterwards
+// waits in vain, until its caller gives up: a shutdown may leave some behind.
 func (b *batcher[T, R]) close() {
-	close(b.queue)
+	close(b.ended)
 	b.ends.Wait()
 }
 
 func (b *batcher[T, R]) run() {
-	for first := range b.queue {
-		b.flush(b.gather(first))
+	for {
+		select {
+		case first := <-b.queue:
+			b.flush(b.gather(first))
+		case <-b.ended:
+			select {
+			case first := <-b.queue:
+				b.flush(b.gather(first))
+			default:
+				return
+			}
+		}
 	}
 }
 
@@ -77,11 +89,7 @@ func (b *batcher[T, R]) gather(first *item[T, R]) []*item[T, R] {
 			return batch
 		}
 		select {
-		case next, open := <-b.queue:
-			if !open {
-				return batch
-			}
-			it = next
+		case it = <-b.queue:
 		default:
 			return batch
 		}

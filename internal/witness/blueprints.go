@@ -33,7 +33,7 @@ type blueprintAt struct {
 
 func newBlueprints(st *store.Store, maxBytes uint64) *blueprints {
 	return &blueprints{store: st, cache: otter.Must(&otter.Options[blueprintKey, blueprintAt]{
-		MaximumWeight: maxBytes,
+		MaximumWeight: max(maxBytes, 1), // 0 would be refused: nothing is kept
 		Weigher:       func(k blueprintKey, b blueprintAt) uint32 { return uint32(len(k.overrides) + b.Size() + entryBytes) },
 	})}
 }
@@ -44,7 +44,12 @@ func (c *blueprints) get(ctx context.Context, who Identity) (*bootstrap.Blueprin
 	b, ok := c.cache.GetIfPresent(key)
 	if !ok || b.revision < who.Revision {
 		flight := fmt.Sprint(key, who.Revision)
-		loaded, err, _ := c.loads.Do(flight, func() (any, error) { return c.load(ctx, who, key) })
+		loaded, err, _ := c.loads.Do(flight, func() (any, error) {
+			// Not the first caller's context: one that hangs up must not take the others along.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+			defer cancel()
+			return c.load(ctx, who, key)
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/testdb"
+	"github.com/legivellum/metagate/internal/witness"
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }
@@ -29,6 +30,27 @@ type world struct {
 	*store.Store
 	principal store.Principal
 	profile   store.Profile
+}
+
+// service is a running witness with this clock.
+func service(t *testing.T, w *world, now func() time.Time) *witness.Service {
+	t.Helper()
+	s := witness.New(witness.Options{Store: w.Store, Now: now, CacheBytes: 1 << 20, MaxInFlight: 64})
+	t.Cleanup(s.Close)
+	return s
+}
+
+func atNoon() time.Time { return noon }
+
+// identity reads who the principal is now, as each request does.
+func (w *world) identity(t *testing.T) witness.Identity {
+	t.Helper()
+	row, err := w.GetIdentityBySubject(t.Context(), w.principal.AuthSubject)
+	require.NoError(t, err)
+	return witness.Identity{
+		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, Revision: row.Revision,
+		ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
+	}
 }
 
 // noon is when these tests take place.

@@ -6,6 +6,7 @@ package witness
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,6 +44,7 @@ type Service struct {
 	blueprints *blueprints
 	opens      *batcher[store.OpenStartupParams, bool]
 	reports    *batcher[store.ReportStartupParams, store.Reported]
+	closed     sync.Once
 }
 
 const (
@@ -66,6 +68,7 @@ func New(o Options) *Service {
 		}),
 		reports: newBatcher(writers, maxRows, o.MaxInFlight, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
 			reported, err := o.Store.ReportStartups(ctx, rows)
+			leaveOutRivals(rows, reported)
 			return each(rows, reported, func(r store.ReportStartupParams) uuid.UUID { return r.ID }), err
 		}),
 	}
@@ -79,10 +82,31 @@ func each[T, R any](rows []T, results map[uuid.UUID]R, id func(T) uuid.UUID) []R
 	return out
 }
 
-// Close writes what is waiting and ends. No call may be under way or follow.
+// leaveOutRivals leaves out the startups that several callers report on in one
+// batch: who of them won isn't known, and a stranger must not get its answer.
+func leaveOutRivals(rows []store.ReportStartupParams, reported map[uuid.UUID]store.Reported) {
+	type caller struct {
+		principal uuid.UUID
+		tenant    string
+		revision  int64
+	}
+	callers := make(map[uuid.UUID]caller, len(rows))
+	for _, r := range rows {
+		c := caller{r.PrincipalID, r.CallerTenant, r.CallerRevision}
+		if first, twice := callers[r.ID]; twice && first != c {
+			delete(reported, r.ID)
+		}
+		callers[r.ID] = c
+	}
+}
+
+// Close writes what is waiting and ends. No call may be under way or follow, but
+// another Close, which does nothing.
 func (s *Service) Close() {
-	s.opens.close()
-	s.reports.close()
+	s.closed.Do(func() {
+		s.opens.close()
+		s.reports.close()
+	})
 }
 
 // Opened is an answered bootstrap, whose receipt is on disk.

@@ -13,19 +13,16 @@ import (
 	"github.com/legivellum/metagate/internal/witness"
 )
 
-// service's clock calls between, which runs after the world has been read and
-// before the receipt is written.
-func service(w *world, between func()) *witness.Service {
-	return &witness.Service{Store: w.Store, Now: func() time.Time { between(); return noon }}
-}
-
 func TestABootstrapThatCantBeAnsweredLeavesNoReceipt(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
-		s := service(w, func() {})
-		unbound := w.principal
-		unbound.ID = uuid.New()
-		_, err := s.Bootstrap(t.Context(), unbound, "c")
+		s, who := service(t, w, atNoon), w.identity(t)
+		_, err := s.Bootstrap(t.Context(), who, "somebody-else", "c")
+		require.True(t, errs.Is(err, errs.PrincipalMismatch), "%v", err)
+
+		unbound := who
+		unbound.ProfileID, unbound.ManifestID, unbound.Overrides = nil, nil, nil
+		_, err = s.Bootstrap(t.Context(), unbound, "p", "c")
 		require.True(t, errs.Is(err, errs.NoBinding), "%v", err)
 
 		_, err = w.UpdateProfile(t.Context(), store.UpdateProfileParams{
@@ -33,7 +30,7 @@ func TestABootstrapThatCantBeAnsweredLeavesNoReceipt(t *testing.T) {
 			Policy: store.JSON(`{}`), StartupSLASeconds: 60, UpdatedAt: noon,
 		})
 		require.NoError(t, err)
-		_, err = s.Bootstrap(t.Context(), w.principal, "c")
+		_, err = s.Bootstrap(t.Context(), who, "", "c")
 		require.True(t, errs.Is(err, errs.ComponentNotPermitted), "%v", err)
 		require.Empty(t, w.ids(t))
 	})
@@ -42,7 +39,7 @@ func TestABootstrapThatCantBeAnsweredLeavesNoReceipt(t *testing.T) {
 func TestAnAnsweredBootstrapHasItsReceipt(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
-		opened, err := service(w, func() {}).Bootstrap(t.Context(), w.principal, "c")
+		opened, err := service(t, w, atNoon).Bootstrap(t.Context(), w.identity(t), "p", "c")
 		require.NoError(t, err)
 		row, err := w.GetStartup(t.Context(), opened.StartupID)
 		require.NoError(t, err)
@@ -51,43 +48,72 @@ func TestAnAnsweredBootstrapHasItsReceipt(t *testing.T) {
 			ProfileKey: "profile", ManifestKey: "manifest", ManifestVersion: 1, PacketID: opened.PacketID, PacketEtag: opened.Etag,
 			Status: "OPEN", OpenedAt: noon, DeadlineAt: noon.Add(time.Minute), MirrorStatus: "off",
 		}, row)
+		require.Contains(t, string(opened.Packet()), opened.StartupID.String())
 	})
 }
 
-func TestABootstrapStartsOverWhenTheWorldChangesUnderIt(t *testing.T) {
+// The clock is read after the world has been, and before the receipt is written.
+func TestABootstrapIsStaleWhenTheWorldChangesUnderItAndLeavesNoReceipt(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		changes := int64(0)
-		opened, err := service(w, func() {
-			if changes < 9 {
+		s := service(t, w, func() time.Time {
+			if changes < 3 {
 				changes++
 				w.edit(t, 100+changes)
 			}
-		}).Bootstrap(t.Context(), w.principal, "c")
+			return noon
+		})
+		for want := range int64(3) {
+			_, err := s.Bootstrap(t.Context(), w.identity(t), "", "c")
+			require.ErrorIs(t, err, witness.ErrStale)
+			require.Equal(t, want+1, changes)
+			require.Empty(t, w.ids(t))
+		}
+		opened, err := s.Bootstrap(t.Context(), w.identity(t), "", "c")
 		require.NoError(t, err)
-		require.EqualValues(t, 9, changes)
-		require.Equal(t, noon.Add(109*time.Second), opened.DeadlineAt, "the world after the last change")
-		require.Equal(t, []uuid.UUID{opened.StartupID}, w.ids(t), "one receipt, whatever the attempts")
+		require.Equal(t, noon.Add(103*time.Second), opened.DeadlineAt, "the world after the last change")
+		require.Equal(t, []uuid.UUID{opened.StartupID}, w.ids(t))
 	})
 }
 
-func TestAWorldThatNeverStandsStillIsUnavailableAndLeavesNoReceipt(t *testing.T) {
+// A refusal writes nothing that would tell: it has to be checked by itself.
+func TestARefusalOfAWorldThatHasPassedIsStale(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
-		changes := int64(0)
-		_, err := service(w, func() { changes++; w.edit(t, changes) }).Bootstrap(t.Context(), w.principal, "c")
-		require.True(t, errs.Is(err, errs.Unavailable), "%v", err)
-		require.EqualValues(t, 10, changes, "it doesn't try for ever")
-		require.Empty(t, w.ids(t))
+		s, before := service(t, w, atNoon), w.identity(t)
+		w.edit(t, 7)
+		unbound := before
+		unbound.ProfileID, unbound.ManifestID = nil, nil
+		for _, who := range []witness.Identity{before, unbound} {
+			for _, hint := range []string{"", "somebody-else"} {
+				_, err := s.Bootstrap(t.Context(), who, hint, "c")
+				require.ErrorIs(t, err, witness.ErrStale)
+			}
+		}
+		id := w.open(t, noon, noon)
+		_, err := s.Ready(t.Context(), witness.Reader{Identity: before}, api.ReadyReport{StartupID: id, BuildVersion: "1"})
+		require.ErrorIs(t, err, witness.ErrStale)
+		_, err = s.Failed(t.Context(), witness.Reader{Identity: before}, api.FailedReport{StartupID: uuid.New(), Error: "e"})
+		require.ErrorIs(t, err, witness.ErrStale)
+		row, err := w.GetStartup(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, "OPEN", row.Status)
 	})
 }
 
 func TestOnlyTheOwnerAndAnAdminOfItsTenantSeeAStartup(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
-		id, s := w.open(t, noon, noon), service(w, func() {})
+		s, owner := service(t, w, atNoon), w.identity(t)
+		another := owner
+		another.ID, another.PrincipalKey = uuid.New(), "q"
 		only := func(tenant string) func(string) bool { return func(t string) bool { return t == tenant } }
-		for _, stranger := range []witness.Reader{{}, {PrincipalID: uuid.New()}, {PrincipalID: uuid.New(), Tenants: only("u")}} {
+		reader := func(who witness.Identity, tenants func(string) bool) witness.Reader {
+			return witness.Reader{Identity: who, Tenants: tenants}
+		}
+		id := w.open(t, noon, noon)
+		for _, stranger := range []witness.Reader{reader(another, nil), reader(another, only("u"))} {
 			_, err := s.Get(t.Context(), stranger, id)
 			require.True(t, errs.Is(err, errs.SessionNotFound), "%v", err)
 			_, err = s.Ready(t.Context(), stranger, api.ReadyReport{StartupID: id, BuildVersion: "1"})
@@ -95,10 +121,18 @@ func TestOnlyTheOwnerAndAnAdminOfItsTenantSeeAStartup(t *testing.T) {
 			_, err = s.Failed(t.Context(), stranger, api.FailedReport{StartupID: id, Error: "e"})
 			require.True(t, errs.Is(err, errs.SessionNotFound), "%v", err)
 		}
-		for _, reader := range []witness.Reader{{PrincipalID: w.principal.ID}, {PrincipalID: uuid.New(), Tenants: only("t")}} {
-			row, err := s.Get(t.Context(), reader, id)
+		for _, r := range []witness.Reader{reader(owner, nil), reader(another, only("t"))} {
+			row, err := s.Get(t.Context(), r, id)
 			require.NoError(t, err)
 			require.Equal(t, "OPEN", row.Status)
+
+			closed := w.open(t, noon, noon)
+			ack, err := s.Ready(t.Context(), r, api.ReadyReport{StartupID: closed, BuildVersion: "1"})
+			require.NoError(t, err)
+			require.Equal(t, api.StartupAck{StartupID: closed, Status: api.StartupStatusREADY, AcknowledgedAt: noon}, ack)
+			row, err = s.Get(t.Context(), r, closed)
+			require.NoError(t, err)
+			require.Equal(t, "READY", row.Status)
 		}
 	})
 }
@@ -107,17 +141,34 @@ func TestTheFirstReportDecidesAndIsRepeated(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		clock := noon
-		s := &witness.Service{Store: w.Store, Now: func() time.Time { clock = clock.Add(time.Second); return clock }}
-		owner := witness.Reader{PrincipalID: w.principal.ID}
+		s := service(t, w, func() time.Time { clock = clock.Add(time.Second); return clock })
+		owner := witness.Reader{Identity: w.identity(t)}
 		id := w.open(t, noon, noon)
 		first, err := s.Failed(t.Context(), owner, api.FailedReport{StartupID: id, Error: "e"})
 		require.NoError(t, err)
-		require.Equal(t, noon.Add(time.Second), *first.FailedAt)
+		require.Equal(t, api.StartupAck{StartupID: id, Status: api.StartupStatusFAILED, AcknowledgedAt: noon.Add(time.Second)}, first)
 		again, err := s.Failed(t.Context(), owner, api.FailedReport{StartupID: id, Error: "another"})
 		require.NoError(t, err)
 		require.Equal(t, first, again)
 		_, err = s.Ready(t.Context(), owner, api.ReadyReport{StartupID: id, BuildVersion: "1"})
 		require.True(t, errs.Is(err, errs.InvalidState), "%v", err)
 		require.ErrorContains(t, err, "FAILED")
+	})
+}
+
+func TestAReportWithAForbiddenKeyLeavesTheStartupOpen(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		s, owner, id := service(t, w, atNoon), witness.Reader{Identity: w.identity(t)}, w.open(t, noon, noon)
+		bad := []byte(`{"a":[{"Jobs":1}]}`)
+		_, err := s.Ready(t.Context(), owner, api.ReadyReport{StartupID: id, BuildVersion: "1", Health: bad})
+		require.True(t, errs.Is(err, errs.ForbiddenKeys), "%v", err)
+		_, err = s.Failed(t.Context(), owner, api.FailedReport{StartupID: id, Error: "e", Details: bad})
+		require.True(t, errs.Is(err, errs.ForbiddenKeys), "%v", err)
+		_, err = s.Ready(t.Context(), owner, api.ReadyReport{StartupID: uuid.New(), BuildVersion: "1", Health: bad})
+		require.True(t, errs.Is(err, errs.SessionNotFound), "what isn't there comes first: %v", err)
+		row, err := w.GetStartup(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, "OPEN", row.Status)
 	})
 }

@@ -19,6 +19,12 @@ import (
 // number is a JSON number (RFC 8259, section 6).
 var number = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 
+// oldBool is what YAML 1.1, which many tools still read, takes for a boolean.
+var oldBool = regexp.MustCompile(`^(?i:y|n|yes|no|on|off)$`)
+
+// indented is a text of lines that the encoder gets wrong in a block of its own.
+var indented = regexp.MustCompile(`(?s)^\s.*\n|^\n|\n[ \t\r]|\n\n$`)
+
 // ToJSON returns the one document of b as JSON of at most limit bytes: anchors
 // are expanded, so a small document may mean a large one. What JSON can't say
 // (.inf, keys that are no text, several documents) is an INVALID_REQUEST error
@@ -31,7 +37,7 @@ func ToJSON(b []byte, limit int64) ([]byte, error) {
 	} else if err != nil {
 		return nil, errs.Wrap(err, errs.InvalidRequest, "invalid YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
 	}
-	if dec.Decode(new(yaml.Node)) == nil {
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) { // a broken one, too
 		return nil, errs.New(errs.InvalidRequest, "invalid YAML: more than one document")
 	}
 	w := writer{limit: limit}
@@ -43,29 +49,50 @@ func ToJSON(b []byte, limit int64) ([]byte, error) {
 
 // FromJSON returns b as block-style YAML, members in b's order.
 func FromJSON(b []byte) ([]byte, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(b, &doc); err != nil {
+	doc, err := nodeOf(jsontext.NewDecoder(bytes.NewBuffer(b)))
+	if err != nil {
 		return nil, err
 	}
-	block(&doc)
 	var out bytes.Buffer
 	enc := yaml.NewEncoder(&out)
 	enc.SetIndent(2)
-	if err := enc.Encode(&doc); err != nil {
+	if err := enc.Encode(doc); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), enc.Close()
 }
 
-// block takes JSON's braces and quotes away; the encoder quotes what needs it.
-func block(n *yaml.Node) {
-	quotedNumber := n.Kind == yaml.ScalarNode && n.Style&yaml.DoubleQuotedStyle != 0 && number.MatchString(n.Value)
-	if !quotedNumber && (len(n.Content) > 0 || n.Kind == yaml.ScalarNode) {
-		n.Style = 0
+// nodeOf reads JSON itself: YAML's parser refuses long keys and DEL, which JSON has.
+func nodeOf(dec *jsontext.Decoder) (*yaml.Node, error) {
+	token, err := dec.ReadToken()
+	if err != nil {
+		return nil, err
 	}
-	for _, c := range n.Content {
-		block(c)
+	n := &yaml.Node{Kind: yaml.ScalarNode, Value: token.String()}
+	switch token.Kind() {
+	case '{':
+		n.Kind = yaml.MappingNode
+	case '[':
+		n.Kind = yaml.SequenceNode
+	case '"':
+		n.Tag = "!!str" // the encoder quotes what would be read as something else
+		if number.MatchString(n.Value) || oldBool.MatchString(n.Value) || indented.MatchString(n.Value) {
+			n.Style = yaml.DoubleQuotedStyle
+		}
+		return n, nil
+	default:
+		return n, nil
 	}
+	n.Value = ""
+	for end := dec.PeekKind(); end != '}' && end != ']'; end = dec.PeekKind() {
+		child, err := nodeOf(dec)
+		if err != nil {
+			return nil, err
+		}
+		n.Content = append(n.Content, child)
+	}
+	_, err = dec.ReadToken()
+	return n, err
 }
 
 // maxDepth stops an alias within its own anchor.
@@ -139,7 +166,11 @@ func (w *writer) scalar(n *yaml.Node) error {
 	case "!!null":
 		w.out = append(w.out, "null"...)
 	case "!!bool":
-		w.out = append(w.out, strings.ToLower(n.Value)...)
+		value := strings.ToLower(n.Value)
+		if value != "true" && value != "false" { // tagged by hand
+			return refuse(n, n.Value+" is no JSON boolean: write true or false")
+		}
+		w.out = append(w.out, value...)
 	case "!!int", "!!float":
 		if !number.MatchString(n.Value) {
 			return refuse(n, fmt.Sprintf("%s is no JSON number: write it in decimal, or quote it", n.Value))

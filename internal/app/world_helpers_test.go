@@ -1,0 +1,186 @@
+package app_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/client"
+	"github.com/legivellum/metagate/internal/apptest"
+	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/yamldoc"
+)
+
+const (
+	asJSON = "application/json"
+	asYAML = "application/yaml"
+)
+
+// how an apply is asked for.
+const (
+	prune  = "prune"
+	dryRun = "dry_run"
+)
+
+// worlds drives one program as its first admin.
+type worlds struct {
+	*apptest.App
+	admin *client.ClientWithResponses
+	wire  wire
+}
+
+func worldsOf(t *testing.T, a *apptest.App) worlds {
+	t.Helper()
+	return worlds{a, a.AdminClient(t), wire{a, apptest.AdminKey}}
+}
+
+// mesh is the example as a document that a test may edit.
+func mesh(t *testing.T) api.World {
+	t.Helper()
+	text, err := os.ReadFile(meshFile)
+	require.NoError(t, err)
+	doc, err := yamldoc.ToJSON(text, 1<<20)
+	require.NoError(t, err)
+	var w api.World
+	require.NoError(t, json.Unmarshal(doc, &w))
+	return w
+}
+
+// try applies a text and gives what came back.
+func (w worlds) try(t *testing.T, mediaType, doc string, how ...string) apptest.Call[*client.ApplyWorldResult] {
+	t.Helper()
+	params := &api.ApplyWorldParams{DryRun: new(slices.Contains(how, dryRun)), Prune: new(slices.Contains(how, prune))}
+	return apptest.Got(w.admin.ApplyWorldWithBodyWithResponse(t.Context(), params, mediaType, strings.NewReader(doc)))
+}
+
+// apply applies a world that must be accepted.
+func (w worlds) apply(t *testing.T, world api.World, how ...string) api.Plan {
+	t.Helper()
+	doc, err := json.Marshal(world)
+	require.NoError(t, err)
+	return *w.try(t, asJSON, string(doc), how...).Is(t, 200).JSON200
+}
+
+// refuse applies a YAML text that must be refused, and proves that it left nothing.
+func (w worlds) refuse(t *testing.T, doc string, status int, code string, how ...string) api.Problem {
+	t.Helper()
+	all, revision := w.wire.census(t), w.revision(t)
+	p := w.try(t, asYAML, doc, how...).Fails(t, status, code)
+	require.Equal(t, all, w.wire.census(t), doc)
+	require.Equal(t, revision, w.revision(t), doc)
+	text, err := json.Marshal(p)
+	require.NoError(t, err)
+	require.NotRegexp(t, leaks, string(text), doc)
+	return p
+}
+
+func (w worlds) revision(t *testing.T) int64 {
+	t.Helper()
+	n, err := w.Store.GetRevision(t.Context(), "default")
+	require.NoError(t, err)
+	return n
+}
+
+// export gives the world as bytes.
+func (w worlds) export(t *testing.T, mediaType string) string {
+	t.Helper()
+	r := apptest.Got(w.admin.ExportWorldWithResponse(t.Context(), &api.ExportWorldParams{Accept: &mediaType})).Is(t, 200)
+	require.Equal(t, mediaType, r.HTTPResponse.Header.Get("Content-Type"))
+	return string(r.Body)
+}
+
+// exported gives the world as a document.
+func (w worlds) exported(t *testing.T) api.World {
+	t.Helper()
+	var out api.World
+	require.NoError(t, json.Unmarshal([]byte(w.export(t, asJSON)), &out))
+	return out
+}
+
+// unchanged demands that a plan has nothing to do.
+func unchanged(t *testing.T, p api.Plan) {
+	t.Helper()
+	for _, c := range p.Changes {
+		require.Equal(t, api.PlanActionUnchanged, c.Action, "%+v", c)
+		require.Empty(t, c.Diff)
+	}
+	require.Equal(t, api.PlanSummary{Unchanged: len(p.Changes)}, p.Summary)
+	require.Empty(t, p.Packets)
+}
+
+// did lists what a plan changes, as "update profile gate".
+func did(p api.Plan) []string {
+	out := []string{}
+	for _, c := range p.Changes {
+		if c.Action != api.PlanActionUnchanged {
+			out = append(out, string(c.Action)+" "+string(c.ResourceType)+" "+c.ResourceKey)
+		}
+	}
+	return out
+}
+
+// audited lists the audit log from the row after the first n, oldest first.
+func (w worlds) audited(t *testing.T, n int) []store.AuditLog {
+	t.Helper()
+	rows, err := w.Store.ListAuditLog(t.Context(), store.ListAuditLogParams{BeforeID: store.MaxID, RowLimit: 100_000})
+	require.NoError(t, err)
+	slices.Reverse(rows)
+	return rows[n:]
+}
+
+// principal finds a principal's id by its key.
+func (w worlds) principal(t *testing.T, key string) uuid.UUID {
+	t.Helper()
+	rows := *apptest.Got(w.admin.ListPrincipalsWithResponse(t.Context(), nil, query("principal_key="+key))).Is(t, 200).JSON200
+	require.Len(t, rows, 1, key)
+	return rows[0].ID
+}
+
+// born is what a principal gets at a bootstrap.
+type born struct {
+	etag    string // empty when it is refused
+	code    string // of the refusal
+	members map[string]json.RawMessage
+}
+
+// bear bootstraps a component with its principal's token.
+func (w worlds) bear(t *testing.T, subject, component string) born {
+	t.Helper()
+	r, err := w.Client(t, token(t, subject)).BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: component})
+	require.NoError(t, err)
+	if r.StatusCode() != 200 {
+		return born{code: apptest.Got(r, err).Fails(t, 403, codeOf(t, r.Body)).Code}
+	}
+	out := born{etag: r.JSON200.PacketEtag}
+	require.NoError(t, json.NewDecoder(bytes.NewReader(r.Body)).Decode(&out.members))
+	for _, volatile := range []string{"packet_id", "packet_etag", "issued_at", "startup"} {
+		delete(out.members, volatile)
+	}
+	return out
+}
+
+func codeOf(t *testing.T, body []byte) string {
+	t.Helper()
+	var p api.Problem
+	require.NoError(t, json.Unmarshal(body, &p))
+	return p.Code
+}
+
+// bearAll bootstraps everybody whom the world names, each as its component of the mesh.
+func (w worlds) bearAll(t *testing.T, world api.World) map[string]born {
+	t.Helper()
+	out := map[string]born{}
+	for _, p := range world.Principals {
+		if component, ok := meshComponents[p.PrincipalKey]; ok {
+			out[p.PrincipalKey] = w.bear(t, p.AuthSubject, component.component)
+		}
+	}
+	return out
+}

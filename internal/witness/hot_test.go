@@ -1,0 +1,252 @@
+package witness_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/witness"
+)
+
+// ticking starts a service on a store, whose clock is never twice the same.
+func ticking(t *testing.T, st *store.Store) *witness.Service {
+	t.Helper()
+	var ticks atomic.Int64
+	s := witness.New(witness.Options{
+		Store: st, CacheBytes: 1 << 20, MaxInFlight: 1000,
+		Now: func() time.Time { return noon.Add(time.Duration(ticks.Add(1)) * time.Millisecond) },
+	})
+	t.Cleanup(s.Close)
+	return s
+}
+
+// caller is the principal as the database knows it now.
+func (w *world) caller(t *testing.T) witness.Identity {
+	t.Helper()
+	row, err := w.GetIdentityBySubject(t.Context(), "s")
+	require.NoError(t, err)
+	return witness.Identity{
+		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, Revision: row.Revision,
+		ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
+	}
+}
+
+// report is READY or FAILED of id by r; again while the database is held.
+func report(ctx context.Context, s *witness.Service, r witness.Reader, id uuid.UUID, status api.StartupStatus) (ack api.StartupAck, err error) {
+	for {
+		if status == api.StartupStatusREADY {
+			ack, err = s.Ready(ctx, r, api.ReadyReport{StartupID: id, BuildVersion: "1"})
+		} else {
+			ack, err = s.Failed(ctx, r, api.FailedReport{StartupID: id, Error: "e"})
+		}
+		if !errs.Is(store.Classify(err), errs.Unavailable) {
+			return ack, err
+		}
+	}
+}
+
+type reported struct {
+	ack api.StartupAck
+	err error
+}
+
+// together reports on a startup for each of who in one batch: both writers are
+// kept in a write of another startup until all wait.
+func (w *world) together(t *testing.T, s *witness.Service, id uuid.UUID, who []witness.Reader, status []api.StartupStatus) []reported {
+	t.Helper()
+	owner, held := witness.Reader{Identity: w.caller(t)}, w.open(t, noon, noon)
+	out := make([]reported, len(who))
+	var all sync.WaitGroup
+	release := errors.New("rolled back")
+	err := w.InTx(t.Context(), func(q store.Queries) error {
+		at := noon
+		if _, err := q.ReportStartup(t.Context(), store.ReportStartupParams{
+			ID: held, Status: "READY", ReadyAt: &at, PrincipalID: owner.ID, CallerTenant: "t", CallerRevision: owner.Revision,
+		}); err != nil {
+			return err
+		}
+		for range 2 {
+			all.Go(func() { _, _ = s.Ready(t.Context(), owner, api.ReadyReport{StartupID: held, BuildVersion: "1"}) })
+		}
+		for i := range who {
+			all.Go(func() { out[i].ack, out[i].err = report(t.Context(), s, who[i], id, status[i]) })
+		}
+		for range 10_000 { // best effort: what a writer takes alone is answered the same
+			if s.ReportsWaiting() >= len(who) {
+				break
+			}
+			time.Sleep(10 * time.Microsecond)
+		}
+		return release
+	})
+	require.ErrorIs(t, err, release)
+	all.Wait()
+	return out
+}
+
+func TestOfTwoReportsInOneBatchOneWinsAndStrangersGetNothing(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		s := ticking(t, w.Store)
+		stale := witness.Reader{Identity: w.caller(t)}
+		w.edit(t, 61)
+		owner := witness.Reader{Identity: w.caller(t)}
+		stranger, admin, elsewhere := owner, owner, owner
+		stranger.ID, admin.ID, elsewhere.ID = uuid.New(), uuid.New(), uuid.New()
+		admin.Tenants = func(tenant string) bool { return tenant == "t" }
+		elsewhere.Tenants = func(tenant string) bool { return tenant == "u" }
+		const ready, failed = api.StartupStatusREADY, api.StartupStatusFAILED
+		for round := range 20 {
+			id := w.open(t, noon, noon)
+			who := []witness.Reader{owner, stranger, owner, stranger, stale, admin, elsewhere, stale}
+			status := []api.StartupStatus{ready, ready, failed, failed, ready, ready, failed, failed}
+			got := w.together(t, s, id, who, status)
+			row, err := w.GetStartup(t.Context(), id)
+			require.NoError(t, err)
+			at := row.ReadyAt
+			if row.Status == string(failed) {
+				at = row.FailedAt
+			}
+			require.NotNil(t, at)
+			for i, g := range got {
+				switch {
+				case i == 4 || i == 7:
+					require.ErrorIs(t, g.err, witness.ErrStale, "round %d: who was read before the change", round)
+				case i == 1 || i == 3 || i == 6:
+					require.True(t, errs.Is(g.err, errs.SessionNotFound), "round %d: stranger %d: %v, %v", round, i, g.ack, g.err)
+				case string(status[i]) == row.Status:
+					require.NoError(t, g.err)
+					require.Equal(t, api.StartupAck{StartupID: id, Status: status[i], AcknowledgedAt: *at}, g.ack, "round %d: %d", round, i)
+				case errors.Is(g.err, witness.ErrStale): // an admin who lost between two reads: the server asks again
+					require.Equal(t, 5, i)
+				default:
+					require.True(t, errs.Is(g.err, errs.InvalidState), "round %d: %d: %v, %v", round, i, g.ack, g.err)
+					require.ErrorContains(t, g.err, row.Status)
+				}
+			}
+		}
+	})
+}
+
+func TestFiftyReadyAtOnceAreAcknowledgedAtOneTime(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		s, owner := ticking(t, w.Store), witness.Reader{Identity: w.caller(t)}
+		id := w.open(t, noon, noon)
+		acks := make(chan reported)
+		for range 50 {
+			go func() {
+				ack, err := report(t.Context(), s, owner, id, api.StartupStatusREADY)
+				acks <- reported{ack, err}
+			}()
+		}
+		first := <-acks
+		require.NoError(t, first.err)
+		for range 49 {
+			require.Equal(t, first, <-acks)
+		}
+		row, err := w.GetStartup(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, first.ack.AcknowledgedAt, *row.ReadyAt)
+	})
+}
+
+func TestAnAdminReportsForAnotherPrincipal(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		s := ticking(t, w.Store)
+		admin := witness.Reader{Identity: w.caller(t), Tenants: func(tenant string) bool { return tenant == "t" }}
+		admin.ID = uuid.New()
+		id := w.open(t, noon, noon)
+		first, err := s.Failed(t.Context(), admin, api.FailedReport{StartupID: id, Error: "e"})
+		require.NoError(t, err)
+		again, err := s.Failed(t.Context(), admin, api.FailedReport{StartupID: id, Error: "another"})
+		require.NoError(t, err)
+		require.Equal(t, first, again)
+		_, err = s.Ready(t.Context(), witness.Reader{Identity: w.caller(t)}, api.ReadyReport{StartupID: id, BuildVersion: "1"})
+		require.True(t, errs.Is(err, errs.InvalidState), "the owner comes too late: %v", err)
+
+		id = w.open(t, noon, noon)
+		w.edit(t, 99)
+		_, err = s.Ready(t.Context(), admin, api.ReadyReport{StartupID: id, BuildVersion: "1"})
+		require.ErrorIs(t, err, witness.ErrStale, "an admin's identity passes too")
+		row, err := w.GetStartup(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, "OPEN", row.Status)
+	})
+}
+
+func TestABatchOfBootstrapsOpensOnlyThoseOfThePresentWorld(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		s := ticking(t, w.Store)
+		callers := []witness.Identity{w.caller(t)}
+		w.edit(t, 77)
+		callers = append(callers, w.caller(t))
+		type got struct {
+			opened witness.Opened
+			err    error
+			fresh  bool
+		}
+		all := make(chan got)
+		for i := range 100 {
+			go func() {
+				opened, err := s.Bootstrap(t.Context(), callers[i%2], "", "c")
+				all <- got{opened, err, i%2 == 1}
+			}()
+		}
+		var ids []uuid.UUID
+		for range 100 {
+			if g := <-all; g.fresh {
+				require.NoError(t, g.err)
+				require.Equal(t, 77*time.Second, g.opened.DeadlineAt.Sub(g.opened.IssuedAt))
+				ids = append(ids, g.opened.StartupID)
+			} else {
+				require.ErrorIs(t, g.err, witness.ErrStale)
+			}
+		}
+		require.ElementsMatch(t, ids, w.ids(t))
+	})
+}
+
+// turnstile is a database whose reads of a profile wait.
+type turnstile struct {
+	store.Queries
+	entered, let chan struct{}
+}
+
+func (q turnstile) GetProfile(ctx context.Context, id uuid.UUID) (store.Profile, error) {
+	q.entered <- struct{}{}
+	<-q.let
+	if err := ctx.Err(); err != nil {
+		return store.Profile{}, err
+	}
+	return q.Queries.GetProfile(ctx, id)
+}
+
+func TestACallerThatHangsUpDoesNotHurtThoseWhoNeedTheSamePacket(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		slow, gate := *w.Store, turnstile{w.Queries, make(chan struct{}, 10), make(chan struct{})}
+		slow.Queries = gate
+		s, who := ticking(t, &slow), w.caller(t)
+		first, hangUp := context.WithCancel(t.Context())
+		gone, stays := make(chan error, 1), make(chan error, 1)
+		go func() { _, err := s.Bootstrap(first, who, "", "c"); gone <- err }()
+		<-gate.entered
+		go func() { _, err := s.Bootstrap(t.Context(), who, "", "c"); stays <- err }()
+		hangUp()
+		close(gate.let)
+		require.NoError(t, <-stays)
+		<-gone
+	})
+}
