@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -201,6 +202,7 @@ func Run(ctx context.Context, c config.Config, b Build, logTo io.Writer) error {
 	if err != nil {
 		return err
 	}
+	a.background.Go(debug.FreeOSMemory) // reading openapi.yaml took more than serving does
 	return a.Serve(ctx)
 }
 

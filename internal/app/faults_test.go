@@ -148,7 +148,7 @@ func TestALockOfAnotherProcessOnSQLiteIs503AndPassesOver(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
-	require.Equal(t, l.get(t, id).Status, api.StartupStatusOPEN, "503 is nothing written")
+	require.Equal(t, api.StartupStatusOPEN, l.get(t, id).Status, "503 is nothing written")
 	rows, _ := adminList[api.StartupSession](t, l.App, "startups")
 	require.Len(t, rows, 1)
 	l.resumed(t)

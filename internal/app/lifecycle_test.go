@@ -111,7 +111,8 @@ func TestAContradictingReportIsRefusedAndNamesTheState(t *testing.T) {
 		before := []api.StartupSession{l.get(t, up), l.get(t, down)}
 		require.Contains(t, apptest.Got(l.component.ReportFailedWithResponse(t.Context(), failed(up))).Fails(t, 409, "INVALID_STATE").Detail, "READY")
 		require.Contains(t, apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(down))).Fails(t, 409, "INVALID_STATE").Detail, "FAILED")
-		require.Equal(t, before, []api.StartupSession{l.get(t, up), l.get(t, down)})
+		after := []api.StartupSession{l.get(t, up), l.get(t, down)}
+		require.Equal(t, before, after)
 	})
 }
 

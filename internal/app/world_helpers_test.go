@@ -71,10 +71,11 @@ func (w worlds) apply(t *testing.T, world api.World, how ...string) api.Plan {
 // refuse applies a YAML text that must be refused, and proves that it left nothing.
 func (w worlds) refuse(t *testing.T, doc string, status int, code string, how ...string) api.Problem {
 	t.Helper()
-	all, revision := w.wire.census(t), w.revision(t)
+	world, revision, written := w.export(t, asJSON), w.revision(t), len(w.audited(t, 0))
 	p := w.try(t, asYAML, doc, how...).Fails(t, status, code)
-	require.Equal(t, all, w.wire.census(t), doc)
+	require.Equal(t, world, w.export(t, asJSON), doc)
 	require.Equal(t, revision, w.revision(t), doc)
+	require.Len(t, w.audited(t, 0), written, doc)
 	text, err := json.Marshal(p)
 	require.NoError(t, err)
 	require.NotRegexp(t, leaks, string(text), doc)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 
 	"github.com/legivellum/metagate/db"
 )
@@ -88,16 +89,40 @@ func (s *Store) Migrations(ctx context.Context) ([]Migration, error) {
 }
 
 // Ready reports whether the database answers and has every migration this
-// binary knows; the error says what is missing.
+// binary knows; the error says what is missing. It takes no lock and no writer.
 func (s *Store) Ready(ctx context.Context) error {
-	if err := s.Ping(ctx); err != nil {
+	now, err := s.engine.version(ctx)
+	if err != nil {
 		return err
 	}
-	return s.engine.migrations(ctx, func(p migrator) error {
-		now, want, err := p.GetVersions(ctx)
-		if err == nil && now < want {
-			err = fmt.Errorf("migrations up to %d are pending (the database is at %d): run metagate migrate up", want, now)
-		}
-		return err
-	})
+	if now < newest {
+		return fmt.Errorf("migrations up to %d are pending (the database is at %d): run metagate migrate up", newest, now)
+	}
+	return nil
+}
+
+// newest is the last migration of this binary; both engines have the same.
+var newest = func() (v int64) {
+	files, _ := fs.Glob(db.Migrations, "sqlite/migrations/*.sql") // the pattern is well formed
+	for _, f := range files {
+		n, _ := goose.NumericComponent(f) // goose refuses other names when it migrates
+		v = max(v, n)
+	}
+	return v
+}()
+
+// versionIn reads goose's table; a database without one is at 0.
+func versionIn(ctx context.Context, dialect goose.Dialect, sqlDB *sql.DB) (int64, error) {
+	if err := sqlDB.PingContext(ctx); err != nil {
+		return 0, err
+	}
+	table, err := database.NewStore(dialect, goose.DefaultTablename)
+	if err != nil {
+		return 0, err
+	}
+	v, err := table.GetLatestVersion(ctx, sqlDB)
+	if err != nil && !unavailable(err) {
+		return 0, nil // there is no table yet
+	}
+	return v, err
 }

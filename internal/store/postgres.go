@@ -76,6 +76,12 @@ func (e pg) migrations(_ context.Context, run func(migrator) error) error {
 	return run(p)
 }
 
+func (e pg) version(ctx context.Context) (int64, error) {
+	sqlDB := stdlib.OpenDBFromPool(e.pool)
+	defer sqlDB.Close()
+	return versionIn(ctx, goose.DialectPostgres, sqlDB)
+}
+
 // lock does nothing: goose takes an advisory lock for the session that migrates.
 func (e pg) lock(context.Context) (unlock func(), err error) { return func() {}, nil }
 

@@ -79,6 +79,10 @@ func (e embedded) migrations(_ context.Context, run func(migrator) error) error 
 	return run(p)
 }
 
+func (e embedded) version(ctx context.Context) (int64, error) {
+	return versionIn(ctx, goose.DialectSQLite3, e.r)
+}
+
 // lock holds a lock file beside the database: goose knows no lock for SQLite.
 func (e embedded) lock(ctx context.Context) (unlock func(), err error) {
 	l := flock.New(e.path + ".migrate.lock")

@@ -31,6 +31,7 @@ type engine interface {
 	inTx(ctx context.Context, fn func(Queries) error) error
 	ping(ctx context.Context) error
 	migrations(ctx context.Context, run func(migrator) error) error
+	version(ctx context.Context) (int64, error)
 	lock(ctx context.Context) (unlock func(), err error)
 	batches
 	stats() Stats

@@ -3,6 +3,7 @@ package witness_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -80,11 +81,11 @@ func (w *world) together(t *testing.T, s *witness.Service, id uuid.UUID, who []w
 		for i := range who {
 			all.Go(func() { out[i].ack, out[i].err = report(t.Context(), s, who[i], id, status[i]) })
 		}
-		for range 10_000 { // best effort: what a writer takes alone is answered the same
+		for range 100_000 { // best effort: what a writer takes alone is answered the same
 			if s.ReportsWaiting() >= len(who) {
 				break
 			}
-			time.Sleep(10 * time.Microsecond)
+			runtime.Gosched()
 		}
 		return release
 	})
@@ -123,11 +124,10 @@ func TestOfTwoReportsInOneBatchOneWinsAndStrangersGetNothing(t *testing.T) {
 					require.ErrorIs(t, g.err, witness.ErrStale, "round %d: who was read before the change", round)
 				case i == 1 || i == 3 || i == 6:
 					require.True(t, errs.Is(g.err, errs.SessionNotFound), "round %d: stranger %d: %v, %v", round, i, g.ack, g.err)
+				case i == 5 && errors.Is(g.err, witness.ErrStale): // an admin who lost between two reads: the server asks again
 				case string(status[i]) == row.Status:
 					require.NoError(t, g.err)
 					require.Equal(t, api.StartupAck{StartupID: id, Status: status[i], AcknowledgedAt: *at}, g.ack, "round %d: %d", round, i)
-				case errors.Is(g.err, witness.ErrStale): // an admin who lost between two reads: the server asks again
-					require.Equal(t, 5, i)
 				default:
 					require.True(t, errs.Is(g.err, errs.InvalidState), "round %d: %d: %v, %v", round, i, g.ack, g.err)
 					require.ErrorContains(t, g.err, row.Status)
@@ -236,17 +236,29 @@ func (q turnstile) GetProfile(ctx context.Context, id uuid.UUID) (store.Profile,
 func TestACallerThatHangsUpDoesNotHurtThoseWhoNeedTheSamePacket(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
-		slow, gate := *w.Store, turnstile{w.Queries, make(chan struct{}, 10), make(chan struct{})}
+		slow, gate := *w.Store, turnstile{w.Queries, make(chan struct{}, 100), make(chan struct{})}
 		slow.Queries = gate
 		s, who := ticking(t, &slow), w.caller(t)
 		first, hangUp := context.WithCancel(t.Context())
-		gone, stays := make(chan error, 1), make(chan error, 1)
+		gone, stay, started := make(chan error, 1), make(chan error), make(chan struct{})
 		go func() { _, err := s.Bootstrap(first, who, "", "c"); gone <- err }()
 		<-gate.entered
-		go func() { _, err := s.Bootstrap(t.Context(), who, "", "c"); stays <- err }()
+		for range 20 {
+			go func() {
+				started <- struct{}{}
+				_, err := s.Bootstrap(t.Context(), who, "", "c")
+				stay <- err
+			}()
+			<-started
+		}
+		for range 1000 { // they come to wait for the same read, most of them
+			runtime.Gosched()
+		}
 		hangUp()
 		close(gate.let)
-		require.NoError(t, <-stays)
+		for range 20 {
+			require.NoError(t, <-stay)
+		}
 		<-gone
 	})
 }

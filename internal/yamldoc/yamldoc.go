@@ -133,6 +133,7 @@ func (w *writer) node(n *yaml.Node, depth int) error {
 
 func (w *writer) mapping(n *yaml.Node, depth int) error {
 	w.out = append(w.out, '{')
+	seen := make(map[string]bool, len(n.Content)/2)
 	for i := 0; i < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if key.Kind == yaml.AliasNode {
@@ -143,7 +144,10 @@ func (w *writer) mapping(n *yaml.Node, depth int) error {
 			return refuse(key, "merge keys (<<) are not supported: use an alias for the whole value")
 		case key.Kind != yaml.ScalarNode:
 			return refuse(key, "a key must be a text")
+		case seen[key.Value]:
+			return refuse(n.Content[i], fmt.Sprintf("%q is a duplicate key", key.Value))
 		}
+		seen[key.Value] = true
 		w.comma(i)
 		if err := w.text(key); err != nil {
 			return err

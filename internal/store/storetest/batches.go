@@ -132,8 +132,8 @@ func reportBatchTwice(t *testing.T, s *store.Store) {
 	const startups = 20
 	for i := range startups {
 		id := w.open(t, w.now, w.now).ID
-		for n, make := range []func(uuid.UUID, time.Time) store.ReportStartupParams{w.readyReport, w.failedReport, w.readyReport} {
-			p := make(id, w.now.Add(time.Duration(3*i+n)*time.Second))
+		for n, report := range []func(uuid.UUID, time.Time) store.ReportStartupParams{w.readyReport, w.failedReport, w.readyReport} {
+			p := report(id, w.now.Add(time.Duration(3*i+n)*time.Second))
 			if text := fmt.Sprint(n); p.Status == "READY" {
 				p.BuildVersion = &text
 			} else {
