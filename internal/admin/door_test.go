@@ -129,9 +129,9 @@ func TestAnActorChangesItsOwnTenantOnly(t *testing.T) {
 		require.True(t, errs.Is(err, errs.Forbidden), "%v", err)
 		require.Zero(t, revision(t, s, "elsewhere"))
 
-		any := *s
-		any.AnyTenant = true
-		theirs, _, err := admin.Profiles.Create(t.Context(), &any, actor, "elsewhere", create)
+		every := *s
+		every.AnyTenant = true
+		theirs, _, err := admin.Profiles.Create(t.Context(), &every, actor, "elsewhere", create)
 		require.NoError(t, err)
 		require.Equal(t, "elsewhere", theirs.TenantKey)
 		require.EqualValues(t, 1, revision(t, s, "elsewhere"))
@@ -146,8 +146,8 @@ func TestAnActorChangesItsOwnTenantOnly(t *testing.T) {
 		require.True(t, errs.Is(err, errs.NotFound), "a row of another tenant and none look the same: %v", err)
 
 		require.Equal(t, "elsewhere", *s.Scope(admin.Actor{Tenant: "elsewhere"}))
-		require.Nil(t, any.Scope(actor))
-		_, _, err = admin.Profiles.Update(t.Context(), &any, actor, theirs.ID, "", []byte(`{"profile_key":"q"}`))
+		require.Nil(t, every.Scope(actor))
+		_, _, err = admin.Profiles.Update(t.Context(), &every, actor, theirs.ID, "", []byte(`{"profile_key":"q"}`))
 		require.NoError(t, err)
 		require.EqualValues(t, 2, revision(t, s, "elsewhere"), "of the row's tenant, not the actor's")
 		require.Zero(t, revision(t, s, "default"))

@@ -55,8 +55,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 
 func everyQuery(t *testing.T, s *store.Store) {
 	port := reflect.TypeFor[store.Queries]()
-	for i := range port.NumMethod() {
-		require.Contains(t, queries, port.Method(i).Name, "a query without a test")
+	for m := range port.Methods() {
+		require.Contains(t, queries, m.Name, "a query without a test")
 	}
 	require.Len(t, queries, port.NumMethod(), "a test without a query")
 	for name, test := range queries {
