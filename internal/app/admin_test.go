@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -69,9 +70,7 @@ func TestAPatchMergesIntoEachResourceAndNothingElseChanges(t *testing.T) {
 			want, have := members(t, before.Body), members(t, got.Body)
 			require.NotEqual(t, want["updated_at"], have["updated_at"])
 			want["updated_at"] = have["updated_at"]
-			for name, value := range members(t, p.changes) {
-				want[name] = value
-			}
+			maps.Copy(want, members(t, p.changes))
 			for name := range want {
 				require.JSONEq(t, string(want[name]), string(have[name]), "%s of %s", name, path)
 			}

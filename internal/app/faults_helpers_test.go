@@ -27,26 +27,31 @@ func until(t *testing.T, done func() bool) {
 	require.Eventually(t, done, patience, 5*time.Millisecond)
 }
 
-// knock is every request of a component that needs the database.
+// knock makes every request of a component that needs the database, at once.
 func (l *lab) knock(t *testing.T, startup uuid.UUID) map[string]apptest.Call[apptest.Result] {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	out := map[string]apptest.Call[apptest.Result]{}
-	add := func(name string, r apptest.Result, err error) {
-		require.NoError(t, err, name)
-		out[name] = apptest.Got(r, nil)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	for name, call := range map[string]func() (apptest.Result, error){
+		"bootstrap": func() (apptest.Result, error) {
+			return l.component.BootstrapWithResponse(ctx, nil, api.BootstrapRequest{ComponentKey: "c"})
+		},
+		"report ready":  func() (apptest.Result, error) { return l.component.ReportReadyWithResponse(ctx, ready(startup)) },
+		"report failed": func() (apptest.Result, error) { return l.component.ReportFailedWithResponse(ctx, failed(startup)) },
+		"get startup":   func() (apptest.Result, error) { return l.component.GetStartupWithResponse(ctx, startup) },
+		"ready":         func() (apptest.Result, error) { return l.component.GetReadyWithResponse(ctx) },
+	} {
+		wg.Go(func() {
+			result, err := call()
+			mu.Lock()
+			defer mu.Unlock()
+			out[name] = apptest.Got(result, err)
+		})
 	}
-	b, err := l.component.BootstrapWithResponse(ctx, nil, api.BootstrapRequest{ComponentKey: "c"})
-	add("bootstrap", b, err)
-	r, err := l.component.ReportReadyWithResponse(ctx, ready(startup))
-	add("report ready", r, err)
-	f, err := l.component.ReportFailedWithResponse(ctx, failed(startup))
-	add("report failed", f, err)
-	g, err := l.component.GetStartupWithResponse(ctx, startup)
-	add("get startup", g, err)
-	y, err := l.component.GetReadyWithResponse(ctx)
-	add("ready", y, err)
+	wg.Wait()
 	return out
 }
 

@@ -134,12 +134,12 @@ func TestALockOfAnotherProcessOnSQLiteIs503AndPassesOver(t *testing.T) {
 			switch name {
 			case "get startup": // readers wait for no writer
 				call.Is(t, 200)
-			case "ready": // the database answers
-				call.Is(t, 200)
+			case "ready": // it shares a connection with those that wait
 			default:
 				requireUnavailable(t, name, call)
 			}
 		}
+		apptest.Got(l.component.GetReadyWithResponse(t.Context())).Is(t, 200) // the database answers
 		got := wire{l.App, l.key.APIKey}.send(t, http.MethodPost, "/v1/bootstrap", `{"component_key":"c"}`)
 		got.refused(t, 503, "UNAVAILABLE")
 		require.Regexp(t, `^[1-9][0-9]*$`, got.Header.Get("Retry-After"))

@@ -108,11 +108,11 @@ func TestAContradictingReportIsRefusedAndNamesTheState(t *testing.T) {
 		up, down := l.start(t, "c").Startup.StartupID, l.start(t, "c").Startup.StartupID
 		apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(up))).Is(t, 200)
 		apptest.Got(l.component.ReportFailedWithResponse(t.Context(), failed(down))).Is(t, 200)
-		before := []api.StartupSession{l.get(t, up), l.get(t, down)}
+		both := func() []api.StartupSession { return []api.StartupSession{l.get(t, up), l.get(t, down)} }
+		before := both()
 		require.Contains(t, apptest.Got(l.component.ReportFailedWithResponse(t.Context(), failed(up))).Fails(t, 409, "INVALID_STATE").Detail, "READY")
 		require.Contains(t, apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(down))).Fails(t, 409, "INVALID_STATE").Detail, "FAILED")
-		after := []api.StartupSession{l.get(t, up), l.get(t, down)}
-		require.Equal(t, before, after)
+		require.Equal(t, before, both())
 	})
 }
 

@@ -1,8 +1,13 @@
 package store_test
 
 import (
+	"context"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/gofrs/flock"
+	"github.com/pressly/goose/v3/lock"
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/internal/store"
@@ -38,6 +43,42 @@ func TestManyProcessesMayMigrateAnEmptyDatabaseAtTheSameTime(t *testing.T) {
 		known, err := s.Migrations(t.Context())
 		require.NoError(t, err)
 		require.Len(t, known, applied, "each migration is applied once")
+		require.NoError(t, s.Ready(t.Context()))
+	})
+}
+
+// holdMigrations takes the lock of a process that migrates.
+func holdMigrations(t *testing.T, url string) (release func()) {
+	t.Helper()
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		l := flock.New(path + ".migrate.lock")
+		require.NoError(t, l.Lock())
+		return func() { require.NoError(t, l.Unlock()) }
+	}
+	tx, err := raw(t, url).BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = tx.ExecContext(t.Context(), "SELECT pg_advisory_xact_lock($1)", lock.DefaultLockID)
+	require.NoError(t, err)
+	return func() { require.NoError(t, tx.Rollback()) }
+}
+
+func TestWhoeverMigratesKeepsTheOthersWaiting(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, nil, func(t *testing.T, url string) {
+		release := holdMigrations(t, url)
+		s := open(t, url)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := s.Migrate(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		_, err = s.MigrateDown(ctx)
+		require.Error(t, err)
+		require.ErrorContains(t, s.Ready(t.Context()), "pending")
+
+		done := make(chan error)
+		go func() { _, err := s.Migrate(t.Context()); done <- err }()
+		release()
+		require.NoError(t, <-done)
 		require.NoError(t, s.Ready(t.Context()))
 	})
 }

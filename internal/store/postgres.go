@@ -63,7 +63,8 @@ func (e pg) inTx(ctx context.Context, fn func(Queries) error) error {
 func (e pg) ping(ctx context.Context) error { return e.pool.Ping(ctx) }
 
 func (e pg) migrations(_ context.Context, run func(migrator) error) error {
-	locker, err := lock.NewPostgresSessionLocker()
+	// Replicas that start together look for the lock every second, for five minutes.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return fmt.Errorf("migration lock: %w", err)
 	}

@@ -25,9 +25,9 @@ func migrateTwice(t *testing.T, s *store.Store) {
 
 func migrateDownUp(t *testing.T, s *store.Store) {
 	known := must(s.Migrations(t.Context()))(t)
-	for i := range slices.Backward(known) {
+	for i, newest := range slices.Backward(known) {
 		undone := must(s.MigrateDown(t.Context()))(t)
-		require.Equal(t, known[i].Version, undone.Version)
+		require.Equal(t, newest.Version, undone.Version)
 		require.True(t, must(s.Migrations(t.Context()))(t)[i].AppliedAt.IsZero())
 	}
 	require.Zero(t, must(s.MigrateDown(t.Context()))(t), "there is none left")
