@@ -3,6 +3,7 @@ package admin
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	stdmaps "maps"
 	"slices"
 	"time"
@@ -56,6 +57,7 @@ func overrides(doc *api.JSONObject) error {
 	for _, name := range slices.Sorted(stdmaps.Keys(patches)) {
 		at := string(jsontext.Pointer("/overrides").AppendToken(name))
 		switch {
+		case names(err, at): // as a forbidden key, which is never a section
 		case !slices.Contains(bootstrap.Sections, name):
 			places = append(places, errs.Place{Pointer: at, Detail: "no section of a packet"})
 		case !bytes.HasPrefix(patches[name], []byte("{")):
@@ -69,6 +71,12 @@ func overrides(doc *api.JSONObject) error {
 		err = errs.Merge(err, allowed("/overrides/capabilities", c))
 	}
 	return err
+}
+
+// names reports whether err has a place already.
+func names(err error, at string) bool {
+	e, ok := errors.AsType[*errs.Error](err)
+	return ok && slices.ContainsFunc(e.Places, func(p errs.Place) bool { return p.Pointer == at })
 }
 
 func allowed(at string, capabilities []byte) error {

@@ -87,6 +87,9 @@ func sources(w bootstrap.World, r *rows) ([]api.SectionSource, error) {
 // leaves lists the places that a merge patch sets or removes.
 func leaves(out []string, at jsontext.Pointer, patch jsontext.Value) []string {
 	var members map[string]jsontext.Value
+	if at == "" && string(patch) == "{}" {
+		return out // of a whole section: nothing
+	}
 	if patch.Kind() != '{' || json.Unmarshal(patch, &members) != nil || len(members) == 0 {
 		return append(out, string(at))
 	}

@@ -60,7 +60,7 @@ func TestSwaggerUIWorksInABrowserUnderItsContentSecurityPolicy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ui := openBrowserTab(t, browser)
+			ui := openBrowserTab(browser, t)
 			ui.do(chromedp.Navigate(a.URL+"/docs/"), chromedp.WaitVisible(chromedp.CSS(".opblock")))
 			shown := valueOf(ui, chromedp.Evaluate[int](`document.querySelectorAll('.opblock').length`))
 			require.Equal(t, countOperations(t), shown, "operations on the page")
@@ -120,7 +120,7 @@ type browserTab struct {
 }
 
 // openBrowserTab opens an empty page and listens.
-func openBrowserTab(t *testing.T, browser context.Context) *browserTab {
+func openBrowserTab(browser context.Context, t *testing.T) *browserTab {
 	t.Helper()
 	ctx, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(closeTab)

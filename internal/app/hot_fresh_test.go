@@ -32,6 +32,7 @@ type moving struct {
 func newMoving(t *testing.T, a *apptest.App) *moving {
 	t.Helper()
 	m := &moving{lab: newLab(t, a), version: 1, secrets: []string{"S0"}}
+	m.admin = patient(t, a, apptest.AdminKey)
 	m.profiles = [2]api.Profile{m.profile, m.addProfile(t)}
 	m.secret = apptest.Got(m.admin.CreateSecretRefWithResponse(t.Context(), api.SecretRefCreate{SecretKey: "s", RefKind: "env", RefName: "S0"})).Is(t, 201).JSON201.ID
 	for i := range m.profiles {
@@ -138,7 +139,7 @@ func (m *moving) setAllowed(t *testing.T, admin *client.ClientWithResponses, lis
 // that a 304 is of the same.
 func (m *moving) requireShown(t *testing.T, a *apptest.App, what string) {
 	t.Helper()
-	c := a.Client(t, m.key.APIKey)
+	c := patient(t, a, m.key.APIKey)
 	call := apptest.Got(c.BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"}))
 	same := apptest.Got(c.BootstrapWithResponse(t.Context(), &api.BootstrapParams{IfNoneMatch: new("*")}, api.BootstrapRequest{ComponentKey: "c"}))
 	if m.refused != "" {
@@ -171,7 +172,7 @@ func requireFresh(t *testing.T, servers [2]*apptest.App) {
 	for n := 1; n <= 200; n++ {
 		step := n % len(steps)
 		writer := servers[n/len(steps)%2]
-		steps[step](t, m, writer.AdminClient(t), n)
+		steps[step](t, m, patient(t, writer, apptest.AdminKey), n)
 		for i := range 2 {
 			m.requireShown(t, servers[(n+i)%2], fmt.Sprintf("round %d, step %d", n, step))
 		}

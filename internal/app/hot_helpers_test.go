@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -16,8 +17,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/legivellum/metagate/gen/client"
 	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/apptest"
+	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/store"
 )
@@ -129,7 +132,7 @@ func (l *load) refused() int {
 }
 
 func (l *load) one(client *http.Client, url, key, known, body string) (id string, ok bool) {
-	r, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body)) //nolint:noctx // its client has a timeout
+	r, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		panic(err)
 	}
@@ -151,12 +154,12 @@ func (l *load) one(client *http.Client, url, key, known, body string) (id string
 		l.wrong = append(l.wrong, "a hang: "+err.Error())
 	case err != nil:
 		l.broken++
-	case resp.StatusCode == 503:
+	case resp.StatusCode == http.StatusServiceUnavailable:
 		l.busy++
 		if resp.Header.Get("Retry-After") == "" {
 			l.wrong = append(l.wrong, "503 without Retry-After")
 		}
-	case strings.HasSuffix(url, "/ready") && resp.StatusCode == 200:
+	case strings.HasSuffix(url, "/ready") && resp.StatusCode == http.StatusOK:
 		var ack struct {
 			StartupID uuid.UUID `json:"startup_id"`
 		}
@@ -164,9 +167,9 @@ func (l *load) one(client *http.Client, url, key, known, body string) (id string
 			l.wrong = append(l.wrong, err.Error())
 		}
 		l.closed = append(l.closed, ack.StartupID)
-	case resp.StatusCode == 200 && known == "", resp.StatusCode == 304 && known != "":
+	case resp.StatusCode == http.StatusOK && known == "", resp.StatusCode == http.StatusNotModified && known != "":
 		id = resp.Header.Get("Metagate-Startup-Id")
-		if resp.StatusCode == 200 && !strings.Contains(string(text), `"startup_id":"`+id+`"`) {
+		if resp.StatusCode == http.StatusOK && !strings.Contains(string(text), `"startup_id":"`+id+`"`) {
 			l.wrong = append(l.wrong, "header and packet name different startups")
 		}
 		l.opened = append(l.opened, uuid.MustParse(id))
@@ -201,3 +204,33 @@ func (l *load) requireAll(t *testing.T, databaseURL string) {
 
 // small keeps a server's admission limit low.
 func small(c *config.Config) { c.MaxInFlight = 4 }
+
+// persevering sends a request again while the answer is 503: nothing was written, and
+// how long a database is busy is not these tests' matter.
+type persevering struct{ *http.Client }
+
+func (c persevering) Do(r *http.Request) (*http.Response, error) {
+	for {
+		resp, err := c.Client.Do(r)
+		if err != nil || resp.StatusCode != http.StatusServiceUnavailable {
+			return resp, err
+		}
+		_ = resp.Body.Close()
+		if r.Body, err = r.GetBody(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// patient is a client that waits for a busy database.
+func patient(t *testing.T, a *apptest.App, credential string) *client.ClientWithResponses {
+	t.Helper()
+	header, value := "Authorization", "Bearer "+credential
+	if strings.HasPrefix(credential, auth.KeyPrefix) {
+		header, value = a.Config.APIKeyHeader, credential
+	}
+	c, err := client.NewClientWithResponses(a.URL, client.WithHTTPClient(persevering{a.HTTP(t)}),
+		client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error { r.Header.Set(header, value); return nil }))
+	require.NoError(t, err)
+	return c
+}

@@ -24,7 +24,7 @@ import (
 // that none of them wrote anything.
 func (l *lab) requireShut(t *testing.T, a *apptest.App, credential string, startup uuid.UUID, status int, code string) {
 	t.Helper()
-	c, before := a.Client(t, credential), receipts(t, l.App)
+	c, before := patient(t, a, credential), receipts(t, l.App)
 	apptest.Got(c.BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})).Fails(t, status, code)
 	apptest.Got(c.BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c", PrincipalKey: "another"})).Fails(t, status, code)
 	apptest.Got(c.ReportReadyWithResponse(t.Context(), ready(startup))).Fails(t, status, code)
@@ -103,7 +103,7 @@ func TestACredentialIsNotAcceptedPastItsExpiryThoughItIsKnown(t *testing.T) {
 		for _, credential := range []string{key, jwt} {
 			for open := true; open; {
 				past := !time.Now().Before(expires) // when it is sent
-				r, err := a.Client(t, credential).BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})
+				r, err := patient(t, a, credential).BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})
 				require.NoError(t, err)
 				if open = r.StatusCode() == 200; open {
 					require.False(t, past, "accepted past its expiry")

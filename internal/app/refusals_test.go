@@ -43,11 +43,11 @@ func setBody(text string) func(*http.Request) {
 }
 
 var refusals = map[string]refusal{
-	"no credential":            {401, refuses("401"), func(r *http.Request) { r.Header.Del("X-API-Key") }},
-	"a wrong credential":       {401, refuses("401"), func(r *http.Request) { r.Header.Set("X-API-Key", "mgk_"+strings.Repeat("A", 43)) }},
-	"another media type":       {415, takesBody, func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }},
-	"no JSON":                  {400, takesBody, setBody("{")},
-	"no object":                {400, takesBody, setBody("[]")},
+	"no credential":      {401, refuses("401"), func(r *http.Request) { r.Header.Del("X-API-Key") }},
+	"a wrong credential": {401, refuses("401"), func(r *http.Request) { r.Header.Set("X-API-Key", "mgk_"+strings.Repeat("A", 43)) }},
+	"another media type": {415, takesBody, func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }},
+	"no JSON":            {400, takesBody, setBody("{")},
+	"no object":          {400, takesBody, setBody("[]")},
 	"nothing of what it needs": {400, func(r *routers.Route) bool {
 		return takesBody(r) && r.Operation.OperationID != "applyWorld" // an empty world is a world
 	}, setBody("{}")},

@@ -47,8 +47,10 @@ func TestAWrongWorldIsRefusedWithEachPlaceAndLeavesNothing(t *testing.T) {
 			pointers  []string
 		}{
 			"a principal that is not": {`bindings: [{principal: nobody, profile: gate, manifest: mesh}]`, "INVALID_REFERENCE", 400, []string{"/bindings/0/principal"}},
-			"nothing that is named is": {`bindings: [{principal: zzz, profile: gate, manifest: mesh}, {principal: a, profile: b, manifest: c}]`, "INVALID_REFERENCE", 400,
-				[]string{"/bindings/1/principal", "/bindings/1/profile", "/bindings/1/manifest"}},
+			"nothing that is named is": {
+				`bindings: [{principal: zzz, profile: gate, manifest: mesh}, {principal: a, profile: b, manifest: c}]`, "INVALID_REFERENCE", 400,
+				[]string{"/bindings/1/principal", "/bindings/1/profile", "/bindings/1/manifest"},
+			},
 			"a profile twice":          {`profiles: [{profile_key: x}, {profile_key: y}, {profile_key: x}]`, "INVALID_REQUEST", 400, []string{"/profiles/2"}},
 			"each key twice":           {`{secret_refs: [&s {secret_key: x, ref_kind: env, ref_name: X}, *s], manifests: [&m {manifest_key: x}, *m], principals: [&p {principal_key: x, auth_subject: x}, *p]}`, "INVALID_REQUEST", 400, []string{"/secret_refs/1", "/manifests/1", "/principals/1"}},
 			"two active bindings":      {`bindings: [{principal: aaa, profile: gate, manifest: mesh}, {principal: aaa, profile: gate, manifest: mesh, active: false}, {principal: aaa, profile: gate, manifest: mesh, active: true}]`, "INVALID_REQUEST", 400, []string{"/bindings/2"}},
@@ -98,7 +100,7 @@ principals: [{principal_key: c, auth_subject: held, kind: x}]
 bindings:
   - {principal: c, profile: ok, manifest: m, overrides: {startup: {}}}
   - {principal: c, profile: nope, manifest: m}
-`, 400, "INVALID_REQUEST")
+`, 400, "FORBIDDEN_KEYS")
 		require.ElementsMatch(t, []string{
 			"/extra", "/secret_refs/0/ref_meta/a/0/execute", "/profiles/0/profile_key", "/profiles/2", "/manifests/0/services/deploy", "/manifests/0/tenant_key",
 			"/principals/0/auth_subject", "/principals/0/kind", "/bindings/0/overrides/startup", "/bindings/1", "/bindings/1/profile",

@@ -51,7 +51,7 @@ var edits = map[string]func(w *api.World, n int){
 		w.Profiles[n%3].Capabilities = json.RawMessage(`{"allowed_components":["a*"]}`)
 	},
 	"widening":   func(w *api.World, n int) { w.Profiles[n%3].Capabilities = json.RawMessage(`{"n":1}`) },
-	"an SLA":     func(w *api.World, n int) { w.Profiles[n%3].StartupSLASeconds = int64(n + 1) },
+	"an SLA":     func(w *api.World, n int) { w.Profiles[n%3].StartupSLASeconds = int64(3600 + n) },
 	"a deletion": func(w *api.World, n int) { w.Bindings = slices.Delete(w.Bindings, 0, min(1, len(w.Bindings))) },
 	"a move": func(w *api.World, n int) {
 		if i := n % 9; i < len(w.Bindings) {
@@ -103,11 +103,11 @@ func TestADryRunForetellsExactlyWhosePacketsChange(t *testing.T) {
 // requireForetold runs dry, applies, and compares with what everybody really gets.
 func (w worlds) requireForetold(t *testing.T, world api.World, before map[string]born, what string) map[string]born {
 	t.Helper()
-	all, revision := w.wire.census(t), w.revision(t)
+	stored, revision, written, opened := w.export(t, asJSON), w.revision(t), len(w.audited(t, 0)), receipts(t, w.App)
 	foretold := w.apply(t, world, dryRun, prune)
 	require.True(t, foretold.DryRun)
-	require.Equal(t, all, w.wire.census(t), what)
-	require.Equal(t, revision, w.revision(t), what)
+	require.Equal(t, stored, w.export(t, asJSON), what)
+	require.Equal(t, []int{int(revision), written, opened}, []int{int(w.revision(t)), len(w.audited(t, 0)), receipts(t, w.App)}, what)
 
 	done := w.apply(t, world, prune)
 	require.Equal(t, foretold.Changes, done.Changes, what)

@@ -16,7 +16,7 @@ func awkwardWorld(t *testing.T) api.World {
 	t.Helper()
 	world := mesh(t)
 	world.Profiles[0].Policy = json.RawMessage(`{"n":[1.10,12345678901234567890,1e400,-0,1E5,0.1e-400],"12":{"true":{}},"e":{},"l":[]}`)
-	world.Manifests[0].Schemas = json.RawMessage(`{"s":["1.10","1e400","12","true","no","null","~","","2026-11-22","0x1f",".inf","<<"," a","a\nb","\n","- a","\u007f\ufeff\u0085","😀","\t","\"'"],"<<":1,"null":null,"no":false}`)
+	world.Manifests[0].Schemas = json.RawMessage(`{"s":["1.10","1e400","12","true","no","null","~","","2026-11-22","0x1f",".inf","<<"," a","a\nb","\n","- a","` + "\u007f\ufeff\u0085" + `","😀","\t","\"'"],"<<":1,"null":null,"no":false}`)
 	world.Principals[0].AuthSubject = "1.10"
 	world.Principals[1].AuthSubject = "no"
 	world.SecretRefs[0].RefName = "2026-11-22"
@@ -87,8 +87,10 @@ func TestAnExportIsSortedByKeyWhateverTheOrderOfCreation(t *testing.T) {
 			Profiles:   []api.ProfileCreate{{ProfileKey: "z"}, {ProfileKey: "a"}}, Manifests: []api.ManifestCreate{{ManifestKey: "z"}, {ManifestKey: "a"}},
 			Principals: []api.PrincipalCreate{{PrincipalKey: "z", AuthSubject: "1"}, {PrincipalKey: "a", AuthSubject: "2"}},
 			Bindings: []api.WorldBinding{
-				{Principal: "z", Profile: "z", Manifest: "z"}, {Principal: "a", Profile: "z", Manifest: "a", Active: new(false)},
-				{Principal: "a", Profile: "a", Manifest: "z"}, {Principal: "a", Profile: "a", Manifest: "a", Active: new(false)},
+				{Principal: "z", Profile: "z", Manifest: "z"},
+				{Principal: "a", Profile: "z", Manifest: "a", Active: new(false)},
+				{Principal: "a", Profile: "a", Manifest: "z"},
+				{Principal: "a", Profile: "a", Manifest: "a", Active: new(false)},
 			},
 		})
 		require.Equal(t, []string{

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -19,9 +20,7 @@ type Target struct {
 
 func (t Target) request(path, key string, extra http.Header, body string) ([]byte, error) {
 	h := http.Header{t.APIKeyHeader: {key}, "Content-Type": {"application/json"}}
-	for name, values := range extra {
-		h[name] = values
-	}
+	maps.Copy(h, extra)
 	return Request(http.MethodPost, t.URL+path, h, body)
 }
 

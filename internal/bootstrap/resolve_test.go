@@ -127,7 +127,8 @@ func TestThePacketIsWhatOpenAPISaysAndItsEtagIsThatOfItsStableText(t *testing.T)
 		b := compile(t, w)
 		for _, pair := range [][2]string{{"p", "c"}, {"p", "d"}, {"c", "p"}, {`"\</&>` + "\u2028\x01é😀", `c","principal_key":"p`}, {"", ""}} {
 			p := requirePacket(t, b, pair[0], pair[1])
-			require.Equal(t, pair, [2]string{p.PrincipalKey, p.ComponentKey}, what)
+			require.Equal(t, pair[0], p.PrincipalKey, what)
+			require.Equal(t, pair[1], p.ComponentKey, what)
 			name := what + " for " + pair[0] + " and " + pair[1]
 			require.NotContains(t, etags, p.PacketEtag, name)
 			etags[p.PacketEtag] = name

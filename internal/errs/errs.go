@@ -108,7 +108,11 @@ func Merge(all ...error) error {
 			out = &merged
 			continue
 		}
-		if e.Code != out.Code {
+		switch {
+		case e.Code == out.Code:
+		case e.Code == ForbiddenKeys || out.Code == ForbiddenKeys:
+			out.Code = ForbiddenKeys // the doctrine before the details (contract 6)
+		default:
 			out.Code = InvalidRequest
 		}
 		out.Places = append(slices.Clip(out.Places), e.Places...)

@@ -47,17 +47,25 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := s.authenticate(r, route.security, !hot[k.operation]); err != nil {
 			return err
 		}
+		refuse := func(err error) error { // nothing checks a remembered credential then
+			if hot[k.operation] {
+				if again := k.again(); again != nil {
+					return again
+				}
+			}
+			return err
+		}
 		if route.Operation.RequestBody != nil {
 			body, err := s.readBody(r, route)
 			if err != nil {
-				return err
+				return refuse(err)
 			}
 			if route.flat != nil && r.URL.RawQuery == "" && route.flat.fits(r.Header, body) {
 				return next(c)
 			}
 		}
 		if err := checkQuery(r.URL.RawQuery); err != nil {
-			return err
+			return refuse(err)
 		}
 		input := &openapi3filter.RequestValidationInput{
 			Request: r, Route: &route.Route, PathParams: pathParams(c),
@@ -65,7 +73,7 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		if err := openapi3filter.ValidateRequest(r.Context(), input); err != nil {
 			if route.Operation.OperationID != operationApply || decodable(r) != nil {
-				return invalid(err)
+				return refuse(invalid(err))
 			}
 			k.invalid = invalid(err) // reported with the rest
 		}

@@ -259,6 +259,6 @@ func TestACallerThatHangsUpDoesNotHurtThoseWhoNeedTheSamePacket(t *testing.T) {
 		for range 20 {
 			require.NoError(t, <-stay)
 		}
-		<-gone
+		require.Error(t, <-gone)
 	})
 }

@@ -40,7 +40,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	cluster, err := testdb.Start(ctx, os.Stderr, testdb.Durable(), testdb.Private())
 	if err != nil {
 		return err

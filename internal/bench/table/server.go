@@ -32,7 +32,7 @@ type server struct {
 }
 
 func start(ctx context.Context, binary, database string) (*server, error) {
-	port, err := freePort()
+	port, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func start(ctx context.Context, binary, database string) (*server, error) {
 		return nil, err
 	}
 	defer log.Close()
-	defer os.Remove(log.Name())
+	defer func() { _ = os.Remove(log.Name()) }()
 	s.cmd = exec.CommandContext(ctx, binary, "serve")
 	s.cmd.Env, s.cmd.Stderr = env, log
 	if err := s.cmd.Start(); err != nil {
@@ -118,8 +118,8 @@ func (s *server) peakMiB() float64 {
 	return 0
 }
 
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -135,7 +135,7 @@ func measureLimits(ctx context.Context, database string, t bench.Target) (l limi
 	if l.commits, err = bench.SingleRowCommits(ctx, database, t.Concurrency, each/2); err != nil {
 		return l, err
 	}
-	port, err := freePort()
+	port, err := freePort(ctx)
 	if err != nil {
 		return l, err
 	}
