@@ -3,7 +3,6 @@ package bench
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,10 +23,7 @@ const herdKey = "bench-herd"
 // bootstrap once, Concurrency at a time, and then looks the receipts up: each
 // principal must have exactly one.
 func (t Target) ColdStart(ctx context.Context, n int, sent *atomic.Int64) (Result, error) {
-	admin, err := client.NewClientWithResponses(t.URL, client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-		r.Header.Set(t.APIKeyHeader, t.APIKey)
-		return nil
-	}))
+	admin, err := t.client()
 	if err != nil {
 		return Result{}, err
 	}
@@ -67,21 +63,8 @@ func principal(herd string, i int) string { return fmt.Sprintf("%s-%06d", herd, 
 func populate(ctx context.Context, admin *client.ClientWithResponses, herd string, n int) error {
 	const piece = 5000
 	for from := 0; from < n; from += piece {
-		w := api.World{
-			Profiles:  []api.ProfileCreate{{ProfileKey: herdKey}},
-			Manifests: []api.ManifestCreate{{ManifestKey: herdKey, Services: json.RawMessage(`{"memorygate":{"type":"memorygate","endpoint":"http://memorygate:8001/mcp","config":{"auth":"jwt"}},"asyncgate":{"type":"asyncgate","endpoint":"http://asyncgate:8080/mcp","config":{"auth":"api_key"}}}`)}},
-		}
-		for i := from; i < min(n, from+piece); i++ {
-			key := principal(herd, i)
-			w.Principals = append(w.Principals, api.PrincipalCreate{PrincipalKey: key, AuthSubject: key})
-			w.Bindings = append(w.Bindings, api.WorldBinding{Principal: key, Profile: herdKey, Manifest: herdKey})
-		}
-		r, err := admin.ApplyWorldWithResponse(ctx, nil, w)
-		if err != nil {
+		if err := apply(ctx, admin, crowd(herd, from, min(n, from+piece))); err != nil {
 			return err
-		}
-		if r.StatusCode() != http.StatusOK {
-			return fmt.Errorf("the herd could not be created: %s", r.Body)
 		}
 	}
 	return nil

@@ -50,12 +50,13 @@ func run(ctx context.Context) error {
 	if err := build(ctx, binary); err != nil {
 		return err
 	}
-	for _, name := range []string{"bench", "limits"} {
+	for _, name := range []string{"bench", "limits", "worlds"} {
 		if err := cluster.CreateDatabase(ctx, name, ""); err != nil {
 			return err
 		}
 	}
 	servers := []engine{{"PostgreSQL", cluster.URL("bench")}, {"SQLite", "sqlite:" + filepath.Join(dir, "bench.db")}}
+	empty := []engine{{"PostgreSQL", cluster.URL("worlds")}, {"SQLite", "sqlite:" + filepath.Join(dir, "worlds.db")}}
 	fmt.Println("| engine | connections | what | answers/s | p50 ms | p99 ms | p99.9 ms | allocations | peak RSS MiB | ÷ commits | ÷ bare HTTP |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, connections := range []int{64, 256} {
@@ -67,6 +68,11 @@ func run(ctx context.Context) error {
 	}
 	for _, e := range servers {
 		if err := e.coldStart(ctx, binary); err != nil {
+			return err
+		}
+	}
+	for _, e := range empty {
+		if err := e.world(ctx, binary); err != nil {
 			return err
 		}
 	}
@@ -143,5 +149,21 @@ func (e engine) coldStart(ctx context.Context, binary string) error {
 	}
 	fmt.Printf("cold start, %s: %.2f s for %s; p99 %.0f ms, peak RSS %.0f MiB, failures %v\n",
 		e.name, r.Took.Seconds(), r.Note, r.Report().P99, s.peakMiB(), r.Failures)
+	return nil
+}
+
+func (e engine) world(ctx context.Context, binary string) error {
+	s, err := start(ctx, binary, e.url)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	t := bench.Target{URL: s.url, APIKeyHeader: "X-Api-Key", APIKey: s.adminKey}
+	first, again, err := t.Applies(ctx, herd)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("world of %d principals with bindings, %s: applied in %.2f s, again unchanged in %.2f s; peak RSS %.0f MiB\n",
+		herd, e.name, first.Seconds(), again.Seconds(), s.peakMiB())
 	return nil
 }
