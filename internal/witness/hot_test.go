@@ -60,8 +60,8 @@ type reported struct {
 	err error
 }
 
-// together reports on a startup for each of who in one batch: both writers are
-// kept in a write of another startup until all wait.
+// together reports on a startup for each of who in one batch: the writer is kept
+// in a write of another startup until all wait.
 func (w *world) together(t *testing.T, s *witness.Service, id uuid.UUID, who []witness.Reader, status []api.StartupStatus) []reported {
 	t.Helper()
 	owner, held := witness.Reader{Identity: w.caller(t)}, w.open(t, noon, noon)
@@ -75,9 +75,7 @@ func (w *world) together(t *testing.T, s *witness.Service, id uuid.UUID, who []w
 		}); err != nil {
 			return err
 		}
-		for range 2 {
-			all.Go(func() { _, _ = s.Ready(t.Context(), owner, api.ReadyReport{StartupID: held, BuildVersion: "1"}) })
-		}
+		all.Go(func() { _, _ = s.Ready(t.Context(), owner, api.ReadyReport{StartupID: held, BuildVersion: "1"}) })
 		for i := range who {
 			all.Go(func() { out[i].ack, out[i].err = report(t.Context(), s, who[i], id, status[i]) })
 		}

@@ -52,8 +52,9 @@ const (
 	writeTimeout = 800 * time.Millisecond
 	// maxRows of one commit: more would make those at its head wait without more throughput.
 	maxRows = 256
-	// writers: a second commit is prepared while one is on its way to the disk.
-	writers = 2
+	// writers: two would share the rows between them, and each commit costs more than
+	// its rows; and two batches could deadlock on the startups they both report.
+	writers = 1
 	// entryBytes is what a cache entry costs beside its contents, about.
 	entryBytes = 300
 )
