@@ -22,8 +22,12 @@ type Apply struct {
 // errMoved rolls an apply back that was planned for another revision.
 var errMoved = errors.New("the world moved")
 
-// Apply plans without a lock and then writes in one transaction, if the world
-// is still the one that was planned for; otherwise it plans again.
+// freePlans is how often an apply plans without a lock, so that a large one
+// holds no other write up while it plans; in a world that moves on each time it
+// then plans under the lock, and the others wait.
+const freePlans = 3
+
+// Apply plans and writes what was planned in one transaction, all or nothing.
 func (s *Service) Apply(ctx context.Context, a Actor, in Apply) (api.Plan, error) {
 	tenant := a.Tenant
 	if in.World.TenantKey != "" {
@@ -32,16 +36,16 @@ func (s *Service) Apply(ctx context.Context, a Actor, in Apply) (api.Plan, error
 	if !s.sees(a, tenant) {
 		return api.Plan{}, errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
 	}
-	for range readAttempts {
+	for range freePlans {
 		r, err := s.read(ctx, tenant)
 		if err != nil {
 			return api.Plan{}, err
 		}
-		p, err := s.plan(ctx, a, in, r)
+		p, err := s.plan(ctx, s.Store, a, in, r)
 		if err != nil {
 			return api.Plan{}, err
 		}
-		out := api.Plan{TenantKey: tenant, DryRun: in.DryRun, Summary: p.summary(), Changes: p.changes, Packets: []api.PacketChange{}}
+		out := p.answer(in)
 		if in.DryRun {
 			out.Packets, err = s.blastRadius(ctx, tenant, p)
 			return out, err
@@ -50,11 +54,24 @@ func (s *Service) Apply(ctx context.Context, a Actor, in Apply) (api.Plan, error
 			return out, err
 		}
 	}
-	return api.Plan{}, errs.New(errs.Unavailable, "the world is changing: try again")
+	var out api.Plan
+	err := s.write(ctx, a, tenant, func(w write) error {
+		r, err := readRows(ctx, w.Queries, tenant)
+		if err != nil {
+			return err
+		}
+		p, err := s.plan(ctx, w.Queries, a, in, r)
+		if err != nil {
+			return err
+		}
+		out = p.answer(in)
+		return p.run(ctx, w)
+	})
+	return out, err
 }
 
-func (s *Service) plan(ctx context.Context, a Actor, in Apply, r *rows) (*plan, error) {
-	foreign, err := s.Store.ListForeignSubjects(ctx, r.tenant)
+func (s *Service) plan(ctx context.Context, q store.Queries, a Actor, in Apply, r *rows) (*plan, error) {
+	foreign, err := q.ListForeignSubjects(ctx, r.tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +130,7 @@ func (s *Service) plan(ctx context.Context, a Actor, in Apply, r *rows) (*plan, 
 
 func newPlan(r *rows) *plan {
 	p := &plan{
-		changes: []api.PlanChange{}, before: r.state(), ids: map[string]uuid.UUID{}, revision: r.revision,
+		changes: []api.PlanChange{}, before: r.state(), ids: map[string]uuid.UUID{}, tenant: r.tenant, revision: r.revision,
 		touched: touched{profiles: map[string]bool{}, manifests: map[string]bool{}, principals: map[string]bool{}},
 	}
 	p.after = p.before.clone()
@@ -151,9 +168,9 @@ func (r *rows) protected(a Actor, adminKeys []string) map[uuid.UUID]bool {
 	return kept
 }
 
-// execute runs the plan's steps in one transaction; a plan without any writes nothing.
+// execute runs the plan in one transaction if the world is still the one it was made for.
 func (s *Service) execute(ctx context.Context, a Actor, tenant string, p *plan) error {
-	if len(p.steps[phaseFree])+len(p.steps[phaseWrite])+len(p.steps[phaseSweep]) == 0 {
+	if p.empty() {
 		return nil
 	}
 	return s.write(ctx, a, tenant, func(w write) error {
@@ -164,13 +181,6 @@ func (s *Service) execute(ctx context.Context, a Actor, tenant string, p *plan) 
 		if now != p.revision+1 { // write has raised it by one
 			return errMoved
 		}
-		for _, steps := range p.steps {
-			for _, run := range steps {
-				if err := run(ctx, w); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
+		return p.run(ctx, w)
 	})
 }

@@ -23,6 +23,7 @@ type plan struct {
 	before, after *state
 	errs          []error
 	ids           map[string]uuid.UUID // what bindings refer to, by "principal/key"; grows while steps run
+	tenant        string
 	revision      int64
 	touched       touched
 }
@@ -37,6 +38,30 @@ const (
 	phaseSweep
 	phases
 )
+
+func (p *plan) empty() bool {
+	return len(p.steps[phaseFree])+len(p.steps[phaseWrite])+len(p.steps[phaseSweep]) == 0
+}
+
+// run writes what the plan changes; one that changes nothing is rolled back.
+func (p *plan) run(ctx context.Context, w write) error {
+	if p.empty() {
+		return errUnchanged
+	}
+	for _, steps := range p.steps {
+		for _, step := range steps {
+			if err := step(ctx, w); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// answer is the plan as the API tells it, without packets.
+func (p *plan) answer(in Apply) api.Plan {
+	return api.Plan{TenantKey: p.tenant, DryRun: in.DryRun, Summary: p.summary(), Changes: p.changes, Packets: []api.PacketChange{}}
+}
 
 // touched is what the plan changes, to know whose packets to compare.
 type touched struct {

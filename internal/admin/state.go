@@ -26,37 +26,21 @@ type rows struct {
 	bindings   []store.Binding // in order of creation
 }
 
-// readAttempts bounds how often a world that changes while it is read is read again.
-const readAttempts = 10
-
-// read reads a tenant's world without a lock: the revision tells whether it
-// changed meanwhile.
-func (s *Service) read(ctx context.Context, tenant string) (*rows, error) {
-	for range readAttempts {
-		before, err := s.revision(ctx, tenant)
-		if err != nil {
-			return nil, err
-		}
-		r, err := readRows(ctx, s.Store, tenant)
-		if err != nil {
-			return nil, err
-		}
-		if r.revision, err = s.revision(ctx, tenant); err != nil || r.revision == before {
-			return r, err
-		}
-	}
-	return nil, errs.New(errs.Unavailable, "the world is changing: try again")
+// read reads a tenant's world of one moment, without a lock.
+func (s *Service) read(ctx context.Context, tenant string) (r *rows, err error) {
+	err = s.Store.InSnapshot(ctx, func(q store.Queries) error {
+		r, err = readRows(ctx, q, tenant)
+		return err
+	})
+	return r, err
 }
 
-func (s *Service) revision(ctx context.Context, tenant string) (int64, error) {
-	n, err := s.Store.GetRevision(ctx, tenant)
-	if store.IsNotFound(err) {
-		return 0, nil
-	}
-	return n, err
-}
-
+// readRows wants a q that sees one moment: a snapshot's, or a write's that holds the revision.
 func readRows(ctx context.Context, q store.Queries, tenant string) (*rows, error) {
+	revision, err := q.GetRevision(ctx, tenant)
+	if err != nil && !store.IsNotFound(err) { // a tenant without a world is at 0
+		return nil, err
+	}
 	secrets, err1 := q.ListSecretRefs(ctx, store.ListSecretRefsParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
 	profiles, err2 := q.ListProfiles(ctx, store.ListProfilesParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
 	manifests, err3 := q.ListManifests(ctx, store.ListManifestsParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
@@ -64,6 +48,7 @@ func readRows(ctx context.Context, q store.Queries, tenant string) (*rows, error
 	bindings, err5 := q.ListBindings(ctx, store.ListBindingsParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
 	return &rows{
 		tenant:     tenant,
+		revision:   revision,
 		secretRefs: byKey(secrets, func(r store.SecretRef) string { return r.SecretKey }),
 		profiles:   byKey(profiles, func(r store.Profile) string { return r.ProfileKey }),
 		manifests:  byKey(manifests, func(r store.Manifest) string { return r.ManifestKey }),

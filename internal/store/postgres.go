@@ -60,6 +60,11 @@ func (e pg) inTx(ctx context.Context, fn func(Queries) error) error {
 	return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error { return fn(postgres.New(tx)) })
 }
 
+func (e pg) inSnapshot(ctx context.Context, fn func(Queries) error) error {
+	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return pgx.BeginTxFunc(ctx, e.pool, moment, func(tx pgx.Tx) error { return fn(postgres.New(tx)) })
+}
+
 func (e pg) ping(ctx context.Context) error { return e.pool.Ping(ctx) }
 
 func (e pg) migrations(_ context.Context, run func(migrator) error) error {

@@ -54,7 +54,17 @@ func sqliteDSN(path, txlock string, pragmas ...string) string {
 }
 
 func (e embedded) inTx(ctx context.Context, fn func(Queries) error) error {
-	tx, err := e.w.BeginTx(ctx, nil)
+	return within(ctx, e.w, fn)
+}
+
+// inSnapshot needs no more than a transaction of a reader: in WAL mode it sees
+// the database as it was at its first read.
+func (e embedded) inSnapshot(ctx context.Context, fn func(Queries) error) error {
+	return within(ctx, e.r, fn)
+}
+
+func within(ctx context.Context, db *sql.DB, fn func(Queries) error) error {
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type Store struct {
 // engine is what differs beyond the queries.
 type engine interface {
 	inTx(ctx context.Context, fn func(Queries) error) error
+	inSnapshot(ctx context.Context, fn func(Queries) error) error
 	ping(ctx context.Context) error
 	migrations(ctx context.Context, run func(migrator) error) error
 	version(ctx context.Context) (int64, error)
@@ -64,6 +65,13 @@ func Open(ctx context.Context, url string) (*Store, error) {
 // otherwise. On SQLite it holds the one writer, so fn must use its Queries only.
 func (s *Store) InTx(ctx context.Context, fn func(Queries) error) error {
 	return s.engine.inTx(ctx, fn)
+}
+
+// InSnapshot runs fn in a read-only transaction that sees one moment of the
+// database, whatever is written meanwhile; it neither waits for writers nor
+// makes them wait.
+func (s *Store) InSnapshot(ctx context.Context, fn func(Queries) error) error {
+	return s.engine.inSnapshot(ctx, fn)
 }
 
 // Ping asks the database for an answer.

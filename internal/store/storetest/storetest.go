@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"a transaction is rolled back when its function panics":              txPanics,
 		"a transaction is rolled back when its context ends":                 txCancelled,
 		"a transaction reads what it wrote, and others don't yet":            txIsolated,
+		"a snapshot sees one moment and writes nothing":                      snapshot,
 		"whoever was told that a write is done reads it":                     readYourWrites,
 		"a receipt is written only for the world that was resolved":          openStartupRevision,
 		"concurrent writers of a tenant stand in a row":                      revisionsSerialise,

@@ -103,6 +103,31 @@ func txIsolated(t *testing.T, s *store.Store) {
 	must(w.GetProfile(t.Context(), p.ID))(t)
 }
 
+func snapshot(t *testing.T, s *store.Store) {
+	w := newWorld(t, s)
+	var later store.Profile
+	require.NoError(t, s.InSnapshot(t.Context(), func(q store.Queries) error {
+		require.EqualValues(t, 1, must(q.GetRevision(t.Context(), w.tenant))(t))
+		require.NoError(t, s.InTx(t.Context(), func(tx store.Queries) error { // neither waits for the other
+			require.NoError(t, tx.BumpRevision(t.Context(), w.tenant))
+			later = must(tx.CreateProfile(t.Context(), w.newProfile()))(t)
+			return nil
+		}))
+		require.EqualValues(t, 1, must(q.GetRevision(t.Context(), w.tenant))(t))
+		_, err := q.GetProfile(t.Context(), later.ID)
+		require.True(t, store.IsNotFound(err), "%v", err)
+		return nil
+	}))
+	must(w.GetProfile(t.Context(), later.ID))(t)
+
+	p := w.newProfile()
+	require.Error(t, s.InSnapshot(t.Context(), func(q store.Queries) error {
+		_, err := q.CreateProfile(t.Context(), p)
+		return err
+	}))
+	requireUndone(t, w, p)
+}
+
 // readYourWrites reads through whichever connection the pool hands out.
 func readYourWrites(t *testing.T, s *store.Store) {
 	const writers, rounds = 8, 20
