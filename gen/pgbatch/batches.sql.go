@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 )
 
-const openStartups = `-- name: OpenStartups :many
+const openStartups = `-- name: OpenStartups :execrows
 
 INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, mirror_status)
 SELECT u.id, u.tenant_key, u.principal_id, u.principal_key, u.component_key, u.profile_key, u.manifest_key, u.manifest_version, u.packet_id, u.packet_etag, 'OPEN', u.opened_at, u.deadline_at, 'off'
@@ -30,7 +30,6 @@ FROM (SELECT unnest($1::uuid[]) AS id,
              unnest($12::timestamptz[]) AS opened_at,
              unnest($13::timestamptz[]) AS deadline_at) u
 JOIN tenant_revisions r ON r.tenant_key = u.tenant_key AND r.revision = u.revision
-RETURNING startup_sessions.id
 `
 
 type OpenStartupsParams struct {
@@ -51,9 +50,10 @@ type OpenStartupsParams struct {
 
 // What only PostgreSQL can say: many receipts in one statement, one commit. SQLite
 // runs the statements of db/queries one by one in one transaction instead.
-// Like OpenStartup for each row; returns the ids of those it wrote.
-func (q *Queries) OpenStartups(ctx context.Context, arg OpenStartupsParams) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, openStartups,
+// Like OpenStartup for each row. It tells how many it wrote, not which: nearly
+// always all of them.
+func (q *Queries) OpenStartups(ctx context.Context, arg OpenStartupsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, openStartups,
 		arg.Ids,
 		arg.TenantKeys,
 		arg.Revisions,
@@ -69,21 +69,9 @@ func (q *Queries) OpenStartups(ctx context.Context, arg OpenStartupsParams) ([]u
 		arg.DeadlineAts,
 	)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	defer rows.Close()
-	var items []uuid.UUID
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+	return result.RowsAffected(), nil
 }
 
 const reportStartups = `-- name: ReportStartups :many
@@ -152,6 +140,30 @@ func (q *Queries) ReportStartups(ctx context.Context, arg ReportStartupsParams) 
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const whichStartups = `-- name: WhichStartups :many
+SELECT id FROM startup_sessions WHERE id = ANY($1::uuid[])
+`
+
+func (q *Queries) WhichStartups(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, whichStartups, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

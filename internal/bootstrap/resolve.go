@@ -168,15 +168,23 @@ type Birth struct {
 func (b *Blueprint) Packet(n Birth) []byte {
 	out := make([]byte, 0, len(b.members)+len(n.PrincipalKey)+len(n.ComponentKey)+600)
 	out = append(out, `{"packet_id":"`...)
-	out = append(out, n.PacketID.String()...)
+	out = appendUUID(out, n.PacketID)
 	out = append(append(out, `","packet_etag":"`...), n.Etag...)
 	out = n.IssuedAt.AppendFormat(append(out, `","issued_at":"`...), time.RFC3339Nano)
 	out = appendQuoted(append(out, `","principal_key":`...), n.PrincipalKey)
 	out = appendQuoted(append(out, `,"component_key":`...), n.ComponentKey)
 	out = append(append(append(out, ','), b.members...), `,"startup":{"startup_id":"`...)
-	out = append(out, n.StartupID.String()...)
+	out = appendUUID(out, n.StartupID)
 	out = n.DeadlineAt.AppendFormat(append(out, `","status":"OPEN","deadline_at":"`...), time.RFC3339Nano)
 	return append(out, `","followup":["POST /v1/startup/ready","POST /v1/startup/failed"]}}`...)
+}
+
+func appendUUID(dst []byte, id uuid.UUID) []byte {
+	dst = append(hex.AppendEncode(dst, id[:4]), '-')
+	dst = append(hex.AppendEncode(dst, id[4:6]), '-')
+	dst = append(hex.AppendEncode(dst, id[6:8]), '-')
+	dst = append(hex.AppendEncode(dst, id[8:10]), '-')
+	return hex.AppendEncode(dst, id[10:])
 }
 
 func quoted(s string) []byte { return appendQuoted(nil, s) }

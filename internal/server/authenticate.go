@@ -48,10 +48,15 @@ func (s *Server) authenticate(r *http.Request, requirements openapi3.SecurityReq
 	return refusal(refusals)
 }
 
+var errNoCredential = auth.Unauthenticated(errors.New("no credential"))
+
 func (s *Server) try(r *http.Request, scheme string, scopes []string, fresh bool) error {
 	credential, read := r.Header.Get(s.APIKeyHeader), s.byAPIKey
 	if scheme == "bearerAuth" {
 		credential, read = r.Header.Get("Authorization"), s.byToken
+	}
+	if credential == "" {
+		return errNoCredential
 	}
 	who, err := s.callers.get(r.Context(), scheme, credential, fresh, read)
 	if err != nil {
@@ -123,6 +128,7 @@ func (s *Server) asPrincipal(who caller, row store.GetIdentityBySubjectRow) (cal
 	who.Identity = witness.Identity{
 		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, Revision: row.Revision,
 		ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
+		Memo: new(witness.Memo),
 	}
 	return who, nil
 }

@@ -41,16 +41,16 @@ type packetResponse struct {
 	notModified bool
 }
 
+var contentJSON = []string{mediaJSON}
+
 func (p packetResponse) VisitBootstrapResponse(w http.ResponseWriter) error {
-	h := w.Header()
-	h.Set("ETag", etag.Quote(p.Etag))
-	h.Set(headerStartupID, p.StartupID.String())
-	h.Set(headerStartupDeadline, p.DeadlineAt.Format(time.RFC3339Nano))
+	h, values := w.Header(), [...]string{etag.Quote(p.Etag), p.StartupID.String(), p.DeadlineAt.Format(time.RFC3339Nano)}
+	h["Etag"], h[headerStartupID], h[headerStartupDeadline] = values[0:1:1], values[1:2:2], values[2:3:3] // one allocation
 	if p.notModified {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	h.Set("Content-Type", "application/json")
+	h["Content-Type"] = contentJSON
 	w.WriteHeader(http.StatusOK)
 	_, err := w.Write(p.Packet())
 	return err

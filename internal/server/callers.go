@@ -35,7 +35,7 @@ func newCallers(maxBytes uint64, now func() time.Time, generation func() uint64)
 
 // get reads who a credential belongs to, or remembers it unless fresh is wanted.
 func (c *callers) get(ctx context.Context, scheme, credential string, fresh bool, read func(context.Context, string) (caller, error)) (caller, error) {
-	id := binary.BigEndian.AppendUint64(make([]byte, 0, 64+len(credential)), c.generation())
+	id := binary.BigEndian.AppendUint64(make([]byte, 0, 256), c.generation()) // on the stack
 	key := sha256.Sum256(append(append(id, scheme...), credential...))
 	if !fresh {
 		if who, ok := c.cache.GetIfPresent(key); ok && (who.expires.IsZero() || who.expires.After(c.now())) {

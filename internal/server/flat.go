@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"regexp"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -78,6 +79,8 @@ func newField(s *openapi3.Schema) (field, bool) {
 	return f, simple && (s.Type.Is("string") || (f.object && s.Properties == nil && s.MinProps == 0))
 }
 
+var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
+
 // fits reports whether headers and body, which is checked I-JSON, surely satisfy
 // the schema. Members that the schema doesn't name are ignored (contract 8).
 func (f *flat) fits(header http.Header, body []byte) bool {
@@ -86,7 +89,9 @@ func (f *flat) fits(header http.Header, body []byte) bool {
 			return false
 		}
 	}
-	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	dec := decoders.Get().(*jsontext.Decoder)
+	defer decoders.Put(dec)
+	dec.Reset(bytes.NewReader(body), jsontext.AllowDuplicateNames(true)) // there are none: it is checked
 	if t, err := dec.ReadToken(); err != nil || t.Kind() != '{' {
 		return false
 	}

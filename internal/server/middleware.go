@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"github.com/legivellum/metagate/internal/errs"
@@ -73,7 +72,7 @@ func finishHeader(h http.Header, id string) {
 func requestID(r *http.Request) string {
 	id := r.Header.Get(echo.HeaderXRequestID)
 	if id == "" || len(id) > 128 || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return uuid.Must(uuid.NewV7()).String()
+		return store.NewID(time.Now()).String()
 	}
 	return id
 }
@@ -96,7 +95,11 @@ func (s *Server) logRequest(c echo.Context, k *call, took time.Duration) {
 			level = slog.LevelError
 		}
 	}
-	s.Log.LogAttrs(r.Context(), level, "request", attrs...)
+	if h := s.Log.Handler(); h.Enabled(r.Context(), level) {
+		line := slog.NewRecord(time.Now(), level, "request", 0) // LogAttrs would look up its caller
+		line.AddAttrs(attrs...)
+		_ = h.Handle(r.Context(), line) // there is nowhere to tell
+	}
 }
 
 func (s *Server) logPanic(c echo.Context, err error, stack []byte) error {

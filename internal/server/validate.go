@@ -100,7 +100,7 @@ func (s *Server) readBody(r *http.Request, route *route) ([]byte, error) {
 	if route.Operation.OperationID == operationApply {
 		limit, setting, depth = s.ApplyMaxBytes, "APPLY_MAX_BYTES", jsondoc.MaxDepth+worldDepth
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	body, err := readAll(r, limit+1)
 	if err != nil {
 		return nil, errs.Wrap(err, errs.InvalidRequest, "the body could not be read to its end")
 	}
@@ -118,6 +118,18 @@ func (s *Server) readBody(r *http.Request, route *route) ([]byte, error) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return body, nil
+}
+
+// readAll reads up to limit bytes of the body; a small one of announced length
+// without growing for it.
+func readAll(r *http.Request, limit int64) ([]byte, error) {
+	const small = 4 << 10
+	if r.ContentLength < 0 || r.ContentLength > min(small, limit) {
+		return io.ReadAll(io.LimitReader(r.Body, limit))
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
 }
 
 // worldDepth is how much deeper a document sits in a world than in a write of its own.

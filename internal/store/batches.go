@@ -2,11 +2,14 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/gen/pgbatch"
+	"github.com/legivellum/metagate/gen/sqlite"
 )
 
 // Reported is how a startup was closed: by the report that won.
@@ -17,13 +20,14 @@ type Reported struct {
 
 // batches are the writes of the hot path: many rows, one commit.
 type batches interface {
-	openStartups(ctx context.Context, rows []OpenStartupParams) (opened map[uuid.UUID]bool, err error)
+	openStartups(ctx context.Context, rows []OpenStartupParams) (opened []bool, err error)
 	reportStartups(ctx context.Context, rows []ReportStartupParams) (map[uuid.UUID]Reported, error)
 }
 
-// OpenStartups is OpenStartup for many rows with one commit; the rows whose
-// revision has moved are left out of opened. An error means that none was written.
-func (s *Store) OpenStartups(ctx context.Context, rows []OpenStartupParams) (opened map[uuid.UUID]bool, err error) {
+// OpenStartups is OpenStartup for many rows with one commit; opened tells of each
+// row whether it was written, or its revision has moved. An error means that
+// none was written, unless the connection broke at the commit.
+func (s *Store) OpenStartups(ctx context.Context, rows []OpenStartupParams) (opened []bool, err error) {
 	return s.engine.openStartups(ctx, rows)
 }
 
@@ -33,17 +37,15 @@ func (s *Store) ReportStartups(ctx context.Context, rows []ReportStartupParams) 
 	return s.engine.reportStartups(ctx, rows)
 }
 
-func (e embedded) openStartups(ctx context.Context, rows []OpenStartupParams) (map[uuid.UUID]bool, error) {
-	opened := make(map[uuid.UUID]bool, len(rows))
-	err := e.inTx(ctx, func(q Queries) error {
-		for _, r := range rows {
-			n, err := q.OpenStartup(ctx, r)
+func (e embedded) openStartups(ctx context.Context, rows []OpenStartupParams) ([]bool, error) {
+	opened := make([]bool, len(rows))
+	err := e.inBatch(ctx, func(ctx context.Context, q *sqlite.Queries) error {
+		for i, r := range rows {
+			n, err := q.OpenStartup(ctx, sqlite.OpenStartupParams(r))
 			if err != nil {
 				return err
 			}
-			if n == 1 {
-				opened[r.ID] = true
-			}
+			opened[i] = n == 1
 		}
 		return nil
 	})
@@ -55,9 +57,9 @@ func (e embedded) openStartups(ctx context.Context, rows []OpenStartupParams) (m
 
 func (e embedded) reportStartups(ctx context.Context, rows []ReportStartupParams) (map[uuid.UUID]Reported, error) {
 	reported := make(map[uuid.UUID]Reported, len(rows))
-	err := e.inTx(ctx, func(q Queries) error {
+	err := e.inBatch(ctx, func(ctx context.Context, q *sqlite.Queries) error {
 		for _, r := range rows {
-			n, err := q.ReportStartup(ctx, r)
+			n, err := q.ReportStartup(ctx, sqlite.ReportStartupParams(r))
 			if err != nil {
 				return err
 			}
@@ -73,6 +75,39 @@ func (e embedded) reportStartups(ctx context.Context, rows []ReportStartupParams
 	return reported, nil
 }
 
+// inBatch is inTx for one statement that is executed many times. Beginning and
+// committing end with ctx; a row doesn't: it takes microseconds, and watching
+// the context takes as long.
+func (e embedded) inBatch(ctx context.Context, fn func(context.Context, *sqlite.Queries) error) error {
+	tx, err := e.w.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it has nothing to do
+	if err := fn(context.WithoutCancel(ctx), sqlite.New(&repeated{Tx: tx})); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// repeated is a transaction that keeps its last statement prepared.
+type repeated struct {
+	*sql.Tx
+	query string
+	stmt  *sql.Stmt // closed with the transaction
+}
+
+func (r *repeated) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if r.query != query {
+		stmt, err := r.PrepareContext(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		r.query, r.stmt = query, stmt
+	}
+	return r.stmt.ExecContext(ctx, args...)
+}
+
 func reportedAt(r ReportStartupParams) *time.Time {
 	if r.ReadyAt != nil {
 		return r.ReadyAt
@@ -80,35 +115,59 @@ func reportedAt(r ReportStartupParams) *time.Time {
 	return r.FailedAt
 }
 
-func (e pg) openStartups(ctx context.Context, rows []OpenStartupParams) (map[uuid.UUID]bool, error) {
-	var a pgbatch.OpenStartupsParams
-	for _, r := range rows {
-		a.Ids, a.PrincipalIds, a.PacketIds = append(a.Ids, r.ID), append(a.PrincipalIds, r.PrincipalID), append(a.PacketIds, r.PacketID)
-		a.TenantKeys, a.Revisions = append(a.TenantKeys, r.TenantKey), append(a.Revisions, r.Revision)
-		a.PrincipalKeys, a.ComponentKeys = append(a.PrincipalKeys, r.PrincipalKey), append(a.ComponentKeys, r.ComponentKey)
-		a.ProfileKeys, a.ManifestKeys = append(a.ProfileKeys, r.ProfileKey), append(a.ManifestKeys, r.ManifestKey)
-		a.ManifestVersions, a.PacketEtags = append(a.ManifestVersions, r.ManifestVersion), append(a.PacketEtags, r.PacketEtag)
-		a.OpenedAts, a.DeadlineAts = append(a.OpenedAts, r.OpenedAt), append(a.DeadlineAts, r.DeadlineAt)
+func (e pg) openStartups(ctx context.Context, rows []OpenStartupParams) ([]bool, error) {
+	a := pgbatch.OpenStartupsParams{
+		Ids:        column(rows, func(r *OpenStartupParams) uuid.UUID { return r.ID }),
+		TenantKeys: column(rows, func(r *OpenStartupParams) string { return r.TenantKey }),
+		Revisions:  column(rows, func(r *OpenStartupParams) int64 { return r.Revision }),
+
+		PrincipalIds:  column(rows, func(r *OpenStartupParams) uuid.UUID { return r.PrincipalID }),
+		PrincipalKeys: column(rows, func(r *OpenStartupParams) string { return r.PrincipalKey }),
+		ComponentKeys: column(rows, func(r *OpenStartupParams) string { return r.ComponentKey }),
+
+		ProfileKeys:      column(rows, func(r *OpenStartupParams) string { return r.ProfileKey }),
+		ManifestKeys:     column(rows, func(r *OpenStartupParams) string { return r.ManifestKey }),
+		ManifestVersions: column(rows, func(r *OpenStartupParams) int64 { return r.ManifestVersion }),
+		PacketIds:        column(rows, func(r *OpenStartupParams) uuid.UUID { return r.PacketID }),
+		PacketEtags:      column(rows, func(r *OpenStartupParams) string { return r.PacketEtag }),
+
+		OpenedAts:   column(rows, func(r *OpenStartupParams) time.Time { return r.OpenedAt }),
+		DeadlineAts: column(rows, func(r *OpenStartupParams) time.Time { return r.DeadlineAt }),
 	}
-	ids, err := pgbatch.New(e.pool).OpenStartups(ctx, a)
+	q := pgbatch.New(e.pool)
+	n, err := q.OpenStartups(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	opened := make(map[uuid.UUID]bool, len(ids))
-	for _, id := range ids {
-		opened[id] = true
+	opened := make([]bool, len(rows))
+	if n == int64(len(rows)) { // nearly always
+		for i := range opened {
+			opened[i] = true
+		}
+		return opened, nil
+	}
+	there, err := q.WhichStartups(ctx, a.Ids)
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range a.Ids {
+		opened[i] = slices.Contains(there, id)
 	}
 	return opened, nil
 }
 
 func (e pg) reportStartups(ctx context.Context, rows []ReportStartupParams) (map[uuid.UUID]Reported, error) {
-	var a pgbatch.ReportStartupsParams
-	for _, r := range rows {
-		a.Ids, a.PrincipalIds = append(a.Ids, r.ID), append(a.PrincipalIds, r.PrincipalID)
-		a.CallerTenants, a.CallerRevisions = append(a.CallerTenants, r.CallerTenant), append(a.CallerRevisions, r.CallerRevision)
-		a.Statuses, a.ReportedAts = append(a.Statuses, r.Status), append(a.ReportedAts, *reportedAt(r))
-		a.BuildVersions, a.Healths = append(a.BuildVersions, empty(r.BuildVersion)), append(a.Healths, string(r.Health))
-		a.Errors, a.Details = append(a.Errors, empty(r.Error)), append(a.Details, string(r.Details))
+	a := pgbatch.ReportStartupsParams{
+		Ids:             column(rows, func(r *ReportStartupParams) uuid.UUID { return r.ID }),
+		PrincipalIds:    column(rows, func(r *ReportStartupParams) uuid.UUID { return r.PrincipalID }),
+		CallerTenants:   column(rows, func(r *ReportStartupParams) string { return r.CallerTenant }),
+		CallerRevisions: column(rows, func(r *ReportStartupParams) int64 { return r.CallerRevision }),
+		Statuses:        column(rows, func(r *ReportStartupParams) string { return r.Status }),
+		ReportedAts:     column(rows, func(r *ReportStartupParams) time.Time { return *reportedAt(*r) }),
+		BuildVersions:   column(rows, func(r *ReportStartupParams) string { return empty(r.BuildVersion) }),
+		Healths:         column(rows, func(r *ReportStartupParams) string { return string(r.Health) }),
+		Errors:          column(rows, func(r *ReportStartupParams) string { return empty(r.Error) }),
+		Details:         column(rows, func(r *ReportStartupParams) string { return string(r.Details) }),
 	}
 	won, err := pgbatch.New(e.pool).ReportStartups(ctx, a)
 	if err != nil {
@@ -119,6 +178,14 @@ func (e pg) reportStartups(ctx context.Context, rows []ReportStartupParams) (map
 		reported[r.ID] = Reported{r.Status, r.ReportedAt}
 	}
 	return reported, nil
+}
+
+func column[R, T any](rows []R, of func(*R) T) []T {
+	out := make([]T, len(rows))
+	for i := range rows {
+		out[i] = of(&rows[i])
+	}
+	return out
 }
 
 // empty is how an absent text travels in an array: the statement makes it NULL

@@ -35,6 +35,7 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 			Name: "timestamptz", OID: pgtype.TimestamptzOID,
 			Codec: &pgtype.TimestamptzCodec{ScanLocation: Now().Location()},
 		})
+		registerArrays(conn.TypeMap())
 		// An answered receipt is on disk, whatever the server's default is.
 		_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
 		return err

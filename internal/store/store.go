@@ -6,6 +6,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -89,7 +90,8 @@ func Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 // NewID returns a UUIDv7 (RFC 9562) of the time t. Ids sort by time, and those
 // that one process makes for the same time sort in the order they were made.
 func NewID(t time.Time) uuid.UUID {
-	id := uuid.New()
+	var id uuid.UUID
+	_, _ = rand.Read(id[8:]) // never fails
 	setTime(&id, t)
 	// RFC 9562, section 6.2: microseconds in rand_a (method 3), then a counter.
 	fraction := uint16(t.Nanosecond() / 1000 % 1000 * 4)

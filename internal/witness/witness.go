@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,6 +28,26 @@ type Identity struct {
 	Revision                int64      // of the tenant's world, when this was read
 	ProfileID, ManifestID   *uuid.UUID // of the active binding; nil without one
 	Overrides               store.JSON
+	Memo                    *Memo // shared by the copies of this Identity; nil remembers nothing
+}
+
+// Memo remembers the packet_etag that an Identity was answered with last: a
+// revision has but one for each component, and hashing a large packet costs
+// more than the rest of the answer.
+type Memo struct{ last atomic.Pointer[etagOf] }
+
+type etagOf struct{ component, etag string }
+
+func (m *Memo) etag(component string, compute func() string) string {
+	if m == nil {
+		return compute()
+	}
+	if last := m.last.Load(); last != nil && last.component == component {
+		return last.etag
+	}
+	etag := compute()
+	m.last.Store(&etagOf{component, etag})
+	return etag
 }
 
 // Options are what a Service is made of.
@@ -63,24 +84,17 @@ const (
 func New(o Options) *Service {
 	return &Service{
 		store: o.Store, now: o.Now, blueprints: newBlueprints(o.Store, o.CacheBytes),
-		opens: newBatcher(writers, maxRows, o.MaxInFlight, func(ctx context.Context, rows []store.OpenStartupParams) ([]bool, error) {
-			opened, err := o.Store.OpenStartups(ctx, rows)
-			return each(rows, opened, func(r store.OpenStartupParams) uuid.UUID { return r.ID }), err
-		}),
+		opens: newBatcher(writers, maxRows, o.MaxInFlight, o.Store.OpenStartups),
 		reports: newBatcher(writers, maxRows, o.MaxInFlight, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
 			reported, err := o.Store.ReportStartups(ctx, rows)
 			leaveOutRivals(rows, reported)
-			return each(rows, reported, func(r store.ReportStartupParams) uuid.UUID { return r.ID }), err
+			out := make([]store.Reported, len(rows))
+			for i, r := range rows {
+				out[i] = reported[r.ID]
+			}
+			return out, err
 		}),
 	}
-}
-
-func each[T, R any](rows []T, results map[uuid.UUID]R, id func(T) uuid.UUID) []R {
-	out := make([]R, len(rows))
-	for i, r := range rows {
-		out[i] = results[id(r)]
-	}
-	return out
 }
 
 // leaveOutRivals leaves out the startups that several callers report on in one
@@ -131,7 +145,8 @@ func (s *Service) Bootstrap(ctx context.Context, who Identity, hint, component s
 	now := s.now()
 	birth := bootstrap.Birth{
 		StartupID: store.NewID(now), PacketID: store.NewID(now), PrincipalKey: who.PrincipalKey, ComponentKey: component,
-		Etag: blueprint.Etag(who.PrincipalKey, component), IssuedAt: now, DeadlineAt: now.Add(blueprint.SLA),
+		Etag:     who.Memo.etag(component, func() string { return blueprint.Etag(who.PrincipalKey, component) }),
+		IssuedAt: now, DeadlineAt: now.Add(blueprint.SLA),
 	}
 	opened, err := s.opens.do(ctx, store.OpenStartupParams{
 		ID: birth.StartupID, TenantKey: who.TenantKey, Revision: who.Revision,

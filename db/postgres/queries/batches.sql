@@ -1,8 +1,9 @@
 -- What only PostgreSQL can say: many receipts in one statement, one commit. SQLite
 -- runs the statements of db/queries one by one in one transaction instead.
 
--- name: OpenStartups :many
--- Like OpenStartup for each row; returns the ids of those it wrote.
+-- name: OpenStartups :execrows
+-- Like OpenStartup for each row. It tells how many it wrote, not which: nearly
+-- always all of them.
 INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, mirror_status)
 SELECT u.id, u.tenant_key, u.principal_id, u.principal_key, u.component_key, u.profile_key, u.manifest_key, u.manifest_version, u.packet_id, u.packet_etag, 'OPEN', u.opened_at, u.deadline_at, 'off'
 FROM (SELECT unnest(sqlc.arg(ids)::uuid[]) AS id,
@@ -18,8 +19,10 @@ FROM (SELECT unnest(sqlc.arg(ids)::uuid[]) AS id,
              unnest(sqlc.arg(packet_etags)::text[]) AS packet_etag,
              unnest(sqlc.arg(opened_ats)::timestamptz[]) AS opened_at,
              unnest(sqlc.arg(deadline_ats)::timestamptz[]) AS deadline_at) u
-JOIN tenant_revisions r ON r.tenant_key = u.tenant_key AND r.revision = u.revision
-RETURNING startup_sessions.id;
+JOIN tenant_revisions r ON r.tenant_key = u.tenant_key AND r.revision = u.revision;
+
+-- name: WhichStartups :many
+SELECT id FROM startup_sessions WHERE id = ANY(sqlc.arg(ids)::uuid[]);
 
 -- name: ReportStartups :many
 -- Like ReportStartup for each row. Of two reports for one startup one wins: the
