@@ -18,7 +18,7 @@ FUZZTIME      ?= 10s
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Start a demo server on embedded SQLite
@@ -63,6 +63,10 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 .PHONY: bench
 bench: ## Measure both engines beside this machine's own limits, in one run
 	go run ./internal/bench/table
+
+.PHONY: bench-growth
+bench-growth: ## Measure what 100,000 principals and 5,000,000 receipts cost
+	go run ./internal/bench/table -growth
 
 .PHONY: lint
 lint: lint-go lint-openapi ## Lint the Go code and openapi.yaml

@@ -119,15 +119,16 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	if !a.verifier.Enabled() {
 		a.log.WarnContext(ctx, "no JWT is accepted: JWT_SECRET is unset or the published default; API keys work")
 	}
-	cache, waiting := uint64(a.config.PacketCacheBytes), int(a.config.MaxInFlight)
+	// Packets are shared by principals, credentials aren't: they are by far the more.
+	packets, waiting := uint64(a.config.PacketCacheBytes/4), int(a.config.MaxInFlight)
 	a.options = server.Options{
 		Store: a.Store, Admin: a.Admin, Verifier: a.verifier, Log: a.log, Now: store.Now,
-		Witness:  witness.New(witness.Options{Store: a.Store, Now: store.Now, CacheBytes: cache / 2, MaxInFlight: waiting}),
+		Witness:  witness.New(witness.Options{Store: a.Store, Now: store.Now, CacheBytes: packets, MaxInFlight: waiting}),
 		LastUsed: &server.LastUsed{Store: a.Store, Now: store.Now},
 		Metrics:  server.NewMetrics(a.Store),
 		Version:  a.config.MetagateVersion, Build: b.Version,
 		APIKeyHeader: a.config.APIKeyHeader, AdminPrincipalKeys: a.config.AdminPrincipalKeys,
-		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CacheBytes: cache / 2, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
+		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CacheBytes: 3 * packets, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
 	}
 	return a.listen(ctx)
 }

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	gcPercent = 400       // the live heap is a few MiB: at 100 the collector would run all the time
-	headroom  = 112 << 20 // beside the caches; near the limit the collector works harder instead
+	gcPercent = 400      // the live heap is a few MiB: at 100 the collector would run all the time
+	headroom  = 96 << 20 // beside the caches; near the limit the collector works harder instead
 )
 
 // tuneMemory trades memory, of which a server has some to spare, for processor

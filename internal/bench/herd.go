@@ -37,15 +37,7 @@ func (t Target) ColdStart(ctx context.Context, n int, sent *atomic.Int64) (Resul
 	}
 	sent.Store(0)
 	since := time.Now().Add(-time.Second).UTC()
-	var next atomic.Int64
-	l := t.load(func(int) []byte {
-		if i := next.Add(1) - 1; i < int64(n) {
-			return requests[i]
-		}
-		return nil
-	}, status(http.StatusOK))
-	l.Duration = 0 // until all are up
-	out, err := Run(ctx, l, sent)
+	out, err := t.EachOnce(ctx, requests, sent)
 	if err != nil {
 		return out, err
 	}

@@ -19,13 +19,31 @@ type Target struct {
 }
 
 func (t Target) request(path, key string, extra http.Header, body string) ([]byte, error) {
-	h := http.Header{t.APIKeyHeader: {key}, "Content-Type": {"application/json"}}
+	h := http.Header{t.APIKeyHeader: {key}}
 	maps.Copy(h, extra)
+	return t.post(path, h, body)
+}
+
+func (t Target) post(path string, h http.Header, body string) ([]byte, error) {
+	h.Set("Content-Type", "application/json")
 	return Request(http.MethodPost, t.URL+path, h, body)
 }
 
 func (t Target) load(next func(int) []byte, want func(int, *http.Response) bool) Load {
 	return Load{URL: t.URL, Concurrency: t.Concurrency, Duration: t.Duration, Next: next, Want: want}
+}
+
+// EachOnce sends each request once, Concurrency at a time, until all are answered.
+func (t Target) EachOnce(ctx context.Context, requests [][]byte, sent *atomic.Int64) (Result, error) {
+	var next atomic.Int64
+	l := t.load(func(int) []byte {
+		if i := next.Add(1) - 1; i < int64(len(requests)) {
+			return requests[i]
+		}
+		return nil
+	}, status(http.StatusOK))
+	l.Duration = 0
+	return Run(ctx, l, sent)
 }
 
 func status(want int) func(int, *http.Response) bool {

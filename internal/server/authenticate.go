@@ -51,7 +51,7 @@ func (s *Server) authenticate(r *http.Request, requirements openapi3.SecurityReq
 var errNoCredential = auth.Unauthenticated(errors.New("no credential"))
 
 func (s *Server) try(r *http.Request, scheme string, scopes []string, fresh bool) error {
-	credential, read := r.Header.Get(s.APIKeyHeader), s.byAPIKey
+	credential, read := r.Header.Get(s.keyHeader), s.byAPIKey
 	if scheme == "bearerAuth" {
 		credential, read = r.Header.Get("Authorization"), s.byToken
 	}

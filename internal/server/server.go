@@ -42,8 +42,9 @@ type Options struct {
 // Server implements api.StrictServerInterface.
 type Server struct {
 	Options
-	spec    *spec
-	callers *callers
+	spec      *spec
+	callers   *callers
+	keyHeader string // APIKeyHeader as net/http keeps it
 }
 
 var _ api.StrictServerInterface = (*Server)(nil)
@@ -54,7 +55,10 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}
-	s := &Server{Options: o, spec: spec, callers: newCallers(o.CacheBytes, o.Now, o.Verifier.Generation)}
+	s := &Server{
+		Options: o, spec: spec, callers: newCallers(o.CacheBytes, o.Now, o.Verifier.Generation),
+		keyHeader: http.CanonicalHeaderKey(o.APIKeyHeader),
+	}
 	e := echo.New()
 	e.Binder = strictBinder{}
 	e.HTTPErrorHandler = s.answerError

@@ -1,9 +1,11 @@
 // Command table is `make bench`: it stands up PostgreSQL and the server, measures
 // both engines beside this machine's own limits in one run, and prints a table.
+// With -growth it is `make bench-growth`.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -36,6 +38,8 @@ func main() {
 }
 
 func run(ctx context.Context) error {
+	grow := flag.Bool("growth", false, "measure what principals and receipts cost instead")
+	flag.Parse()
 	dir, err := os.MkdirTemp("", "metagate-bench")
 	if err != nil {
 		return err
@@ -49,6 +53,9 @@ func run(ctx context.Context) error {
 	binary := filepath.Join(dir, "metagate")
 	if err := build(ctx, binary); err != nil {
 		return err
+	}
+	if *grow {
+		return growth(ctx, dir, binary, cluster)
 	}
 	for _, name := range []string{"bench", "limits", "worlds"} {
 		if err := cluster.CreateDatabase(ctx, name, ""); err != nil {

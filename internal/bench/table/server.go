@@ -31,13 +31,14 @@ type server struct {
 	url, key, adminKey string
 }
 
-func start(ctx context.Context, binary, database string) (*server, error) {
+func start(ctx context.Context, binary, database string, settings ...string) (*server, error) {
 	port, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s := &server{url: "http://127.0.0.1:" + port}
 	env := append(os.Environ(), "DATABASE_URL="+database, "HOST=127.0.0.1", "PORT="+port, "APPLY_MAX_BYTES=33554432")
+	env = append(env, settings...)
 	for command, key := range map[string]*string{"seed": &s.key, "admin-key": &s.adminKey} {
 		c := exec.CommandContext(ctx, binary, command)
 		c.Env = env
@@ -102,8 +103,12 @@ func (s *server) mallocs(ctx context.Context) float64 {
 	return 0
 }
 
-// peakMiB is the most memory the process has had resident; 0 where /proc isn't.
-func (s *server) peakMiB() float64 {
+// peakMiB is the most memory the process has had resident, residentMiB what it
+// has now; 0 where /proc isn't.
+func (s *server) peakMiB() float64     { return s.memory("VmHWM") }
+func (s *server) residentMiB() float64 { return s.memory("VmRSS") }
+
+func (s *server) memory(name string) float64 {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
 		return 0
@@ -111,7 +116,7 @@ func (s *server) peakMiB() float64 {
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		var kib float64
-		if _, err := fmt.Sscanf(lines.Text(), "VmHWM: %f kB", &kib); err == nil {
+		if _, err := fmt.Sscanf(lines.Text(), name+": %f kB", &kib); err == nil {
 			return kib / 1024
 		}
 	}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	_ "modernc.org/sqlite"             // the driver "sqlite"
+
+	"github.com/legivellum/metagate/internal/testdb"
+)
+
+// database is what growth fills behind the server's back.
+type database interface {
+	engine() string
+	url() string
+	// addReceipts writes n READY receipts of the last day and a bit: overdue of them are older than a day.
+	addReceipts(ctx context.Context, n, overdue int) error
+	// due counts the receipts that are older than when addReceipts said.
+	due(ctx context.Context) (int, error)
+}
+
+// filled is a database that is reached through database/sql.
+type filled struct {
+	name, driver, address, server string
+	insert, count                 string
+	after                         string
+	before                        time.Time // receipts of an earlier time are due
+}
+
+func newPostgres(ctx context.Context, c *testdb.Cluster, name string) (database, error) {
+	return &filled{
+		name: "PostgreSQL", driver: "pgx", address: c.URL(name), server: c.URL(name),
+		// ids are UUIDv7: the time in milliseconds, then whatever is different.
+		insert: `INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key,
+			manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, build_version, mirror_status)
+			SELECT (lpad(to_hex($1::bigint + i * $2::bigint / $3::bigint), 12, '0') || '70008000' || lpad(to_hex(i), 12, '0'))::uuid,
+				'default', gen_random_uuid(), 'bench-growth-' || lpad((i % 100000)::text, 6, '0'), 'memorygate_main', 'bench-herd', 'bench-herd',
+				1, gen_random_uuid(), md5(i::text) || md5(i::text), 'READY', t, t + interval '2 minutes', t + interval '3 seconds', '1.0.0', 'off'
+			FROM generate_series(0, $3::bigint - 1) i, to_timestamp(($1::bigint + i * $2::bigint / $3::bigint) / 1000.0) t`,
+		count: `SELECT count(*) FROM startup_sessions WHERE id < (lpad(to_hex($1::bigint), 12, '0') || '70008000000000000000')::uuid`,
+		after: `VACUUM ANALYZE startup_sessions`,
+	}, c.CreateDatabase(ctx, name, "")
+}
+
+func newSQLite(path string) database {
+	return &filled{
+		name: "SQLite", driver: "sqlite", address: "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)", server: "sqlite:" + path,
+		insert: `INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key,
+			manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, build_version, mirror_status)
+			WITH RECURSIVE n(i, ms) AS (SELECT 0, ?1 UNION ALL SELECT i + 1, ?1 + (i + 1) * ?2 / ?3 FROM n WHERE i + 1 < ?3),
+				t(i, ms, hex, at) AS (SELECT i, ms, format('%012x', ms), format('%s.%03d000+00:00', datetime(ms / 1000, 'unixepoch'), ms % 1000) FROM n)
+			SELECT substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7000-8000-' || format('%012x', i),
+				'default', format('00000000-0000-4000-8000-%012x', i), format('bench-growth-%06d', i % 100000), 'memorygate_main', 'bench-herd', 'bench-herd',
+				1, format('00000000-0000-4000-8000-%012x', i), format('%064x', i), 'READY', at, at, at, '1.0.0', 'off' FROM t`,
+		count: `SELECT count(*) FROM startup_sessions WHERE id < format('%s-%s-7000-8000-000000000000', substr(format('%012x', ?1), 1, 8), substr(format('%012x', ?1), 9))`,
+		after: `PRAGMA wal_checkpoint(TRUNCATE)`,
+	}
+}
+
+func (f *filled) engine() string { return f.name }
+func (f *filled) url() string    { return f.server }
+
+func (f *filled) addReceipts(ctx context.Context, n, overdue int) error {
+	db, err := sql.Open(f.driver, f.address)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	// An hour's distance on either side, so that nothing falls due while it is measured.
+	f.before = time.Now().Add(-24 * time.Hour)
+	for _, part := range []struct {
+		n        int
+		from, to time.Time
+	}{
+		{overdue, f.before.Add(-25 * time.Hour), f.before.Add(-time.Hour)},
+		{n - overdue, f.before.Add(time.Hour), time.Now().Add(-time.Hour)},
+	} {
+		if part.n > 0 {
+			if _, err := db.ExecContext(ctx, f.insert, part.from.UnixMilli(), part.to.Sub(part.from).Milliseconds(), part.n); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = db.ExecContext(ctx, f.after)
+	return err
+}
+
+func (f *filled) due(ctx context.Context) (n int, err error) {
+	db, err := sql.Open(f.driver, f.address)
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	err = db.QueryRowContext(ctx, f.count, f.before.UnixMilli()).Scan(&n)
+	return n, err
+}
