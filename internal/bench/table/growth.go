@@ -43,14 +43,14 @@ type grown struct {
 func growth(ctx context.Context, dir, binary string, cluster *testdb.Cluster) error {
 	fmt.Println("| engine | principals | receipts | bootstraps/s | cost ÷ first row | idle RSS MiB | peak RSS MiB at 256 connections |")
 	fmt.Println("|---|---|---|---|---|---|---|")
-	for _, make := range []func(name string) (database, error){
+	for _, empty := range []func(name string) (database, error){
 		func(name string) (database, error) { return newPostgres(ctx, cluster, name) },
 		func(name string) (database, error) { return newSQLite(filepath.Join(dir, name+".db")), nil },
 	} {
 		var all []grown
 		for _, g := range []grown{{what: "few", principals: few}, {what: "many", principals: many}, {what: "old", principals: many, receipts: receipts}} {
 			var err error
-			if g.database, err = make("growth_" + g.what); err != nil {
+			if g.database, err = empty("growth_" + g.what); err != nil {
 				return err
 			}
 			if err := g.fill(ctx, binary); err != nil {
@@ -108,17 +108,21 @@ func compare(ctx context.Context, binary string, all []grown) error {
 		rates    []float64
 	}
 	var servers []*running
+	defer func() {
+		for _, r := range servers {
+			r.stop()
+		}
+	}()
 	for _, g := range all {
 		s, err := g.start(ctx, binary)
 		if err != nil {
 			return err
 		}
-		defer s.stop()
 		r := &running{server: s, crowd: g.crowd(s)}
+		servers = append(servers, r)
 		if r.requests, err = r.crowd.Requests(); err != nil {
 			return err
 		}
-		servers = append(servers, r)
 	}
 	time.Sleep(idleAfter)
 	for _, r := range servers {
