@@ -1,6 +1,7 @@
 package witness_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -49,6 +50,30 @@ func TestAnAnsweredBootstrapHasItsReceipt(t *testing.T) {
 			Status: "OPEN", OpenedAt: noon, DeadlineAt: noon.Add(time.Minute), MirrorStatus: "off",
 		}, row)
 		require.Contains(t, string(opened.Packet()), opened.StartupID.String())
+	})
+}
+
+func TestARememberedEtagIsThatOfTheComponentAndTheRevision(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		s := service(t, w, atNoon)
+		seen := map[string]bool{}
+		etag := func(who witness.Identity, component string) string {
+			opened, err := s.Bootstrap(t.Context(), who, "", component)
+			require.NoError(t, err)
+			return opened.Etag
+		}
+		for round := range 3 {
+			w.profile.Policy = store.JSON(fmt.Sprintf(`{"round":%d}`, round))
+			w.edit(t, 60)
+			plain, remembers := w.identity(t), w.identity(t)
+			remembers.Memo = new(witness.Memo)
+			for _, component := range []string{"a", "a", "b", "a", "b", "b"} {
+				require.Equal(t, etag(plain, component), etag(remembers, component))
+			}
+			seen[etag(remembers, "a")], seen[etag(remembers, "b")] = true, true
+		}
+		require.Len(t, seen, 2*3, "each revision's and each component's is another")
 	})
 }
 
