@@ -78,18 +78,19 @@ func (m *Metrics) startup(s api.StartupStatus) { m.reports.WithLabelValues(strin
 // scrape must not wait for the database. Where there are so many that counting
 // takes long, it is done more rarely, so that it never costs much.
 func (m *Metrics) Count(ctx context.Context, now func() time.Time, every time.Duration) {
-	const share = 50 // of the time, one part counts
+	const share, rarest = 50, 10 * time.Minute // one part of the time goes to counting
 	for ctx.Err() == nil {
-		began := time.Now()
+		began, wait := time.Now(), every
 		if n, err := m.store.CountOpenStartups(ctx, now()); err == nil {
 			m.open.WithLabelValues("OPEN").Set(float64(n.Open))
 			m.open.WithLabelValues("OVERDUE").Set(float64(n.Overdue))
+			wait = max(every, min(share*time.Since(began), rarest))
 		} else if ctx.Err() == nil {
 			slog.WarnContext(ctx, "open startups not counted, will try again", "error", err)
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(max(every, share*time.Since(began))):
+		case <-time.After(wait):
 		}
 	}
 }

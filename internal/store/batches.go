@@ -79,15 +79,9 @@ func (e embedded) reportStartups(ctx context.Context, rows []ReportStartupParams
 // committing end with ctx; a row doesn't: it takes microseconds, and watching
 // the context takes as long.
 func (e embedded) inBatch(ctx context.Context, fn func(context.Context, *sqlite.Queries) error) error {
-	tx, err := e.w.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it has nothing to do
-	if err := fn(context.WithoutCancel(ctx), sqlite.New(&repeated{Tx: tx})); err != nil {
-		return err
-	}
-	return tx.Commit()
+	return within(ctx, e.w, func(tx *sql.Tx) error {
+		return fn(context.WithoutCancel(ctx), sqlite.New(&repeated{Tx: tx}))
+	})
 }
 
 // repeated is a transaction that keeps its last statement prepared.

@@ -54,23 +54,27 @@ func sqliteDSN(path, txlock string, pragmas ...string) string {
 }
 
 func (e embedded) inTx(ctx context.Context, fn func(Queries) error) error {
-	return within(ctx, e.w, fn)
+	return within(ctx, e.w, func(tx *sql.Tx) error { return fn(liteOf(tx)) })
 }
 
 // inSnapshot needs no more than a transaction of a reader: in WAL mode it sees
 // the database as it was at its first read.
 func (e embedded) inSnapshot(ctx context.Context, fn func(Queries) error) error {
-	return within(ctx, e.r, fn)
+	return within(ctx, e.r, func(tx *sql.Tx) error { return fn(liteOf(tx)) })
 }
 
-func within(ctx context.Context, db *sql.DB, fn func(Queries) error) error {
+func liteOf(tx *sql.Tx) Queries {
+	q := sqlite.New(tx)
+	return lite{r: q, w: q}
+}
+
+func within(ctx context.Context, db *sql.DB, fn func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it has nothing to do
-	q := sqlite.New(tx)
-	if err := fn(lite{r: q, w: q}); err != nil {
+	if err := fn(tx); err != nil {
 		return err
 	}
 	return tx.Commit()
