@@ -3,60 +3,72 @@ package bench
 import (
 	"context"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/errgroup"
 )
 
+// Row is what SingleRowCommits inserts. Its arguments are an id and the time.
+type Row struct{ insert string }
+
+// The rows to compare with: the least that a receipt could be, in NarrowTable, and
+// the receipt as a bootstrap writes it, in a database that is migrated.
+var (
+	Narrow  = Row{`INSERT INTO bench_commits VALUES ($1, 'memorygate_main', $2)`}
+	Receipt = Row{`INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key,
+		manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, mirror_status)
+		VALUES ($1, 'default', $1, 'test-component-001', 'memorygate_main', 'default-profile', 'default-manifest',
+		1, $1, repeat('0', 64), 'OPEN', $2, $2, 'off')`}
+)
+
+// NarrowTable makes the table of Narrow.
+const NarrowTable = `CREATE TABLE bench_commits (id uuid PRIMARY KEY, component_key text NOT NULL, opened_at timestamptz NOT NULL)`
+
 // SingleRowCommits measures how many single-row INSERTs, each its own commit,
-// the database at url takes a second through pgx.
-func SingleRowCommits(ctx context.Context, url string, concurrency int, d time.Duration) (perSecond float64, err error) {
-	c, err := pgxpool.ParseConfig(url)
+// the PostgreSQL at url takes a second through pgx.
+func SingleRowCommits(ctx context.Context, url string, row Row, concurrency int, d time.Duration) (perSecond float64, err error) {
+	conns := make([]*pgx.Conn, concurrency)
+	group, connecting := errgroup.WithContext(ctx)
+	for i := range conns { // and each prepares the statement, before the clock runs
+		group.Go(func() (err error) {
+			if conns[i], err = pgx.Connect(connecting, url); err != nil {
+				return err
+			}
+			_, err = conns[i].Exec(connecting, row.insert, uuid.Must(uuid.NewV7()), time.Now())
+			return err
+		})
+	}
+	err = group.Wait()
+	defer func() {
+		for _, c := range conns {
+			if c != nil {
+				_ = c.Close(ctx)
+			}
+		}
+	}()
 	if err != nil {
 		return 0, err
 	}
-	c.MaxConns = int32(concurrency)
-	pool, err := pgxpool.NewWithConfig(ctx, c)
-	if err != nil {
-		return 0, err
-	}
-	defer pool.Close()
-	if _, err := pool.Exec(ctx, `CREATE TABLE IF NOT EXISTS bench_commits (id uuid PRIMARY KEY, component_key text NOT NULL, opened_at timestamptz NOT NULL)`); err != nil {
-		return 0, err
-	}
-	defer pool.Exec(context.WithoutCancel(ctx), `DROP TABLE bench_commits`) //nolint:errcheck // the database goes too
-	var failed atomic.Pointer[error]
 	var n atomic.Int64
-	var group sync.WaitGroup
-	var start time.Time
-	ready := make(chan struct{})
-	end, cancel := context.WithCancel(ctx)
-	defer cancel()
-	for range concurrency {
-		group.Go(func() {
-			<-ready
+	group, end := errgroup.WithContext(ctx)
+	start := time.Now()
+	for _, c := range conns {
+		group.Go(func() error {
 			for end.Err() == nil && time.Since(start) < d {
-				id, _ := uuid.NewV7()
-				if _, err := pool.Exec(ctx, `INSERT INTO bench_commits VALUES ($1, $2, $3)`, id, "memorygate_main", time.Now()); err != nil {
-					failed.Store(&err)
-					cancel()
-					return
+				if _, err := c.Exec(ctx, row.insert, uuid.Must(uuid.NewV7()), time.Now()); err != nil {
+					return err
 				}
 				n.Add(1)
 			}
+			return nil
 		})
 	}
-	start = time.Now()
-	close(ready)
-	group.Wait()
-	if e := failed.Load(); e != nil {
-		return 0, *e
-	}
-	return float64(n.Load()) / time.Since(start).Seconds(), nil
+	err = group.Wait()
+	return float64(n.Load()) / time.Since(start).Seconds(), err
 }
 
 // BareHTTP serves body from an Echo handler that does nothing else, until it fails.

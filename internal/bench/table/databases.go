@@ -3,11 +3,15 @@ package main
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"os"
+	"os/exec"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	_ "modernc.org/sqlite"             // the driver "sqlite"
 
+	"github.com/legivellum/metagate/internal/bench"
 	"github.com/legivellum/metagate/internal/testdb"
 )
 
@@ -57,6 +61,22 @@ func newSQLite(path string) database {
 		count: `SELECT count(*) FROM startup_sessions WHERE id < format('%s-%s-7000-8000-000000000000', substr(format('%012x', ?1), 1, 8), substr(format('%012x', ?1), 9))`,
 		after: `PRAGMA wal_checkpoint(TRUNCATE)`,
 	}
+}
+
+// prepareLimits makes the tables that single rows are committed to.
+func prepareLimits(ctx context.Context, binary, url string) error {
+	c := exec.CommandContext(ctx, binary, "migrate", "up")
+	c.Env, c.Stderr = append(os.Environ(), "DATABASE_URL="+url), os.Stderr
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("metagate migrate up: %w", err)
+	}
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.ExecContext(ctx, bench.NarrowTable)
+	return err
 }
 
 func (f *filled) engine() string { return f.name }

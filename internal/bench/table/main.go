@@ -11,14 +11,12 @@ import (
 	"os/signal"
 	"path/filepath"
 	"sync/atomic"
-	"time"
 
 	"github.com/legivellum/metagate/internal/bench"
 	"github.com/legivellum/metagate/internal/testdb"
 )
 
 const (
-	each      = 4 * time.Second // of each figure
 	component = "memorygate_main"
 	herd      = 10_000
 	herdWidth = 256
@@ -64,8 +62,11 @@ func run(ctx context.Context) error {
 	}
 	servers := []engine{{"PostgreSQL", cluster.URL("bench")}, {"SQLite", "sqlite:" + filepath.Join(dir, "bench.db")}}
 	empty := []engine{{"PostgreSQL", cluster.URL("worlds")}, {"SQLite", "sqlite:" + filepath.Join(dir, "worlds.db")}}
-	fmt.Println("| engine | connections | what | answers/s | p50 ms | p99 ms | p99.9 ms | allocations | peak RSS MiB | ÷ commits | ÷ bare HTTP |")
-	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|")
+	if err := prepareLimits(ctx, binary, cluster.URL("limits")); err != nil {
+		return err
+	}
+	fmt.Println("| engine | connections | what | answers/s | p50 ms | p99 ms | p99.9 ms | allocations | peak RSS MiB | ÷ commits | ÷ receipt commits | ÷ bare HTTP |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, connections := range []int{64, 256} {
 		for _, e := range servers {
 			if err := e.measure(ctx, binary, cluster.URL("limits"), connections); err != nil {
@@ -74,6 +75,9 @@ func run(ctx context.Context) error {
 		}
 	}
 	for _, e := range servers {
+		if err := e.restart(ctx, binary); err != nil {
+			return err
+		}
 		if err := e.coldStart(ctx, binary); err != nil {
 			return err
 		}
@@ -88,58 +92,19 @@ func run(ctx context.Context) error {
 
 type engine struct{ name, url string }
 
-// measure prints the engine's rows, with this machine's limits taken just before
-// and just after them: the machine may be noisy, a ratio is less so.
-func (e engine) measure(ctx context.Context, binary, limits string, connections int) error {
+// restart is what a deployment waits for: the world and its receipts are there.
+func (e engine) restart(ctx context.Context, binary string) error {
 	s, err := start(ctx, binary, e.url)
 	if err != nil {
 		return err
 	}
-	defer s.stop()
-	t := bench.Target{
-		URL: s.url, APIKeyHeader: "X-Api-Key", APIKey: s.key, Component: component,
-		Concurrency: connections, Duration: each,
-	}
-	before, err := measureLimits(ctx, limits, t)
+	defer func() { s.stop() }()
+	took, err := s.restarts(ctx, 11)
 	if err != nil {
 		return err
 	}
-	type row struct {
-		what   string
-		result bench.Result
-		allocs float64
-	}
-	var rows []row
-	for _, m := range []struct {
-		what string
-		run  func(context.Context, *atomic.Int64) (bench.Result, error)
-	}{{"bootstrap 200", t.Bootstraps}, {"bootstrap 304", t.NotModified}, {"ready", t.Ready}} {
-		allocs := s.mallocs(ctx)
-		r, err := m.run(ctx, new(atomic.Int64))
-		if err != nil {
-			return err
-		}
-		if n := r.Report().Failed; n > 0 {
-			return fmt.Errorf("%s, %s: %d requests failed %v", e.name, m.what, n, r.Failures)
-		}
-		rows = append(rows, row{m.what, r, (s.mallocs(ctx) - allocs) / float64(r.Requests)})
-	}
-	after, err := measureLimits(ctx, limits, t)
-	if err != nil {
-		return err
-	}
-	commits, http := (before.commits+after.commits)/2, (before.http+after.http)/2
-	fmt.Printf("| this machine | %d | single-row commits (PostgreSQL, pgx) | %.0f | | | | | | 1 | |\n", connections, commits)
-	fmt.Printf("| this machine | %d | bare Echo, the same bytes | %.0f | | | | | | | 1 |\n", connections, http)
-	for _, r := range rows {
-		p := r.result.Report()
-		allocs := fmt.Sprintf("%.0f", r.allocs)
-		if r.what == "ready" {
-			allocs = "" // its bootstraps are in it
-		}
-		fmt.Printf("| %s | %d | %s | %.0f | %.1f | %.1f | %.1f | %s | %.0f | %.2f | %.2f |\n", e.name, connections, r.what,
-			p.PerSecond, p.P50, p.P99, p.P999, allocs, s.peakMiB(), p.PerSecond/commits, p.PerSecond/http)
-	}
+	fmt.Printf("start, %s: from exec to the first answered bootstrap %d ms (median of %d; %d–%d)\n",
+		e.name, took[len(took)/2].Milliseconds(), len(took), took[0].Milliseconds(), took[len(took)-1].Milliseconds())
 	return nil
 }
 

@@ -10,9 +10,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/legivellum/metagate/internal/bench"
@@ -48,18 +48,56 @@ func start(ctx context.Context, binary, database string, settings ...string) (*s
 		}
 		*key = strings.TrimSpace(string(out))
 	}
-	log, err := os.CreateTemp("", "metagate-bench-*.log")
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	defer func() { _ = os.Remove(log.Name()) }()
 	s.cmd = exec.CommandContext(ctx, binary, "serve")
-	s.cmd.Env, s.cmd.Stderr = env, log
-	if err := s.cmd.Start(); err != nil {
+	s.cmd.Env = env
+	if err := s.exec(); err != nil {
 		return nil, err
 	}
 	return s, s.await(ctx)
+}
+
+func (s *server) exec() error {
+	log, err := os.CreateTemp("", "metagate-bench-*.log")
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	defer func() { _ = os.Remove(log.Name()) }()
+	s.cmd.Stderr = log
+	return s.cmd.Start()
+}
+
+// restarts stops and starts the server n times and returns how long it took from
+// each exec to the first answered bootstrap.
+func (s *server) restarts(ctx context.Context, n int) ([]time.Duration, error) {
+	took := make([]time.Duration, n)
+	for i := range took {
+		s.stop()
+		again := exec.CommandContext(ctx, s.cmd.Path, s.cmd.Args[1:]...)
+		again.Env = s.cmd.Env
+		s.cmd = again
+		start := time.Now()
+		if err := s.exec(); err != nil {
+			return nil, err
+		}
+		for status := 0; status != http.StatusOK; time.Sleep(time.Millisecond) {
+			if time.Since(start) > time.Minute {
+				return nil, errors.New("the server does not come up again")
+			}
+			r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/v1/bootstrap", strings.NewReader(`{"component_key":"`+component+`"}`))
+			if err != nil {
+				return nil, err
+			}
+			r.Header = http.Header{"Content-Type": {"application/json"}, "X-Api-Key": {s.key}}
+			if answer, err := http.DefaultClient.Do(r); err == nil { // until it listens it refuses
+				status = answer.StatusCode
+				_ = answer.Body.Close()
+			}
+		}
+		took[i] = time.Since(start)
+	}
+	slices.Sort(took)
+	return took, nil
 }
 
 func (s *server) await(ctx context.Context) error {
@@ -133,38 +171,28 @@ func freePort(ctx context.Context) (string, error) {
 	return port, err
 }
 
-// limits are this machine's own.
-type limits struct{ commits, http float64 }
-
-func measureLimits(ctx context.Context, database string, t bench.Target) (l limits, err error) {
-	if l.commits, err = bench.SingleRowCommits(ctx, database, t.Concurrency, each/2); err != nil {
-		return l, err
-	}
+// startBare starts a bare Echo, in a process of its own like the real server.
+func startBare(ctx context.Context) (*server, error) {
 	port, err := freePort(ctx)
 	if err != nil {
-		return l, err
+		return nil, err
 	}
-	c := exec.CommandContext(ctx, os.Args[0])
-	c.Env = append(os.Environ(), bareEnv+"=127.0.0.1:"+port)
-	if err := c.Start(); err != nil {
-		return l, err
+	s := &server{url: "http://127.0.0.1:" + port, cmd: exec.CommandContext(ctx, os.Args[0])}
+	s.cmd.Env = append(os.Environ(), bareEnv+"=127.0.0.1:"+port)
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
 	}
-	defer c.Wait()         //nolint:errcheck // killed
-	defer c.Process.Kill() //nolint:errcheck // it may be gone
-	s := &server{url: "http://127.0.0.1:" + port}
 	for range 100 {
 		if _, err = s.get(ctx, "/"); err == nil {
-			break
+			return s, nil
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.URL, t.Duration = s.url, each/2
-	r, err := t.Bootstraps(ctx, new(atomic.Int64))
-	l.http = r.PerSecond()
-	return l, err
+	s.stop()
+	return nil, err
 }
 
-// bareEnv makes this program the bare server, a process of its own like the real one.
+// bareEnv makes this program the bare server.
 const bareEnv = "METAGATE_BENCH_BARE"
 
 func bare(address string) {
