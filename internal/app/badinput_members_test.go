@@ -202,10 +202,11 @@ func TestMalformedIDsAndParametersAreRefused(t *testing.T) {
 			"principals?limit=0", "principals?limit=1001", "principals?limit=-1", "principals?limit=1e3", "principals?limit=99999999999999999999", "principals?limit=",
 			"principals?cursor=", "principals?cursor=x", "principals?cursor=%00", "principals?cursor=" + strings.Repeat("A", 23), "principals?status=x",
 			"principals?principal_key=" + url.QueryEscape("'; DROP TABLE principals--"), "principals?auth_subject=%00", "principals?auth_subject=%ff",
-			"principals?auth_subject=%c0%80", "principals?auth_subject=%zz", "principals?%ff=1", "principals?status=active;status=disabled", "principals?auth_subject=%ed%a0%80", "principals?auth_subject=a%0Ab", "profiles?profile_key=", "manifests?deployment_key=%ff", "secret-refs?status=revoked",
+			"principals?auth_subject=%c0%80", "principals?auth_subject=%zz", "principals?%ff=1", "principals?status=active;status=disabled", "principals?auth_subject=%ed%a0%80", "principals?auth_subject=a%0Ab", "profiles?profile_key=", "profiles?profile-key=a", "export?formatt=json", "principals?Limit=1", "principals/" + w.principal + "?status=active", "manifests?deployment_key=%ff", "secret-refs?status=revoked",
 		} {
 			w.admin.send(t, "GET", "/v1/admin/"+query, "").refused(t, 400, "INVALID_REQUEST")
 		}
+		w.admin.send(t, "POST", "/v1/admin/apply?dry-run=true", `{"profiles":[{"profile_key":"misspelt"}]}`).refused(t, 400, "INVALID_REQUEST")
 		require.Equal(t, before, w.admin.census(t))
 		require.Equal(t, 200, w.admin.send(t, "GET", "/v1/admin/profiles/"+strings.ToUpper(w.profile), "").Status)
 	})

@@ -51,6 +51,32 @@ func TestEveryAnswerHasSecurityHeadersAndARequestID(t *testing.T) {
 	})
 }
 
+func TestHEADIsAnsweredAsGETWithoutABody(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		w := newWireWorld(t, wire{a, apptest.AdminKey}, "1")
+		packet := w.component.send(t, "POST", "/v1/bootstrap", `{"component_key":"c"}`)
+		for _, path := range []string{
+			"/", "/health", "/ready", "/metrics", "/openapi.yaml", "/openapi.json", "/docs/", "/docs/swagger-ui.css", "/docs/none", "/.well-known/metagate.json",
+			"/v1/startup/" + packet.Header.Get("Metagate-Startup-Id"), "/v1/startup/x", "/v1/admin/profiles/" + w.profile, "/v1/admin/profiles?limit=1",
+			"/v1/admin/export", "/v1/admin/principals?limit=0", "/v1/admin/none", "/v1/bootstrap",
+		} {
+			get, head := w.admin.send(t, "GET", path, ""), w.admin.send(t, "HEAD", path, "")
+			require.Equal(t, get.Status, head.Status, path)
+			require.Empty(t, head.Body, path)
+			for _, h := range []wired{get, head} { // what is of the moment
+				for _, name := range []string{"Date", "X-Request-Id", "Content-Length"} {
+					h.Header.Del(name)
+				}
+			}
+			require.Equal(t, get.Header, head.Header, path)
+		}
+		require.Equal(t, 401, wire{App: a}.send(t, "HEAD", "/v1/admin/export", "").Status)
+		require.NoError(t, a.Close())
+		require.Contains(t, a.Log.String(), `"method":"HEAD","path":"/health"`)
+	})
+}
+
 func TestARequestIDIsEchoedWhenItIsSane(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {

@@ -19,7 +19,10 @@ type call struct {
 	err            error        // for the log
 }
 
-type callKey struct{}
+type (
+	callKey struct{}
+	headKey struct{} // of a request that came as HEAD
+)
 
 func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
 

@@ -55,9 +55,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 	}
 	h.Set(echo.HeaderContentType, "application/problem+json")
 	c.Response().WriteHeader(p.Status)
-	if c.Request().Method != http.MethodHead {
-		_ = c.Echo().JSONSerializer.Serialize(c, p, "") // the client is gone when this fails
-	}
+	_ = c.Echo().JSONSerializer.Serialize(c, p, "") // the client is gone when this fails
 }
 
 // classify also reads the errors of Echo and of the generated code.

@@ -58,8 +58,12 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// finishHeader drops what the generated code sends empty, and names the request.
+// finishHeader drops what the generated code sends empty, names the request, and
+// allows HEAD with GET.
 func finishHeader(h http.Header, id string) {
+	if allow := h.Get(echo.HeaderAllow); strings.Contains(allow, http.MethodGet) {
+		h.Set(echo.HeaderAllow, allow+", "+http.MethodHead)
+	}
 	for name, values := range h {
 		if len(values) == 1 && values[0] == "" {
 			delete(h, name)
@@ -79,8 +83,12 @@ func requestID(r *http.Request) string {
 
 func (s *Server) logRequest(c echo.Context, k *call, took time.Duration) {
 	r, w := c.Request(), c.Response()
+	method := r.Method
+	if r.Context().Value(headKey{}) != nil {
+		method = http.MethodHead
+	}
 	attrs := append(make([]slog.Attr, 0, 12),
-		slog.String("request_id", k.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.String("request_id", k.id), slog.String("method", method), slog.String("path", r.URL.Path),
 		slog.String("operation", k.operation), slog.Int("status", w.Status), slog.Int64("bytes", w.Size),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("remote", k.remoteAddr),
 	)

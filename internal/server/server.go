@@ -4,6 +4,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -69,7 +70,19 @@ func New(o Options) (http.Handler, error) {
 	}
 	e.Use(s.validate)
 	api.RegisterHandlers(e, api.NewStrictHandler(s, nil))
-	return e, nil
+	return headAsGet(e), nil
+}
+
+// headAsGet serves HEAD wherever GET is (RFC 9110, section 9.3.2): net/http, which
+// knows the request as it came, leaves the body out.
+func headAsGet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			r = r.WithContext(context.WithValue(r.Context(), headKey{}, true))
+			r.Method = http.MethodGet
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (s *Server) cors() echo.MiddlewareFunc {

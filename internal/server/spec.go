@@ -25,6 +25,7 @@ type spec struct {
 type route struct {
 	routers.Route
 	security openapi3.SecurityRequirements
+	admin    bool  // misspelt query parameters are refused
 	flat     *flat // of a hot operation
 }
 
@@ -52,6 +53,7 @@ func loadSpec(apiKeyHeader string) (*spec, error) {
 			out.routes[method+" "+echoPath(path)] = &route{
 				Route:    routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op},
 				security: *op.Security,
+				admin:    strings.HasPrefix(path, "/v1/admin/"),
 			}
 			op.Security = openapi3.NewSecurityRequirements()
 			if hot[op.OperationID] {

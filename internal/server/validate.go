@@ -64,7 +64,7 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 				return next(c)
 			}
 		}
-		if err := checkQuery(r.URL.RawQuery); err != nil {
+		if err := checkQuery(r.URL.RawQuery, route); err != nil {
 			return refuse(err)
 		}
 		input := &openapi3filter.RequestValidationInput{
@@ -146,8 +146,9 @@ func decodable(r *http.Request) error {
 }
 
 // checkQuery refuses what the validator would pass over: a filter that can't be
-// read must not count as none, nor reach the database.
-func checkQuery(raw string) error {
+// read must not count as none, nor reach the database; and a misspelt dry_run of
+// an admin must not apply a world. A newer component may send more than we know.
+func checkQuery(raw string, r *route) error {
 	query, err := url.ParseQuery(raw)
 	if err != nil {
 		return errs.Wrap(err, errs.InvalidRequest, "the query is not well encoded")
@@ -155,6 +156,9 @@ func checkQuery(raw string) error {
 	for name, values := range query {
 		if slices.ContainsFunc(append(values, name), func(s string) bool { return !utf8.ValidString(s) }) {
 			return errs.New(errs.InvalidRequest, "query parameter %q: no valid UTF-8", name)
+		}
+		if r.admin && r.Operation.Parameters.GetByInAndName(openapi3.ParameterInQuery, name) == nil { // none is a path's
+			return errs.New(errs.InvalidRequest, "query parameter %q is unknown", name)
 		}
 	}
 	return nil
