@@ -198,7 +198,7 @@ func Run(ctx context.Context, c config.Config, b Build, logTo io.Writer) error {
 	log, flush := Logger(c, logTo)
 	defer flush()
 	slog.SetDefault(log)
-	tuneMemory(c)
+	tune(c)
 	a, err := Start(ctx, c, b, log)
 	if err != nil {
 		return err
