@@ -37,10 +37,3 @@ DELETE FROM startup_sessions WHERE id IN (
     ORDER BY s.id
     LIMIT CAST(sqlc.arg(row_limit) AS bigint)
 );
-
--- name: GetLastComponent :one
--- The component that a principal started last.
-SELECT component_key FROM startup_sessions
-WHERE tenant_key = sqlc.arg(tenant_key) AND principal_key = sqlc.arg(principal_key)
-ORDER BY id DESC
-LIMIT 1;

@@ -12,6 +12,47 @@ import (
 	"github.com/google/uuid"
 )
 
+const listLastStarted = `-- name: ListLastStarted :many
+SELECT k.principal_key, s.component_key
+FROM (SELECT CAST(unnest($1::text[]) AS text) AS principal_key) k
+CROSS JOIN LATERAL (
+    SELECT component_key FROM startup_sessions
+    WHERE tenant_key = $2 AND principal_key = k.principal_key
+    ORDER BY id DESC
+    LIMIT 1) s
+`
+
+type ListLastStartedParams struct {
+	PrincipalKeys []string
+	TenantKey     string
+}
+
+type ListLastStartedRow struct {
+	PrincipalKey string
+	ComponentKey string
+}
+
+// The component that each principal started last.
+func (q *Queries) ListLastStarted(ctx context.Context, arg ListLastStartedParams) ([]ListLastStartedRow, error) {
+	rows, err := q.db.Query(ctx, listLastStarted, arg.PrincipalKeys, arg.TenantKey)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListLastStartedRow
+	for rows.Next() {
+		var i ListLastStartedRow
+		if err := rows.Scan(&i.PrincipalKey, &i.ComponentKey); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const openStartups = `-- name: OpenStartups :execrows
 
 INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, mirror_status)
@@ -48,8 +89,7 @@ type OpenStartupsParams struct {
 	DeadlineAts      []time.Time
 }
 
-// What only PostgreSQL can say: many receipts in one statement, one commit. SQLite
-// runs the statements of db/queries one by one in one transaction instead.
+// What only PostgreSQL can say: many rows in one statement, one commit.
 // Like OpenStartup for each row. It tells how many it wrote, not which: nearly
 // always all of them.
 func (q *Queries) OpenStartups(ctx context.Context, arg OpenStartupsParams) (int64, error) {

@@ -40,8 +40,6 @@ type Querier interface {
 	GetIdentityByKeyHash(ctx context.Context, keyHash string) (GetIdentityByKeyHashRow, error)
 	// The same for the subject of a JWT.
 	GetIdentityBySubject(ctx context.Context, authSubject string) (GetIdentityBySubjectRow, error)
-	// The component that a principal started last.
-	GetLastComponent(ctx context.Context, arg GetLastComponentParams) (string, error)
 	GetManifest(ctx context.Context, id uuid.UUID) (Manifest, error)
 	GetManifestByKey(ctx context.Context, arg GetManifestByKeyParams) (Manifest, error)
 	GetPrincipal(ctx context.Context, id uuid.UUID) (Principal, error)

@@ -56,26 +56,6 @@ func (q *Queries) DeleteOldStartups(ctx context.Context, arg DeleteOldStartupsPa
 	return result.RowsAffected()
 }
 
-const getLastComponent = `-- name: GetLastComponent :one
-SELECT component_key FROM startup_sessions
-WHERE tenant_key = ?1 AND principal_key = ?2
-ORDER BY id DESC
-LIMIT 1
-`
-
-type GetLastComponentParams struct {
-	TenantKey    string
-	PrincipalKey string
-}
-
-// The component that a principal started last.
-func (q *Queries) GetLastComponent(ctx context.Context, arg GetLastComponentParams) (string, error) {
-	row := q.db.QueryRowContext(ctx, getLastComponent, arg.TenantKey, arg.PrincipalKey)
-	var component_key string
-	err := row.Scan(&component_key)
-	return component_key, err
-}
-
 const getStartup = `-- name: GetStartup :one
 SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, mirror_status FROM startup_sessions WHERE id = ?1
 `

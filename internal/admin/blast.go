@@ -12,14 +12,17 @@ import (
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/bootstrap"
 	"github.com/legivellum/metagate/internal/jsondoc"
-	"github.com/legivellum/metagate/internal/store"
 )
 
 // blastRadius resolves, before and after the plan, every principal that the
 // plan can reach, and lists those whose packets differ.
 func (s *Service) blastRadius(ctx context.Context, tenant string, p *plan) ([]api.PacketChange, error) {
-	out := []api.PacketChange{}
-	for _, key := range slices.Sorted(stdmaps.Keys(p.reach())) {
+	out, reached := []api.PacketChange{}, slices.Sorted(stdmaps.Keys(p.reach()))
+	last, err := s.Store.LastComponents(ctx, tenant, reached)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range reached {
 		before, err := compile(p.before, key)
 		if err != nil {
 			return nil, err
@@ -28,9 +31,9 @@ func (s *Service) blastRadius(ctx context.Context, tenant string, p *plan) ([]ap
 		if err != nil {
 			return nil, err
 		}
-		component, err := s.component(ctx, tenant, key, before, after)
-		if err != nil {
-			return nil, err
+		component, ok := last[key]
+		if !ok {
+			component = example(key, before, after)
 		}
 		beforeEtag, afterEtag := before.etag(component), after.etag(component)
 		if beforeEtag == afterEtag {
@@ -85,19 +88,15 @@ func (c compiled) etag(component string) string {
 	return c.Etag(c.principal, component)
 }
 
-// component is the one to compare packets for: the one the principal started
-// last, or else one that its profile permits.
-func (s *Service) component(ctx context.Context, tenant, principal string, before, after compiled) (string, error) {
-	last, err := s.Store.GetLastComponent(ctx, store.GetLastComponentParams{TenantKey: tenant, PrincipalKey: principal})
-	if !store.IsNotFound(err) {
-		return last, err
-	}
+// example is the component to compare packets for where the principal started
+// none yet: one that its profile permits.
+func example(principal string, before, after compiled) string {
 	for _, c := range []compiled{before, after} {
 		if c.Blueprint != nil {
-			return c.Example(principal), nil
+			return c.Example(principal)
 		}
 	}
-	return principal, nil
+	return principal
 }
 
 // differing lists the packet's members that differ, by the etag's own measure.

@@ -3,11 +3,13 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/legivellum/metagate/gen/litebatch"
 	"github.com/legivellum/metagate/gen/pgbatch"
 	"github.com/legivellum/metagate/gen/sqlite"
 )
@@ -37,17 +39,34 @@ func (s *Store) ReportStartups(ctx context.Context, rows []ReportStartupParams) 
 	return s.engine.reportStartups(ctx, rows)
 }
 
-func (e embedded) openStartups(ctx context.Context, rows []OpenStartupParams) ([]bool, error) {
-	opened := make([]bool, len(rows))
-	err := e.inBatch(ctx, func(ctx context.Context, q *sqlite.Queries) error {
-		for i, r := range rows {
-			n, err := q.OpenStartup(ctx, sqlite.OpenStartupParams(r))
-			if err != nil {
-				return err
-			}
-			opened[i] = n == 1
+func (e embedded) openStartups(ctx context.Context, rows []OpenStartupParams) (opened []bool, err error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	var all recorded
+	q := sqlite.New(&all)
+	for _, r := range rows {
+		if _, err := q.OpenStartup(ctx, sqlite.OpenStartupParams(r)); err != nil {
+			return nil, err
 		}
-		return nil
+	}
+	insertion, err := e.prepared.insertion(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	err = e.inBatch(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		n, err := insertion.run(ctx, tx)
+		if err != nil {
+			return err
+		}
+		opened, err = which(rows, n, func(ids []uuid.UUID) ([]uuid.UUID, error) {
+			list, err := json.Marshal(ids)
+			if err != nil {
+				return nil, err
+			}
+			return litebatch.New(tx).WhichStartups(ctx, string(list))
+		})
+		return err
 	})
 	if err != nil {
 		return nil, err // what was opened was rolled back
@@ -57,9 +76,28 @@ func (e embedded) openStartups(ctx context.Context, rows []OpenStartupParams) ([
 
 func (e embedded) reportStartups(ctx context.Context, rows []ReportStartupParams) (map[uuid.UUID]Reported, error) {
 	reported := make(map[uuid.UUID]Reported, len(rows))
-	err := e.inBatch(ctx, func(ctx context.Context, q *sqlite.Queries) error {
-		for _, r := range rows {
-			n, err := q.ReportStartup(ctx, sqlite.ReportStartupParams(r))
+	if len(rows) == 0 {
+		return reported, nil
+	}
+	var all recorded
+	q := sqlite.New(&all)
+	for _, r := range rows {
+		if _, err := q.ReportStartup(ctx, sqlite.ReportStartupParams(r)); err != nil {
+			return nil, err
+		}
+	}
+	one, err := e.prepared.get(ctx, statement{all.query, 1}, len(all.rows[0]))
+	if err != nil {
+		return nil, err
+	}
+	err = e.inBatch(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		stmt := tx.StmtContext(ctx, one) //nolint:sqlclosecheck // closed with tx
+		for i, r := range rows {
+			result, err := stmt.ExecContext(ctx, all.rows[i]...)
+			if err != nil {
+				return err
+			}
+			n, err := result.RowsAffected()
 			if err != nil {
 				return err
 			}
@@ -75,31 +113,10 @@ func (e embedded) reportStartups(ctx context.Context, rows []ReportStartupParams
 	return reported, nil
 }
 
-// inBatch is inTx for one statement that is executed many times. Beginning and
-// committing end with ctx; a row doesn't: it takes microseconds, and watching
-// the context takes as long.
-func (e embedded) inBatch(ctx context.Context, fn func(context.Context, *sqlite.Queries) error) error {
-	return within(ctx, e.w, func(tx *sql.Tx) error {
-		return fn(context.WithoutCancel(ctx), sqlite.New(&repeated{Tx: tx}))
-	})
-}
-
-// repeated is a transaction that keeps its last statement prepared.
-type repeated struct {
-	*sql.Tx
-	query string
-	stmt  *sql.Stmt // closed with the transaction
-}
-
-func (r *repeated) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if r.query != query {
-		stmt, err := r.PrepareContext(ctx, query)
-		if err != nil {
-			return nil, err
-		}
-		r.query, r.stmt = query, stmt
-	}
-	return r.stmt.ExecContext(ctx, args...)
+// inBatch is inTx for statements that take microseconds: watching the context
+// takes as long. Beginning and committing end with ctx.
+func (e embedded) inBatch(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	return within(ctx, e.w, func(tx *sql.Tx) error { return fn(context.WithoutCancel(ctx), tx) })
 }
 
 func reportedAt(r ReportStartupParams) *time.Time {
@@ -133,19 +150,23 @@ func (e pg) openStartups(ctx context.Context, rows []OpenStartupParams) ([]bool,
 	if err != nil {
 		return nil, err
 	}
-	opened := make([]bool, len(rows))
-	if n == int64(len(rows)) { // nearly always
-		for i := range opened {
-			opened[i] = true
-		}
-		return opened, nil
+	return which(rows, n, func(ids []uuid.UUID) ([]uuid.UUID, error) { return q.WhichStartups(ctx, ids) })
+}
+
+// which tells of each row whether it was written. Nearly always all n of them
+// were; else there gives those of the ids that are.
+func which(rows []OpenStartupParams, n int64, there func(ids []uuid.UUID) ([]uuid.UUID, error)) ([]bool, error) {
+	if n == int64(len(rows)) {
+		return slices.Repeat([]bool{true}, len(rows)), nil
 	}
-	there, err := q.WhichStartups(ctx, a.Ids)
+	ids := column(rows, func(r *OpenStartupParams) uuid.UUID { return r.ID })
+	written, err := there(ids)
 	if err != nil {
 		return nil, err
 	}
-	for i, id := range a.Ids {
-		opened[i] = slices.Contains(there, id)
+	opened := make([]bool, len(rows))
+	for i, id := range ids {
+		opened[i] = slices.Contains(written, id)
 	}
 	return opened, nil
 }

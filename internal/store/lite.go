@@ -122,10 +122,6 @@ func (q lite) GetIdentityBySubject(ctx context.Context, authSubject string) (pos
 	return postgres.GetIdentityBySubjectRow(row), err
 }
 
-func (q lite) GetLastComponent(ctx context.Context, arg postgres.GetLastComponentParams) (string, error) {
-	return q.r.GetLastComponent(ctx, sqlite.GetLastComponentParams(arg))
-}
-
 func (q lite) GetManifest(ctx context.Context, id uuid.UUID) (postgres.Manifest, error) {
 	row, err := q.r.GetManifest(ctx, id)
 	return postgres.Manifest(row), err

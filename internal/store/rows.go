@@ -34,7 +34,6 @@ type (
 	DeleteOldStartupsParams  = postgres.DeleteOldStartupsParams
 	GetIdentityByKeyHashRow  = postgres.GetIdentityByKeyHashRow
 	GetIdentityBySubjectRow  = postgres.GetIdentityBySubjectRow
-	GetLastComponentParams   = postgres.GetLastComponentParams
 	GetManifestByKeyParams   = postgres.GetManifestByKeyParams
 	GetPrincipalByKeyParams  = postgres.GetPrincipalByKeyParams
 	GetProfileByKeyParams    = postgres.GetProfileByKeyParams

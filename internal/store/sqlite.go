@@ -17,8 +17,9 @@ import (
 
 // embedded is SQLite in WAL mode: one writer, many readers that never wait for it.
 type embedded struct {
-	path string
-	r, w *sql.DB
+	path     string
+	r, w     *sql.DB
+	prepared *prepared // on w, for the batches
 }
 
 func openSQLite(path string) (*Store, error) {
@@ -39,7 +40,7 @@ func openSQLite(path string) (*Store, error) {
 	r.SetMaxIdleConns(readers)
 	return &Store{
 		Queries: lite{r: sqlite.New(r), w: sqlite.New(w)},
-		engine:  embedded{path: path, r: r, w: w},
+		engine:  embedded{path: path, r: r, w: w, prepared: &prepared{db: w, stmts: map[statement]*sql.Stmt{}}},
 	}, nil
 }
 

@@ -36,6 +36,7 @@ type engine interface {
 	version(ctx context.Context) (int64, error)
 	lock(ctx context.Context) (unlock func(), err error)
 	batches
+	lastComponents(ctx context.Context, tenantKey string, principalKeys []string) (map[string]string, error)
 	stats() Stats
 	close()
 }

@@ -1,5 +1,4 @@
--- What only PostgreSQL can say: many receipts in one statement, one commit. SQLite
--- runs the statements of db/queries one by one in one transaction instead.
+-- What only PostgreSQL can say: many rows in one statement, one commit.
 
 -- name: OpenStartups :execrows
 -- Like OpenStartup for each row. It tells how many it wrote, not which: nearly
@@ -23,6 +22,16 @@ JOIN tenant_revisions r ON r.tenant_key = u.tenant_key AND r.revision = u.revisi
 
 -- name: WhichStartups :many
 SELECT id FROM startup_sessions WHERE id = ANY(sqlc.arg(ids)::uuid[]);
+
+-- name: ListLastStarted :many
+-- The component that each principal started last.
+SELECT k.principal_key, s.component_key
+FROM (SELECT CAST(unnest(sqlc.arg(principal_keys)::text[]) AS text) AS principal_key) k
+CROSS JOIN LATERAL (
+    SELECT component_key FROM startup_sessions
+    WHERE tenant_key = sqlc.arg(tenant_key) AND principal_key = k.principal_key
+    ORDER BY id DESC
+    LIMIT 1) s;
 
 -- name: ReportStartups :many
 -- Like ReportStartup for each row. Of two reports for one startup one wins: the

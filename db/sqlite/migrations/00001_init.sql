@@ -114,7 +114,6 @@ CREATE TABLE startup_sessions (
     details          json_text,
     mirror_status    text NOT NULL CHECK (mirror_status IN ('off', 'pending', 'mirrored'))
 );
-CREATE INDEX startup_sessions_principal ON startup_sessions (tenant_key, principal_key, id);
 CREATE INDEX startup_sessions_open ON startup_sessions (deadline_at) WHERE status = 'OPEN';
 
 CREATE TABLE audit_log (

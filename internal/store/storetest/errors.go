@@ -155,7 +155,6 @@ func notFoundErrors(t *testing.T, s *store.Store) {
 	add(s.GetAPIKeyByHash(ctx, "none"))
 	add(s.GetIdentityByKeyHash(ctx, "none"))
 	add(s.GetStartup(ctx, id))
-	add(s.GetLastComponent(ctx, store.GetLastComponentParams{}))
 	add(s.GetRevision(ctx, "none"))
 	add(s.UpdatePrincipal(ctx, store.UpdatePrincipalParams{ID: id, Status: "active"}))
 	add(s.UpdateProfile(ctx, store.UpdateProfileParams{ID: id, Capabilities: store.JSON("{}"), Policy: store.JSON("{}"), StartupSLASeconds: 1}))

@@ -45,23 +45,6 @@ var startups = tests{
 			require.Equal(t, want, must(w.GetStartup(t.Context(), want.ID))(t))
 		}
 	},
-	"GetLastComponent": func(t *testing.T, w *world) {
-		who := store.GetLastComponentParams{TenantKey: w.tenant, PrincipalKey: w.principal.PrincipalKey}
-		_, err := w.GetLastComponent(t.Context(), who)
-		require.True(t, store.IsNotFound(err), "it never started")
-		w.open(t, w.now, w.now)
-		last := w.open(t, w.now.Add(time.Second), w.now)
-		w.open(t, w.now.Add(-time.Second), w.now)
-		p := w.newStartup(w.now.Add(time.Minute), w.now)
-		p.PrincipalKey = unique("another")
-		require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
-		require.Equal(t, last.ComponentKey, must(w.GetLastComponent(t.Context(), who))(t))
-		w.ready(t, last.ID)
-		require.Equal(t, last.ComponentKey, must(w.GetLastComponent(t.Context(), who))(t), "whatever became of it")
-		who.TenantKey = unique("tenant")
-		_, err = w.GetLastComponent(t.Context(), who)
-		require.True(t, store.IsNotFound(err), "the key of another tenant")
-	},
 	"ListStartups": func(t *testing.T, w *world) {
 		old := w.open(t, w.now.Add(-time.Hour), w.now.Add(-time.Minute))
 		fresh := w.open(t, w.now, w.now.Add(time.Minute))

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -157,4 +158,35 @@ func oneReportWins(t *testing.T, s *store.Store) {
 		require.Nil(t, row.BuildVersion)
 		require.Nil(t, row.ReadyAt)
 	}
+}
+
+// lastComponents has more receipts than SQLite reads at once.
+func lastComponents(t *testing.T, s *store.Store) {
+	w, other := newWorld(t, s), newWorld(t, s)
+	const long, never = "ended long ago", "never started"
+	opened := func(at time.Time, principal string) store.OpenStartupParams {
+		p := w.newStartup(at, at)
+		p.PrincipalKey = principal
+		return p
+	}
+	ago := opened(w.now.Add(-time.Hour), long)
+	rows := []store.OpenStartupParams{ago, opened(w.now.Add(-2*time.Hour), long)}
+	want := map[string]string{long: ago.ComponentKey}
+	for i := range 4500 {
+		p := opened(w.now.Add(time.Duration(i)*time.Millisecond), fmt.Sprintf(`p"%d`, i%3))
+		want[p.PrincipalKey] = p.ComponentKey
+		rows = append(rows, p)
+	}
+	newer := other.newStartup(w.now.Add(time.Hour), w.now)
+	newer.PrincipalKey = long
+	rows = append(rows, newer)
+	require.NotContains(t, must(s.OpenStartups(t.Context(), shuffled(rows)))(t), false)
+	w.ready(t, ago.ID)
+
+	keys := append(slices.Collect(maps.Keys(want)), never)
+	require.Equal(t, want, must(s.LastComponents(t.Context(), w.tenant, keys))(t), "whatever became of it")
+	require.Equal(t, map[string]string{long: newer.ComponentKey}, must(s.LastComponents(t.Context(), other.tenant, keys))(t))
+	require.Equal(t, map[string]string{long: ago.ComponentKey}, must(s.LastComponents(t.Context(), w.tenant, []string{long, never}))(t), "who is asked for")
+	require.Empty(t, must(s.LastComponents(t.Context(), w.tenant, []string{never}))(t))
+	require.Empty(t, must(s.LastComponents(t.Context(), w.tenant, nil))(t))
 }

@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"an open startup is never removed before it is overdue":              retentionKeepsOpen,
 		"old startups are removed in batches, oldest first":                  retentionBatches,
 		"open startups are counted, and the overdue among them":              countOpen,
+		"each principal's last component is found, however long ago":         lastComponents,
 		"one report wins, whoever else reports at the same time":             oneReportWins,
 		"migrating twice is the same as once":                                migrateTwice,
 		"the newest migration can be taken back and applied again":           migrateDownUp,

@@ -1,0 +1,15 @@
+-- What SQLite says in its own way.
+
+-- name: ListLastStarted :many
+-- What some principals started before a startup, newest first. Principal_keys is a
+-- JSON array. No index but that of the ids helps: one by principal would cost each
+-- bootstrap a random page.
+SELECT id, principal_key, component_key FROM startup_sessions
+WHERE tenant_key = sqlc.arg(tenant_key) AND id < sqlc.arg(before_id)
+  AND principal_key IN (SELECT value FROM json_each(CAST(sqlc.arg(principal_keys) AS text)))
+ORDER BY id DESC
+LIMIT CAST(sqlc.arg(row_limit) AS bigint);
+
+-- name: WhichStartups :many
+-- Those of a JSON array of ids that there are.
+SELECT id FROM startup_sessions WHERE id IN (SELECT value FROM json_each(CAST(sqlc.arg(ids) AS text)));
