@@ -68,7 +68,7 @@ func growth(ctx context.Context, dir, binary string, cluster *testdb.Cluster) er
 	return nil
 }
 
-func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "growth: "+format+"\n", args...) }
+func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }
 
 func (g grown) fill(ctx context.Context, binary string) error {
 	progress("%s: %d principals, %d receipts", g.database.engine(), g.principals, g.receipts)

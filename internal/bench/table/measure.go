@@ -49,7 +49,8 @@ func (e engine) measure(ctx context.Context, binary, limitsURL string, connectio
 	idle.URL = bare.url
 	figures := []*figure{{what: "bootstrap 200", run: t.Bootstraps}, {what: "bootstrap 304", run: t.NotModified}, {what: "ready", run: t.Ready}}
 	var machine [3][]float64
-	for range turns {
+	for round := range turns {
+		progress("%s at %d connections: round %d of %d", e.name, connections, round+1, turns)
 		limits, err := measureLimits(ctx, limitsURL, idle)
 		if err != nil {
 			return err
