@@ -11,7 +11,7 @@ import (
 
 const (
 	gcPercent = 1000
-	headroom  = 96 << 20 // beside the caches; near the limit the collector works harder instead
+	headroom  = 80 << 20 // beside the caches; near the limit the collector works harder instead
 	waiting   = 2        // threads that may wait for SQLite's disk
 )
 

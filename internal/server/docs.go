@@ -5,6 +5,7 @@ import (
 	"embed"
 	"io/fs"
 	"mime"
+	"net/http"
 	"path"
 
 	swagger "github.com/swaggo/files/v2"
@@ -16,13 +17,17 @@ import (
 //go:embed docs
 var docs embed.FS
 
-// docsPolicy lets Swagger UI load its own files and call this server, nothing else.
-const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// docsHeader lets Swagger UI load its own files and call this server, nothing else.
+var docsHeader = http.Header{
+	"Content-Security-Policy": {"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+	"X-Frame-Options":         {"DENY"},
+	"Referrer-Policy":         {"no-referrer"},
+}
 
 // GetDocs implements GET /docs/.
 func (s *Server) GetDocs(context.Context, api.GetDocsRequestObject) (api.GetDocsResponseObject, error) {
 	page, err := docs.ReadFile("docs/index.html")
-	return verbatim{contentType: "text/html; charset=utf-8", policy: docsPolicy, body: page}, err
+	return verbatim{contentType: "text/html; charset=utf-8", header: docsHeader, body: page}, err
 }
 
 // GetDocsAsset implements GET /docs/{asset}.
@@ -34,5 +39,5 @@ func (s *Server) GetDocsAsset(_ context.Context, r api.GetDocsAssetRequestObject
 	if err != nil {
 		return nil, errs.Wrap(err, errs.NotFound, "Swagger UI has no such file")
 	}
-	return verbatim{contentType: mime.TypeByExtension(path.Ext(r.Asset)), policy: docsPolicy, body: body}, nil
+	return verbatim{contentType: mime.TypeByExtension(path.Ext(r.Asset)), header: docsHeader, body: body}, nil
 }

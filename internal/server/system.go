@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"maps"
 	"net/http"
 
 	"github.com/legivellum/metagate/gen/api"
@@ -63,15 +64,13 @@ func (s *Server) GetMetrics(ctx context.Context, _ api.GetMetricsRequestObject) 
 // verbatim answers with bytes as they are.
 type verbatim struct {
 	contentType string
-	policy      string // Content-Security-Policy, when it isn't the server's
+	header      http.Header // beside those of every answer, or instead
 	body        []byte
 }
 
 func (v verbatim) visit(w http.ResponseWriter) error {
+	maps.Copy(w.Header(), v.header)
 	w.Header().Set("Content-Type", v.contentType)
-	if v.policy != "" {
-		w.Header().Set("Content-Security-Policy", v.policy)
-	}
 	w.WriteHeader(http.StatusOK)
 	_, err := w.Write(v.body)
 	return err
