@@ -75,9 +75,17 @@ func prepareLimits(ctx context.Context, binary, url string) error {
 		return err
 	}
 	defer db.Close()
-	_, err = db.ExecContext(ctx, bench.NarrowTable)
-	return err
+	for _, statement := range []string{bench.NarrowTable, aged, `DROP TABLE aged`, `CHECKPOINT`} {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// aged makes the cluster one that has run for a while: it has log segments to use
+// again, where a new one makes them while it is measured.
+const aged = `CREATE TABLE aged AS SELECT repeat(md5(i::text), 30) FROM generate_series(1, 900000) i`
 
 func (f *filled) engine() string { return f.name }
 func (f *filled) url() string    { return f.server }

@@ -47,16 +47,21 @@ func (e engine) measure(ctx context.Context, binary, limitsURL string, connectio
 	}
 	idle := t
 	idle.URL = bare.url
-	figures := []*figure{{what: "bootstrap 200", run: t.Bootstraps}, {what: "bootstrap 304", run: t.NotModified}, {what: "ready", run: t.Ready}}
+	bootstraps := []*figure{{what: "bootstrap 200", run: t.Bootstraps}, {what: "bootstrap 304", run: t.NotModified}}
+	reports := []*figure{{what: "ready", run: t.Ready}} // afterwards: PostgreSQL vacuums what reports leave
 	var machine [3][]float64
-	for round := range turns {
-		progress("%s at %d connections: round %d of %d", e.name, connections, round+1, turns)
+	for round := range 2 * turns {
+		progress("%s at %d connections: round %d of %d", e.name, connections, round+1, 2*turns)
 		limits, err := measureLimits(ctx, limitsURL, idle)
 		if err != nil {
 			return err
 		}
 		for i, rate := range limits {
 			machine[i] = append(machine[i], rate)
+		}
+		figures := bootstraps
+		if round >= turns {
+			figures = reports
 		}
 		for _, f := range figures {
 			if err := f.measure(ctx, s, limits); err != nil {
@@ -67,7 +72,7 @@ func (e engine) measure(ctx context.Context, binary, limitsURL string, connectio
 	for i, name := range limitNames {
 		fmt.Printf("| this machine | %d | %s | %.0f | | | | | | | | |\n", connections, name, median(machine[i]))
 	}
-	for _, f := range figures {
+	for _, f := range append(bootstraps, reports...) {
 		p := f.latency.Report()
 		allocs := fmt.Sprintf("%.0f", median(f.allocs))
 		if f.what == "ready" {
