@@ -34,7 +34,7 @@ func TestAnIDIsAUUIDOfVersion7AndOfItsTime(t *testing.T) {
 
 func TestIDsAreUniqueAndAscendWhoeverMakesThem(t *testing.T) {
 	t.Parallel()
-	const makers, each = 16, 500 // together fewer than the counter holds
+	const makers, each = 16, 500
 	at := store.Now()
 	made := make([][]uuid.UUID, makers)
 	var wg sync.WaitGroup
@@ -54,6 +54,16 @@ func TestIDsAreUniqueAndAscendWhoeverMakesThem(t *testing.T) {
 		}
 	}
 	require.Len(t, seen, makers*each)
+}
+
+func TestIDsOfOneTimeSortInTheOrderTheyWereMade(t *testing.T) {
+	t.Parallel()
+	at := store.Now()
+	ids := make([]uuid.UUID, 100_000)
+	for i := range ids {
+		ids[i] = store.NewID(at)
+	}
+	require.True(t, slices.IsSortedFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }))
 }
 
 func TestIDsOfLaterMicrosecondsSortAfterEarlierOnes(t *testing.T) {

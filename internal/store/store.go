@@ -92,12 +92,12 @@ func Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 // that one process makes for the same time sort in the order they were made.
 func NewID(t time.Time) uuid.UUID {
 	var id uuid.UUID
-	_, _ = rand.Read(id[8:]) // never fails
+	_, _ = rand.Read(id[12:]) // never fails
 	setTime(&id, t)
-	// RFC 9562, section 6.2: microseconds in rand_a (method 3), then a counter.
+	// RFC 9562, section 6.2: microseconds in rand_a (method 3), then a counter of 30 bits.
 	fraction := uint16(t.Nanosecond() / 1000 % 1000 * 4)
 	binary.BigEndian.PutUint16(id[6:], 0x7000|fraction)
-	binary.BigEndian.PutUint16(id[8:], 0x8000|uint16(made.Add(1)&0x3fff))
+	binary.BigEndian.PutUint32(id[8:], 0x8000_0000|made.Add(1)&0x3fff_ffff)
 	return id
 }
 
