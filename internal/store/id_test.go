@@ -63,7 +63,7 @@ func TestIDsOfOneTimeSortInTheOrderTheyWereMade(t *testing.T) {
 	for i := range ids {
 		ids[i] = store.NewID(at)
 	}
-	require.True(t, slices.IsSortedFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }))
+	require.True(t, slices.IsSortedFunc(ids, compare))
 }
 
 func TestIDsOfLaterMicrosecondsSortAfterEarlierOnes(t *testing.T) {
