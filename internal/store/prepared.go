@@ -77,7 +77,7 @@ func compound(s statement, columns int) string {
 // parts are the numbers of rows that a statement is prepared for: any number is a sum of them.
 var parts = [...]int{32, 16, 8, 4, 2, 1}
 
-// insertion is an INSERT … SELECT, prepared for each of the parts.
+// insertion is an INSERT … SELECT, prepared for the parts that its rows may need.
 type insertion struct {
 	recorded
 	stmts [len(parts)]*sql.Stmt
@@ -86,6 +86,9 @@ type insertion struct {
 func (p *prepared) insertion(ctx context.Context, r recorded) (i insertion, err error) {
 	i.recorded = r
 	for n, rows := range parts {
+		if rows > len(r.rows) {
+			continue
+		}
 		if i.stmts[n], err = p.get(ctx, statement{r.query, rows}, len(r.rows[0])); err != nil { //nolint:sqlclosecheck // closed with db
 			return i, err
 		}
