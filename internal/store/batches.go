@@ -86,7 +86,7 @@ func (e embedded) reportStartups(ctx context.Context, rows []ReportStartupParams
 			return nil, err
 		}
 	}
-	one, err := e.prepared.get(ctx, statement{all.query, 1}, len(all.rows[0]))
+	one, err := e.prepared.get(ctx, statement{all.query, 1})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -41,13 +42,17 @@ type statement struct {
 }
 
 // get is to be called outside a transaction: the database has one connection.
-func (p *prepared) get(ctx context.Context, s statement, columns int) (*sql.Stmt, error) {
+func (p *prepared) get(ctx context.Context, s statement) (*sql.Stmt, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if known := p.stmts[s]; known != nil {
 		return known, nil
 	}
-	stmt, err := p.db.PrepareContext(ctx, compound(s, columns)) //nolint:sqlclosecheck // closed with db
+	query, err := compound(s)
+	if err != nil {
+		return nil, err
+	}
+	stmt, err := p.db.PrepareContext(ctx, query) //nolint:sqlclosecheck // closed with db
 	if err != nil {
 		return nil, err
 	}
@@ -55,23 +60,25 @@ func (p *prepared) get(ctx context.Context, s statement, columns int) (*sql.Stmt
 	return stmt, nil
 }
 
-var parameter = regexp.MustCompile(`\?(\d+)`)
+var parameter = regexp.MustCompile(`\?\d+`)
 
-// compound is an INSERT … SELECT with a SELECT for each row, whose parameters follow
-// those of the row before: a row costs SQLite a quarter less than by itself.
-func compound(s statement, columns int) string {
-	insert, one, found := strings.Cut(s.query, "\nSELECT ")
-	if !found || s.rows == 1 {
-		return s.query
+// compound makes an INSERT … SELECT one with a SELECT for each row: a row costs
+// SQLite a quarter less than by itself. The parameters lose their numbers, which
+// SQLite takes for names and looks up, one after another, to bind each.
+func compound(s statement) (string, error) {
+	number, inOrder := 0, true
+	query := parameter.ReplaceAllStringFunc(s.query, func(p string) string {
+		number++
+		inOrder = inOrder && p == "?"+strconv.Itoa(number)
+		return "?"
+	})
+	if !inOrder {
+		return "", fmt.Errorf("parameters are not each used once and in order: %s", s.query)
 	}
-	selects := make([]string, s.rows)
-	for row := range selects {
-		selects[row] = "SELECT " + parameter.ReplaceAllStringFunc(one, func(p string) string {
-			number, _ := strconv.Atoi(p[1:]) // digits
-			return "?" + strconv.Itoa(number+row*columns)
-		})
+	if insert, one, found := strings.Cut(query, "\nSELECT "); found {
+		query = insert + "\nSELECT " + one + strings.Repeat("\nUNION ALL\nSELECT "+one, s.rows-1)
 	}
-	return insert + "\n" + strings.Join(selects, "\nUNION ALL\n")
+	return query, nil
 }
 
 // parts are the numbers of rows that a statement is prepared for: any number is a sum of them.
@@ -89,7 +96,7 @@ func (p *prepared) insertion(ctx context.Context, r recorded) (i insertion, err 
 		if rows > len(r.rows) {
 			continue
 		}
-		if i.stmts[n], err = p.get(ctx, statement{r.query, rows}, len(r.rows[0])); err != nil { //nolint:sqlclosecheck // closed with db
+		if i.stmts[n], err = p.get(ctx, statement{r.query, rows}); err != nil { //nolint:sqlclosecheck // closed with db
 			return i, err
 		}
 	}
