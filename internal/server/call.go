@@ -14,6 +14,7 @@ type call struct {
 	url            *url.URL
 	operation      string // operationId, or empty where no route fits
 	caller         caller
+	body           []byte       // as JSON
 	again          func() error // authenticates again, from the database
 	invalid        error        // what is wrong with a world by its schema
 	err            error        // for the log

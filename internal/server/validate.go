@@ -56,13 +56,14 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		if route.Operation.RequestBody != nil {
-			body, err := s.readBody(r, route)
-			if err != nil {
+			var err error
+			if k.body, err = s.readBody(r, route); err != nil {
 				return refuse(err)
 			}
-			if route.flat != nil && r.URL.RawQuery == "" && route.flat.fits(r.Header, body) {
+			if route.flat != nil && r.URL.RawQuery == "" && route.flat.fits(r.Header, k.body) {
 				return next(c)
 			}
+			r.Body = io.NopCloser(bytes.NewReader(k.body))
 		}
 		if err := checkQuery(r.URL.RawQuery, route); err != nil {
 			return refuse(err)
@@ -72,7 +73,7 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 			Options: &openapi3filter.Options{SkipSettingDefaults: true, MultiError: true, SchemaValidationOptions: formats},
 		}
 		if err := openapi3filter.ValidateRequest(r.Context(), input); err != nil {
-			if route.Operation.OperationID != operationApply || decodable(r) != nil {
+			if route.Operation.OperationID != operationApply || jsonv2.Unmarshal(k.body, new(api.World)) != nil {
 				return refuse(invalid(err))
 			}
 			k.invalid = invalid(err) // reported with the rest
@@ -113,11 +114,7 @@ func (s *Server) readBody(r *http.Request, route *route) ([]byte, error) {
 		}
 		r.Header.Set("Content-Type", mediaJSON)
 	}
-	if err := jsondoc.CheckDepth(body, depth); err != nil {
-		return nil, err
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return body, nil
+	return body, jsondoc.CheckDepth(body, depth)
 }
 
 // readAll reads up to limit bytes of the body; a small one of announced length
@@ -134,16 +131,6 @@ func readAll(r *http.Request, limit int64) ([]byte, error) {
 
 // worldDepth is how much deeper a document sits in a world than in a write of its own.
 const worldDepth = 2
-
-// decodable reports whether the body fits the Go type in spite of what is wrong with it.
-func decodable(r *http.Request) error {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return err
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return jsonv2.Unmarshal(body, new(api.World))
-}
 
 // checkQuery refuses what the validator would pass over: a filter that can't be
 // read must not count as none, nor reach the database; and a misspelt dry_run of
@@ -169,7 +156,7 @@ func checkQuery(raw string, r *route) error {
 type strictBinder struct{}
 
 func (strictBinder) Bind(i any, c echo.Context) error {
-	if err := jsonv2.UnmarshalRead(c.Request().Body, i); err != nil {
+	if err := jsonv2.Unmarshal(callOf(c.Request().Context()).body, i); err != nil {
 		return errs.Wrap(err, errs.InvalidRequest, "the body is not as openapi.yaml says")
 	}
 	return nil
