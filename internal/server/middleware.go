@@ -91,7 +91,7 @@ func (s *Server) logRequest(c echo.Context, k *call, start, end time.Time) {
 	attrs := append(make([]slog.Attr, 0, 12),
 		slog.String("request_id", k.id), slog.String("method", method), slog.String("path", r.URL.Path),
 		slog.String("operation", k.operation), slog.Int("status", w.Status), slog.Int64("bytes", w.Size),
-		slog.Float64("duration_ms", float64(end.Sub(start).Microseconds())/1000), slog.String("remote", k.remoteAddr),
+		slog.Int64("duration_us", end.Sub(start).Microseconds()), slog.String("remote", k.remoteAddr),
 	)
 	if k.caller.PrincipalKey != "" {
 		attrs = append(attrs, slog.String("tenant", k.caller.TenantKey), slog.String("principal", k.caller.PrincipalKey))

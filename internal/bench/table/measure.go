@@ -12,8 +12,8 @@ import (
 // The machine may be noisy, and a ratio of figures that were taken one after the
 // other is less so: the median of several rounds is told.
 const (
-	turns = 5
-	turn  = time.Second // of each figure in each round
+	turns = 9
+	turn  = time.Second / 2 // of each figure in each round
 )
 
 // figure is what was measured of one thing, in each round.
