@@ -3,13 +3,14 @@ package witness
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 // batcher is a group commit: what arrives while a write is in flight goes
-// together in the next one. There is no timer, so nothing waits when it is idle.
+// together in the next one. A caller that is alone never waits for others.
 type batcher[T, R any] struct {
 	write func(context.Context, []T) ([]R, error) // one commit; a result for each
 	queue chan *item[T, R]
@@ -25,6 +26,14 @@ type item[T, R any] struct {
 	err    error
 	answer chan struct{}
 }
+
+// Callers that were answered together come back one by one, and a commit for the
+// first few of them costs as much as one for all: so a write waits until half of
+// those who were there at the last one's end are, or enough, but not for long.
+const (
+	enough   = 32
+	patience = 500 * time.Microsecond
+)
 
 // newBatcher starts writers goroutines that write until close.
 func newBatcher[T, R any](writers, maxRows, maxWaiting int, write func(context.Context, []T) ([]R, error)) *batcher[T, R] {
@@ -63,14 +72,17 @@ func (b *batcher[T, R]) close() {
 }
 
 func (b *batcher[T, R]) run() {
+	company := 0
 	for {
 		select {
 		case first := <-b.queue:
-			b.flush(b.gather(first))
+			batch := b.gather(first, min(company/2, enough))
+			b.flush(batch)
+			company = len(batch) + len(b.queue)
 		case <-b.ended:
 			select {
 			case first := <-b.queue:
-				b.flush(b.gather(first))
+				b.flush(b.gather(first, 0))
 			default:
 				return
 			}
@@ -78,9 +90,11 @@ func (b *batcher[T, R]) run() {
 	}
 }
 
-// gather takes what is waiting now, but those who have given up.
-func (b *batcher[T, R]) gather(first *item[T, R]) []*item[T, R] {
-	batch := make([]*item[T, R], 0, min(b.max, len(b.queue)+1))
+// gather takes what is waiting now, but those who have given up; for less than
+// want it waits.
+func (b *batcher[T, R]) gather(first *item[T, R], want int) []*item[T, R] {
+	batch := make([]*item[T, R], 0, min(b.max, max(want, len(b.queue)+1)))
+	var end <-chan time.Time
 	for it := first; ; {
 		if it.ctx.Err() == nil {
 			batch = append(batch, it)
@@ -90,7 +104,18 @@ func (b *batcher[T, R]) gather(first *item[T, R]) []*item[T, R] {
 		}
 		select {
 		case it = <-b.queue:
+			continue
 		default:
+		}
+		if len(batch) >= want {
+			return batch
+		}
+		if end == nil {
+			end = time.After(patience)
+		}
+		select {
+		case it = <-b.queue:
+		case <-end:
 			return batch
 		}
 	}

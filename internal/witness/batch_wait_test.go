@@ -1,0 +1,72 @@
+package witness
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// writes is what a batcher writes with here: each takes a millisecond.
+type writes struct {
+	sizes  []int
+	starts []time.Duration
+}
+
+func start(w *writes) (b *batcher[int, int], call func(callers int)) {
+	zero := time.Now()
+	b = newBatcher(1, 256, 1000, func(_ context.Context, rows []int) ([]int, error) {
+		w.sizes, w.starts = append(w.sizes, len(rows)), append(w.starts, time.Since(zero))
+		time.Sleep(time.Millisecond)
+		return rows, nil
+	})
+	return b, func(callers int) {
+		var group sync.WaitGroup
+		for n := range callers {
+			group.Go(func() { _, _ = b.do(context.Background(), n) })
+		}
+		group.Wait()
+	}
+}
+
+// The clock is synctest's.
+func TestACallerThatIsAloneNeverWaitsForOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var w writes
+		b, call := start(&w)
+		for range 3 {
+			call(1)
+		}
+		require.Equal(t, []time.Duration{0, time.Millisecond, 2 * time.Millisecond}, w.starts)
+		b.close()
+	})
+}
+
+func TestAWriteWaitsForHalfOfThoseWhoWereThereButNotForLong(t *testing.T) {
+	t.Parallel()
+	const write = time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		var w writes
+		b, call := start(&w)
+		crowd := func() {
+			go call(1)
+			synctest.Wait() // it is being written
+			call(7)
+		}
+		crowd()
+		go call(1)
+		time.Sleep(patience / 2)
+		call(2)
+		require.Equal(t, []int{1, 7, 3}, w.sizes)
+		require.Equal(t, 2*write+patience/2, w.starts[2], "half of seven were there before its patience ended")
+		crowd()
+		call(1)
+		require.Equal(t, []int{1, 7, 3, 1, 7, 1}, w.sizes)
+		require.Equal(t, 5*write+patience/2+patience, w.starts[5], "nobody else came")
+		b.close()
+	})
+}
