@@ -39,21 +39,21 @@ func TestARunningServerTakesUpANewKeySetAndForgetsWhatTheOldOneOpened(t *testing
 	require.NoError(t, err)
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		newWireWorld(t, wire{a, apptest.AdminKey}, "1")
-		bootstrap := func(key *ecdsa.PrivateKey) wired {
-			return wire{a, forge(t, "ES256", key, claimSet("s1", nil))}.send(t, http.MethodPost, "/v1/bootstrap", `{"component_key":"c"}`)
+		token := func(key *ecdsa.PrivateKey) string { return forge(t, "ES256", key, claimSet("s1", nil)) }
+		bootstrap := func(token string) wired {
+			return wire{a, token}.send(t, http.MethodPost, "/v1/bootstrap", `{"component_key":"c"}`)
 		}
-		remembered := wire{a, forge(t, "ES256", before, claimSet("s1", nil))}
-		again := func() wired { return remembered.send(t, http.MethodPost, "/v1/bootstrap", `{"component_key":"c"}`) }
-		require.Equal(t, http.StatusOK, again().Status)
-		bootstrap(after).anonymous(t)
+		remembered := token(before)
+		require.Equal(t, http.StatusOK, bootstrap(remembered).Status)
+		bootstrap(token(after)).anonymous(t)
 
 		keySet(t, a.Config.JWTJWKSFile, after)
-		for end := time.Now().Add(time.Minute); again().Status == http.StatusOK; time.Sleep(100 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); bootstrap(remembered).Status == http.StatusOK; time.Sleep(100 * time.Millisecond) {
 			require.True(t, time.Now().Before(end), "the key is still good")
 		}
-		again().anonymous(t)
-		bootstrap(before).anonymous(t)
-		require.Equal(t, http.StatusOK, bootstrap(after).Status)
+		bootstrap(remembered).anonymous(t)
+		bootstrap(token(before)).anonymous(t)
+		require.Equal(t, http.StatusOK, bootstrap(token(after)).Status)
 	}, func(c *config.Config) {
 		c.JWTAlgorithm, c.JWTJWKSFile = "ES256", filepath.Join(t.TempDir(), "jwks.json")
 		keySet(t, c.JWTJWKSFile, before)
