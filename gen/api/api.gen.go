@@ -84,6 +84,24 @@ func (e AuthMethod) Valid() bool {
 	}
 }
 
+// Defines values for BootstrapRequestSource.
+const (
+	BootstrapRequestSourceBench BootstrapRequestSource = "bench"
+	BootstrapRequestSourceLive  BootstrapRequestSource = "live"
+)
+
+// Valid indicates whether the value is a known member of the BootstrapRequestSource enum.
+func (e BootstrapRequestSource) Valid() bool {
+	switch e {
+	case BootstrapRequestSourceBench:
+		return true
+	case BootstrapRequestSourceLive:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DiscoveryAuthMethods.
 const (
 	DiscoveryAuthMethodsAPIKey DiscoveryAuthMethods = "api_key"
@@ -173,6 +191,7 @@ const (
 	ResourceTypePrincipal ResourceType = "principal"
 	ResourceTypeProfile   ResourceType = "profile"
 	ResourceTypeSecretRef ResourceType = "secret_ref"
+	ResourceTypeStartup   ResourceType = "startup"
 )
 
 // Valid indicates whether the value is a known member of the ResourceType enum.
@@ -189,6 +208,8 @@ func (e ResourceType) Valid() bool {
 	case ResourceTypeProfile:
 		return true
 	case ResourceTypeSecretRef:
+		return true
+	case ResourceTypeStartup:
 		return true
 	default:
 		return false
@@ -236,15 +257,19 @@ func (e SectionSourceFrom) Valid() bool {
 
 // Defines values for StartupFilterStatus.
 const (
-	StartupFilterStatusFAILED  StartupFilterStatus = "FAILED"
-	StartupFilterStatusOPEN    StartupFilterStatus = "OPEN"
-	StartupFilterStatusOVERDUE StartupFilterStatus = "OVERDUE"
-	StartupFilterStatusREADY   StartupFilterStatus = "READY"
+	StartupFilterStatusACKNOWLEDGED StartupFilterStatus = "ACKNOWLEDGED"
+	StartupFilterStatusFAILED       StartupFilterStatus = "FAILED"
+	StartupFilterStatusOPEN         StartupFilterStatus = "OPEN"
+	StartupFilterStatusOVERDUE      StartupFilterStatus = "OVERDUE"
+	StartupFilterStatusREADY        StartupFilterStatus = "READY"
+	StartupFilterStatusSUPERSEDED   StartupFilterStatus = "SUPERSEDED"
 )
 
 // Valid indicates whether the value is a known member of the StartupFilterStatus enum.
 func (e StartupFilterStatus) Valid() bool {
 	switch e {
+	case StartupFilterStatusACKNOWLEDGED:
+		return true
 	case StartupFilterStatusFAILED:
 		return true
 	case StartupFilterStatusOPEN:
@@ -252,6 +277,29 @@ func (e StartupFilterStatus) Valid() bool {
 	case StartupFilterStatusOVERDUE:
 		return true
 	case StartupFilterStatusREADY:
+		return true
+	case StartupFilterStatusSUPERSEDED:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StartupSource.
+const (
+	StartupSourceBench StartupSource = "bench"
+	StartupSourceCache StartupSource = "cache"
+	StartupSourceLive  StartupSource = "live"
+)
+
+// Valid indicates whether the value is a known member of the StartupSource enum.
+func (e StartupSource) Valid() bool {
+	switch e {
+	case StartupSourceBench:
+		return true
+	case StartupSourceCache:
+		return true
+	case StartupSourceLive:
 		return true
 	default:
 		return false
@@ -346,6 +394,12 @@ type APIKeyPatch = json.RawMessage
 // APIKeyStatus defines model for APIKeyStatus.
 type APIKeyStatus string
 
+// Acknowledgement defines model for Acknowledgement.
+type Acknowledgement struct {
+	// Reason Why it is no alarm any more.
+	Reason string `json:"reason"`
+}
+
 // AuditEntry One admin write.
 type AuditEntry struct {
 	Action AuditEntryAction `json:"action"`
@@ -425,12 +479,27 @@ type BootstrapRequest struct {
 	// ComponentKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	ComponentKey Key `json:"component_key"`
 
+	// Host Where it starts. Kept on the receipt.
+	Host Text `json:"host,omitempty,omitzero"`
+
+	// InstanceID Which replica of the component this is: a later start of the same instance supersedes this one. Kept on the receipt, no part of the packet.
+	InstanceID Text `json:"instance_id,omitempty,omitzero"`
+
+	// Labels What else its operators want to find on the receipt: at most 16 texts, 4 KiB in all.
+	Labels Labels `json:"labels,omitempty,omitzero"`
+
 	// LastPacketEtag The etag of the packet that the caller already has.
 	LastPacketEtag string `json:"last_packet_etag,omitempty,omitzero"`
 
 	// PrincipalKey A hint: refused with 409 when the caller is somebody else.
 	PrincipalKey string `json:"principal_key,omitempty,omitzero"`
+
+	// Source `bench` marks a measurement, which is no alarm; absent is `live`.
+	Source BootstrapRequestSource `json:"source,omitempty,omitzero"`
 }
+
+// BootstrapRequestSource `bench` marks a measurement, which is no alarm; absent is `live`.
+type BootstrapRequestSource string
 
 // Discovery defines model for Discovery.
 type Discovery struct {
@@ -481,8 +550,8 @@ type Explanation struct {
 
 // FailedReport defines model for FailedReport.
 type FailedReport struct {
-	// Details A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
-	Details JSONObject `json:"details,omitempty,omitzero"`
+	// Details Anything, kept as it came.
+	Details json.RawMessage `json:"details,omitempty,omitzero"`
 
 	// Error What went wrong; line breaks are fine.
 	Error     string `json:"error"`
@@ -524,6 +593,9 @@ type JSONObject = json.RawMessage
 
 // Key A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 type Key = string
+
+// Labels defines model for Labels.
+type Labels = json.RawMessage
 
 // Manifest A world: services, endpoints, memory map, polling, schemas.
 type Manifest struct {
@@ -768,12 +840,12 @@ type ProfilePatch = json.RawMessage
 
 // ReadyReport defines model for ReadyReport.
 type ReadyReport struct {
-	// BuildVersion Any text of 1–255 characters without control characters.
-	BuildVersion Text `json:"build_version"`
+	// BuildVersion The version of what started.
+	BuildVersion string `json:"build_version"`
 
-	// Health A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
-	Health    JSONObject `json:"health,omitempty,omitzero"`
-	StartupID UUID       `json:"startup_id"`
+	// Health How it is: a text or an object, kept as it came.
+	Health    json.RawMessage `json:"health,omitempty,omitzero"`
+	StartupID UUID            `json:"startup_id"`
 }
 
 // RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
@@ -889,29 +961,53 @@ type StartupBlock struct {
 	Status     StartupStatus `json:"status"`
 }
 
+// StartupCredential What opened the door: an API key, or a token's issuer and subject.
+type StartupCredential struct {
+	APIKeyID UUID   `json:"api_key_id,omitempty,omitzero"`
+	Issuer   string `json:"issuer,omitempty,omitzero"`
+	Subject  string `json:"subject,omitempty,omitzero"`
+}
+
 // StartupFilterStatus defines model for StartupFilterStatus.
 type StartupFilterStatus string
 
 // StartupSession A startup receipt.
 type StartupSession struct {
+	// AcknowledgedAt When an admin ended the alarm.
+	AcknowledgedAt     nullable.Nullable[time.Time] `json:"acknowledged_at"`
+	AcknowledgedBy     nullable.Nullable[string]    `json:"acknowledged_by"`
+	AcknowledgedReason nullable.Nullable[string]    `json:"acknowledged_reason"`
+
 	// BuildVersion As reported with READY.
 	BuildVersion nullable.Nullable[string] `json:"build_version"`
 
 	// ComponentKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	ComponentKey Key `json:"component_key"`
 
+	// Credential StartupCredential.
+	Credential nullable.Nullable[json.RawMessage] `json:"credential"`
+
 	// DeadlineAt RFC 3339, UTC, microseconds.
 	DeadlineAt Timestamp `json:"deadline_at"`
 
-	// Details As reported with FAILED.
+	// Details As reported with FAILED: anything, or null.
 	Details nullable.Nullable[json.RawMessage] `json:"details"`
 
 	// Error As reported with FAILED.
 	Error    nullable.Nullable[string]    `json:"error"`
 	FailedAt nullable.Nullable[time.Time] `json:"failed_at"`
 
-	// Health As reported with READY.
+	// Health As reported with READY: a text, an object or null.
 	Health nullable.Nullable[json.RawMessage] `json:"health"`
+
+	// Host As said in the bootstrap.
+	Host nullable.Nullable[string] `json:"host"`
+
+	// InstanceID As said in the bootstrap.
+	InstanceID nullable.Nullable[string] `json:"instance_id"`
+
+	// Labels As said in the bootstrap.
+	Labels nullable.Nullable[json.RawMessage] `json:"labels"`
 
 	// Late Reported after its deadline.
 	Late bool `json:"late"`
@@ -923,7 +1019,7 @@ type StartupSession struct {
 	// OpenedAt RFC 3339, UTC, microseconds.
 	OpenedAt Timestamp `json:"opened_at"`
 
-	// Overdue OPEN and past its deadline.
+	// Overdue An alarm: OPEN, past its deadline, and neither superseded nor acknowledged.
 	Overdue    bool   `json:"overdue"`
 	PacketEtag string `json:"packet_etag"`
 	PacketID   UUID   `json:"packet_id"`
@@ -932,14 +1028,30 @@ type StartupSession struct {
 	PrincipalKey Key `json:"principal_key"`
 
 	// Profile A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
-	Profile   Key                          `json:"profile"`
-	ReadyAt   nullable.Nullable[time.Time] `json:"ready_at"`
-	StartupID UUID                         `json:"startup_id"`
-	Status    StartupStatus                `json:"status"`
+	Profile Key                          `json:"profile"`
+	ReadyAt nullable.Nullable[time.Time] `json:"ready_at"`
+
+	// RemoteAddr The peer's address.
+	RemoteAddr nullable.Nullable[string] `json:"remote_addr"`
+
+	// Revision The tenant's revision that the packet was answered from; null for receipts of an older server.
+	Revision nullable.Nullable[int64] `json:"revision"`
+
+	// Source `live`: answered by this server. `cache`: told afterwards by a component that started without it. `bench`: a measurement.
+	Source       StartupSource                `json:"source"`
+	StartupID    UUID                         `json:"startup_id"`
+	Status       StartupStatus                `json:"status"`
+	SupersededAt nullable.Nullable[time.Time] `json:"superseded_at"`
+
+	// SupersededBy The later start that ended the alarm: of the same principal, component and instance, or where no instance is known one that began after the deadline.
+	SupersededBy nullable.Nullable[openapi_types.UUID] `json:"superseded_by"`
 
 	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	TenantKey Key `json:"tenant_key"`
 }
+
+// StartupSource `live`: answered by this server. `cache`: told afterwards by a component that started without it. `bench`: a measurement.
+type StartupSource string
 
 // StartupStatus defines model for StartupStatus.
 type StartupStatus string
@@ -1329,6 +1441,12 @@ type ListStartupsParams struct {
 	// ComponentKey Only those of this component.
 	ComponentKey *Key `form:"component_key,omitempty" json:"component_key,omitempty"`
 
+	// InstanceID Only those of this instance.
+	InstanceID *Text `form:"instance_id,omitempty" json:"instance_id,omitempty"`
+
+	// Source Only those of this source.
+	Source *StartupSource `form:"source,omitempty" json:"source,omitempty"`
+
 	// Since Only those from this time on (RFC 3339).
 	Since *Since `form:"since,omitempty" json:"since,omitempty"`
 
@@ -1383,6 +1501,9 @@ type CreateSecretRefJSONRequestBody = SecretRefCreate
 
 // UpdateSecretRefApplicationMergePatchPlusJSONRequestBody defines body for UpdateSecretRef for application/merge-patch+json ContentType.
 type UpdateSecretRefApplicationMergePatchPlusJSONRequestBody = SecretRefPatch
+
+// AcknowledgeStartupJSONRequestBody defines body for AcknowledgeStartup for application/json ContentType.
+type AcknowledgeStartupJSONRequestBody = Acknowledgement
 
 // BootstrapJSONRequestBody defines body for Bootstrap for application/json ContentType.
 type BootstrapJSONRequestBody = BootstrapRequest
@@ -1527,6 +1648,9 @@ type ServerInterface interface {
 	// ListStartups List startup receipts
 	// (GET /v1/admin/startups)
 	ListStartups(ctx echo.Context, params ListStartupsParams) error
+	// AcknowledgeStartup End the alarm of an overdue startup
+	// (POST /v1/admin/startups/{startup_id}/acknowledge)
+	AcknowledgeStartup(ctx echo.Context, startupID UUID) error
 	// Bootstrap Bootstrap a component
 	// (POST /v1/bootstrap)
 	Bootstrap(ctx echo.Context, params BootstrapParams) error
@@ -2629,6 +2753,20 @@ func (w *ServerInterfaceWrapper) ListStartups(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter component_key: %s", err))
 	}
 
+	// ------------- Optional query parameter "instance_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "instance_id", ctx.QueryParams(), &params.InstanceID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter instance_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", ctx.QueryParams(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter source: %s", err))
+	}
+
 	// ------------- Optional query parameter "since" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", ctx.QueryParams(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
@@ -2652,6 +2790,22 @@ func (w *ServerInterfaceWrapper) ListStartups(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListStartups(ctx, params)
+	return err
+}
+
+// AcknowledgeStartup converts echo context to params.
+func (w *ServerInterfaceWrapper) AcknowledgeStartup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "startup_id" -------------
+	var startupID UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "startup_id", ctx.Param("startup_id"), &startupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter startup_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AcknowledgeStartup(ctx, startupID)
 	return err
 }
 
@@ -2803,6 +2957,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/admin/export", wrapper.ExportWorld, options.OperationMiddlewares["exportWorld"]...)
 	router.GET(options.BaseURL+"/v1/admin/principals/:id/packet", wrapper.ExplainPacket, options.OperationMiddlewares["explainPacket"]...)
 	router.GET(options.BaseURL+"/v1/admin/startups", wrapper.ListStartups, options.OperationMiddlewares["listStartups"]...)
+	router.POST(options.BaseURL+"/v1/admin/startups/:startup_id/acknowledge", wrapper.AcknowledgeStartup, options.OperationMiddlewares["acknowledgeStartup"]...)
 	router.GET(options.BaseURL+"/v1/admin/audit-log", wrapper.ListAuditLog, options.OperationMiddlewares["listAuditLog"]...)
 	router.GET(options.BaseURL+"/", wrapper.GetInfo, options.OperationMiddlewares["getInfo"]...)
 	router.GET(options.BaseURL+"/health", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
@@ -8734,6 +8889,192 @@ func (response ListStartups503ApplicationProblemPlusJSONResponse) VisitListStart
 	return err
 }
 
+type AcknowledgeStartupRequestObject struct {
+	StartupID UUID `json:"startup_id"`
+	Body      *AcknowledgeStartupJSONRequestBody
+}
+
+type AcknowledgeStartupResponseObject interface {
+	VisitAcknowledgeStartupResponse(w http.ResponseWriter) error
+}
+
+type AcknowledgeStartup200ResponseHeaders struct {
+	XRequestID string
+}
+
+type AcknowledgeStartup200JSONResponse struct {
+	Body    StartupSession
+	Headers AcknowledgeStartup200ResponseHeaders
+}
+
+func (response AcknowledgeStartup200JSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup400ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup401ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup403ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup404ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup409ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup413ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup415ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup500ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup503ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type BootstrapRequestObject struct {
 	Params BootstrapParams
 	Body   *BootstrapJSONRequestBody
@@ -9567,6 +9908,9 @@ type StrictServerInterface interface {
 	// ListStartups List startup receipts
 	// (GET /v1/admin/startups)
 	ListStartups(ctx context.Context, request ListStartupsRequestObject) (ListStartupsResponseObject, error)
+	// AcknowledgeStartup End the alarm of an overdue startup
+	// (POST /v1/admin/startups/{startup_id}/acknowledge)
+	AcknowledgeStartup(ctx context.Context, request AcknowledgeStartupRequestObject) (AcknowledgeStartupResponseObject, error)
 	// Bootstrap Bootstrap a component
 	// (POST /v1/bootstrap)
 	Bootstrap(ctx context.Context, request BootstrapRequestObject) (BootstrapResponseObject, error)
@@ -10982,6 +11326,54 @@ func (sh *strictHandler) ListStartups(ctx echo.Context, params ListStartupsParam
 	return nil
 }
 
+// AcknowledgeStartup operation middleware
+func (sh *strictHandler) AcknowledgeStartup(ctx echo.Context, startupID UUID) error {
+	var request AcknowledgeStartupRequestObject
+
+	request.StartupID = startupID
+
+	var body AcknowledgeStartupJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AcknowledgeStartup(ctx.Request().Context(), request.(AcknowledgeStartupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcknowledgeStartup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AcknowledgeStartupResponseObject); ok {
+		return validResponse.VisitAcknowledgeStartupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Bootstrap operation middleware
 func (sh *strictHandler) Bootstrap(ctx echo.Context, params BootstrapParams) error {
 	var request BootstrapRequestObject
@@ -11152,212 +11544,229 @@ func (sh *strictHandler) GetStartup(ctx echo.Context, startupID UUID) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3rcts41uCroLhfVXfSkizZTjpRampHiZUef3Fsl61MpqedT4JESMKYAtQEZEeTctX82gfYfYd5sHmS",
-	"LRyAIEiREqlLbq3+E7ckggc4F5z7+eQN+GTKGWFSeM1P3phgn4TwZ7uDR+pfn4hBSKeScuY1vRYSMuRs",
-	"hAiTVM6RxCP049XrV+h5o1GvIEEG6ofoWe1Z7ehRzat45COeTAPiNb0b72hYJ/XBU5z3743nVbyQ/D6j",
-	"IfG9pgxnpOKJwZhMsIJEzqdqHSFDykbew0PFO6PsdhHG3s2sXj8a/Odf/4Y/yAsUkuBPNx4jH+WN19Pw",
-	"Pjt89uwRuh8ThuSYhARRgTDj6m80xSOSgh1WPLhrHGB/QtnBNKRsQKc4EP97MAsFD//U+rv6zeHTgE6o",
-	"/FOjXs96t7diO3yA9R7SW+qMCWLkHoVE8Fk4SEGXBddBvfH80H/ar1efDo9w9edBo1F9Rn4eVuu40T8c",
-	"HPnH5Mmw5HG/JRKPsCTXEodyNj0h2A8oI4vgvlfHetVunfyqjtWfEX3mR0dHzyvoXedVijIO64dPq41G",
-	"9fCw0zhs1g+b9XqtDv/9fSmEQx5OsPSano8lqUo6IV5lNdinfvb5Cv01kmMskRxTgfqcSyFDPEV8Shjx",
-	"k1BvfMAW/NmM+pmQXxEZzltDScJFkK/JgDNfIKy+RvdjOhgjyZEM5wiPMGUJYBsFEE2ZJCMSwovfv3/f",
-	"msmxYvIBliT7wAYh8dUvcCD0oalT0ifHpyQEUs4SDo1G7WmtkaKBlwSHJEQhwcHkTzfexODsxqug1pS+",
-	"IfOMr0qS79+uyO8zIuTpSfZ+Qv31DwJRv6KkAhrgICDhDwLxe4boEFGJBGESYTQTuB8QxBnZMlGkwX6o",
-	"eFMc4gmRRi5reZPJcyFRFDDiiLMKGoZ8ApvoKSnZQ1q0Iz6ED5WIQ30y5CGpoYsp/n0GG6Fqpd9nJJx7",
-	"FY/hiQLFvNAFcoI/nhE2kmOveVivV7wJZdH/NxbouOJ9rI54VX1aFbd0WuUAMg6qU65oLvSaQxwI8lDx",
-	"hjSQJOzigaR3GUR3wYI50l+qkxcVxEPE1YdqSyC7Rd4uzJoZR93nPCCYrQXoTI67Ytb/BxnIHHDhsCOp",
-	"jO6pHGsOMU/lguuu7AL9XyEZek3vfx3EF/eB/lYcdMhHuc42fDIN+HxCmOzeknnORiaY0SERUmgSUnLd",
-	"Ppa3i9TCRffxhszX2UYEYZf6ucjggjhIiJ7Ig99dsSjw796dnmwEfT4KFC1FP3N2cUvmKzfwGY7fUvmq",
-	"84/oxz6QB31ixV2ff/yy5QjIYuYlGEguu3MU8CENSHEGMA/kA2/X2/3x61etOnz4VdGjj5fc8cELMgjJ",
-	"KtYNyZCEhA0Kgu+suSvoaY4qTP1IT3ANDgByiuU4hhEII1+ZWU0oCojhWywH42xIlBUaaeQEDcaYjQi6",
-	"x0p0+wQNefhC23BUKktDSBwQ95dUqFOfCeLrMz9uHNqdaIUo3svpsKoBydF0juvPn26i3IBluLjLv/B7",
-	"JdTnCEs04fl3kX7chc0nQzwLpNdsKB3MWhOUyafHXkWBTiezCXytdTTzv5UFjb/ELgRlA7JUuhjFkwqk",
-	"LDIU2QDK+Ftu99Wb2uDLZAZ4bVnjr/C+HhQViylngoCS/RL7xlgAlZszSRj8iafTgGor/WAa8n5AJj/9",
-	"Q2iT3W5MPeErOF5fXL08PTlpn3fftH+99iqeTySmgdcEm/QXLAnSx9hXyiyViJE7EiIsBB0xge55eNtE",
-	"DUXmfer7hCEtDEgYcmUM/PYpXjDxG3Tj/YP3BVhIdqfegSDhHR0QcUCZTz6S8ED9yHv4oFk40pyK2jBC",
-	"YjkTii/qFU9Sqc047KPo5Cw6ZiFrRlZb05xa0wJcvSVzoXBVTG5c6ue1aZRrxKF+SPCt0LKAMxnigXyB",
-	"evrkekhRlf5yGuABAavB8X39rWr2UNW2YhY85ucHjlUJIL3ibBjQwWaE0zoD70m3/bfT606CcKIb8MbT",
-	"NjDCQUiwP0fkIxVSeJvi8nmMS7uT5Yg0AFQNANtGpMaeTwfSICwkYIMrkMkW8fY6oseNEHd+0X15en5y",
-	"ev5LEmmRznjjKaYmYXXKeXDjoTEWiPHIqO1T5ivBtSkSj2IkxttajkXGq9Hbt4HBN4zfswrqz7Shwmf6",
-	"Ag/paCybzo7tyVTgQ39CWWXxQMDQx8iCEGsEETv4nKiDlGhKwgmVW6SLUyU9GQ7aSnRsRBun55321Xnr",
-	"zKUMalZHIJk2RPwTVxJHcKNrEqpLpW1esIwIImi2QgIt5JMhGchIlRQARw0p5g74CEhfO9lmgqAZ80lo",
-	"VE7N+NTfIhbP+asYbUk4T4wTb2tvkq/5jPkbipFO9/XFu/MTl1YYR2I2GEc0v7GUOI6J5ZxLpKFeJSVk",
-	"dQi/2waFnJsNyXHE44qDhzzU6qP2vm4RNZch+Mypev1rTAOyGZIur9qvLs5PTjunF+fd163Ts3YCXQlv",
-	"jSJ2bZP4m+KtcRjjzd0RMltajsGp80R1qJ/Y3pWtjUV3twg0d2BssOUoQ73I0uptEbcdzs9wOCKbYbT1",
-	"69lF66TbubjonrWufmmn8dnn/lwZlYF6lSJTzFCjfvzsyc9PUX8uiUA/vm39rfvy4uTX7stfO+3rRxtj",
-	"27nLzZZRW8deO5wjvecVKMfzgGO/KjmvAuBbQ3jWccSi/geBwGjdIpbfMTyTYx7Sf27Iu+/OW+86f2mf",
-	"d05ftTpJvp1QISgbKXFE2R0OqO9GujaWuo0Yn4ndLMfhDH4axeO2Jn7T26uhC0bQhAiBR+BeQTgIUEiw",
-	"4CxtJL1//76aDhIuw2U6pvhQ2ZQU7jANcD8gm1LCX1unZ62XZwvc7mOJ+1g42iVm4p5srqY5PH2tbXLk",
-	"bmclKdhfbouR83ZaQ+ccbmfwud2HVErCXiSDzA5JQLy6agPWy9DphLY3JgQxm055KIn/lvgUd+DsNqKI",
-	"63eXlxdXnfZJ92375LTV7fx6mSAOQZiPjEJZVe9rIvcVsPSmcv+JKyfsDhFsEcEeV5GJfag6UQ+BG2yr",
-	"ov8HkTgEdRMo0oFgLCPpTACJb7foaLH7gHVal6dvtO8d+1q3wcFlqN4tKRHGy7dooMSCTxkpOLZGX8Am",
-	"bskcUSlIMATn8pjfM8TZgFRcnzMVYqZTQ6bOCz95g5AoSd3FcmXYlk6IkHgyVcghH6c0JMI8lgT4tQnp",
-	"KyjM2413+wVisyBAE4KZ0E5EBdASF+lvkY+04qknvQ82GlAkuBNgIbvqvZlgvjeHo0SG+iVSv6wgyRHu",
-	"85lEGE0om0nyAvWVNkOGQx7KNeDVruFiIfF0cLLILiNeXP5rTXrX+rcPFU8ShuNAeoFozWzqlyeUBzfs",
-	"8puOwzhvrqRjp3BWCeqy+0uhs+JSbgK6D1bgcJ2X8FAxjPcKnljJfo6oNW79fjAjaWALysqHNMN9Qc7Z",
-	"LSWmcJ2F2XzUnIJ4+qokI57S7EhpR69csQsGczQmYSrFajK67R79flj9+b5V5L+sqNBeNu9l8/clmyuW",
-	"q/JFwWUUZi8jCRi6ev0K/Xz0/CmakHBE0FStEvl09cIJ/kwKYu+wfvhztd6o1hsdCPBCjPcBwtHuyxvL",
-	"pfnOqO8hfVpOyNhrekqTr13h+7faIo7P8trSH2GziYLCJhiG5I7fEt9BRCx4WjOfyjaTYVldVZnlEB0B",
-	"I4xkCNVBlDkeAaRJxZIJ2C8BkSQTMDyQWUmlHTfhSZGXQvz9mCOf+kh7dhaXys5XTjgI4TdGMIKXAWnY",
-	"ag5aLUI0WlciBlImJ0SO+Uop0prJ8Vv9y4eKp9NgV0Csf5QAWR/wJiCveQ8VF5MhmXBJutj3w4zk4qSJ",
-	"mvm13n23zBvNI5k3/KmElCdw9eMJQTgK5dEJySQmu5w0Vv0yGK7MjzvG0C0p7lfKbc0kSUqrRJyXhjV5",
-	"eqmDSZx8Ek2WHiNOSpBJpnSPqdlh/3/cu7dCxRsENJPzX5qobzl5FEe0//N//q+Nwv4UBzx+/AnxOxKG",
-	"1CfiUQ21dHIT+AWosNFfEiazQBdlms4DX0zV3jnrpLKJizxiN7zqgf++vji/sPhbR/9JZnoWeeLr1H0S",
-	"GabJdOv4NCvx5VrGNjWUXd44TaC+gDX6tOGlkD/lAR3MTQJhd0ImPJx3J32v+azx/PDhYT2LN4n1InDV",
-	"F61kt7bCpA/qrM1UUFx/iXrqy54jmiMWLJEy+AfnpOXmey4DLKHoHSjyZuWUJh8RiyKCAjr7Mnm9KRFk",
-	"b1WTbo76tQZyy5sDL6MaQSdfNBFSMG/S5OJpUTDCknQnmLJF/kw9UEhSg404xYNbIrtEZpXtKlVWfROX",
-	"f6kfO4nVkGphcwnHGBz1bpnXkycZusOKmokWGlMmm6kU7PpzW3YbvZcKJPiEQDiZBIJkvXxpjVmKx5KH",
-	"mMVJJ1QMFH2ttsMyfVddkzzuItv7W7V1eVp9A9fcolUU64ywEJVkkrQfraamNLcsTc18gMMQA9oJ80HW",
-	"rhSSbfvDh4pnkoCToEfRoyzI70goaCpW5tVrDW8VFqI3xUukjqGSPk53T1lYa7s7LiH8LrEcC8RNcapJ",
-	"RFtQN225b3KrB3eNg/irjAPy+UCkHlEfHWT9dkxwIMepX5sPM37Op4ThKU393nxam+NJkG00YX+eekZ/",
-	"lvFjU/a8uGfzxcEn80eX+g9LFugObUZV9jrDVHrS4gpZcDsL5GwhRXUuqpILL4Aab94iJjq8+OgNfjPJ",
-	"8eM0wMyW7JcgyPdK8Mbl5fd8FvhRyN3bxpWgBfyqizMDKF1F0w8Iosy5Kl4g3Ie0axDdaci1gHe0xKK3",
-	"59JLq1XmjUsupQLHBcvhYLWDQf+sTL2MLnoXuQXbY4LucDAjAg34RFfPQAlQdD8sg+daL34NjoXFKyJX",
-	"8zQegQRdOaBm0bpOLrwiUx6mdRydFmHsHvXts3q98WDKVLwmfIjUZ4q4JL6FXPRYqGSZModFAn7Oe4ub",
-	"CCRK486g/Xsgt5Cz0QsUUEaiIhIcEjSkLK2WPH3y5OjpyuJ3d6NrRPucxyPgM9FDSeC/gpTLNTzLUa4m",
-	"FMNk+GGyPbouf9pSGoXjkcmoXtDLNV1WXI/9pA/3fmxWFnSd5jltc4Fi5H7XMFnmX1SEFRGiS/29rod7",
-	"+rzeeIQok3yh0HL5BRe9JYsM/mLVixI6bRxLi+9dfrtavdOPZYFxyoa8JBD9GQ1yqlH7lOFw/oNARo1M",
-	"hoPv6rVGrZ6pl7krZXi3fdcGcFSO2j0Jguot4/fsIFKMayanayPlbxPVe/FYWpen8ZmgH9+2O61fWp12",
-	"96/tq+vTi/NUreW6CrvGS/Iw3aNboh45greUHtJCw5CQ6pCHE803eskaOgfOFBXEiJCUjRBmPiKTqZyb",
-	"n2hRfUumEpGPeCCDdGjSeOKUjme9GiVVljfZli7kLTT+86//d/jkiZKnIR5IEkKzjF6r+neEq/9E9epz",
-	"VENd1EQH6M/oJ1TtpTIbUs4BpR9JSUL1hv/5rVX9O67+s159Xus2D/78U/XDp0bl8MmTh//Kopy3xt1S",
-	"OvHjnoeB30RRqWgFWYusgjR8aIKnFTTlQQBVG+b22loC3GIzkgL6G2F3NORsYvI9i6sDa8QDikMV+X21",
-	"RVnCjanPttxDTjZkiYcMmss99XlCCUvE3xUVRKD+HMJJ4FUieDA2akwiWyUqhs/ocbU8TpHqnLLQycal",
-	"OOccE0iPMRmjx5WtZYIZEUOXj2akGcoL+ABsmBTTCKkkXNPzyR0J+BQ+XqB7LyAjekeCYDapTogYe0ka",
-	"CsmA0KkcGRAj2eE1vbGU0+bBgfMDZSbUDyYDx6fiPq5bX6UU/rKiQUlzHoKn7mhtMeEscryGIHAeP1xX",
-	"KDhrPF1LQDgL/LyWsHAWeLae4HBWeFJaiDgPN9LMm0DIMt7ZQdzkrdNByuG5dXmiehhzBTDAqpDLNm7L",
-	"9UIrG9+Ha0Z0YtJfbwGH9NdcwMHtOiuUVzkvwUu2lnXfcvtVQXsWE/rRbrT4xtzc5ajsmG6Oq+B8FgQ2",
-	"NfieBgEaEYlYyk+wmMgHa+aZ+slFYT9jfEfQiBdZeh03Yb4zTxlkEwLmSVaMzafDoXbtWr/eivBOSd+d",
-	"e1AJVKxw610GeC3fNWZQ8TTXBWOSawUssz3tJ09TmW5YE+UpOlmJdDjUX2naicRiP06Fsp/hnIY2jgg9",
-	"sAJWN7Zx09E8o7KkssqsLINHfGUgzljExhqNGvhV0dwkE3jPcWOQwk0TmiB7C+TnLOWizL3dYr3RSqAP",
-	"Cl4xm0ywdmKYlM9m3eZ6qj9nLKo8bzYObTpos5G6hG1CyGJMOsJfmurbdyScxzmShvB9Ppipu6UC9vm9",
-	"iSpMw5lpoVvIta0I00i8jNCnxdGCTHDKFc2uM5JXHhy0ZnaygpoHX+1txpoJwSkWJGex7bgiPGNDDhJX",
-	"ncq1+enGmSgJeyc60RiUisV7fFp5IqRVPPvYpcesKLeD+DXk0hhPp4SBRFK2oSuQ8vKlV5232dtDJKk+",
-	"FcO465HPQHihPNkXmhBNFxzUW5V12dt2Dm2KYlanuhpiUgeVRyvXMamXwK5tkxe9KtfjlNXSOpaHWd85",
-	"AjLzayMwP63yIpSkeedYIryWJnkOAdspwbcmeytF5akGxUXKcXaeWbuO5hU/U4SIo60UqxKyp/8VFwqZ",
-	"BPRkV+jUoThVQ2U8S3b75V1LSfJydJg/G0VrqZaTxmmsXmWkrZYl5JTnpzTNpbw2a9Bfym20Hi3uzGmy",
-	"lLSWkskOvCiXbg2A60YxZ+b5FPrt+0Uqx9aReV+9SFrDaZBaIqtUzR5rpiJmGkCUdzjAc9YMMCMgjp/8",
-	"/CjL0eDnVF7dUgZdiKPlhjxUf49CPBHJsFmi52JGFFg37ciwuKM+qtlmDR8Oida7bFpEMVVfA3ypHsrW",
-	"/JbWXMUEsqiJmIYguc6DxbDku6tT7YGIO56mDnZ1woG5XPTLnUvGnGxFIzGxsWwB4pxLueSAJTjcLOfC",
-	"9Irl/rx43oXdeM4moTffGqZLhBdtwDol94iKJhrgKe7TgKpVIPpKB/OKnVlzfdbK4C3nkXIBvt2rgLY+",
-	"pkxxR6JDfBF3ncmdEgHuCj0uJ3+ODrStvrhsnyNDHb4Zb5QZT7TNtY8aT46eFmiw/dVolG5P/ASFWKxk",
-	"H1xZpRLeU16lTBNtVsZGbnVVo354nKYUL/KpZRFD47D+sCW2Sal7pSk8pemVpPaUurodyn+RbOZ30n7d",
-	"enfW6V53Wledd5fd67NW9xpaYF5rN7xOEd4Cv6SU921qvfGpLiHbnai4dtKGQ+25lHxYP35W8UIsSRd6",
-	"KHbDqfCabBYERaKCaRJeO9RmgNus+Gpjgb0eNf3mkNPaobcrgv15ZtYzJMZZp3zTa9SOa4eeW+ERUCEJ",
-	"g2ClEVxbSHpOvbaY0RHDVCI1aIt5y0mgsxjvigzfUOYvy5LX81BAGcIMOTFsdIdDqsexhQgj8IkarrPQ",
-	"1lDvloDjoadb84BU8yFCYcrTgDWNhUTYnQfDXdTNYR7MNJKu4sKBErJCd5aAJ7V2nl0KAqlN+TZTGVMn",
-	"36rIzuq1Sv0SXffKPNZmdyX1+ZAMu7cG3SvqLYAqdIVGd0IkLkfE6qkyrYiSc3zKBlQSE3vsHh0onG1k",
-	"H6jje3fsdWsJxAqck6Gm+MvODTAgKMCzWgLFBHENP7wiw9KmiuJHHHOjUhr6BEFX8BdmgEnMrltLCy3T",
-	"geT7IK6iviKLya/OfV2GH9Z0XtvNl7c0Yjox4j7Gp3fVftU+vexAPn3r8rT7pv1rcj+JXMVuxGgPmwq6",
-	"lOK7Bl2mzIhSNJr2WJei10ULZA3aTeU5bk/xX0mKS4lrB/aAXXsbLu8NRd566v3XKv7KK/npJUq7ypN1",
-	"mOtcqE4ZKIT8o1nJiZrQJNLVp0ktIUMziPUBkQl5bh9Os9oPQinV0YI/mKwEBa3mzR8AXqMM2AGHIjMP",
-	"wfTzMCOWkq90fbWgUtxHrSmMbqNeFPUDQYJIBVZIJvyOlMmqs6lVyRosJ31/VYVUlAEBp6/PL7GzTDmi",
-	"baHW4LZUcHVwy/h9QPyRuZgz5uUd1RqH0Zz08sZlzGIejBvL6haUgqGExlbWgCzM8Hpdh91z7U6rUqT3",
-	"sQRLLwNeAE/rjo9PxzW0o63s0Q55EPB73bShBOl/RQhxd+7sZwleXsOk1UUJfXHZPvcqhoArnp3Dc/HX",
-	"9tXJu3a2vDYQEyHK925oWVQbFTB1g+c5hlYnjybIIc3tiuFr9XrE7bb4Xd3Htqxd/49ubwGr6A+W+aQC",
-	"UJvNTu3NkVXos5CJqhQRTdp58smFWAlJfxa/K9H7AdJi64OneN1/bZJiyYZqS/NTTCwvCiFAa5DPJIqL",
-	"5uYu+ANTxCpQSMzoCCiUg9WXZ8avk/y/riRzejisAFwz9ibdVnNaPxR40+IZOSxWujtxzI1lcVV2x4Ex",
-	"iVPVk9FLIE8dUSkSsc783m1Fy3wW5MSn1QWZCUlSgoCsVFnI475sn4N7d4qFLLDJVCuaxUSDWLrsMs3R",
-	"pg8U6loTyaPSNPiZdIFNU9QTykPStxRpEqsqYzLNooyiihi/SVpwCTOtt1gEuAIhpknDgOn4h9NsKpr6",
-	"GYnBJfpPUc0nS98BE3xR3rA5kuQjDOjM6FwQzW2FAbw8cL7K61rwZ6soLGvd5/Y0+J+bm5m6NKvwb+M1",
-	"/PPza/2/z19/eJzZ3CAWAIuyzUwar6B3nVcVNKGDkJtI4srZ446uUmy4OLBGsi1eMbXDLj+b0cyOaO9J",
-	"oCz/yxVdvHKNEejikJiYC5wkEGXp2qxV+Ra2bBMaz1u1sUApVHZ5+TTk/syWVOgZIUXUx/KqabLcdBrS",
-	"qOxAl+ImlT3Ij5tCalqsbD18JVrqqnwXpyZWzNkgo9TY1NmDf+UOB11lMjbq9frDQ3klWIvnLmF3UBSX",
-	"6Uc3rsWHrXjVPySqds1PutEYs+iDmv6gdtfQzXoelrYmGHA2pKMoX1iZybEPf7O2BYmWimVMutiq/827",
-	"vLjuoKzmhwtfmF6GHza0OuAyeXjYYg7hOiXEa7dxicVICd3x8+i1a3eBWdYb8Yzfk7A6wIKgMfmIrv/S",
-	"qh4+eWrTHjDjjA5woHNgIff12c/PnjxK1SZHV7yVSRXkvLWC7LGCIm3oK7vpYmnteJ0M0HX64nwONdyV",
-	"iAXLA93kiSxf3efr5uNIqwKavXaPLuTV5SrPMWduT1XPS1tdvydPAoXxkWSp4++ValXaZWijJVoz68/R",
-	"LZkrdUxIgiHtm6Y01E9RVocuPXfUn3Rt1YorW12f0dPJtZJF8Zv38Xl4UO+ycJmC/w1qxPRysBtTgF8k",
-	"O3gx+/fhw6LfzB5uQYYFvEfDUtIcm4pbO8ddcPVUe6cl6x8/JI/4U9GqlGSV35I3OOnHZdZ3E76XrH70",
-	"kIxKFn1BOtNjySsON04dyOb69UbltGz9tuH6ZYNuPs9QjhSyy+hBKUyuM6gjj5hLI6rURZ2gj7xiyOxL",
-	"aPEa0DQ8C6mcX6t32OEAb8i8Nct07jLUujxFZoQaZnYEkq3y+bE3Gd12//Ovf/ce1ZAy4nVT/B+EHpVF",
-	"RTIb3xhQ3b+0WyftKwiCq/fYTvrG5soYSqDB1E10cUjCCGD9f68jjfa/33e8RVr+7/cd0w+jJ2b9XgRW",
-	"zxXzvZwt6m2FPFC/9yeU9cxUzGQpZfRlLbqigcQBuHgT6h7SLbKoaTabhPQl9FtJuEBgADWa4lAiyhBG",
-	"Yi4kmSAqYQyFQD1rW9nIba+G3hKJf8GSIHcAv0BUVqAVQXBHxA2jMCxVzqEvQ8Tubo8G9XdETxWT3qtd",
-	"bAgj4+1Bl27HINhN39Tsaa2BOm6cyg1TOrk/C3E/mKOQDHjoC3Xq4PhOhyjh5J2jGBNmgg1ChxkQD03g",
-	"Q6d3QC2H7ukC398w8KO75SEw41UPgVVopGw0nAW1G3bD7Jkp6ghnclyBweDGk9hUG9GJolgIOmKgFd1W",
-	"1GHdUaXjiQri4WBMFA7UYfMQ3WMqYYQDZlyOSRh1KIX3PX7chlLOx4+hAWwvb957z6lFjQ6/N+A+6elD",
-	"x1GFqbKgFPnqF/qaxOP6xt4Ns6NTAj5Ct4zfixp6/Pi1bVwbVb8qmH5MFu/FvVX/869/P0K3hEzVSjRE",
-	"uvW0sM1r1c6u4iJFSqIdnlZjw+7n4+dHj5roDgfUR+86r6vP1Gkjf6bPwPalgk8DzggSszDkSjHSn737",
-	"qV6v1ys3jBEBYSEzq+3pMfIJmQLudE0ixIvcFj+1G9ZCEyrElATSvEhh6/cZCeeK1fCEqGeMPIABlvFE",
-	"+HhGrqYPOmI8JD5sW4m1x49hVhwwC/HR/ZiEQDW/tDuIiorGIAhFJSC15AN0MQ41nQbbjUa9YhOqnteO",
-	"aoePajfqsgzogDABt4dm4CGFvk1vTzuxAFX/4zboiSf+gETg6g5wzWMFFSNCQMGyT5WJ3J+pY9XiRnjx",
-	"XP+ITZymoLpRszv5wzsy/a2nWI7hmjkAH6b2C9vDPPW9pvcLkdB6GxqyTDkT+l46rNeNy0tGLf8cBgFn",
-	"WfOTF/nTll+lsD7I3VTjJTwhFduNWjd+gsQ2jkZcl5hFo5y3Mv+/4j3Ru8p6xO7+4FRpPQwHIB8S97bX",
-	"/M1tnqVrcJ35MIgCqjDYX941IE+XEC1pEB4jJi/Jz7ZTBj7W50QHY2fgtkhAgQcDMpWgMy7g+sTpwr0z",
-	"hMcvycC6ulVsL/BYKny1SL7Wohe5/cszUax7uC/hsxM+EKuPXZKP8mAsJ0HyvNNJhpnnOsWjr5hdru/x",
-	"aERC9O506RF+wkIQ+bDqJFvqV6uP8/HB4+RBWvernhGQkb+ZebRRJeaWjva4yNG+xH40Ig4eOV79yDmX",
-	"r/lM52tvGX0tWya3HJHq2jGXuPbALLTqX1gmGWcV+vPqjNYGQkRWirrL4isWW+xHJpm2fmM8OxHlRr2e",
-	"jCHrpvgfzL+1ambQGDxAB3HmTaaUPtfFS3ymVE+t52CJ+1gPGlog3L/EI6N2JHvNGzKouBXQu6/6MiWg",
-	"pEudST5Q+pBS5QKdTJ8pLyZEhlQP08gTFW/NT4rJ3WmAKSspeM0bouFXlyGfqJ3MhM6U0PLm6z13B96J",
-	"PavM045myKXUloUjv5gS1ro8VebGLindDUlky2wwHsEkG6bH+H2duOgoIG0TJCyQOcOl6ICRfqvR8Wvr",
-	"7Vk5dEQLx+hYXfUTu7u+U4yYY8zEiB1GmHlVdJzLwbpzlDZPpUATOtJYM0q+QoNO/1/A55UJ63+BKwRe",
-	"/YWRpZ46Wv3UO4bvMA1wPyCFrx1jPw0w03/m4fmucQB+iQM8pdVbMhe5OD/VdwI4kRXNQ50q5awSh92D",
-	"AHyzOvignW5M3RtKlwd3mV6id0bZbc94LBbp4owK2bo8faOAWVDAsk4q/snBEMokuokp0w+VzCbHEty4",
-	"xomi5z7KmbCeZPDhxEqaTbgsRnca/jgPtOjAxJUbhHYoXoEfDmahUDT2YUPuKhSd0tvNaOP+kNEgTxED",
-	"H0bxAJHiQUUbq3gPfvNQ+fxWS6MQs2q/2D918epxEQ5/zcO+LqD7YpLkUyIc8psHUkGZQMnATvxFQvQo",
-	"nrUYdWRNxMe6oY7IEitCzAh47s3jWm6A9gpKZyQ3rC/U+Di1g40EgjQRVwyt7p4oEwj4GbypC+JFB1AN",
-	"xdq2fS+5vu62cuvoxaNIbTLcZsL0KZ5sbPndcKp+nuoSheKwQFQmz8rhxHYHj1ZxFfzmoeKd8QFe1lHc",
-	"cm70u++We4/rz1c/8YqzYUB1bP24UeAVHc7PcKjLWo4bT4psRMymutDlLfEp1g3Nv03hohnJERGZAiZT",
-	"mzn4RP0HLXSiBuhpNfCO3ybkTxN0FNBbog6ZoCRoTom6JZlY7r1SG+ZRMEYrCagXwqJ+b1H46NdZ4VNO",
-	"uaHDt9CJIeNOL+ROe2Xky1fOPyVdg8eNw9UPXIZQBQEWn57l/K0yg6agVcxQyTWhnYtvRzZXpAwuvXsq",
-	"UQBayJCzEVIXCcQMe6fDKpB5b4Pr6Hu9Wj6D1/xL0/cvRK4m7pJy09eplFEbm0Kdal4gosf7zLSHH2uD",
-	"l6AxD3wd3jaDq2eBrKH3ippj2gXCxgHRdB3fG5rqjxuH+gJRSpjJIRlg9oNEfTuNvKnTz3UzFM58GOii",
-	"+/WBAJAQyAn17L0kl7+DplFbuWSK6MZwaFU4tJ/WkRS6vVAhNfkzC6lYQWb8fi+ONr6py6vGa1/te616",
-	"pVYNcqakVj0N5rpxb5Ypr/V07QjWjetE3MjIOp6h1LASZQObKWkgPWFG2p8guxdpfd08TyUM2lMCkkGi",
-	"DWUgDmWImdBTmV7EWZTCZLOFRKdcaTe0zrgzY9hQS+2EslGcP2Xhk/d0EElhESV/RQLezAkzQEaZYdRO",
-	"W7PpcpGrIhAcSRIEYskYtSakJkKWVH8e3So80K0ksdQOXKehTg3BiAYz6g3UJ+NZtZugTjMFLBFnA/LC",
-	"Bdc45SETcvECgdPRlR6rIuBxp1Yd7QywTn/SO7PHl+NVdcauWaltc8BNrvZir4LiztR0ArmiqQySdIkr",
-	"D1SgnN0A+mE3XiiNQMXByyNhRdb4rHczTOXMuJkhR+0eC+RzRiqQFusyZU9jVnNWn8CvvnSay97l9G1e",
-	"jm+xUbFNKwGBcCwuBE74uDWPpK/KmU9lNeCjJek290RIrcPnx9AuGEGEyXAOFgeMmdV5xNCPoIIm2CdK",
-	"+lMp3OuwhqJRoNFFxkN7p0L/cBnOc0JvCvIzPlol+iGIptahask+n5n80WiQizt8MkugpocoFpMNyQGN",
-	"698FedAXhlo3dCsEc1T0uxGs9tZyJlrb2KWyVXzq5wGNBxL6rBQD10TythayFJTBKKhvNbap+KGt+KVc",
-	"fBMkQERi+yDn9xLkBOUeUBuAjLS3gK57SN8DbqHtl0+reBlBs628iqKP6ZrkUg/ZMu1ST5la0m9W2uSV",
-	"WC8VNRGR7aXM9yJl+jGjRgLG8m5+LkUHlBlHQ5BcF/VBmroyy7Etw6yhli1RjUo2fQIfgOMGhBIjSE/u",
-	"Bzcoi70ljqrZtBVzXBdF6kXzEi9e2mEdu7B5zepfJvXC8m62Uzk65X3Wxd4E/oayLlA8XidDFGUqOyuz",
-	"Lk4iSzRafFFa6J/E0mKfKrFPlShJwcbfu4KC81Ml3KtqR67OYlfGPllinyyRnyyxiry/h2SJl2SAZ0Lx",
-	"MpsFgW5g4o4V0rNQBHw66ZOwEv9SUJ+gnu3U04OaiD4BB6okDPXnCDqf4MDEC7KSKbZzD+02m8LA+EXS",
-	"Kcqqvvt8in0+xXeaT1FCXyYfo8m6OW0zsHTaMjk5GD3dzamChA7x62SKZhzW58leHjKdz1Bxf4oZIpOp",
-	"nGsDXioxrSxTp/dSzdZ2uL1eTGIFl7qrFB8iKmtQVagHYvda0L2jh6YwGkskOxPN8STIyJBuw5kUSj7o",
-	"2DlcFf1CkC3sB5n0m/J7hn5snbw9Pe+2zs4u3ndfXV1cX3c77fPWeedRXswk2W5/N4GT5HbS0hfm+aYO",
-	"LLfRmT5qL7drwOFxRtvaMvkJO7o4iiYpLCvXTbtF30cxW0WKTp/A5fW8mtD/CPkC36J07WTH4leF4ROt",
-	"SL98/OWtBWfNAEyid23xqIhPpgGfT6Jew99sdCQ6v3LhEUsE+/jI9xIfmTiMFAmAmLnyIyQ2RdWugLC0",
-	"fdsaNdRSxqo+IJ0BLhFmc+STqRwbu9ToRSGVOqYCCa3GAJ4GeJAb+ngbt/XeRewj3UT58wY/YtbMvl7j",
-	"896HP/bhj28o/OE048+SNNnqRokISByQPa4/R73T8+6763YP3Y8hZmtdJ8aEklwZWTnREkfA7MMl35Z/",
-	"5ZuOr6xgkfwIS+JG3JGFWfRi2gdZ9kGWJUGWlTT+PYRZWlHdToipUnR7RjPuoT54B/PCI1u6eHYbH4mA",
-	"/CIBkvLq8T5Esg+RfK8hkjI6dXLaz5f34V3G8GycRV3Oi5eYJfUlutrZrf9hGtvZHZfzOMY0u3c5fi8u",
-	"x6nL95HUcoRBEadjnJlt5M2CYOolhAMMGJox+vuMRE9EAc/UyCFQDO+jGRNZ3sdLZ8rTLtyPCyPWPq//",
-	"0eHUnIEC9uz3Hsi9B/Jb8kC689kyBU+OvlTCCZkqKqVS2BIUiHHYZq3oVIr0eC34YJ7nlHTlzt4ruU/i",
-	"XtfJuJIL8t2MyatvV10rCl9Ae0/j3tO4xNNYgNC/A19jjidxW7fFbl2JFsov4ktcR9XdexP33sTv1Zu4",
-	"kX58oDuy5foWL6aEKfaJlN4aeh014omGalJpW7wRKJUW6A4HMyIQzLUdhnzywnxne7iZNlVaLFbiJbRM",
-	"Hc4EDjJzowNMmR6UWyQ72h15a1tjwUbyPIL2CZP5nD+UbGUm9E7zhuEomDGq8yYIqmOCPmGpU/0DdAT7",
-	"A2hLMY6TBiwQ+YhIdeeZ9pLjeUai8FpqVEqUQGeFryYwYaBZOyyhu7R80xnC5hDKuuv1ye2d9d+Ps97y",
-	"QqwRmI+KOerhx7vNB45odVf+eFj9S3njDRvmGSimJc3eE7/3xH9TnviIYzOkSqZqUMoHb2TOxnnAsWDZ",
-	"O9z3acCf0UO/hDuWeefja3BnHrMi19HeL7+3NJf65ZeS9/fsk9/GdbJrjzzA+IX88eWU3b0vfu+L/359",
-	"8UU1ZEEGIZHVkAy/Ev/ZNQB0peBZ04Omt2QdaJ87Pddu4A+Tnmt3XM7fp/GkTSnCBnvH3/fj+FtArTv4",
-	"PmbwfB/gOXjvdLQOR8tRMLj7BA3V9VNDb4nEvyjFS0+V0u2SKigkchYymLUR8JH2C0Ik0Az5y3MExmS8",
-	"G1egXf/LOAMdLs3WkNJI2/sF937Bb8ovmCbgPKGTpwCV8BKmX5XnA3Rlyt4LuE+7XdepV5S08/17ydtt",
-	"RzZ46Ttm7+zbO/uWOPuKk/336/fb1hWyW8+fhfKL+P420G33bsC9G/B7dQOupxCbtsIbjszsabfZny7+",
-	"2r46edfuoRG9M0k6F5ftc8QZcUZET7Ee6kZD5BPsB5SRJrofc2PaD/CEoNnUWfWyfd5DlA2Cma9XneS4",
-	"E6PdFJmjqf2C4Ks0XkGyLaegBuM1eCh34BjM7WmQu0vAGxVxcnLRXOT9+Mp1XKQa/9dECOPeKOEnTdV5",
-	"7t2k342bNIXZZYMsbc1C/uR/PQZexHPg35MAah90qUJSVEOSJIeyCs5IGpQK8mch7gfzSjR6zhmnDy3t",
-	"mVVxAyxkV6eAd4nEox4y9ts5ZyTSfsnvMz0JTw/PJWoBpH6dWviofgzw8xnMVOH+vGJG5kUQUgFgEx/h",
-	"ILCz8JpKHU/WWYQEHhGRiWmy1DlDPhW3MCMP9WmozorzGnoLI0vMnQSiMWpI63Pdsh/dMn4P1xUdscgj",
-	"mrxyXlosrbhv2grRkPUMUNnXxugJQoL9ORpjofYWKHrhQ/T7jEviw8kJKKroPe6hH5W58rzRqFdsNUzj",
-	"qNaoHUJfffIRT6aBEjY33tGwTuqDp3jdf2+8vNb3CXzndcA/rj9/umEH/B1MK4xwZiXX5zVeDJeaeqIc",
-	"AybJypWYxy1bSMMWG1gzbxVZYUmq5rqqnhhdbNUC0YPmOftY1pqKT0qtdupvenUdaXsmozIr0lqNbACt",
-	"jxqxEkkpziADPTroeyz2J70PvHyPduai8pLSWqyodG9bd8SOvf6s3mLY5mCoDfhc5QWMwj5RQk6g163T",
-	"s/ZJBXE2IDqbBObdhkSdHMIjTBnc36A2RD40xbNglKIeHqirOiD+iPhdLHsvEB5Kdamiq3br5Ffj+kl6",
-	"4HS6919bZ6cn3etOq9POGItzBQAYX8RubiO9uH7RZ3ejaVy1Brd515DBABzegIc+8feVnFtyiO2lTVra",
-	"aCYwTiJ9/8Lti/uwI9ebpQl3UeqADl1Q6IBo2IXM0dKsqNBBLSOkIp+Y9Yjpsd4DMlUWgDKKJji8JT4K",
-	"jJ8qS1ZdwQHsRlTB2ntJtZdUe0mVkFSxH4IKMNwJg7GbzEeUUUlxQEUx8fXJ/NE1iSmZ/vjXJvAYF98D",
-	"HMZJQqV2oAx5iDBD4IzSQwJjX71agcsxCSEoZt0d5CMVGdVtv5DIq+7tnsOtxzSPy8FdtWftrzbuv5J3",
-	"TKQ/6X/MZI4CrVZ6McP0dIw+6TixQY4pluNENMc8tXazlXfvgII+6NMI7/JgtPNAvYo3CwOv6R1ADMJs",
-	"d8Gn60gTLG51moHiXTso0WwhNr0Wwz7uIvpeFGjM72EdrVYRZi5Is1p06ItrvR9zcJNMCb6lbOQ84zT7",
-	"yXoMS3RLmW8CT2yk9aHE86ZEIedpPXhQa1GUOQ/GTcuznqSDcVz8A0pT1OPfkZgjIkUl7rpp51S7BxyN",
-	"j816CQmjHAM9jtXJU35hYpjSpiG4qzpx2MV1X4XEJ0xdGGKxn3U0cvTy9A2ZZz0NwxrHPHBGNnJG7NBG",
-	"Pad2XkE+5LSwCtKDcOHfACdO2MwHzcYLXCkCBnoHnN+i2VRrvvc49F1Io5DG4jInVAzUkc8raExwIMcV",
-	"NCEypAPd9hSc8RHY7tnNhSQT7+HDw/8PAAD//w==",
+	"7H37cho53uirqPp8VXMDDLZzI7V1lsRk1l8c22U7m5mdzAeCFqB1IzEtYYdNuWr/Og9wzjvsg+2TnNJP",
+	"l1Y33dANdm7L/BMP0GpJv/v9YzDk0xlnhEkRtD8GE4JDEsOf3Ss8Vv+GRAxjOpOUs6AddJCQMWdjRJik",
+	"coEkHqPvL169RM9arWYNCTJUP0RPG08bBz80glpAPuDpLCJBO3gfHIyapDl8jIv+fR8EtSAmf8xpTMKg",
+	"LeM5qQViOCFTrHYiFzO1jpAxZePg7q4WnFB2vbzH/vt5s3kw/Pc//wV/kOcoJtGf3geMfJDvg77e79P9",
+	"p09/QLcTwpCckJggKhBmXP2NZnhMMnuHFfduWns4nFK2N4spG9IZjsT/Hs5jweM/df6mfrP/OKJTKv/U",
+	"ajbz3h2sOQ4fYn2G7JGuJgQxcotiIvg8HmZ2l7evvWbr2X74eNCsPx4d4PqTYatVf0qejOpN3BrsDw/C",
+	"Q/JoVPG63xCJx1iSS4ljOZ8dERxGlJHl7b5T13rR7Rz9qq41nBN95wcHB89q6O3Vywxm7Df3H9dbrfr+",
+	"/lVrv93cbzebjSb897eVOxzxeIpl0A5CLEld0ikJauu3fRzm36/QXyM5wRLJCRVowLkUMsYzxGeEkTC9",
+	"660v2G1/Pqdh7s4viIwXnZEk8fKWL8mQs1AgrL5GtxM6nCDJkYwXCI8xZanNtkoAmjJJxiSGF797964z",
+	"lxNF5EMsSf6FDWMSql/gSOhLU7ekb47PSAyonMccWq3G40YrgwMvCI5JjGKCo+mf3gdTA7P3QQ11ZvQ1",
+	"WeR8VRF9f7kgf8yJkMdH+eeJ9dffCUTDmuIKaIijiMTfCcRvGaIjRCUShEmE0VzgQUQQZ+SekSK77bta",
+	"MMMxnhJp+LLmN7k0FxOFAWOOOKuhUcyncIi+4pJ9pFk74iP4ULE4NCAjHpMGOpvhP+ZwEKpW+mNO4kVQ",
+	"Cxieqq2YF/qbnOIPJ4SN5SRo7zebtWBKmf3/1hIe14IP9TGvq0/r4prO6hy2jKP6jCuci4P2CEeC3NWC",
+	"EY0kiXt4KOlNDtKdsWiB9Jfq5kUN8Rhx9aE6EvBuUXQKs2bOVQ84jwhmG210Lic9MR/8nQxlwXbhsi1X",
+	"RrdUTjSFmKcKt+uv7G/6v2IyCtrB/9pLBPee/lbsXZEPcpNjhGQW8cWUMNm7JouCg0wxoyMipNAopPi6",
+	"e6zoFJmFy57jNVlscgy7wx4NC4HBBfGAYJ8o2r+/YtnNv317fLTV7otBoHDJ/sw7xTVZrD3AJ7h+h+Xr",
+	"7t/ij3ugaPepFR/6/pOXrQZAHjGvgEB62QcHAR/RiJQnAPNA8ebdeg9//fpV6y4fflX26pMlH/jiBRnG",
+	"ZB3pxmREYsKGJbfvrflQu6cFqjANrZ7gGxywyRmWk2SPgBjFysx6RFGbGL3BcjjJ34myQq1GTtBwgtmY",
+	"oFusWHdI0IjHz7UNR6WyNITEEfF/SYW69bkgob7zw9a+O4lWiJKzHI/qeiMFms5h89njbZQbsAyXT/kX",
+	"fquY+gJhiaa8WBbpx/29hWSE55EM2i2lgzlrgjL5+DCoqa3T6XwKX2sdzfxvbUnjr3AKQdmQrOQuRvGk",
+	"AimLDFkbQBl/q+2+ZlsbfLnEAK+tavyVPtedwmIx40wQULJf4NAYC6BycyYJgz/xbBZRbaXvzWI+iMj0",
+	"p78LbbK7g6knQrWPV2cXL46PjrqnvdfdXy+DWhASiWkUtMEm/RlLgvQ1DpQySyVi5IbECAtBx0ygWx5f",
+	"t1FLofmAhiFhSDMDEsdcGQO/fUwWTP0GvQ/+zgcCLCR30mBPkPiGDonYoywkH0i8p34U3P2uSdhqTmVt",
+	"GCGxnAtFF81aIKnUZhwOkb05B455zNrWamubW2u7DdevyUIoWJXjG+f6eW0aFRpxaBATfC00L+BMxngo",
+	"n6O+vrk+Ulilv5xFeEjAavB8X7/UzRnq2lbM24/5+Z5nVcKWXnI2iuhwO8TpnID3pNf95fjyKoU4VgK+",
+	"D7QNjHAUExwuEPlAhRTBtrB8lsDSnWQ1IM0G6mYD9w1IDb2QDqUBWEzABldbJvcIt1cWH7cC3OlZ78Xx",
+	"6dHx6c9poFmd8X2giJrE9Rnn0fsATbBAjFujdkBZqBjXtkA8SICYHGs1FBmv27ffBwRfM37Lamgw14YK",
+	"n2sBHtPxRLa9E7ubqcGH4ZSy2vKFgKGPkdtCohFYcgg5URcp0YzEUyrvES+OFfdkOOoq1rEVbhyfXnUv",
+	"TjsnPmZQszoCzrQl4B/5nNjuG12SWAmVrnnBKiSwu7kXFOigkIzIUFpVUsA+GkgRd8THgPrayTYXBM1Z",
+	"SGKjcmrCp+E9QvGUv0zAlt7nkXHi3dub5Cs+Z+GWbOSq9+rs7emRjyuMIzEfTizOb80lDhNkOeUS6V2v",
+	"4xKyPoLf3QeGnJoDyYmlcUXBIx5r9VF7X+8RNOcx+Mypev0rTCOyHZDOL7ovz06Pjq+Oz057rzrHJ90U",
+	"uFLeGoXs2iYJt4Vbaz+Bm38iZI60GoIz74n6SD9xfyJbG4v+aRFo7kDYYMtRhvrW0urfI2yvOD/B8Zhs",
+	"B9HOrydnnaPe1dlZ76Rz8XM3C88BDxfKqIzUqxSaYoZazcOnj548RoOFJAJ9/6bzS+/F2dGvvRe/XnUv",
+	"f9ga2p4sN0dGXR17veIc6TOvATleRByHdcl5HTZ+bwDPu46E1X8nEBit9wjltwzP5YTH9B9b0u7b087b",
+	"q790T6+OX3au0nQ7pUJQNlbsiLIbHNHQj3RtzXVbCTxTp1kNwzn81Mbj7o39Zo/XQGeMoCkRAo/BvYJw",
+	"FKGYYMFZ1kh69+5dPRskXAXLbEzxrrYtKtxgGuFBRLbFhL92jk86L06WqD3EEg+w8LRLzMQt2V5N82j6",
+	"UtvkyD/OWlRwv7wvQi46aQOdcpDO4HO7jamUhD1PB5k9lIB4dd0FrFeB0wttb40IYj6b8ViS8A0JKb6C",
+	"u9sKIy7fnp+fXVx1j3pvukfHnd7Vr+cp5BCEhcgolHX1vjbyXwFLb8v3H/l8wp0QwRERnHEdmriH6lP1",
+	"ELjB7pX1fydSl6AkgUIdCMYyks0EkPj6Hh0t7hywTuf8+LX2veNQ6zY4Oo/VuyUlwnj5lg2UhPEpIwUn",
+	"1uhzOMQ1WSAqBYlG4Fye8FuGOBuSmu9zpkLMdWrIzHvhx2AYE8Wpe1iuDdvSKREST2cKOOTDjMZEmMfS",
+	"G35lQvpqF+btxrv9HLF5FKEpwUxoJ6La0AoX6W/WR1oL1JPB7y4aUCa4E2Ehe+q9udt8Zy5HsQz1S6R+",
+	"WUOSIzzgc4kwmlI2l+Q5GihthoxGPJYb7Fe7hsuFxLPByTKntLS4+tca9S71b+9qgSQMJ4H0EtGa+Sys",
+	"jih3ftjlNx2H8d5cy8ZO4a5S2OXOlwFnzcfc1O5+dwyH67yEu5ohvJfwxFry81itcesPojnJbrYkr7zL",
+	"EtxnpJyHxcQMrPMgWwyaY2BPXxRnxDOaHym90ivX3ILRAk1InEmxmo6vewd/7Nef3HbK/JcXFdrx5h1v",
+	"/rZ4c81RVTErOLdh9iqcgKGLVy/Rk4Nnj9GUxGOCZmoV69PVC6foM82Ig/3m/pN6s1Vvtq4gwAsx3jsI",
+	"R/svb63m5g+GfXfZ2/JCxkE7UJp84wLfvtEWcXKXlw7/CJtP1S5cgmFMbvg1CT1AJIynM7xm/DYi4ZhM",
+	"rW1SUmJqIxyS6oZ8Ck4KzhTtCuLSHQ6ftFrLgtE+ucwLFoZTMY5whOMpwmyBplxzXC/1odXcP1yT5ZlB",
+	"evPOXGSch1R2mYyr6utnjOgIERiiJEewDG32vAWKJhdHKmDDRUSSXODgocxLrL3yk74UiSnkv51wFNIQ",
+	"ae/W8lL5OdspJyn8xggH8LQgvbeGh9oOKTVqr0VOSBudEjnhazlpZy4nb/Qv72qBTgVes2P9o9SW9QVv",
+	"s+UNZXF5URGTKZekh8MwzkmwTpvpuV/r0/eqvNE8kqvlHEtI+4JwB54ShG04k05JLjK55aTxbKzaw4X5",
+	"8ZUx9iuKvLWySxNJGtNqlvKye03fXuZiUjefBpPDR0tJKTTJZyoOmz3y//utLxlrwTCiuZT/wkS+q/Gj",
+	"JKr/7//zf10k+qck6PP9T4jfkDimIRE/NFBHJ3iBb4QKFwEncToTdpmn6Vz45XT1ByedTEZ1mUfcgdc9",
+	"8N+XZ6dnDn6b6IDpbNcyT3yZ+l8qyzadcp7cZi1RMKrY5wazqxvoKdCXsMgft4IM8Gc8osOFSaLsTcmU",
+	"x4vedBC0n7ae7d/dbWb1p6FeZl/NZYXIry8xKZQ6czWTGKC/RH31Zd9jzZYEK6RN/odT0moXRiEBrMDo",
+	"BzBmzMoZa8Yii0KCEnbLKn69LRLkH1WjboH6tQFwq5tEL2ydpJczmwqrmDdpdAk0KxhjSXpTTBlk/AqJ",
+	"mdGxghkP609Gz5bpNrNQKQ4+4UKWdUSktlHukQgPSLSWQk/0r6x3ZoaH10T2iMyrsFYat/omqdRTP/Zy",
+	"4CErxqV9TrDIGGv7jx7lqDhryls6aEKZbGey5ZvPXIW0fS8VSPApgcg/iQTJe/mackCtA+bUbQ8IG076",
+	"aIrja4EwmhIs5jEYyjVT4OrZqs8RHkAiKBWoH9EbzaGt5hdpUQkr5qh8GX6URqw8rnNExVDR4nqbNdfX",
+	"2TPFBj5hBL/UO+fH9degEixbkIl+DQtRSaZpf4PTapWWm6fVmg9wHGMgBcJCkEtr0bXrfqigpQPU6a3b",
+	"aGPezm9ILGgmtho0G61gHRTsm5IlMtdQy16nf6Y8qHX9E1cQFOdYTgTippjZJC4uqeauPDx91L2b1l7y",
+	"Vc4FhXwoMo+oj/byfjshOJKTzK/Nhzk/5zPC8Ixmfm8+bSzwNMo3MHG4yDyjP8ujXl0mv3xm88XeR/NH",
+	"j4Z3KxbojVwGXv46o0w62/IKefv2Fig4QgbrfFClF17aanJ4Bxh7ecnVG/jmouOHWYSZa/FQASHfKe6f",
+	"tCO45fMotCkawX2ISS1l1ikZOZvSVVeDiCDKPHnluDPIj+zOtZTxNOqymsZKydmp8sYVkrHEdcFyOFrv",
+	"jNE/q1JfpZskiMIC/wlBNziaE4GGfKqrraBkzMqHVfu51ItfagG8JCIKtXTjPUnhlbfVPFzXyagXZMbj",
+	"rD6o02iMjai+fdpstu5MWRPof7FE6jOFXBJfQ+1CwlTyzL79MgFi771Zu2BhUpCvyUwiLBCVaIi1O24N",
+	"RhJbFpBDG7eAjjFn4+cooozYoiQcEzSiLB8d/YNuEB32HrebywUPJVH4EqIGG3jhbW4vFE/l+Kzyvd8+",
+	"fbrSKwXjMWf5LmSNlzU/wjMdgNxPTPCSbuYiB3fhphi5feg9OeJf1saVTY/O9fe6fvLxs2brB0SZ5EuF",
+	"uasFnH1LHhr8xakXFXTaJPaayF1+vV6904/lbeOYjXjFTQzmNCqoXh5QhuPFdwIZNTKdPnDTbLQazVy9",
+	"zF8pJxIQ+jaAp3I0bkkU1a8Zv2V7VjFumBzArZS/bVTv5WvpnB8nd4K+f9O96vzcuer2/tq9uDw+O83U",
+	"5m6qsGu4pC/Tv7oV6pHnx6qkh3TQKCakPuLxVNONXrKBToEyRQ0xIiRlY4RZiMh0JhfmJ5oVA9MnH/BQ",
+	"RtlQtvFaKh3PeYAqqiyv881tyHNp/fuf/2//0SPFT2M8lCSG5ir9Tv1vCNf/gZr1Z6iBeqiN9tCf0U+o",
+	"3s9kwiw5UmZYShKrN/zPb53633D9H836s0avvffnn+q/f2zV9h89uvuvPMw5cX6M/Hv/uBwOXlpjij+k",
+	"XGOPK9/VG+Mgq5yudMvjKGwjW+BcQ84urCF9S2iKZzU041EEgt7I0HtL21xuoVNCiyTshsac2UyA8j7e",
+	"DSI45XdlPfXarq3geNZ3W+0hL4e3wkMGzNWe+jTBnxVM+IIKItBgAQFAcLARPJwYZSqVY2VbOOR0Zlsd",
+	"Wcr0+1nqv+RjnHePKaAnkEzA43P4KuEnS9DV409ZggoiPgRLKkM0Qire0Q5CckMiPoOPl/A+iMiY3pAo",
+	"mk/rUyImQRqHYjIkdCbHZouWdwTtYCLlrL235/1AGSvNvenQ8+z4j+uGbRmzoyprUHySx+AvPNiYTXiL",
+	"HG7ACLzH9zdlCt4ajzdiEN4CTzZiFt4CTzdjHN4KjyozEe/hVpZ4UwBZRTsPEOl64/U982huU5qo7ydU",
+	"AQSwLkh2H9Jys2DY1vJwwxhcgvqbLeCh/oYLeLDdZIXqiu85+Oo28jF0/C5r0FTIRMG0My+RmNs7PpU1",
+	"1StwWJzOo8gltN/SKEJjIhHLeCuW009hzSKHQ3pROM8E3xA05mWW3sRZWexSVGbhlICRlBduDOlopB3M",
+	"zru4JshU0YPoX1QKFGuci+cR3siDjhnU6S10maPkWgHLbar8MdBYptss2cxSL4+Ujkb6K407li0OkuQ1",
+	"9xkuaMPksdA9x2B1OyY/gTAwKksmD9DxMngkVGbqnFky1mDUm18ff/eJIHiGW8MMbNrQujtYQj9vKR9k",
+	"vnRL9EbHgX5X+xXz6RRrV4pJ0m03XXau+nPObL+EdmvfJfC2Wxkh7FJ4lrMFLPyyWN+9IfEiyWo1iB/y",
+	"4VyHmjEL0a2JbcziuWn8XMrBrhDTcLycAKyD0RJP8Ipszalz0o3uPLDm9l+DSp1QnW3O2inGKZY4Z7nj",
+	"+Cw850AeENfdyqX56da5Qyl7x95ospWag3tyW0UspFM+X9zHx7xYuwf4DfjSBM9mhAFHUrahz5CKMtzX",
+	"3bc5253lVB/LQdyPC+QAvFRm83ONiKZ3E+qvy5Pt33fWcwZj1icnG2RSF1WEK5cJqleArmvuaF9V6HHK",
+	"a8Se8MO87zwGmfu1YZgf13kRKuK8dy0WrpVRnkPYeEbwtcm3y2B5pq12mUSsB8+F3kTzSp4pg8T2KOVq",
+	"29ztf8HlbaZkIN3LPHMpXq1bFc+SO35111IavTwd5s9G0Vqp5WRhmqhXOYnGVRE54/mpjHMZr80G+Jdx",
+	"G22Giw/mNFmJWivR5AG8KOd+1YbvRjF3FoQUpkSEZeodN+F5XzxL2sBpkFkir8DSXWuuImballR3OMBz",
+	"zgwwg0sOHz35Ic/REBbUyl1TBr2z7XIjHqu/xzGeinTwLtUpNCcWrVvN5FjctvtvvlnDRyOi9S6XnFFO",
+	"1dcbPlcP5Wt+K6vkEgRZ1kRMG5tC58FycPTtxbH2QCR9ejMXuz7twQgX/XJPyJibrWkgpg6Wz0C8e6mW",
+	"orAChttlfpgOxzxclM/+cAcvOCR0lNzAdLFw0Qas1ygCUdFGQzzDAxpRtQpEX+lwUXOTli5POjm05T1S",
+	"LcD38Cqgq2iqUo6TmmtQxl1nMrhEhHtCD3kqnv4EzdbPzrunyGBHaIZy5cYTXUv4g9ajg8cl2sJ/MRql",
+	"P8khhSEOKvkXV1WphPdUVymzSJuXN1JYD9dq7h9mMSWwPrU8ZGjtN+/uiWwy6l5lDM9oehWxPaOu3g/m",
+	"P0+3oDzqvuq8PbnqXV51Lq7envcuTzq9S2jceqnd8DpR+R7oJaO836fWm9zqCrR9EBXXzYfxsL0Qk/eb",
+	"h09rQYwl6UHnz148E0GbzaOoTFQwi8Ibh9rM5rYrl9uaYW+GTb956LRx6O2C4HCRm3sN6XnOKd8OWo3D",
+	"xn7g15lEVEjCIFhpGNc9pF5nXpunOdvERGiugaVWElJ+8LyqmGV3G3Q0aSOMJPkgoW88M9l+m6R332c2",
+	"dvoS8gj5goxeUxauyv3XU4H0ERnyYuLoBsdUDyWMEUbgYzVU7HbbQP1rAo6Mvm5QBVwyhIiHqfzzi+gI",
+	"uwlgxJGSRObBXKPrIimHqMB7dG8ReFJr+/kFLpAqVWyDVTGdiq2U/FxlZySs0J0vzGNddlPRPojJqHdt",
+	"wL2migSwQted9KZE4mo6qHqqSkOu9DSrqgGa1Nwqd0ZvF94x8i/U8+V79r+zLBKF0Mt4U/TlpmeYLaiN",
+	"++0/bPVWHgpfwiMXZFTZCFKUiRO6VOrIgCDokv/cDPRJCPfeEk6rdKP5NtCsrBfKQfKLc4xXoYwN3eLu",
+	"8NVtmARPDONP4BlcdF92j8+voF6gc37ce939NX2eVBZkz5Lc3bYsL6NSb4CXGQOlEo5mfeGV8HXZttkA",
+	"dzMZlPdnUqxFxZXI9QCWhlv7PpzpW7K8zQyHL5X9VTcfsktUdsKn60w3EahemSskE9jZ4ama1zTQ1adp",
+	"fSFHR0g0A5G788K+tGa174RSr+2C35l8B7VbTZvfwX6NMuAGfopcK8b0djEjx9Kv9L3AoFLc2v4fRstR",
+	"L7K9YZAgYOnEZMpvSJV8PZe0la4x8woD1lWA2dwKuH19f6mT5fIRrYd1hteVwrZJ78zQ9RbNzI88aLT2",
+	"m009RrK62ZqQWADj9/I6R2X2UEFjq2pKliZ4va5H7oUWqFMpsudYAaUXES8Bp2WCsU5+07iGCs+84zPC",
+	"8jpDWxde1asd8Sjit7opRQXU/4IA4p/cO88KuLx0Hbo3CdtoCJjERx6DM6FzfqzLEsGBIPk1Yd+ZLt4x",
+	"uAi8mfX5XW7K36ReNd9IT4Lgy8yn6DZewRzmZXl1dt49DWqGnGuBm9J19tfuxdHbblALLt+edy8uu0fw",
+	"cefl69Ozdyfdo5+7R/mSzcCWCFG9i0fHEYVRlpdajWW4i9ItMsQ6WOR+bHv86q+KvHzrM4GHaazy4LrM",
+	"Qpv5nr8UEWd5tGLTjWbT8mjXkkHv2zRT0P+jm65497DKR6nbfAWMh6R+UNhRzO/XFZOxvhwyr7d0ay5l",
+	"LxnAOZUhr3ZsKblZaaCaoooEk39oJR3DefKuVFMTyLRuDh/jTf91ea8VuyquTHky4WEblYKeN2VkcKr3",
+	"btBqNpqNg0brie6STc3dPXl88LS1/7Rp/ksahNkuXvcgyRVbmZFYkDCFUt6HCWGVSy/PUQVyWu1jZlpW",
+	"ExYafgvdyzZoqb/EBj6W/XHSALz4gTUe+o5AMTEjiKB0Fa51da3KJuU4af6TifxlBd82bac3VTWKm8hk",
+	"b0jLGiVZF96Ay3kUFdzaUheRpZYjJY9W0JKmYIOrYegx4cpd+IuiNPm4ZEM2tSRg86kuzPaIXNqmwDS0",
+	"fa2c9rr6wjI9JO9jyURmVV+tKllExmmYqVy34IIaIUSlSOWZFHc6LVtiuSRQP64vhk+J3AoU7MTvchso",
+	"zZvbkFZQQzMsZOqsujSIESonJEaJ7EBMacwex11VvOOaly0nhSVi+yFT0l2qV6k+Z1bQV6b+TNv9HI8K",
+	"gfwM9QMiRGPNYlZbyFvJuV7sz7z54KZuFAsTTSQhuI+8IQZGF9eOJoZ4FCrgup6PBXiYE6f3O5uWsQ9d",
+	"F7ZPZIgu6UCVYZpRl/JgoRhIrO0cDYWM4tN248DxNDX+PRnurojMslEQmrfgEmTcfYqoQNBvycwZxBIN",
+	"yFjpWsCfCvPg5nMarjzgdqVpKdM+Hfmxdv66ithcp2VOMWXCK9J8xWeKWa+CI2ZfrCf80DD/rCrotbq0",
+	"M+qtDpSWdkaOOnnlyMEj35SCl535kMauLLYuO62WVeJ8vXeFE+WyqBUxNBRuJzxjsEj1gkX9IR5O1C8k",
+	"j4xYvMVxCO1dsIfL0ktlAWWHz5VMaSDT7Lid7nOc08IYXrSilXFylpLOj7wlICaR1xfRZNGM8lpV2eMM",
+	"OZMxj7yvitpU/dkZ0KsaRvtNrP7n/fu5Mgrr8G/rFfzz5JX+32evfv8xt5tVIu+XVZlXL9HBwcGzGnp7",
+	"9bKGpnQYc5O0ld71aht+BeP09gHsOt0HuZw5ns+xvJXfkWjIp+R8TdvWQu8sNMxKYSogqUCUZcvg16W2",
+	"ug4ZMJXJeWRKVJ3nd/KZxTycu+pVPUSwjFulussm3dljFlNb4am7nqSdIFCKMIMqgMQpcPeFeG/WpRZ7",
+	"7UfEgg1zurqYlkYQcLrBUW8q1NPN5t1ddeeQlog9wm6g/0BuYoGJtd7dS5rB76kGKeYnPTvn2H7Q0B80",
+	"blq6O+Pdyi5QQ85GdGxLs4J24CU1bNchKtVDu4q3NAlz/Bacn11eobxu10tfmObVv2/pRwNhcnd3j+Ua",
+	"m3Rr2bhjXsJGKpiKn8aM3bjh3qpm2Cf8lsT1IRYETcgHdPmXTn3/0WOXEYoZZ3SII11uBGVGT588ffRD",
+	"pg2MFfGOJ9WQ99Yacteq40Mav/K7bFc2bjcpttmkBeGnsKJ9jliyE4OfV5oXvPx0jRM9blXC2tTx4qUS",
+	"hkJ7JaHM+7OOiiqENm9/mAJhXiZpYlq8U6pV5cig82FozWywQNdkIcDiJRgq7GhGQ/1oE151lx9P/cmW",
+	"sa8R2Up82qfTa6X7D23fMvHuTr3L7cv0VtqiHF8vB6cxvY7KFGItF1rd/b5csuAutyTBAtztJMEsxWYS",
+	"+bzrLrl6ppPmivUP79JX/LFsAXC6ocKKN3iVXlXW92vrVqx+cJdO0yr7gmzq64pX7G+dS5lP9ZvNkey4",
+	"VjmG6ldNgfw0E+sywK6iB2UguckUuyJkrgyoSoI6hR9FfSfyhdCyGNA4PI+pXFyqd7g8mddk0ZnnRsVc",
+	"Ao5xRNv5oK6g+vv+dHzd+/c//9X/oYGUEa+nIH0n9BxZKtKFj8aA6v2l2znqXkBWoHqPG51kbK6cKVR6",
+	"m3pqAo5JbDes/++V1Wj/+91VsIzL//3uyrQe64v5oG+31ffZfL/giPpYMY/U78MpZX0zNj/dtcJ+2bAi",
+	"GlAcNpccQskh3Y2UmukC6Z2+gNZ2aWcdviYCzXAsEWUII7EQkkx1tVgUCdR3tpWLtfUb6A2R+GcsCVIn",
+	"JEzSIZZEICpr0PUpuiHiPaPg9JQLaIFlyd1vh6X+tvhUM35H7WJDGBlvDzr3mzPCaQamPYLWGqjnxqm9",
+	"Z0onD+cxHkQLFJMhj0Ohbh2KZrOZSHDzvt+SMBOlFTo+i3hsIsY63xXKZnX7PPj+PYN4me97V7CnUpBo",
+	"BGCkbDyaR4337D1zd6awI57LSQ0x7jyJbXUQXTmDhaBjBlrRdU1dlnYkixri8XBCFAzUZfMY3WIqYWYX",
+	"ZlzH57S6Au/78ccudM348Ufo+N/Hs1mk4EQ52zMdJX76u+Cs77X9sJffH/KQ9PWlY9vMQ1lQCn31C3V8",
+	"o5+0kui/Zy4EFfExBCtEA/344ys3qcA2GlF7+j7dJyFpY//vf/7rB3RNyEytRGOkg97CTStQJ7tI+kFQ",
+	"Yk94XE8MuyeHzw5+aKMbHNEQvb16VX+qbhuFc30HrgUofBpxRpCYxzFXipH+7O1PkJfznjEiIApsBhk/",
+	"PkQhITOAnW7/kIRfzOka71kHTakQMxJJ8yIFrT/mJF4oUsNTop4x/ABSZZTgA9DoGkUoS9T4QceMxySE",
+	"Yyu29uOPMEjZOukhTqSw5ufuFaKipiHogk2a8+kYLof2GQbarVaz5jLMnzUOGvs/NN4rYRnRIWECpIcm",
+	"4BGFFplvjq8SBqr+x++FmIzDBI7AlQzwzWO1K0aEgOBjSJWJPJira9XsRrimJe3AkonXf11P5vBHvQUH",
+	"ZqDJDMsJiJk98GFqv7C7zOMwaAc/EwmzVqD33YwzoeXSfrNpXF7Sdlf2COTvJnnI+tNWi1JYH/hupscl",
+	"npKaq/LVPTYh05+jMdfV/Or/GzrgFBLd4uaXukHvuvak573Z/HzvF/NTqMO9qwWP9KnyHnGn3ztWWg/D",
+	"EfCHlNwO2r/5fUp13qwXBEIUQIXB/gouAXi6WnvFRJgEMEVVD25yBdCxvic6nKAkcCZSu8DDIZlJ0BmX",
+	"YH3kjV15MIAnL8mBupIqbvhLwhW+WCBfataL/IE1uSDWQ3tW0NkRH4r11y7JB7k3kdMofd/ZxOfce53h",
+	"8RdMLpe3eDwmMXp7vPIKP2IhiLxbd5Md9av11/nj3o/pi3TuVz0UKqegJfdqbdOLe7rawzJX+wKHdn4y",
+	"PHK4/pFTLl/xuS5gu2fwdVwHgdWAVGLHCHHtgVmazbS0TDrOKvTn9TltDIWwVoqSZYmIxQ761iTT1m8C",
+	"59R0omY6hqynIP1u/m3Uc4PG4AHaS1IWc7n0qa7m5nOlemo9B0s8wHqy5BLi/iWZEfpAvNe8IQeLOxG9",
+	"+aKFKQElXerSuqHSh5QqZ5IecvnFlMiY6ulpRazijflJOb47izBlFRmveYNNujyP+VSdZC50poTmN1/u",
+	"vXv7nbq7yr1tOzQ4o7YsXfnZjLDO+bEyNx4S0/2QRD7PBuMRTLJRdm7zlwmLK7VJ128SC2TucCU4YIbz",
+	"enD82nlzUg0cduEEHOvLoBN31zcKEXONuRBx06dzRcWVJxycOwcyG6VAUzrWUDNKvgKDzhpegueFCet/",
+	"BhECr/7MwFJPHax/6i3DN5hGeBCR0mLH2E9DzPSfRXC+ae2BX2IPz2j9mixEIcyPtUwAJ7LCeWjcQTmr",
+	"JWH3KALfrA4+aKcbU3JD6fLgLtNL9E8ou+4bj8UyXpxQITvnx6/VZpYUsLybSn6yN4JKyV7iUaVKfcyd",
+	"JyHBjWucKHrQt5wL50kGH06ipLkc13J4p/ef5CaXnZC99oDQeS4o8cPhPBYKx37fkrpKRaf0cXMm5tzl",
+	"9CJWyMBHNh4gMjSocGMd7cFv7mqf3mpplSJW7Rf7h+7mcViGwl/xeKA7Cnw2TvIxFQ75LQCuoEygdGAn",
+	"+SLFehTNOoh6vMbSse5dmFeIdCzEnAivQlvzDdBeQem0fMP5Qo2PUzvYSCRIG3FF0Er22EwgoGfwpi6x",
+	"Fx1ANRjrOiS/4Frc3YvU0YvbSG063GbC9BmabN3zu+FWwyLVxYbidLPA1F15lNi9wuN1VAW/uasFJ1xv",
+	"di3l2t99s9R72Hy2/omXnI0iqmPrh60Sr7ji/ATHuortsPWozEHEfKbr2t6QkGI9O+brZC6akDwWkctg",
+	"crWZvY80vNNMx86ayaqBN/w6xX/aoKOA3mKbkYOSoCnFNpI0sdxbpTYsbDBGKwmoH8OiYX+Z+ejXOeZT",
+	"TbmhozfQmipHppdyp700/OULp5+KrsHD1v76B85jqIIAi++VThn+SolBY9A6YqgVmtCe4Hsgm8sqgytl",
+	"T80GoIWMORsjJUggZtg/HtUBzftbiKNvVbR8Aq/558bvn4lcj9wV+WaoUyltX79SrfueI6InKc61hx9r",
+	"g5egCY9CHd7W8yrEPJIN9E5hc4K7gNg4IhqvE7mhsf6wta8FiFLCTA7JELPvJBoQOyKxrdPPdXc4zkIo",
+	"BtWtjIEBSAjkxHrMcZrK30IXzXsRMmV0Y7i0OlzaT5twCt1vsZSa/ImZVKIgM367Y0dbS+rqqvHGon2n",
+	"Va/VqoHPVNSqZ9FCz0jIM+W1nq4dwbqTr0g6OzrHM5Qa1mw2sBlIC9wTxtH+CbJ7kdbXzfNUwkxjxSAZ",
+	"JNpQUxsfYyb0AMznSRalMNlsMdEpV9oNrTPuzMRb1FEnoWyc5E+5/clbOrRcWNjkL8vgzUhWs0mbGUbd",
+	"YFuXLmddFZHgSJIoEism1rYhNRGypKASm9jUythUWJP4hngdBhsIpmGZqbqgPhnPqjsE9brQYIk4G5Ln",
+	"/naNUx4yIZcFCNyOrvRYFwFPmtjraGeEdfqTPpm7vgKvqjfh1nFtlwNucrWXW42Ud6ZmE8gVTuWgpI9c",
+	"RVsFzHmYjf7+MF4oDUBFwasjYWXW+KSyGQag50hmyFG7xQKFnJneGT5R9jVkNWUNCPzqc6e57FxOX6dw",
+	"fIONim1aCQiEE3YhcMrHrWkkKyrnIZX1iI9XpNvcEiG1Dl8cQztjBBEm4wVYHDDRX+cRQz+CGprikCju",
+	"T6XwxWED2anrVpDx2MlUGK0i40VB6E3t/ISP17F+CKKpdahacsDnJn/Uzszz53znMdTsvOpyvCE9C3tz",
+	"WVC0+9K71h1uS+3ZFv1utVcntZKSmSR2qWyVkIZFm8ZDCa1tym3XRPLuLWQpKINOUF9rbFPRQ1fRS7X4",
+	"JnAAi2K7IOe3EuQE5R5AGwGPdFJA1z1k5YBfaPv50ype2N3cV15F2cd0TXKlh1yZdqWnTC3pV8ttikqs",
+	"V7Iai2Q7LvOtcJlBQqiWwTjaLc6luAJlxtMQJNdFfZCmrsxy7MowG6jjSlRtyWZI4ANw3ABTYgQNdCUp",
+	"lZbNgLfEUzXbrmKO66JIvWhR4sULN8fsIWxes/rnSb1wtJvvVLa3vMu62JnAX1HWBUomD+awolxlZ23W",
+	"xZG1RO3iy9xC/yThFrtUiV2qREUMNv7eNRhcnCrhi6oHcnWWExm7ZIldskRxssQ69P4WkiVekCGeC0XL",
+	"0NkcGpj4cxb1cDgBn04HJK4lvxQ0JKjvOvX0oSZiQMCBKglDgwWCzic4MvGCvGSK+5FDD5tNYfb4WdIp",
+	"qqq+u3yKXT7FN5pPUUFfJh/U2Ve0zcDSa8vk5WD0dTenGhI6xK+TKdpJWJ+ne3nIbD5Dzf8pZohMZ3Kh",
+	"DXip2LSyTL3eSw1X2+H3ejGJFVzqrlJ8BL3ff+28OUG3E8JQvwPdO/poBrNCRboz0QJPo5wM6S7cSank",
+	"g2Q6Rk2/EHgL+06m/ab8lqHvO0dvjk97nZOTs3e9lxdnl5e9q+5p5/Tqh6KYSXrCwcMETtLHyXJfmFSY",
+	"ubDCRmf6qoPCrgH7hzlta6vkJzyQ4CibpLCqXDfrFn1nY7YKFb0+gavreTWi/yfkC3yN3PUqPxa/Lgyf",
+	"akX6+eMvb9x2NgzApHrXlo+KhGQW8cXU9hr+aqMj9v6qhUccEuziI99KfGTqEZJlAAlxFUdIXIqqWwFh",
+	"6fq2tRqoo4xVfUE6A1wizBYoJDM5MXap0YtiKnVMBRJajQE8i/CwMPTxJmnr/RCxj2wT5U8b/EhIM1+8",
+	"Jve9C3/swh9fUfjDa8afx2ny1Y0KEZAkIHvYfIb6x6e9t5fdPrqdQMzWuU6MCSW5MrIKoiUeg9mFS74u",
+	"/8pXHV9ZQyLFEZaURHwgC7OsYNoFWXZBlhVBlrU4/i2EWTq2bifGVCm6faMZ99EAvINF4ZF7EjwPGx+x",
+	"m/wsAZLq6vEuRLILkXyrIZIqOnV62s/n9+GdJ/vZOou6mhcvNUvqc3S1c0f/j2ls505czeOY4OzO5fit",
+	"uBxnPt1bruUxgzJOxyQz2/CbJcbUTzEHGDA0Z/SPObFP2IBnZuQQKIa3dsZEnvfx3Jvy9BDux6URa5/W",
+	"/+hRasFAAXf3Ow/kzgP5NXkg/flsuYynQF+q4ITMFJVSKVwJCsQ4XLNWdCxFdrwWfLAockr6fGfnldwl",
+	"cW/qZFxLBcVuxrToe6iuFaUF0M7TuPM0rvA0lkD0b8DXWOBJvC9p8bCuRLfLz+JL3ETV3XkTd97Eb9Wb",
+	"uJV+vKc7shX6Fs9mhCnysUpvA72yjXjsUE0qXYs3AqXSAt3gaE4Egrm2o5hPn5vvXA8306ZKs8VasoTm",
+	"qaO5wFFubnSEKdODcstkR/sjb11rLDhIkUfQPWEyn4uHkq3NhH7QvGG4CmaM6qIJguqaoE9Y5lb/AzqC",
+	"/QdoSwmM0wYsIPmYSCXzTHvJySInUXgjNSrDSqCzwhcTmDC72Tgsobu0fNUZwuYSqrrr9c3tnPXfjrPe",
+	"0UKiEZiPyjnq4ccPmw9scfWh/PGw+ufyxhsyLDJQTEuanSd+54n/qjzxlmJzuEqualDJB294ztZ5wAlj",
+	"2Tncd2nAn9BDv4I6VnnnEzH4YB6zMuJo55ffWZor/fIr0ftb9snfhzh5aI887PEz+eOrKbs7X/zOF//t",
+	"+uLLasiCDGMi6zEZfSH+s0vY0IXaz4YeNH0k50D71Om57gD/Mem57sTV/H0aTtqUImy4c/x9O46/JdD6",
+	"g+8TAi/2AZ6C905H67BdjoLBPSBopMRPA70hEv+sFC89VUq3S6qhmMh5zGDWRsTH2i8IkUAz5K/IEZig",
+	"8cO4At36n8cZ6FFpvoaUBdrOL7jzC35VfsEsAhcxnSIFqIKXMPuqIh+gz1N2XsBd2u2mTr2yqF3s30tL",
+	"tweywSvLmJ2zb+fsW+HsK4/2367f775EyMN6/twuP4vvbwvdducG3LkBv1U34GYKsWkrvOXIzL52m/3p",
+	"7K/di6O33T4a0xuTpHN23j1FnBFvRPQM66FuNEYhwWFEGWmj2wk3pv0QTwmaz/QgTv0QirAEox/HEk2w",
+	"QGI+I7EgIQlNsikkCZk5neoHeHjN+G1EwrH6CZA+whGOp5BLNOUxaaP+5dvz7sVl96h71Ic0on7n5evT",
+	"s3cn3aOf1UfqENp96J3wvHvaR5QNo3mojIMoMpcyLfBw2gsuM9pTuyrBfWocleS+/JR6G6/AafoAvsrC",
+	"NguFp4RboyLJly6bHv1JGkPnbJQyITErHlNqv68ypvSKfJD3vM3Vs1T1t1XR5lI/tZtQunQxRAjjwarg",
+	"Cs+U8u484d+MJzwD2fWzSq383fto/urR8G7PE17qSGtrTmydjCX6GZaTlKgwK29cXKLHKYMVlevBv8QL",
+	"gW4nC233wB2ASE4J9Fwp3EDHcG8LAZqCLh6Y4gUSkkYRiolS03SMEXQQdMvjEA35nEnR9qQ8ZWOl4+Mx",
+	"pgwmIjJxS2JrcanNePoEbEQifkPicE6W7TOdDPjXzsnxUe/yqnPVzRma0ElgZJjBA0USvBdB+/VPbW1l",
+	"OF2ByZXG/F3Fzz0ZTjvrZzXb7bJQj4cGpsJHygiwZC0cWRYyYVcbCGw2l7V1gJEIy0cIekciqDHUJYFp",
+	"kwi4F4fyRc6WqKKGwnmMB9GiZke8wtbhBRB5U1qwcSVFWMieLrXqEYnHfWT8pKecEetlIn/M9cRZPaSe",
+	"qAWQ+nVm4YPmIeyfz2F2GQ8XNTOa1u6QCtg2CcGisTNn2whn6xljAo8I68o11WCcoZCKa+C8aEBjdVec",
+	"N9AbGA1mbD/QT23j95Dr0ThIcTcwC+mY2chjmtW+cFBaY0R1FaChugh25V6bgCeKCQ4XykJUZ4uU0OYj",
+	"9MecSxLCzQmwJ/s/9tH3F69eometVrPmqk5bB41WYx/m15APeDqLlHh9HxyMmqQ5fIw3/fd9UDRiJgXv",
+	"okkzh81nj7ecNPMAU4EtzBxf/rRiy1CpqdstkFppUq4lNO7IQhqy2MJr+EahFZakbiRp/cj4PNYtYB80",
+	"z7nH8tZUdFJpteNwW/vhQIu/nApo6x0yvAFcGdSwFculOINKL3vRt1jsbnqX4PAtajTLqkxGh3Gs0pe2",
+	"/ig7J/6c3mLIZm+kHeWFygs4XwdEMTmBXnWOT7pHNcTZkGiLCubKaxOr2HKyhlffd6n2sOw/R3gklVBF",
+	"F93O0a8mxFLdkrqADRif/8NII724ftFnMqA6w+siMWQgAJc35HFIwp39tLOfHojbaCKwcRUdUVHSFw/g",
+	"RH7UyNhPS1wHdOiSTAdYw0PwHM3NyjId1DFMysaeXOQJXg+THJXxA86n+JqEEHEq4lUXcAEPw6pg7R2n",
+	"2nGqHadKcarED0EFGO6EwXhrFiLKqKQ4oqIc+/Jd7YVx71cmwSdpcgP7ME4SKrUDZcTjJOwMw3iTmLha",
+	"gcsJiSH5xLk7yAcqcqrIfybSdyN/Vmfuzon7pefXraUdk1GX9j/mEkeJlmb9hGD6Ohcu7Th5+LiTvo34",
+	"pmiPbu52UAvmcRS0gz0IBJvjLvl0PW6CxbVO51O06wYSmyMkptdy7N1fRMtFgSb8FtbRahVhRkCa1eyl",
+	"L6/1bsLBTTIj+JqysfeM11Qv7zEs0TVloYn+6xgYFannTSlgwdN6wK/WoijzHkyGg+Q9SYeTpMgWlCY7",
+	"S8fjmGMiRS3pbs1vSBzTkPjbc2Pa815CYpvLp8eee/VAz01oUbp0P39VL99ped2XMQkJUwJDLM+NsKO9",
+	"z49fk0Xe0zAUecIjbzQyZ8QNR9bz4Bc1FELuKKshPXAe/o1w6obNHO58uIBIEWiIGYo4v0bzmdZ8b3Ec",
+	"+ju1IY3lZY6oGKorX9TQhOBITmpoSmRMh7q9ODjj7bb9u1sISabB3e93/z8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

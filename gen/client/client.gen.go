@@ -517,10 +517,28 @@ type ClientInterface interface {
 
 	// ListStartups List startup receipts
 	//
-	// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. `status=OPEN` includes them.
+	// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. One that a later start has superseded, or that an admin has acknowledged, is no alarm any more: `SUPERSEDED` and `ACKNOWLEDGED` give those. `status=OPEN` includes all of them.
 	//
 	// Corresponds with GET /v1/admin/startups (the `ListStartups` operationId).
 	ListStartups(ctx context.Context, params *ListStartupsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AcknowledgeStartupWithBody End the alarm of an overdue startup
+	//
+	// Says why a startup that never came up is no alarm any more. It stays OPEN, and may still report. The first word counts: acknowledging it again is answered with that. One that is not overdue is refused with 409 `INVALID_STATE`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
+	AcknowledgeStartupWithBody(ctx context.Context, startupID UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AcknowledgeStartup End the alarm of an overdue startup
+	//
+	// Says why a startup that never came up is no alarm any more. It stays OPEN, and may still report. The first word counts: acknowledging it again is answered with that. One that is not overdue is refused with 409 `INVALID_STATE`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
+	AcknowledgeStartup(ctx context.Context, startupID UUID, body AcknowledgeStartupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// BootstrapWithBody Bootstrap a component
 	//
@@ -1566,11 +1584,49 @@ func (c *Client) UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx contex
 
 // ListStartups List startup receipts
 //
-// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. `status=OPEN` includes them.
+// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. One that a later start has superseded, or that an admin has acknowledged, is no alarm any more: `SUPERSEDED` and `ACKNOWLEDGED` give those. `status=OPEN` includes all of them.
 //
 // Corresponds with GET /v1/admin/startups (the `ListStartups` operationId).
 func (c *Client) ListStartups(ctx context.Context, params *ListStartupsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListStartupsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AcknowledgeStartupWithBody End the alarm of an overdue startup
+//
+// Says why a startup that never came up is no alarm any more. It stays OPEN, and may still report. The first word counts: acknowledging it again is answered with that. One that is not overdue is refused with 409 `INVALID_STATE`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
+func (c *Client) AcknowledgeStartupWithBody(ctx context.Context, startupID UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAcknowledgeStartupRequestWithBody(c.Server, startupID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AcknowledgeStartup End the alarm of an overdue startup
+//
+// Says why a startup that never came up is no alarm any more. It stays OPEN, and may still report. The first word counts: acknowledging it again is answered with that. One that is not overdue is refused with 409 `INVALID_STATE`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
+func (c *Client) AcknowledgeStartup(ctx context.Context, startupID UUID, body AcknowledgeStartupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAcknowledgeStartupRequest(c.Server, startupID, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4019,6 +4075,30 @@ func NewListStartupsRequest(server string, params *ListStartupsParams) (*http.Re
 
 		}
 
+		if params.InstanceID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "instance_id", *params.InstanceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Source != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "source", *params.Source, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Since != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
@@ -4065,6 +4145,53 @@ func NewListStartupsRequest(server string, params *ListStartupsParams) (*http.Re
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewAcknowledgeStartupRequest calls the generic AcknowledgeStartup builder with application/json body
+func NewAcknowledgeStartupRequest(server string, startupID UUID, body AcknowledgeStartupJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAcknowledgeStartupRequestWithBody(server, startupID, "application/json", bodyReader)
+}
+
+// NewAcknowledgeStartupRequestWithBody constructs an http.Request for the AcknowledgeStartup method, with any body, and a specified content type
+func NewAcknowledgeStartupRequestWithBody(server string, startupID UUID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "startup_id", startupID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/startups/%s/acknowledge", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -4764,12 +4891,30 @@ type ClientWithResponsesInterface interface {
 
 	// ListStartupsWithResponse List startup receipts
 	//
-	// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. `status=OPEN` includes them.
+	// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. One that a later start has superseded, or that an admin has acknowledged, is no alarm any more: `SUPERSEDED` and `ACKNOWLEDGED` give those. `status=OPEN` includes all of them.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/startups (the `ListStartups` operationId).
 	ListStartupsWithResponse(ctx context.Context, params *ListStartupsParams, reqEditors ...RequestEditorFn) (*ListStartupsResult, error)
+
+	// AcknowledgeStartupWithBodyWithResponse End the alarm of an overdue startup
+	//
+	// Says why a startup that never came up is no alarm any more. It stays OPEN, and may still report. The first word counts: acknowledging it again is answered with that. One that is not overdue is refused with 409 `INVALID_STATE`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
+	AcknowledgeStartupWithBodyWithResponse(ctx context.Context, startupID UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcknowledgeStartupResult, error)
+
+	// AcknowledgeStartupWithResponse End the alarm of an overdue startup
+	//
+	// Says why a startup that never came up is no alarm any more. It stays OPEN, and may still report. The first word counts: acknowledging it again is answered with that. One that is not overdue is refused with 409 `INVALID_STATE`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
+	AcknowledgeStartupWithResponse(ctx context.Context, startupID UUID, body AcknowledgeStartupJSONRequestBody, reqEditors ...RequestEditorFn) (*AcknowledgeStartupResult, error)
 
 	// BootstrapWithBodyWithResponse Bootstrap a component
 	//
@@ -10620,6 +10765,182 @@ func (r ListStartupsResult) ContentType() string {
 	return ""
 }
 
+// AcknowledgeStartupResult200Headers the declared response headers of an HTTP 200 response for AcknowledgeStartup
+type AcknowledgeStartupResult200Headers struct {
+	XRequestID string
+}
+
+// AcknowledgeStartupResult400Headers the declared response headers of an HTTP 400 response for AcknowledgeStartup
+type AcknowledgeStartupResult400Headers struct {
+	XRequestID string
+}
+
+// AcknowledgeStartupResult401Headers the declared response headers of an HTTP 401 response for AcknowledgeStartup
+type AcknowledgeStartupResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// AcknowledgeStartupResult403Headers the declared response headers of an HTTP 403 response for AcknowledgeStartup
+type AcknowledgeStartupResult403Headers struct {
+	XRequestID string
+}
+
+// AcknowledgeStartupResult404Headers the declared response headers of an HTTP 404 response for AcknowledgeStartup
+type AcknowledgeStartupResult404Headers struct {
+	XRequestID string
+}
+
+// AcknowledgeStartupResult409Headers the declared response headers of an HTTP 409 response for AcknowledgeStartup
+type AcknowledgeStartupResult409Headers struct {
+	XRequestID string
+}
+
+// AcknowledgeStartupResult413Headers the declared response headers of an HTTP 413 response for AcknowledgeStartup
+type AcknowledgeStartupResult413Headers struct {
+	XRequestID string
+}
+
+// AcknowledgeStartupResult415Headers the declared response headers of an HTTP 415 response for AcknowledgeStartup
+type AcknowledgeStartupResult415Headers struct {
+	XRequestID string
+}
+
+// AcknowledgeStartupResult500Headers the declared response headers of an HTTP 500 response for AcknowledgeStartup
+type AcknowledgeStartupResult500Headers struct {
+	XRequestID string
+}
+
+// AcknowledgeStartupResult503Headers the declared response headers of an HTTP 503 response for AcknowledgeStartup
+type AcknowledgeStartupResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type AcknowledgeStartupResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StartupSession
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *AcknowledgeStartupResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *AcknowledgeStartupResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *AcknowledgeStartupResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *AcknowledgeStartupResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *AcknowledgeStartupResult404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *AcknowledgeStartupResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *AcknowledgeStartupResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *AcknowledgeStartupResult415Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *AcknowledgeStartupResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *AcknowledgeStartupResult503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AcknowledgeStartupResult) GetJSON200() *StartupSession {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r AcknowledgeStartupResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AcknowledgeStartupResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AcknowledgeStartupResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AcknowledgeStartupResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // BootstrapResult200Headers the declared response headers of an HTTP 200 response for Bootstrap
 type BootstrapResult200Headers struct {
 	ETag                    string
@@ -12099,7 +12420,7 @@ func (c *ClientWithResponses) UpdateSecretRefWithApplicationMergePatchPlusJSONBo
 
 // ListStartupsWithResponse List startup receipts
 //
-// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. `status=OPEN` includes them.
+// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. One that a later start has superseded, or that an admin has acknowledged, is no alarm any more: `SUPERSEDED` and `ACKNOWLEDGED` give those. `status=OPEN` includes all of them.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12110,6 +12431,36 @@ func (c *ClientWithResponses) ListStartupsWithResponse(ctx context.Context, para
 		return nil, err
 	}
 	return ParseListStartupsResult(rsp)
+}
+
+// AcknowledgeStartupWithBodyWithResponse End the alarm of an overdue startup
+//
+// Says why a startup that never came up is no alarm any more. It stays OPEN, and may still report. The first word counts: acknowledging it again is answered with that. One that is not overdue is refused with 409 `INVALID_STATE`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
+func (c *ClientWithResponses) AcknowledgeStartupWithBodyWithResponse(ctx context.Context, startupID UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcknowledgeStartupResult, error) {
+	rsp, err := c.AcknowledgeStartupWithBody(ctx, startupID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAcknowledgeStartupResult(rsp)
+}
+
+// AcknowledgeStartupWithResponse End the alarm of an overdue startup
+//
+// Says why a startup that never came up is no alarm any more. It stays OPEN, and may still report. The first word counts: acknowledging it again is answered with that. One that is not overdue is refused with 409 `INVALID_STATE`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
+func (c *ClientWithResponses) AcknowledgeStartupWithResponse(ctx context.Context, startupID UUID, body AcknowledgeStartupJSONRequestBody, reqEditors ...RequestEditorFn) (*AcknowledgeStartupResult, error) {
+	rsp, err := c.AcknowledgeStartup(ctx, startupID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAcknowledgeStartupResult(rsp)
 }
 
 // BootstrapWithBodyWithResponse Bootstrap a component
@@ -18999,6 +19350,212 @@ func ParseListStartupsResult(rsp *http.Response) (*ListStartupsResult, error) {
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListStartupsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAcknowledgeStartupResult parses an HTTP response from a AcknowledgeStartupWithResponse call
+func ParseAcknowledgeStartupResult(rsp *http.Response) (*AcknowledgeStartupResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AcknowledgeStartupResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StartupSession
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers AcknowledgeStartupResult200Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers AcknowledgeStartupResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers AcknowledgeStartupResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers AcknowledgeStartupResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers AcknowledgeStartupResult404Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers AcknowledgeStartupResult409Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers AcknowledgeStartupResult413Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers AcknowledgeStartupResult415Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 500:
+		var headers AcknowledgeStartupResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers AcknowledgeStartupResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {

@@ -12,9 +12,9 @@ import (
 )
 
 type Querier interface {
-	// The first statement of each admin write: its row lock puts the writes of a tenant
-	// one after another, and the new revision makes every packet resolved before it stale.
-	BumpRevision(ctx context.Context, tenantKey string) error
+	// Ends an alarm by an admin's word: the first one's.
+	AcknowledgeStartup(ctx context.Context, arg AcknowledgeStartupParams) (StartupSession, error)
+	// Those that still are, or may become, an alarm.
 	CountOpenStartups(ctx context.Context, now time.Time) (CountOpenStartupsRow, error)
 	CreateAPIKey(ctx context.Context, arg CreateAPIKeyParams) (APIKey, error)
 	CreateAuditEntry(ctx context.Context, arg CreateAuditEntryParams) error
@@ -36,7 +36,7 @@ type Querier interface {
 	GetAPIKeyByHash(ctx context.Context, keyHash string) (APIKey, error)
 	GetBinding(ctx context.Context, id uuid.UUID) (Binding, error)
 	// The one indexed read that opens the door to an API key. It is one snapshot: who
-	// it is, what binds it, and the revision of the tenant's world that this holds for.
+	// it is, what binds it, and the epoch of the tenant's world that this holds for.
 	GetIdentityByKeyHash(ctx context.Context, keyHash string) (GetIdentityByKeyHashRow, error)
 	// The same for the subject of a JWT.
 	GetIdentityBySubject(ctx context.Context, authSubject string) (GetIdentityBySubjectRow, error)
@@ -46,11 +46,13 @@ type Querier interface {
 	GetPrincipalByKey(ctx context.Context, arg GetPrincipalByKeyParams) (Principal, error)
 	GetProfile(ctx context.Context, id uuid.UUID) (Profile, error)
 	GetProfileByKey(ctx context.Context, arg GetProfileByKeyParams) (Profile, error)
-	GetRevision(ctx context.Context, tenantKey string) (int64, error)
+	GetRevision(ctx context.Context, tenantKey string) (GetRevisionRow, error)
 	GetSecretRef(ctx context.Context, id uuid.UUID) (SecretRef, error)
 	GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error)
 	ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]APIKey, error)
 	ListActiveSecretRefs(ctx context.Context, tenantKey string) ([]SecretRef, error)
+	// The overdue startups that nothing has ended, by deadline: who may have been superseded.
+	ListAlarms(ctx context.Context, arg ListAlarmsParams) ([]ListAlarmsRow, error)
 	// Newest first.
 	ListAuditLog(ctx context.Context, arg ListAuditLogParams) ([]AuditLog, error)
 	ListBindings(ctx context.Context, arg ListBindingsParams) ([]Binding, error)
@@ -62,11 +64,17 @@ type Querier interface {
 	ListSecretRefs(ctx context.Context, arg ListSecretRefsParams) ([]SecretRef, error)
 	// Newest first: ids are UUIDv7. overdue_at is the present time, or null for any deadline.
 	ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error)
+	// The first statement of each admin write: its row lock puts the writes of a tenant
+	// one after another. It tells where the tenant is; a new one is at revision 0.
+	LockTenant(ctx context.Context, arg LockTenantParams) (LockTenantRow, error)
 	// Writes the receipt only if the world is still the one that was resolved.
 	OpenStartup(ctx context.Context, arg OpenStartupParams) (int64, error)
 	// OPEN becomes READY or FAILED, once, if the caller is still who it was taken for:
-	// caller_tenant is at caller_revision.
+	// caller_tenant is at caller_epoch.
 	ReportStartup(ctx context.Context, arg ReportStartupParams) (int64, error)
+	// The last statement of each admin write.
+	SetRevision(ctx context.Context, arg SetRevisionParams) error
+	SupersedeStartup(ctx context.Context, arg SupersedeStartupParams) (int64, error)
 	TouchAPIKey(ctx context.Context, arg TouchAPIKeyParams) error
 	UpdateAPIKey(ctx context.Context, arg UpdateAPIKeyParams) (APIKey, error)
 	UpdateBinding(ctx context.Context, arg UpdateBindingParams) (Binding, error)

@@ -174,11 +174,7 @@ func (s *Service) execute(ctx context.Context, a Actor, tenant string, p *plan) 
 		return nil
 	}
 	return s.write(ctx, a, tenant, func(w write) error {
-		now, err := w.GetRevision(ctx, tenant)
-		if err != nil {
-			return err
-		}
-		if now != p.revision+1 { // write has raised it by one
+		if w.before != p.revision {
 			return errMoved
 		}
 		return p.run(ctx, w)

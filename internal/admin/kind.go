@@ -67,6 +67,8 @@ type write struct {
 	actor  Actor
 	tenant string
 	now    time.Time
+	before int64 // the tenant's revision when the write began
+	moved  *bool // what answers depend on has changed
 }
 
 // Get returns a resource of the actor's tenant and its strong ETag.

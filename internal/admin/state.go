@@ -37,7 +37,7 @@ func (s *Service) read(ctx context.Context, tenant string) (r *rows, err error) 
 
 // readRows wants a q that sees one moment: a snapshot's, or a write's that holds the revision.
 func readRows(ctx context.Context, q store.Queries, tenant string) (*rows, error) {
-	revision, err := q.GetRevision(ctx, tenant)
+	at, err := q.GetRevision(ctx, tenant)
 	if err != nil && !store.IsNotFound(err) { // a tenant without a world is at 0
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func readRows(ctx context.Context, q store.Queries, tenant string) (*rows, error
 	bindings, err5 := q.ListBindings(ctx, store.ListBindingsParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
 	return &rows{
 		tenant:     tenant,
-		revision:   revision,
+		revision:   at.Revision,
 		secretRefs: byKey(secrets, func(r store.SecretRef) string { return r.SecretKey }),
 		profiles:   byKey(profiles, func(r store.Profile) string { return r.ProfileKey }),
 		manifests:  byKey(manifests, func(r store.Manifest) string { return r.ManifestKey }),

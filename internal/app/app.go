@@ -122,7 +122,8 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	packets, waiting := uint64(a.config.PacketCacheBytes/4), int(a.config.MaxInFlight)
 	a.options = server.Options{
 		Store: a.Store, Admin: a.Admin, Verifier: a.verifier, Log: a.log, Now: store.Now,
-		Witness:  witness.New(witness.Options{Store: a.Store, Now: store.Now, CacheBytes: packets, MaxInFlight: waiting}),
+		Alarms:   &witness.Alarms{Store: a.Store, Now: store.Now},
+		Witness:  witness.New(witness.Options{Store: a.Store.Hot(), Now: store.Now, CacheBytes: packets, MaxInFlight: waiting}),
 		LastUsed: &server.LastUsed{Store: a.Store, Now: store.Now},
 		Metrics:  server.NewMetrics(a.Store),
 		Version:  a.config.MetagateVersion, Build: b.Version,
@@ -163,6 +164,7 @@ func (a *App) run() {
 	a.stop = stop
 	a.background.Go(func() { a.options.LastUsed.Run(ctx, time.Minute) })
 	a.background.Go(func() { a.options.Metrics.Count(ctx, store.Now, 15*time.Second) })
+	a.background.Go(func() { a.options.Alarms.Run(ctx, 15*time.Second) })
 	a.background.Go(func() { a.verifier.Watch(ctx) })
 	if hours := a.config.ReceiptRetentionHours; hours > 0 {
 		r := witness.Retention{

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -34,45 +35,47 @@ type caller struct {
 // authenticate tries the security requirements of an operation in order, the
 // bearer token first as openapi.yaml lists them. The first that opens the door
 // names the caller; an operation without requirements is open.
-func (s *Server) authenticate(r *http.Request, requirements openapi3.SecurityRequirements, fresh bool) error {
+func (s *Server) authenticate(ctx context.Context, q store.Queries, header http.Header, requirements openapi3.SecurityRequirements, fresh bool) (who caller, err error) {
 	var refusals []error
 	for _, requirement := range requirements {
 		for scheme, scopes := range requirement { // each names one
-			err := s.try(r, scheme, scopes, fresh)
+			known, err := s.try(ctx, q, header, scheme, scopes, fresh)
 			if err == nil {
-				return nil
+				return known, nil
 			}
 			refusals = append(refusals, err)
+			if known.PrincipalKey != "" {
+				who = known // whom it refuses, for the log
+			}
 		}
 	}
-	return refusal(refusals)
+	return who, refusal(refusals)
 }
 
 var errNoCredential = auth.Unauthenticated(errors.New("no credential"))
 
-func (s *Server) try(r *http.Request, scheme string, scopes []string, fresh bool) error {
-	credential, read := r.Header.Get(s.keyHeader), s.byAPIKey
+func (s *Server) try(ctx context.Context, q store.Queries, header http.Header, scheme string, scopes []string, fresh bool) (caller, error) {
+	credential, read := header.Get(s.keyHeader), s.byAPIKey
 	if scheme == "bearerAuth" {
-		credential, read = r.Header.Get("Authorization"), s.byToken
+		credential, read = header.Get("Authorization"), s.byToken
 	}
 	if credential == "" {
-		return errNoCredential
+		return caller{}, errNoCredential
 	}
-	who, err := s.callers.get(r.Context(), scheme, credential, fresh, read)
+	who, err := s.callers.get(scheme, credential, fresh, func() (caller, error) { return read(ctx, q, credential) })
 	if err != nil {
-		return err
+		return who, err
 	}
 	if who.key != uuid.Nil {
 		s.LastUsed.Touch(who.key)
 	}
-	callOf(r.Context()).caller = who
 	if slices.Contains(scopes, scopeAdmin) && !who.admin {
-		return errs.New(errs.Forbidden, "principal %q is no admin", who.PrincipalKey)
+		return who, errs.New(errs.Forbidden, "principal %q is no admin", who.PrincipalKey)
 	}
-	return nil
+	return who, nil
 }
 
-func (s *Server) byToken(ctx context.Context, header string) (caller, error) {
+func (s *Server) byToken(ctx context.Context, q store.Queries, header string) (caller, error) {
 	scheme, token, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return caller{}, auth.Unauthenticated(errors.New("no bearer token"))
@@ -81,7 +84,7 @@ func (s *Server) byToken(ctx context.Context, header string) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	row, err := s.Store.GetIdentityBySubject(ctx, claims.Subject)
+	row, err := q.GetIdentityBySubject(ctx, claims.Subject)
 	if store.IsNotFound(err) {
 		return caller{}, errs.New(errs.Forbidden, "the token's subject is no active principal")
 	}
@@ -89,15 +92,15 @@ func (s *Server) byToken(ctx context.Context, header string) (caller, error) {
 		return caller{}, err
 	}
 	who := caller{method: api.AuthMethodJwt, expires: claims.ExpiresAt}
-	return s.asPrincipal(who, row)
+	return s.asPrincipal(who, row, api.StartupCredential{Issuer: claims.Issuer, Subject: claims.Subject})
 }
 
-func (s *Server) byAPIKey(ctx context.Context, header string) (caller, error) {
+func (s *Server) byAPIKey(ctx context.Context, q store.Queries, header string) (caller, error) {
 	hash, err := auth.HashAPIKey(header)
 	if err != nil {
 		return caller{}, err
 	}
-	row, err := s.Store.GetIdentityByKeyHash(ctx, hash)
+	row, err := q.GetIdentityByKeyHash(ctx, hash)
 	if store.IsNotFound(err) {
 		return caller{}, auth.Unauthenticated(errors.New("unknown API key"))
 	}
@@ -116,21 +119,23 @@ func (s *Server) byAPIKey(ctx context.Context, header string) (caller, error) {
 	}
 	return s.asPrincipal(who, store.GetIdentityBySubjectRow{
 		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, PrincipalType: row.PrincipalType, Status: row.Status,
-		Revision: row.Revision, ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
-	})
+		Epoch: row.Epoch, ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
+	}, api.StartupCredential{APIKeyID: row.KeyID})
 }
 
-func (s *Server) asPrincipal(who caller, row store.GetIdentityBySubjectRow) (caller, error) {
+func (s *Server) asPrincipal(who caller, row store.GetIdentityBySubjectRow, by api.StartupCredential) (caller, error) {
 	if row.Status != string(api.PrincipalStatusActive) {
 		return caller{}, errs.New(errs.Forbidden, "principal %q is disabled", row.PrincipalKey)
 	}
 	who.admin = row.PrincipalType == admin.TypeAdmin || slices.Contains(s.AdminPrincipalKeys, row.PrincipalKey)
 	who.Identity = witness.Identity{
-		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, Revision: row.Revision,
+		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, Epoch: row.Epoch,
 		ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
 		Memo: new(witness.Memo),
 	}
-	return who, nil
+	var err error
+	who.Credential, err = json.Marshal(by)
+	return who, err
 }
 
 // refusal picks what to answer when no requirement opened the door: a database

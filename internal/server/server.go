@@ -24,6 +24,7 @@ import (
 type Options struct {
 	Store    *store.Store
 	Witness  *witness.Service
+	Alarms   *witness.Alarms
 	Admin    *admin.Service
 	Verifier *auth.Verifier
 	LastUsed *LastUsed

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/jsondoc"
+	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/yamldoc"
 )
 
@@ -43,13 +45,20 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		k := callOf(r.Context())
 		k.operation = route.Operation.OperationID
-		k.again = func() error { return s.authenticate(r, route.security, true) }
-		if err := s.authenticate(r, route.security, !hot[k.operation]); err != nil {
+		header, q, remember := r.Header, store.Queries(s.Store), hot[k.operation]
+		if !route.admin {
+			q = s.Store.Hot()
+		}
+		k.again = func(ctx context.Context, q store.Queries) (caller, error) {
+			return s.authenticate(ctx, q, header, route.security, true)
+		}
+		var err error
+		if k.caller, err = s.authenticate(r.Context(), q, header, route.security, !remember); err != nil {
 			return err
 		}
 		refuse := func(err error) error { // nothing checks a remembered credential then
-			if hot[k.operation] {
-				if again := k.again(); again != nil {
+			if remember {
+				if _, again := k.again(r.Context(), q); again != nil {
 					return again
 				}
 			}
