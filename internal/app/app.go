@@ -129,6 +129,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		APIKeyHeader: a.config.APIKeyHeader, AdminPrincipalKeys: a.config.AdminPrincipalKeys,
 		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CacheBytes: 3 * packets, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
 	}
+	a.options.Metrics.LogDrops(func() float64 { return droppedLines(a.log) })
 	return a.listen(ctx)
 }
 
