@@ -63,7 +63,7 @@ func (l *lines) Write(line []byte) (int, error) {
 		return len(line), nil
 	}
 	if len(l.waiting) == 0 {
-		signal(l.some)
+		give(l.some)
 	}
 	l.waiting = append(l.waiting, line...)
 	if l.prompt {
@@ -73,9 +73,9 @@ func (l *lines) Write(line []byte) (int, error) {
 }
 
 // hurry has what waits written now, and doesn't wait for it.
-func (l *lines) hurry() { signal(l.now) }
+func (l *lines) hurry() { give(l.now) }
 
-func signal(c chan struct{}) {
+func give(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default: // it was given already

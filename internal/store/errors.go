@@ -21,6 +21,8 @@ const (
 	pgUnique     = "23505"
 	pgForeignKey = "23503"
 	pgRestrict   = "23001"
+
+	pgUndefinedTable = "42P01"
 )
 
 // IsNotFound reports whether a query that wants one row found none.

@@ -34,6 +34,9 @@ type engine interface {
 	ping(ctx context.Context) error
 	migrations(ctx context.Context, run func(migrator) error) error
 	version(ctx context.Context) (int64, error)
+	readOnly(ctx context.Context) (bool, error)
+	read(ctx context.Context, query string) error
+	tryReceipt(ctx context.Context, p OpenStartupParams) error
 	lock(ctx context.Context) (unlock func(), err error)
 	batches
 	lastComponents(ctx context.Context, tenantKey string, principalKeys []string) (map[string]string, error)

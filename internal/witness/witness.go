@@ -66,6 +66,7 @@ type Service struct {
 	opens      *batcher[store.OpenStartupParams, bool]
 	reports    *batcher[store.ReportStartupParams, store.Reported]
 	closed     sync.Once
+	fate       *fate
 }
 
 const (
@@ -82,10 +83,11 @@ const (
 
 // New starts a service; Close ends it.
 func New(o Options) *Service {
+	last := &fate{}
 	return &Service{
-		store: o.Store, now: o.Now, blueprints: newBlueprints(o.Store, o.CacheBytes),
-		opens: newBatcher(writers, maxRows, o.MaxInFlight, o.Store.OpenStartups),
-		reports: newBatcher(writers, maxRows, o.MaxInFlight, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
+		store: o.Store, now: o.Now, blueprints: newBlueprints(o.Store, o.CacheBytes), fate: last,
+		opens: newBatcher(writers, maxRows, o.MaxInFlight, noted(last, o.Store.OpenStartups)),
+		reports: newBatcher(writers, maxRows, o.MaxInFlight, noted(last, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
 			reported, err := o.Store.ReportStartups(ctx, rows)
 			leaveOutRivals(rows, reported)
 			out := make([]store.Reported, len(rows))
@@ -93,7 +95,7 @@ func New(o Options) *Service {
 				out[i] = reported[r.ID]
 			}
 			return out, err
-		}),
+		})),
 	}
 }
 
