@@ -26,19 +26,14 @@ func TestAServerThatDrainsSaysSoAndStillAnswersUntilASecondSignal(t *testing.T) 
 		kept := new(http.Transport)
 		t.Cleanup(kept.CloseIdleConnections)
 		before := ask(t, kept, p, k, "/v1/bootstrap")
-		require.Equal(t, 200, before.StatusCode)
-		require.False(t, before.Close)
+		require.Equal(t, answered{200, false}, before)
 
 		require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 		p.waitFor(t, "draining")
 		for range 2 { // over the kept connection, and over a new one
-			r := ask(t, kept, p, k, "/v1/bootstrap")
-			require.Equal(t, 200, r.StatusCode)
-			require.True(t, r.Close, "the connection ends after the answer")
+			require.Equal(t, answered{200, true}, ask(t, kept, p, k, "/v1/bootstrap"))
 		}
-		r := ask(t, kept, p, k, "/health")
-		require.Equal(t, 200, r.StatusCode)
-		require.True(t, r.Close)
+		require.Equal(t, answered{200, true}, ask(t, kept, p, k, "/health"))
 		ready, err := p.client(t, k).GetReadyWithResponse(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, 503, ready.StatusCode())
@@ -65,14 +60,14 @@ func TestNoRequestOverAKeptConnectionIsLostInARestart(t *testing.T) {
 				defer kept.CloseIdleConnections()
 				for {
 					r, err := send(kept, p, k, "/v1/bootstrap")
-					if err == nil && r.StatusCode != http.StatusOK {
-						err = fmt.Errorf("answered %d", r.StatusCode)
+					if err == nil && r.status != http.StatusOK {
+						err = fmt.Errorf("answered %d", r.status)
 					}
 					if first {
 						busy.Done()
 					}
 					first = false
-					if err != nil || r.Close {
+					if err != nil || r.closes {
 						wrong <- err
 						return
 					}
@@ -90,30 +85,36 @@ func TestNoRequestOverAKeptConnectionIsLostInARestart(t *testing.T) {
 	})
 }
 
-func ask(t *testing.T, over *http.Transport, p *process, key, path string) *http.Response {
+// answered is what came back, and whether the connection ends with it.
+type answered struct {
+	status int
+	closes bool
+}
+
+func ask(t *testing.T, over *http.Transport, p *process, key, path string) answered {
 	t.Helper()
-	r, err := send(over, p, key, path)
+	a, err := send(over, p, key, path)
 	require.NoError(t, err)
-	return r
+	return a
 }
 
 // send sends one request over a transport of its own and reads the answer.
-func send(over *http.Transport, p *process, key, path string) (*http.Response, error) {
+func send(over *http.Transport, p *process, key, path string) (answered, error) {
 	method, body := http.MethodGet, ""
 	if path == "/v1/bootstrap" {
 		method, body = http.MethodPost, `{"component_key":"memorygate_main"}`
 	}
 	r, err := http.NewRequest(method, p.url+path, strings.NewReader(body))
 	if err != nil {
-		return nil, err
+		return answered{}, err
 	}
 	r.Header.Set("X-API-Key", key)
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := over.RoundTrip(r)
 	if err != nil {
-		return nil, err
+		return answered{}, err
 	}
 	defer answer.Body.Close()
 	_, err = io.Copy(io.Discard, answer.Body) // else the connection isn't kept
-	return answer, err
+	return answered{answer.StatusCode, answer.Close}, err
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -68,7 +67,7 @@ func TestAServerWhoseLogIsReadAgainTellsHowManyLinesItDropped(t *testing.T) {
 	answers(t, p, 1500)
 	r, err := p.client(t, "mgk_x").GetMetricsWithResponse(t.Context())
 	require.NoError(t, err)
-	require.Regexp(t, regexp.MustCompile(`(?m)^metagate_log_lines_dropped_total [1-9]`), string(r.Body))
+	require.Regexp(t, `(?m)^metagate_log_lines_dropped_total [1-9]`, string(r.Body))
 	for {
 		line, err := log.ReadBytes('\n')
 		require.NoError(t, err)

@@ -25,8 +25,14 @@ func TestA200OfAnotherServerIsAnErrorThatSaysWhatToDoAndPrintsNothing(t *testing
 	t.Parallel()
 	world := file(t, "profiles: []\n")
 	for _, args := range [][]string{
-		{"apply", "-f", world}, {"apply", "-f", world, "-o", "json"}, {"startups"}, {"startups", "-o", "json"}, {"export"}, {"export", "-o", "json"},
-		{"explain", "indexer", "indexer_01"}, {"explain", "0192d6b0-6f3a-7c12-8e7f-0a1b2c3d4e5f", "indexer_01"},
+		{"apply", "-f", world},
+		{"apply", "-f", world, "-o", "json"},
+		{"startups"},
+		{"startups", "-o", "json"},
+		{"export"},
+		{"export", "-o", "json"},
+		{"explain", "indexer", "indexer_01"},
+		{"explain", "0192d6b0-6f3a-7c12-8e7f-0a1b2c3d4e5f", "indexer_01"},
 	} {
 		for _, contentType := range []string{"text/html; charset=utf-8", ""} {
 			url := somethingElse(t, contentType)

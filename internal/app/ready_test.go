@@ -1,13 +1,11 @@
 package app_test
 
 import (
-	"database/sql"
 	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/api"
@@ -15,27 +13,9 @@ import (
 	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/store/storetest"
 	"github.com/legivellum/metagate/internal/testdb"
 )
-
-// behind executes statements behind the program's back, on one connection.
-func behind(t *testing.T, url string, statements ...string) {
-	t.Helper()
-	driver, dsn := "pgx", url
-	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		driver, dsn = "sqlite", path+"?_pragma=busy_timeout(10000)"
-	}
-	db, err := sql.Open(driver, dsn)
-	require.NoError(t, err)
-	defer db.Close()
-	conn, err := db.Conn(t.Context())
-	require.NoError(t, err)
-	defer conn.Close()
-	for _, s := range statements {
-		_, err = conn.ExecContext(t.Context(), s)
-		require.NoError(t, err)
-	}
-}
 
 // unready demands 503 of /ready, and that it says why without a word of the driver.
 func unready(t *testing.T, a *apptest.App, why string) {
@@ -59,7 +39,7 @@ func TestAServerIsNotReadyOnASchemaThatIsNotItsOwnAndDoesNotStartOnANewerOne(t *
 	testdb.Each(t, apptest.Migrate, func(t *testing.T, url string) {
 		a := apptest.Start(t, url)
 		isReady(t, a)
-		behind(t, url, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)")
+		storetest.Behind(t, url, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)")
 		unready(t, a, "migration 99999, of a newer MetaGate")
 		for _, migrate := range []bool{true, false} {
 			c := apptest.Config(t, url)
@@ -68,7 +48,7 @@ func TestAServerIsNotReadyOnASchemaThatIsNotItsOwnAndDoesNotStartOnANewerOne(t *
 			require.ErrorContains(t, err, "DATABASE_URL: the database is at migration 99999, of a newer MetaGate; this one knows up to ")
 			require.NotContains(t, err.Error(), "\n")
 		}
-		behind(t, url, "DELETE FROM goose_db_version WHERE version_id > 0")
+		storetest.Behind(t, url, "DELETE FROM goose_db_version WHERE version_id > 0")
 		unready(t, a, "are pending (the database is at 0)")
 	})
 }
@@ -77,9 +57,9 @@ func TestAServerIsNotReadyWithoutATableThatItNeeds(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, apptest.Migrate, func(t *testing.T, url string) {
 		a := apptest.Start(t, url)
-		behind(t, url, "ALTER TABLE secret_refs RENAME TO elsewhere")
+		storetest.Behind(t, url, "ALTER TABLE secret_refs RENAME TO elsewhere")
 		unready(t, a, "a table is missing")
-		behind(t, url, "ALTER TABLE elsewhere RENAME TO secret_refs")
+		storetest.Behind(t, url, "ALTER TABLE elsewhere RENAME TO secret_refs")
 		isReady(t, a)
 	})
 }
@@ -91,7 +71,7 @@ func TestAServerIsNotReadyOnAReadOnlyDatabase(t *testing.T) {
 	isReady(t, a)
 	const sessionsEnd = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 	turn := func(to string) {
-		behind(t, url, "SET default_transaction_read_only = off", `DO $$ BEGIN EXECUTE format(
+		storetest.Behind(t, url, "SET default_transaction_read_only = off", `DO $$ BEGIN EXECUTE format(
 			'ALTER DATABASE %I SET default_transaction_read_only = `+to+`', current_database()); END $$`, sessionsEnd)
 	}
 	turn("on")
@@ -107,12 +87,12 @@ func TestAServerIsNotReadyOnAReadOnlyDatabase(t *testing.T) {
 func refuseReceipts(t *testing.T, url string) (accept func()) {
 	t.Helper()
 	if strings.HasPrefix(url, "sqlite:") {
-		behind(t, url, "CREATE TRIGGER refuse BEFORE INSERT ON startup_sessions BEGIN SELECT RAISE(ABORT, 'refused'); END")
-		return func() { behind(t, url, "DROP TRIGGER refuse") }
+		storetest.Behind(t, url, "CREATE TRIGGER refuse BEFORE INSERT ON startup_sessions BEGIN SELECT RAISE(ABORT, 'refused'); END")
+		return func() { storetest.Behind(t, url, "DROP TRIGGER refuse") }
 	}
-	behind(t, url, "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$",
+	storetest.Behind(t, url, "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$",
 		"CREATE TRIGGER refuse BEFORE INSERT ON startup_sessions FOR EACH ROW EXECUTE FUNCTION refuse()")
-	return func() { behind(t, url, "DROP TRIGGER refuse ON startup_sessions") }
+	return func() { storetest.Behind(t, url, "DROP TRIGGER refuse ON startup_sessions") }
 }
 
 func TestAServerWhoseLastReceiptFailedIsNotReadyUntilOneCouldBeWritten(t *testing.T) {

@@ -10,20 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/store/storetest"
 	"github.com/legivellum/metagate/internal/testdb"
 )
-
-// behind executes a statement behind the store's back.
-func behind(t *testing.T, url, statement string) {
-	t.Helper()
-	_, err := raw(t, url).ExecContext(t.Context(), statement)
-	require.NoError(t, err)
-}
 
 func TestASchemaThatCantBeReadIsNoEmptyOne(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, migrate, func(t *testing.T, url string) {
-		behind(t, url, "ALTER TABLE goose_db_version RENAME COLUMN version_id TO another")
+		storetest.Behind(t, url, "ALTER TABLE goose_db_version RENAME COLUMN version_id TO another")
 		err := open(t, url).Ready(t.Context())
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "pending")
@@ -33,7 +27,7 @@ func TestASchemaThatCantBeReadIsNoEmptyOne(t *testing.T) {
 func TestASchemaOfANewerProgramIsNeitherReadyNorMigrated(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, migrate, func(t *testing.T, url string) {
-		behind(t, url, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)")
+		storetest.Behind(t, url, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)")
 		s := open(t, url)
 		known, err := s.Migrations(t.Context())
 		require.NoError(t, err)
@@ -54,7 +48,7 @@ func TestADatabaseThatLacksATableIsNotReady(t *testing.T) {
 	testdb.Each(t, migrate, func(t *testing.T, url string) {
 		s := open(t, url)
 		require.NoError(t, s.Ready(t.Context()))
-		behind(t, url, "DROP TABLE secret_refs")
+		storetest.Behind(t, url, "DROP TABLE secret_refs")
 		require.ErrorAs(t, s.Ready(t.Context()), new(store.NotReady))
 		require.ErrorContains(t, s.Ready(t.Context()), "a table is missing")
 	})
@@ -70,7 +64,7 @@ func TestTryingAReceiptLeavesNoneBehind(t *testing.T) {
 		n, err := s.CountOpenStartups(t.Context(), store.Now())
 		require.NoError(t, err)
 		require.Zero(t, n.Open)
-		behind(t, url, "DROP TABLE startup_sessions")
+		storetest.Behind(t, url, "DROP TABLE startup_sessions")
 		require.Error(t, s.TryReceipt(t.Context()))
 	})
 }
