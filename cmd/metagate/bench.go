@@ -44,13 +44,14 @@ func (c *benchCmd) Run(ctx context.Context, s streams) error {
 	}
 	report := result.Report()
 	if c.Output == "json" {
-		return asJSON(s.out, report)
+		err = asJSON(s.out, report)
+	} else {
+		renderBench(s.out, result, report)
 	}
-	renderBench(s.out, result, report)
-	if report.Failed > 0 {
+	if err == nil && report.Failed > 0 {
 		return fmt.Errorf("%d requests failed", report.Failed)
 	}
-	return nil
+	return err
 }
 
 func (c *benchCmd) measure(ctx context.Context, t bench.Target, sent *atomic.Int64) (bench.Result, error) {

@@ -141,7 +141,7 @@ type ClientInterface interface {
 
 	// GetReady Whether the server can serve
 	//
-	// The database answers and its migrations are applied.
+	// What a bootstrap would meet: the database answers, has the migrations of this server, no older and no newer ones, and takes writes, and the server isn't shutting down. After a write that failed this one writes, to find out. The `detail` of a 503 says which of them it is.
 	//
 	// Corresponds with GET /ready (the `GetReady` operationId).
 	GetReady(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -728,7 +728,7 @@ func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditor
 
 // GetReady Whether the server can serve
 //
-// The database answers and its migrations are applied.
+// What a bootstrap would meet: the database answers, has the migrations of this server, no older and no newer ones, and takes writes, and the server isn't shutting down. After a write that failed this one writes, to find out. The `detail` of a 503 says which of them it is.
 //
 // Corresponds with GET /ready (the `GetReady` operationId).
 func (c *Client) GetReady(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4471,7 +4471,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetReadyWithResponse Whether the server can serve
 	//
-	// The database answers and its migrations are applied.
+	// What a bootstrap would meet: the database answers, has the migrations of this server, no older and no newer ones, and takes writes, and the server isn't shutting down. After a write that failed this one writes, to find out. The `detail` of a 503 says which of them it is.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11712,7 +11712,7 @@ func (c *ClientWithResponses) GetOpenAPIYAMLWithResponse(ctx context.Context, re
 
 // GetReadyWithResponse Whether the server can serve
 //
-// The database answers and its migrations are applied.
+// What a bootstrap would meet: the database answers, has the migrations of this server, no older and no newer ones, and takes writes, and the server isn't shutting down. After a write that failed this one writes, to find out. The `detail` of a 503 says which of them it is.
 //
 // Returns a wrapper object for the known response body format(s).
 //

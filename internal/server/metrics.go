@@ -60,6 +60,13 @@ func (m *Metrics) pool(name, help string, read func(store.Stats) float64) {
 		func() float64 { return read(m.store.Stats()) }))
 }
 
+// LogDrops registers how many lines of the log were dropped.
+func (m *Metrics) LogDrops(read func() float64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "metagate_log_lines_dropped_total", Help: "Log lines that were dropped: they were not read in time, or could not be written.",
+	}, read))
+}
+
 func (m *Metrics) observe(operation string, status int, took time.Duration) {
 	m.requests.WithLabelValues(operation, strconv.Itoa(status)).Observe(took.Seconds())
 }

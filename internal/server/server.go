@@ -31,6 +31,7 @@ type Options struct {
 	Metrics  *Metrics
 	Log      *slog.Logger
 	Now      func() time.Time
+	Draining func() bool // the server goes soon
 
 	Version, Build     string // of the API, of the binary
 	APIKeyHeader       string

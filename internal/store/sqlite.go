@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"runtime"
 
@@ -126,14 +127,26 @@ func (e embedded) migrations(_ context.Context, run func(migrator) error) error 
 }
 
 func (e embedded) version(ctx context.Context) (int64, error) {
+	var there bool
+	err := e.r.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?)", goose.DefaultTablename).Scan(&there)
+	if err != nil || !there {
+		return 0, err
+	}
 	return versionIn(ctx, goose.DialectSQLite3, e.r)
 }
 
 // lock holds a lock file beside the database: goose knows no lock for SQLite.
 func (e embedded) lock(ctx context.Context) (unlock func(), err error) {
 	l := flock.New(e.path + ".migrate.lock")
-	if _, err := l.TryLockContext(ctx, lockPoll); err != nil {
-		return nil, fmt.Errorf("migration lock: %w", err)
+	locked, err := l.TryLock()
+	if err == nil && !locked {
+		slog.WarnContext(ctx, "another process migrates this database: waiting for it", "lock", l.Path(), "at_most", lockWait.String())
+		ctx, cancel := context.WithTimeout(ctx, lockWait)
+		defer cancel()
+		_, err = l.TryLockContext(ctx, lockPoll)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("migration lock %s: %w", l.Path(), err)
 	}
 	return func() { _ = l.Unlock() }, nil
 }

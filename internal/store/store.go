@@ -36,6 +36,9 @@ type engine interface {
 	ping(ctx context.Context) error
 	migrations(ctx context.Context, run func(migrator) error) error
 	version(ctx context.Context) (int64, error)
+	readOnly(ctx context.Context) (bool, error)
+	read(ctx context.Context, query string) error
+	tryReceipt(ctx context.Context, p OpenStartupParams) error
 	lock(ctx context.Context) (unlock func(), err error)
 	batches
 	superseding(ctx context.Context, alarms []ListAlarmsRow, since func(ListAlarmsRow) uuid.UUID) (map[uuid.UUID]Superseding, error)

@@ -70,6 +70,7 @@ type Service struct {
 	reports    *batcher[store.ReportStartupParams, store.Reported]
 	settles    *batcher[settlement, settled]
 	closed     sync.Once
+	fate       *fate
 }
 
 // desk is where receipts are read and written: the batches, or one transaction.
@@ -106,10 +107,11 @@ const (
 
 // New starts a service; Close ends it.
 func New(o Options) *Service {
+	last := &fate{}
 	s := &Service{
-		store: o.Store, now: o.Now, blueprints: newBlueprints(o.CacheBytes),
-		opens: newBatcher(writers, maxRows, o.MaxInFlight, o.Store.OpenStartups),
-		reports: newBatcher(writers, maxRows, o.MaxInFlight, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
+		store: o.Store, now: o.Now, blueprints: newBlueprints(o.CacheBytes), fate: last,
+		opens: newBatcher(writers, maxRows, o.MaxInFlight, noted(last, o.Store.OpenStartups)),
+		reports: newBatcher(writers, maxRows, o.MaxInFlight, noted(last, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
 			reported, err := o.Store.ReportStartups(ctx, rows)
 			leaveOutRivals(rows, reported)
 			out := make([]store.Reported, len(rows))
@@ -117,7 +119,7 @@ func New(o Options) *Service {
 				out[i] = reported[r.ID]
 			}
 			return out, err
-		}),
+		})),
 	}
 	s.settles = newBatcher(writers, maxRows, o.MaxInFlight, s.settleAll)
 	s.desk = batched{o.Store, s}
