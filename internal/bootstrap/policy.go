@@ -88,5 +88,5 @@ func requiredEnv(secrets []store.SecretRef, policy []byte) ([]byte, error) {
 			SecretKey: s.SecretKey, RefKind: api.RefKind(s.RefKind), RefName: s.RefName, RefMeta: json.RawMessage(s.RefMeta),
 		})
 	}
-	return marshal(out)
+	return json.Marshal(out)
 }

@@ -1,7 +1,6 @@
 package bootstrap
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -102,10 +101,11 @@ func Compose(w World) (map[string]json.RawMessage, error) {
 // encode makes the literal members, and the canonical text (RFC 8785: members
 // sorted) in three parts, around component_key and principal_key.
 func (b *Blueprint) encode(docs map[string]json.RawMessage) error {
-	literal, err := marshal(docs)
+	literal, err := json.Marshal(docs)
 	if err != nil {
 		return err
 	}
+	literal = jsondoc.WithoutHTML(literal)
 	b.members = literal[1 : len(literal)-1]
 	for _, name := range slices.Sorted(maps.Keys(docs)) {
 		doc, err := jsondoc.Canonical(docs[name])
@@ -124,15 +124,6 @@ func (b *Blueprint) encode(docs map[string]json.RawMessage) error {
 	b.middle = append(b.middle, `,"principal_key":`...)
 	b.tail = append(b.tail, '}')
 	return nil
-}
-
-// marshal is json.Marshal that leaves & < > as they are: a packet is no HTML.
-func marshal(v any) ([]byte, error) {
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return bytes.Clone(bytes.TrimSuffix(out.Bytes(), []byte("\n"))), err // cloned, for it is kept: without the room to grow
 }
 
 // Size is about how many bytes of memory it takes.
