@@ -702,7 +702,7 @@ type Problem struct {
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
 
-	// Errors Every offending place.
+	// Errors Every offending place, at most 100: the last then says that there may be more.
 	Errors    []ProblemPlace `json:"errors,omitempty,omitzero"`
 	RequestID string         `json:"request_id"`
 	Status    int            `json:"status"`
@@ -1092,6 +1092,9 @@ type NotFound = Problem
 
 // PreconditionFailed A problem document (RFC 9457).
 type PreconditionFailed = Problem
+
+// RequestTimeout A problem document (RFC 9457).
+type RequestTimeout = Problem
 
 // TooLarge A problem document (RFC 9457).
 type TooLarge = Problem
@@ -2877,6 +2880,15 @@ type PreconditionFailedApplicationProblemPlusJSONResponse struct {
 	Headers PreconditionFailedResponseHeaders
 }
 
+type RequestTimeoutResponseHeaders struct {
+	XRequestID string
+}
+type RequestTimeoutApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers RequestTimeoutResponseHeaders
+}
+
 type TooLargeResponseHeaders struct {
 	XRequestID string
 }
@@ -3597,6 +3609,23 @@ func (response CreateAPIKey403ApplicationProblemPlusJSONResponse) VisitCreateAPI
 	return err
 }
 
+type CreateAPIKey408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey408ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAPIKey409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -4060,6 +4089,23 @@ func (response UpdateAPIKey404ApplicationProblemPlusJSONResponse) VisitUpdateAPI
 	return err
 }
 
+type UpdateAPIKey408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAPIKey408ApplicationProblemPlusJSONResponse) VisitUpdateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateAPIKey409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -4243,6 +4289,23 @@ func (response ApplyWorld403ApplicationProblemPlusJSONResponse) VisitApplyWorldR
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyWorld408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyWorld408ApplicationProblemPlusJSONResponse) VisitApplyWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4653,6 +4716,23 @@ func (response CreateBinding403ApplicationProblemPlusJSONResponse) VisitCreateBi
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBinding408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBinding408ApplicationProblemPlusJSONResponse) VisitCreateBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5120,6 +5200,23 @@ func (response UpdateBinding404ApplicationProblemPlusJSONResponse) VisitUpdateBi
 	return err
 }
 
+type UpdateBinding408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateBinding408ApplicationProblemPlusJSONResponse) VisitUpdateBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateBinding409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -5563,6 +5660,23 @@ func (response CreateManifest403ApplicationProblemPlusJSONResponse) VisitCreateM
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateManifest408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreateManifest408ApplicationProblemPlusJSONResponse) VisitCreateManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6047,6 +6161,23 @@ func (response UpdateManifest404ApplicationProblemPlusJSONResponse) VisitUpdateM
 	return err
 }
 
+type UpdateManifest408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateManifest408ApplicationProblemPlusJSONResponse) VisitUpdateManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateManifest409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -6351,6 +6482,23 @@ func (response CreatePrincipal403ApplicationProblemPlusJSONResponse) VisitCreate
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePrincipal408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePrincipal408ApplicationProblemPlusJSONResponse) VisitCreatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6818,6 +6966,23 @@ func (response UpdatePrincipal404ApplicationProblemPlusJSONResponse) VisitUpdate
 	return err
 }
 
+type UpdatePrincipal408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePrincipal408ApplicationProblemPlusJSONResponse) VisitUpdatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdatePrincipal409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -7257,6 +7422,23 @@ func (response CreateProfile403ApplicationProblemPlusJSONResponse) VisitCreatePr
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProfile408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProfile408ApplicationProblemPlusJSONResponse) VisitCreateProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7741,6 +7923,23 @@ func (response UpdateProfile404ApplicationProblemPlusJSONResponse) VisitUpdatePr
 	return err
 }
 
+type UpdateProfile408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProfile408ApplicationProblemPlusJSONResponse) VisitUpdateProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateProfile409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -8045,6 +8244,23 @@ func (response CreateSecretRef403ApplicationProblemPlusJSONResponse) VisitCreate
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSecretRef408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSecretRef408ApplicationProblemPlusJSONResponse) VisitCreateSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8512,6 +8728,23 @@ func (response UpdateSecretRef404ApplicationProblemPlusJSONResponse) VisitUpdate
 	return err
 }
 
+type UpdateSecretRef408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateSecretRef408ApplicationProblemPlusJSONResponse) VisitUpdateSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateSecretRef409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -8843,6 +9076,23 @@ func (response Bootstrap403ApplicationProblemPlusJSONResponse) VisitBootstrapRes
 	return err
 }
 
+type Bootstrap408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response Bootstrap408ApplicationProblemPlusJSONResponse) VisitBootstrapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type Bootstrap409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -9028,6 +9278,23 @@ func (response ReportFailed404ApplicationProblemPlusJSONResponse) VisitReportFai
 	return err
 }
 
+type ReportFailed408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response ReportFailed408ApplicationProblemPlusJSONResponse) VisitReportFailedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReportFailed409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -9209,6 +9476,23 @@ func (response ReportReady404ApplicationProblemPlusJSONResponse) VisitReportRead
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportReady408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response ReportReady408ApplicationProblemPlusJSONResponse) VisitReportReadyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -11152,212 +11436,218 @@ func (sh *strictHandler) GetStartup(ctx echo.Context, startupID UUID) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3rcts41uCroLhfVXfSkizZTjpRampHiZUef3Fsl61MpqedT4JESMKYAtQEZEeTctX82gfYfYd5sHmS",
-	"LRyAIEiREqlLbq3+E7ckggc4F5z7+eQN+GTKGWFSeM1P3phgn4TwZ7uDR+pfn4hBSKeScuY1vRYSMuRs",
-	"hAiTVM6RxCP049XrV+h5o1GvIEEG6ofoWe1Z7ehRzat45COeTAPiNb0b72hYJ/XBU5z3743nVbyQ/D6j",
-	"IfG9pgxnpOKJwZhMsIJEzqdqHSFDykbew0PFO6PsdhHG3s2sXj8a/Odf/4Y/yAsUkuBPNx4jH+WN19Pw",
-	"Pjt89uwRuh8ThuSYhARRgTDj6m80xSOSgh1WPLhrHGB/QtnBNKRsQKc4EP97MAsFD//U+rv6zeHTgE6o",
-	"/FOjXs96t7diO3yA9R7SW+qMCWLkHoVE8Fk4SEGXBddBvfH80H/ar1efDo9w9edBo1F9Rn4eVuu40T8c",
-	"HPnH5Mmw5HG/JRKPsCTXEodyNj0h2A8oI4vgvlfHetVunfyqjtWfEX3mR0dHzyvoXedVijIO64dPq41G",
-	"9fCw0zhs1g+b9XqtDv/9fSmEQx5OsPSano8lqUo6IV5lNdinfvb5Cv01kmMskRxTgfqcSyFDPEV8Shjx",
-	"k1BvfMAW/NmM+pmQXxEZzltDScJFkK/JgDNfIKy+RvdjOhgjyZEM5wiPMGUJYBsFEE2ZJCMSwovfv3/f",
-	"msmxYvIBliT7wAYh8dUvcCD0oalT0ifHpyQEUs4SDo1G7WmtkaKBlwSHJEQhwcHkTzfexODsxqug1pS+",
-	"IfOMr0qS79+uyO8zIuTpSfZ+Qv31DwJRv6KkAhrgICDhDwLxe4boEFGJBGESYTQTuB8QxBnZMlGkwX6o",
-	"eFMc4gmRRi5reZPJcyFRFDDiiLMKGoZ8ApvoKSnZQ1q0Iz6ED5WIQ30y5CGpoYsp/n0GG6Fqpd9nJJx7",
-	"FY/hiQLFvNAFcoI/nhE2kmOveVivV7wJZdH/NxbouOJ9rI54VX1aFbd0WuUAMg6qU65oLvSaQxwI8lDx",
-	"hjSQJOzigaR3GUR3wYI50l+qkxcVxEPE1YdqSyC7Rd4uzJoZR93nPCCYrQXoTI67Ytb/BxnIHHDhsCOp",
-	"jO6pHGsOMU/lguuu7AL9XyEZek3vfx3EF/eB/lYcdMhHuc42fDIN+HxCmOzeknnORiaY0SERUmgSUnLd",
-	"Ppa3i9TCRffxhszX2UYEYZf6ucjggjhIiJ7Ig99dsSjw796dnmwEfT4KFC1FP3N2cUvmKzfwGY7fUvmq",
-	"84/oxz6QB31ixV2ff/yy5QjIYuYlGEguu3MU8CENSHEGMA/kA2/X2/3x61etOnz4VdGjj5fc8cELMgjJ",
-	"KtYNyZCEhA0Kgu+suSvoaY4qTP1IT3ANDgByiuU4hhEII1+ZWU0oCojhWywH42xIlBUaaeQEDcaYjQi6",
-	"x0p0+wQNefhC23BUKktDSBwQ95dUqFOfCeLrMz9uHNqdaIUo3svpsKoBydF0juvPn26i3IBluLjLv/B7",
-	"JdTnCEs04fl3kX7chc0nQzwLpNdsKB3MWhOUyafHXkWBTiezCXytdTTzv5UFjb/ELgRlA7JUuhjFkwqk",
-	"LDIU2QDK+Ftu99Wb2uDLZAZ4bVnjr/C+HhQViylngoCS/RL7xlgAlZszSRj8iafTgGor/WAa8n5AJj/9",
-	"Q2iT3W5MPeErOF5fXL08PTlpn3fftH+99iqeTySmgdcEm/QXLAnSx9hXyiyViJE7EiIsBB0xge55eNtE",
-	"DUXmfer7hCEtDEgYcmUM/PYpXjDxG3Tj/YP3BVhIdqfegSDhHR0QcUCZTz6S8ED9yHv4oFk40pyK2jBC",
-	"YjkTii/qFU9Sqc047KPo5Cw6ZiFrRlZb05xa0wJcvSVzoXBVTG5c6ue1aZRrxKF+SPCt0LKAMxnigXyB",
-	"evrkekhRlf5yGuABAavB8X39rWr2UNW2YhY85ucHjlUJIL3ibBjQwWaE0zoD70m3/bfT606CcKIb8MbT",
-	"NjDCQUiwP0fkIxVSeJvi8nmMS7uT5Yg0AFQNANtGpMaeTwfSICwkYIMrkMkW8fY6oseNEHd+0X15en5y",
-	"ev5LEmmRznjjKaYmYXXKeXDjoTEWiPHIqO1T5ivBtSkSj2IkxttajkXGq9Hbt4HBN4zfswrqz7Shwmf6",
-	"Ag/paCybzo7tyVTgQ39CWWXxQMDQx8iCEGsEETv4nKiDlGhKwgmVW6SLUyU9GQ7aSnRsRBun55321Xnr",
-	"zKUMalZHIJk2RPwTVxJHcKNrEqpLpW1esIwIImi2QgIt5JMhGchIlRQARw0p5g74CEhfO9lmgqAZ80lo",
-	"VE7N+NTfIhbP+asYbUk4T4wTb2tvkq/5jPkbipFO9/XFu/MTl1YYR2I2GEc0v7GUOI6J5ZxLpKFeJSVk",
-	"dQi/2waFnJsNyXHE44qDhzzU6qP2vm4RNZch+Mypev1rTAOyGZIur9qvLs5PTjunF+fd163Ts3YCXQlv",
-	"jSJ2bZP4m+KtcRjjzd0RMltajsGp80R1qJ/Y3pWtjUV3twg0d2BssOUoQ73I0uptEbcdzs9wOCKbYbT1",
-	"69lF66TbubjonrWufmmn8dnn/lwZlYF6lSJTzFCjfvzsyc9PUX8uiUA/vm39rfvy4uTX7stfO+3rRxtj",
-	"27nLzZZRW8deO5wjvecVKMfzgGO/KjmvAuBbQ3jWccSi/geBwGjdIpbfMTyTYx7Sf27Iu+/OW+86f2mf",
-	"d05ftTpJvp1QISgbKXFE2R0OqO9GujaWuo0Yn4ndLMfhDH4axeO2Jn7T26uhC0bQhAiBR+BeQTgIUEiw",
-	"4CxtJL1//76aDhIuw2U6pvhQ2ZQU7jANcD8gm1LCX1unZ62XZwvc7mOJ+1g42iVm4p5srqY5PH2tbXLk",
-	"bmclKdhfbouR83ZaQ+ccbmfwud2HVErCXiSDzA5JQLy6agPWy9DphLY3JgQxm055KIn/lvgUd+DsNqKI",
-	"63eXlxdXnfZJ92375LTV7fx6mSAOQZiPjEJZVe9rIvcVsPSmcv+JKyfsDhFsEcEeV5GJfag6UQ+BG2yr",
-	"ov8HkTgEdRMo0oFgLCPpTACJb7foaLH7gHVal6dvtO8d+1q3wcFlqN4tKRHGy7dooMSCTxkpOLZGX8Am",
-	"bskcUSlIMATn8pjfM8TZgFRcnzMVYqZTQ6bOCz95g5AoSd3FcmXYlk6IkHgyVcghH6c0JMI8lgT4tQnp",
-	"KyjM2413+wVisyBAE4KZ0E5EBdASF+lvkY+04qknvQ82GlAkuBNgIbvqvZlgvjeHo0SG+iVSv6wgyRHu",
-	"85lEGE0om0nyAvWVNkOGQx7KNeDVruFiIfF0cLLILiNeXP5rTXrX+rcPFU8ShuNAeoFozWzqlyeUBzfs",
-	"8puOwzhvrqRjp3BWCeqy+0uhs+JSbgK6D1bgcJ2X8FAxjPcKnljJfo6oNW79fjAjaWALysqHNMN9Qc7Z",
-	"LSWmcJ2F2XzUnIJ4+qokI57S7EhpR69csQsGczQmYSrFajK67R79flj9+b5V5L+sqNBeNu9l8/clmyuW",
-	"q/JFwWUUZi8jCRi6ev0K/Xz0/CmakHBE0FStEvl09cIJ/kwKYu+wfvhztd6o1hsdCPBCjPcBwtHuyxvL",
-	"pfnOqO8hfVpOyNhrekqTr13h+7faIo7P8trSH2GziYLCJhiG5I7fEt9BRCx4WjOfyjaTYVldVZnlEB0B",
-	"I4xkCNVBlDkeAaRJxZIJ2C8BkSQTMDyQWUmlHTfhSZGXQvz9mCOf+kh7dhaXys5XTjgI4TdGMIKXAWnY",
-	"ag5aLUI0WlciBlImJ0SO+Uop0prJ8Vv9y4eKp9NgV0Csf5QAWR/wJiCveQ8VF5MhmXBJutj3w4zk4qSJ",
-	"mvm13n23zBvNI5k3/KmElCdw9eMJQTgK5dEJySQmu5w0Vv0yGK7MjzvG0C0p7lfKbc0kSUqrRJyXhjV5",
-	"eqmDSZx8Ek2WHiNOSpBJpnSPqdlh/3/cu7dCxRsENJPzX5qobzl5FEe0//N//q+Nwv4UBzx+/AnxOxKG",
-	"1CfiUQ21dHIT+AWosNFfEiazQBdlms4DX0zV3jnrpLKJizxiN7zqgf++vji/sPhbR/9JZnoWeeLr1H0S",
-	"GabJdOv4NCvx5VrGNjWUXd44TaC+gDX6tOGlkD/lAR3MTQJhd0ImPJx3J32v+azx/PDhYT2LN4n1InDV",
-	"F61kt7bCpA/qrM1UUFx/iXrqy54jmiMWLJEy+AfnpOXmey4DLKHoHSjyZuWUJh8RiyKCAjr7Mnm9KRFk",
-	"b1WTbo76tQZyy5sDL6MaQSdfNBFSMG/S5OJpUTDCknQnmLJF/kw9UEhSg404xYNbIrtEZpXtKlVWfROX",
-	"f6kfO4nVkGphcwnHGBz1bpnXkycZusOKmokWGlMmm6kU7PpzW3YbvZcKJPiEQDiZBIJkvXxpjVmKx5KH",
-	"mMVJJ1QMFH2ttsMyfVddkzzuItv7W7V1eVp9A9fcolUU64ywEJVkkrQfraamNLcsTc18gMMQA9oJ80HW",
-	"rhSSbfvDh4pnkoCToEfRoyzI70goaCpW5tVrDW8VFqI3xUukjqGSPk53T1lYa7s7LiH8LrEcC8RNcapJ",
-	"RFtQN225b3KrB3eNg/irjAPy+UCkHlEfHWT9dkxwIMepX5sPM37Op4ThKU393nxam+NJkG00YX+eekZ/",
-	"lvFjU/a8uGfzxcEn80eX+g9LFugObUZV9jrDVHrS4gpZcDsL5GwhRXUuqpILL4Aab94iJjq8+OgNfjPJ",
-	"8eM0wMyW7JcgyPdK8Mbl5fd8FvhRyN3bxpWgBfyqizMDKF1F0w8Iosy5Kl4g3Ie0axDdaci1gHe0xKK3",
-	"59JLq1XmjUsupQLHBcvhYLWDQf+sTL2MLnoXuQXbY4LucDAjAg34RFfPQAlQdD8sg+daL34NjoXFKyJX",
-	"8zQegQRdOaBm0bpOLrwiUx6mdRydFmHsHvXts3q98WDKVLwmfIjUZ4q4JL6FXPRYqGSZModFAn7Oe4ub",
-	"CCRK486g/Xsgt5Cz0QsUUEaiIhIcEjSkLK2WPH3y5OjpyuJ3d6NrRPucxyPgM9FDSeC/gpTLNTzLUa4m",
-	"FMNk+GGyPbouf9pSGoXjkcmoXtDLNV1WXI/9pA/3fmxWFnSd5jltc4Fi5H7XMFnmX1SEFRGiS/29rod7",
-	"+rzeeIQok3yh0HL5BRe9JYsM/mLVixI6bRxLi+9dfrtavdOPZYFxyoa8JBD9GQ1yqlH7lOFw/oNARo1M",
-	"hoPv6rVGrZ6pl7krZXi3fdcGcFSO2j0Jguot4/fsIFKMayanayPlbxPVe/FYWpen8ZmgH9+2O61fWp12",
-	"96/tq+vTi/NUreW6CrvGS/Iw3aNboh45greUHtJCw5CQ6pCHE803eskaOgfOFBXEiJCUjRBmPiKTqZyb",
-	"n2hRfUumEpGPeCCDdGjSeOKUjme9GiVVljfZli7kLTT+86//d/jkiZKnIR5IEkKzjF6r+neEq/9E9epz",
-	"VENd1EQH6M/oJ1TtpTIbUs4BpR9JSUL1hv/5rVX9O67+s159Xus2D/78U/XDp0bl8MmTh//Kopy3xt1S",
-	"OvHjnoeB30RRqWgFWYusgjR8aIKnFTTlQQBVG+b22loC3GIzkgL6G2F3NORsYvI9i6sDa8QDikMV+X21",
-	"RVnCjanPttxDTjZkiYcMmss99XlCCUvE3xUVRKD+HMJJ4FUieDA2akwiWyUqhs/ocbU8TpHqnLLQycal",
-	"OOccE0iPMRmjx5WtZYIZEUOXj2akGcoL+ABsmBTTCKkkXNPzyR0J+BQ+XqB7LyAjekeCYDapTogYe0ka",
-	"CsmA0KkcGRAj2eE1vbGU0+bBgfMDZSbUDyYDx6fiPq5bX6UU/rKiQUlzHoKn7mhtMeEscryGIHAeP1xX",
-	"KDhrPF1LQDgL/LyWsHAWeLae4HBWeFJaiDgPN9LMm0DIMt7ZQdzkrdNByuG5dXmiehhzBTDAqpDLNm7L",
-	"9UIrG9+Ha0Z0YtJfbwGH9NdcwMHtOiuUVzkvwUu2lnXfcvtVQXsWE/rRbrT4xtzc5ajsmG6Oq+B8FgQ2",
-	"NfieBgEaEYlYyk+wmMgHa+aZ+slFYT9jfEfQiBdZeh03Yb4zTxlkEwLmSVaMzafDoXbtWr/eivBOSd+d",
-	"e1AJVKxw610GeC3fNWZQ8TTXBWOSawUssz3tJ09TmW5YE+UpOlmJdDjUX2naicRiP06Fsp/hnIY2jgg9",
-	"sAJWN7Zx09E8o7KkssqsLINHfGUgzljExhqNGvhV0dwkE3jPcWOQwk0TmiB7C+TnLOWizL3dYr3RSqAP",
-	"Cl4xm0ywdmKYlM9m3eZ6qj9nLKo8bzYObTpos5G6hG1CyGJMOsJfmurbdyScxzmShvB9Ppipu6UC9vm9",
-	"iSpMw5lpoVvIta0I00i8jNCnxdGCTHDKFc2uM5JXHhy0ZnaygpoHX+1txpoJwSkWJGex7bgiPGNDDhJX",
-	"ncq1+enGmSgJeyc60RiUisV7fFp5IqRVPPvYpcesKLeD+DXk0hhPp4SBRFK2oSuQ8vKlV5232dtDJKk+",
-	"FcO465HPQHihPNkXmhBNFxzUW5V12dt2Dm2KYlanuhpiUgeVRyvXMamXwK5tkxe9KtfjlNXSOpaHWd85",
-	"AjLzayMwP63yIpSkeedYIryWJnkOAdspwbcmeytF5akGxUXKcXaeWbuO5hU/U4SIo60UqxKyp/8VFwqZ",
-	"BPRkV+jUoThVQ2U8S3b75V1LSfJydJg/G0VrqZaTxmmsXmWkrZYl5JTnpzTNpbw2a9Bfym20Hi3uzGmy",
-	"lLSWkskOvCiXbg2A60YxZ+b5FPrt+0Uqx9aReV+9SFrDaZBaIqtUzR5rpiJmGkCUdzjAc9YMMCMgjp/8",
-	"/CjL0eDnVF7dUgZdiKPlhjxUf49CPBHJsFmi52JGFFg37ciwuKM+qtlmDR8Oida7bFpEMVVfA3ypHsrW",
-	"/JbWXMUEsqiJmIYguc6DxbDku6tT7YGIO56mDnZ1woG5XPTLnUvGnGxFIzGxsWwB4pxLueSAJTjcLOfC",
-	"9Irl/rx43oXdeM4moTffGqZLhBdtwDol94iKJhrgKe7TgKpVIPpKB/OKnVlzfdbK4C3nkXIBvt2rgLY+",
-	"pkxxR6JDfBF3ncmdEgHuCj0uJ3+ODrStvrhsnyNDHb4Zb5QZT7TNtY8aT46eFmiw/dVolG5P/ASFWKxk",
-	"H1xZpRLeU16lTBNtVsZGbnVVo354nKYUL/KpZRFD47D+sCW2Sal7pSk8pemVpPaUurodyn+RbOZ30n7d",
-	"enfW6V53Wledd5fd67NW9xpaYF5rN7xOEd4Cv6SU921qvfGpLiHbnai4dtKGQ+25lHxYP35W8UIsSRd6",
-	"KHbDqfCabBYERaKCaRJeO9RmgNus+Gpjgb0eNf3mkNPaobcrgv15ZtYzJMZZp3zTa9SOa4eeW+ERUCEJ",
-	"g2ClEVxbSHpOvbaY0RHDVCI1aIt5y0mgsxjvigzfUOYvy5LX81BAGcIMOTFsdIdDqsexhQgj8IkarrPQ",
-	"1lDvloDjoadb84BU8yFCYcrTgDWNhUTYnQfDXdTNYR7MNJKu4sKBErJCd5aAJ7V2nl0KAqlN+TZTGVMn",
-	"36rIzuq1Sv0SXffKPNZmdyX1+ZAMu7cG3SvqLYAqdIVGd0IkLkfE6qkyrYiSc3zKBlQSE3vsHh0onG1k",
-	"H6jje3fsdWsJxAqck6Gm+MvODTAgKMCzWgLFBHENP7wiw9KmiuJHHHOjUhr6BEFX8BdmgEnMrltLCy3T",
-	"geT7IK6iviKLya/OfV2GH9Z0XtvNl7c0Yjox4j7Gp3fVftU+vexAPn3r8rT7pv1rcj+JXMVuxGgPmwq6",
-	"lOK7Bl2mzIhSNJr2WJei10ULZA3aTeU5bk/xX0mKS4lrB/aAXXsbLu8NRd566v3XKv7KK/npJUq7ypN1",
-	"mOtcqE4ZKIT8o1nJiZrQJNLVp0ktIUMziPUBkQl5bh9Os9oPQinV0YI/mKwEBa3mzR8AXqMM2AGHIjMP",
-	"wfTzMCOWkq90fbWgUtxHrSmMbqNeFPUDQYJIBVZIJvyOlMmqs6lVyRosJ31/VYVUlAEBp6/PL7GzTDmi",
-	"baHW4LZUcHVwy/h9QPyRuZgz5uUd1RqH0Zz08sZlzGIejBvL6haUgqGExlbWgCzM8Hpdh91z7U6rUqT3",
-	"sQRLLwNeAE/rjo9PxzW0o63s0Q55EPB73bShBOl/RQhxd+7sZwleXsOk1UUJfXHZPvcqhoArnp3Dc/HX",
-	"9tXJu3a2vDYQEyHK925oWVQbFTB1g+c5hlYnjybIIc3tiuFr9XrE7bb4Xd3Htqxd/49ubwGr6A+W+aQC",
-	"UJvNTu3NkVXos5CJqhQRTdp58smFWAlJfxa/K9H7AdJi64OneN1/bZJiyYZqS/NTTCwvCiFAa5DPJIqL",
-	"5uYu+ANTxCpQSMzoCCiUg9WXZ8avk/y/riRzejisAFwz9ibdVnNaPxR40+IZOSxWujtxzI1lcVV2x4Ex",
-	"iVPVk9FLIE8dUSkSsc783m1Fy3wW5MSn1QWZCUlSgoCsVFnI475sn4N7d4qFLLDJVCuaxUSDWLrsMs3R",
-	"pg8U6loTyaPSNPiZdIFNU9QTykPStxRpEqsqYzLNooyiihi/SVpwCTOtt1gEuAIhpknDgOn4h9NsKpr6",
-	"GYnBJfpPUc0nS98BE3xR3rA5kuQjDOjM6FwQzW2FAbw8cL7K61rwZ6soLGvd5/Y0+J+bm5m6NKvwb+M1",
-	"/PPza/2/z19/eJzZ3CAWAIuyzUwar6B3nVcVNKGDkJtI4srZ446uUmy4OLBGsi1eMbXDLj+b0cyOaO9J",
-	"oCz/yxVdvHKNEejikJiYC5wkEGXp2qxV+Ra2bBMaz1u1sUApVHZ5+TTk/syWVOgZIUXUx/KqabLcdBrS",
-	"qOxAl+ImlT3Ij5tCalqsbD18JVrqqnwXpyZWzNkgo9TY1NmDf+UOB11lMjbq9frDQ3klWIvnLmF3UBSX",
-	"6Uc3rsWHrXjVPySqds1PutEYs+iDmv6gdtfQzXoelrYmGHA2pKMoX1iZybEPf7O2BYmWimVMutiq/827",
-	"vLjuoKzmhwtfmF6GHza0OuAyeXjYYg7hOiXEa7dxicVICd3x8+i1a3eBWdYb8Yzfk7A6wIKgMfmIrv/S",
-	"qh4+eWrTHjDjjA5woHNgIff12c/PnjxK1SZHV7yVSRXkvLWC7LGCIm3oK7vpYmnteJ0M0HX64nwONdyV",
-	"iAXLA93kiSxf3efr5uNIqwKavXaPLuTV5SrPMWduT1XPS1tdvydPAoXxkWSp4++ValXaZWijJVoz68/R",
-	"LZkrdUxIgiHtm6Y01E9RVocuPXfUn3Rt1YorW12f0dPJtZJF8Zv38Xl4UO+ycJmC/w1qxPRysBtTgF8k",
-	"O3gx+/fhw6LfzB5uQYYFvEfDUtIcm4pbO8ddcPVUe6cl6x8/JI/4U9GqlGSV35I3OOnHZdZ3E76XrH70",
-	"kIxKFn1BOtNjySsON04dyOb69UbltGz9tuH6ZYNuPs9QjhSyy+hBKUyuM6gjj5hLI6rURZ2gj7xiyOxL",
-	"aPEa0DQ8C6mcX6t32OEAb8i8Nct07jLUujxFZoQaZnYEkq3y+bE3Gd12//Ovf/ce1ZAy4nVT/B+EHpVF",
-	"RTIb3xhQ3b+0WyftKwiCq/fYTvrG5soYSqDB1E10cUjCCGD9f68jjfa/33e8RVr+7/cd0w+jJ2b9XgRW",
-	"zxXzvZwt6m2FPFC/9yeU9cxUzGQpZfRlLbqigcQBuHgT6h7SLbKoaTabhPQl9FtJuEBgADWa4lAiyhBG",
-	"Yi4kmSAqYQyFQD1rW9nIba+G3hKJf8GSIHcAv0BUVqAVQXBHxA2jMCxVzqEvQ8Tubo8G9XdETxWT3qtd",
-	"bAgj4+1Bl27HINhN39Tsaa2BOm6cyg1TOrk/C3E/mKOQDHjoC3Xq4PhOhyjh5J2jGBNmgg1ChxkQD03g",
-	"Q6d3QC2H7ukC398w8KO75SEw41UPgVVopGw0nAW1G3bD7Jkp6ghnclyBweDGk9hUG9GJolgIOmKgFd1W",
-	"1GHdUaXjiQri4WBMFA7UYfMQ3WMqYYQDZlyOSRh1KIX3PX7chlLOx4+hAWwvb957z6lFjQ6/N+A+6elD",
-	"x1GFqbKgFPnqF/qaxOP6xt4Ns6NTAj5Ct4zfixp6/Pi1bVwbVb8qmH5MFu/FvVX/869/P0K3hEzVSjRE",
-	"uvW0sM1r1c6u4iJFSqIdnlZjw+7n4+dHj5roDgfUR+86r6vP1Gkjf6bPwPalgk8DzggSszDkSjHSn737",
-	"qV6v1ys3jBEBYSEzq+3pMfIJmQLudE0ixIvcFj+1G9ZCEyrElATSvEhh6/cZCeeK1fCEqGeMPIABlvFE",
-	"+HhGrqYPOmI8JD5sW4m1x49hVhwwC/HR/ZiEQDW/tDuIiorGIAhFJSC15AN0MQ41nQbbjUa9YhOqnteO",
-	"aoePajfqsgzogDABt4dm4CGFvk1vTzuxAFX/4zboiSf+gETg6g5wzWMFFSNCQMGyT5WJ3J+pY9XiRnjx",
-	"XP+ITZymoLpRszv5wzsy/a2nWI7hmjkAH6b2C9vDPPW9pvcLkdB6GxqyTDkT+l46rNeNy0tGLf8cBgFn",
-	"WfOTF/nTll+lsD7I3VTjJTwhFduNWjd+gsQ2jkZcl5hFo5y3Mv+/4j3Ru8p6xO7+4FRpPQwHIB8S97bX",
-	"/M1tnqVrcJ35MIgCqjDYX941IE+XEC1pEB4jJi/Jz7ZTBj7W50QHY2fgtkhAgQcDMpWgMy7g+sTpwr0z",
-	"hMcvycC6ulVsL/BYKny1SL7Wohe5/cszUax7uC/hsxM+EKuPXZKP8mAsJ0HyvNNJhpnnOsWjr5hdru/x",
-	"aERC9O506RF+wkIQ+bDqJFvqV6uP8/HB4+RBWvernhGQkb+ZebRRJeaWjva4yNG+xH40Ig4eOV79yDmX",
-	"r/lM52tvGX0tWya3HJHq2jGXuPbALLTqX1gmGWcV+vPqjNYGQkRWirrL4isWW+xHJpm2fmM8OxHlRr2e",
-	"jCHrpvgfzL+1ambQGDxAB3HmTaaUPtfFS3ymVE+t52CJ+1gPGlog3L/EI6N2JHvNGzKouBXQu6/6MiWg",
-	"pEudST5Q+pBS5QKdTJ8pLyZEhlQP08gTFW/NT4rJ3WmAKSspeM0bouFXlyGfqJ3MhM6U0PLm6z13B96J",
-	"PavM045myKXUloUjv5gS1ro8VebGLindDUlky2wwHsEkG6bH+H2duOgoIG0TJCyQOcOl6ICRfqvR8Wvr",
-	"7Vk5dEQLx+hYXfUTu7u+U4yYY8zEiB1GmHlVdJzLwbpzlDZPpUATOtJYM0q+QoNO/1/A55UJ63+BKwRe",
-	"/YWRpZ46Wv3UO4bvMA1wPyCFrx1jPw0w03/m4fmucQB+iQM8pdVbMhe5OD/VdwI4kRXNQ50q5awSh92D",
-	"AHyzOvignW5M3RtKlwd3mV6id0bZbc94LBbp4owK2bo8faOAWVDAsk4q/snBEMokuokp0w+VzCbHEty4",
-	"xomi5z7KmbCeZPDhxEqaTbgsRnca/jgPtOjAxJUbhHYoXoEfDmahUDT2YUPuKhSd0tvNaOP+kNEgTxED",
-	"H0bxAJHiQUUbq3gPfvNQ+fxWS6MQs2q/2D918epxEQ5/zcO+LqD7YpLkUyIc8psHUkGZQMnATvxFQvQo",
-	"nrUYdWRNxMe6oY7IEitCzAh47s3jWm6A9gpKZyQ3rC/U+Di1g40EgjQRVwyt7p4oEwj4GbypC+JFB1AN",
-	"xdq2fS+5vu62cuvoxaNIbTLcZsL0KZ5sbPndcKp+nuoSheKwQFQmz8rhxHYHj1ZxFfzmoeKd8QFe1lHc",
-	"cm70u++We4/rz1c/8YqzYUB1bP24UeAVHc7PcKjLWo4bT4psRMymutDlLfEp1g3Nv03hohnJERGZAiZT",
-	"mzn4RP0HLXSiBuhpNfCO3ybkTxN0FNBbog6ZoCRoTom6JZlY7r1SG+ZRMEYrCagXwqJ+b1H46NdZ4VNO",
-	"uaHDt9CJIeNOL+ROe2Xky1fOPyVdg8eNw9UPXIZQBQEWn57l/K0yg6agVcxQyTWhnYtvRzZXpAwuvXsq",
-	"UQBayJCzEVIXCcQMe6fDKpB5b4Pr6Hu9Wj6D1/xL0/cvRK4m7pJy09eplFEbm0Kdal4gosf7zLSHH2uD",
-	"l6AxD3wd3jaDq2eBrKH3ippj2gXCxgHRdB3fG5rqjxuH+gJRSpjJIRlg9oNEfTuNvKnTz3UzFM58GOii",
-	"+/WBAJAQyAn17L0kl7+DplFbuWSK6MZwaFU4tJ/WkRS6vVAhNfkzC6lYQWb8fi+ONr6py6vGa1/te616",
-	"pVYNcqakVj0N5rpxb5Ypr/V07QjWjetE3MjIOp6h1LASZQObKWkgPWFG2p8guxdpfd08TyUM2lMCkkGi",
-	"DWUgDmWImdBTmV7EWZTCZLOFRKdcaTe0zrgzY9hQS+2EslGcP2Xhk/d0EElhESV/RQLezAkzQEaZYdRO",
-	"W7PpcpGrIhAcSRIEYskYtSakJkKWVH8e3So80K0ksdQOXKehTg3BiAYz6g3UJ+NZtZugTjMFLBFnA/LC",
-	"Bdc45SETcvECgdPRlR6rIuBxp1Yd7QywTn/SO7PHl+NVdcauWaltc8BNrvZir4LiztR0ArmiqQySdIkr",
-	"D1SgnN0A+mE3XiiNQMXByyNhRdb4rHczTOXMuJkhR+0eC+RzRiqQFusyZU9jVnNWn8CvvnSay97l9G1e",
-	"jm+xUbFNKwGBcCwuBE74uDWPpK/KmU9lNeCjJek290RIrcPnx9AuGEGEyXAOFgeMmdV5xNCPoIIm2CdK",
-	"+lMp3OuwhqJRoNFFxkN7p0L/cBnOc0JvCvIzPlol+iGIptahask+n5n80WiQizt8MkugpocoFpMNyQGN",
-	"698FedAXhlo3dCsEc1T0uxGs9tZyJlrb2KWyVXzq5wGNBxL6rBQD10TythayFJTBKKhvNbap+KGt+KVc",
-	"fBMkQERi+yDn9xLkBOUeUBuAjLS3gK57SN8DbqHtl0+reBlBs628iqKP6ZrkUg/ZMu1ST5la0m9W2uSV",
-	"WC8VNRGR7aXM9yJl+jGjRgLG8m5+LkUHlBlHQ5BcF/VBmroyy7Etw6yhli1RjUo2fQIfgOMGhBIjSE/u",
-	"Bzcoi70ljqrZtBVzXBdF6kXzEi9e2mEdu7B5zepfJvXC8m62Uzk65X3Wxd4E/oayLlA8XidDFGUqOyuz",
-	"Lk4iSzRafFFa6J/E0mKfKrFPlShJwcbfu4KC81Ml3KtqR67OYlfGPllinyyRnyyxiry/h2SJl2SAZ0Lx",
-	"MpsFgW5g4o4V0rNQBHw66ZOwEv9SUJ+gnu3U04OaiD4BB6okDPXnCDqf4MDEC7KSKbZzD+02m8LA+EXS",
-	"Kcqqvvt8in0+xXeaT1FCXyYfo8m6OW0zsHTaMjk5GD3dzamChA7x62SKZhzW58leHjKdz1Bxf4oZIpOp",
-	"nGsDXioxrSxTp/dSzdZ2uL1eTGIFl7qrFB8iKmtQVagHYvda0L2jh6YwGkskOxPN8STIyJBuw5kUSj7o",
-	"2DlcFf1CkC3sB5n0m/J7hn5snbw9Pe+2zs4u3ndfXV1cX3c77fPWeedRXswk2W5/N4GT5HbS0hfm+aYO",
-	"LLfRmT5qL7drwOFxRtvaMvkJO7o4iiYpLCvXTbtF30cxW0WKTp/A5fW8mtD/CPkC36J07WTH4leF4ROt",
-	"SL98/OWtBWfNAEyid23xqIhPpgGfT6Jew99sdCQ6v3LhEUsE+/jI9xIfmTiMFAmAmLnyIyQ2RdWugLC0",
-	"fdsaNdRSxqo+IJ0BLhFmc+STqRwbu9ToRSGVOqYCCa3GAJ4GeJAb+ngbt/XeRewj3UT58wY/YtbMvl7j",
-	"896HP/bhj28o/OE048+SNNnqRokISByQPa4/R73T8+6763YP3Y8hZmtdJ8aEklwZWTnREkfA7MMl35Z/",
-	"5ZuOr6xgkfwIS+JG3JGFWfRi2gdZ9kGWJUGWlTT+PYRZWlHdToipUnR7RjPuoT54B/PCI1u6eHYbH4mA",
-	"/CIBkvLq8T5Esg+RfK8hkjI6dXLaz5f34V3G8GycRV3Oi5eYJfUlutrZrf9hGtvZHZfzOMY0u3c5fi8u",
-	"x6nL95HUcoRBEadjnJlt5M2CYOolhAMMGJox+vuMRE9EAc/UyCFQDO+jGRNZ3sdLZ8rTLtyPCyPWPq//",
-	"0eHUnIEC9uz3Hsi9B/Jb8kC689kyBU+OvlTCCZkqKqVS2BIUiHHYZq3oVIr0eC34YJ7nlHTlzt4ruU/i",
-	"XtfJuJIL8t2MyatvV10rCl9Ae0/j3tO4xNNYgNC/A19jjidxW7fFbl2JFsov4ktcR9XdexP33sTv1Zu4",
-	"kX58oDuy5foWL6aEKfaJlN4aeh014omGalJpW7wRKJUW6A4HMyIQzLUdhnzywnxne7iZNlVaLFbiJbRM",
-	"Hc4EDjJzowNMmR6UWyQ72h15a1tjwUbyPIL2CZP5nD+UbGUm9E7zhuEomDGq8yYIqmOCPmGpU/0DdAT7",
-	"A2hLMY6TBiwQ+YhIdeeZ9pLjeUai8FpqVEqUQGeFryYwYaBZOyyhu7R80xnC5hDKuuv1ye2d9d+Ps97y",
-	"QqwRmI+KOerhx7vNB45odVf+eFj9S3njDRvmGSimJc3eE7/3xH9TnviIYzOkSqZqUMoHb2TOxnnAsWDZ",
-	"O9z3acCf0UO/hDuWeefja3BnHrMi19HeL7+3NJf65ZeS9/fsk9/GdbJrjzzA+IX88eWU3b0vfu+L/359",
-	"8UU1ZEEGIZHVkAy/Ev/ZNQB0peBZ04Omt2QdaJ87Pddu4A+Tnmt3XM7fp/GkTSnCBnvH3/fj+FtArTv4",
-	"PmbwfB/gOXjvdLQOR8tRMLj7BA3V9VNDb4nEvyjFS0+V0u2SKigkchYymLUR8JH2C0Ik0Az5y3MExmS8",
-	"G1egXf/LOAMdLs3WkNJI2/sF937Bb8ovmCbgPKGTpwCV8BKmX5XnA3Rlyt4LuE+7XdepV5S08/17ydtt",
-	"RzZ46Ttm7+zbO/uWOPuKk/336/fb1hWyW8+fhfKL+P420G33bsC9G/B7dQOupxCbtsIbjszsabfZny7+",
-	"2r46edfuoRG9M0k6F5ftc8QZcUZET7Ee6kZD5BPsB5SRJrofc2PaD/CEoNnUWfWyfd5DlA2Cma9XneS4",
-	"E6PdFJmjqf2C4Ks0XkGyLaegBuM1eCh34BjM7WmQu0vAGxVxcnLRXOT9+Mp1XKQa/9dECOPeKOEnTdV5",
-	"7t2k342bNIXZZYMsbc1C/uR/PQZexHPg35MAah90qUJSVEOSJIeyCs5IGpQK8mch7gfzSjR6zhmnDy3t",
-	"mVVxAyxkV6eAd4nEox4y9ts5ZyTSfsnvMz0JTw/PJWoBpH6dWviofgzw8xnMVOH+vGJG5kUQUgFgEx/h",
-	"ILCz8JpKHU/WWYQEHhGRiWmy1DlDPhW3MCMP9WmozorzGnoLI0vMnQSiMWpI63Pdsh/dMn4P1xUdscgj",
-	"mrxyXlosrbhv2grRkPUMUNnXxugJQoL9ORpjofYWKHrhQ/T7jEviw8kJKKroPe6hH5W58rzRqFdsNUzj",
-	"qNaoHUJfffIRT6aBEjY33tGwTuqDp3jdf2+8vNb3CXzndcA/rj9/umEH/B1MK4xwZiXX5zVeDJeaeqIc",
-	"AybJypWYxy1bSMMWG1gzbxVZYUmq5rqqnhhdbNUC0YPmOftY1pqKT0qtdupvenUdaXsmozIr0lqNbACt",
-	"jxqxEkkpziADPTroeyz2J70PvHyPduai8pLSWqyodG9bd8SOvf6s3mLY5mCoDfhc5QWMwj5RQk6g163T",
-	"s/ZJBXE2IDqbBObdhkSdHMIjTBnc36A2RD40xbNglKIeHqirOiD+iPhdLHsvEB5Kdamiq3br5Ffj+kl6",
-	"4HS6919bZ6cn3etOq9POGItzBQAYX8RubiO9uH7RZ3ejaVy1Brd515DBABzegIc+8feVnFtyiO2lTVra",
-	"aCYwTiJ9/8Lti/uwI9ebpQl3UeqADl1Q6IBo2IXM0dKsqNBBLSOkIp+Y9Yjpsd4DMlUWgDKKJji8JT4K",
-	"jJ8qS1ZdwQHsRlTB2ntJtZdUe0mVkFSxH4IKMNwJg7GbzEeUUUlxQEUx8fXJ/NE1iSmZ/vjXJvAYF98D",
-	"HMZJQqV2oAx5iDBD4IzSQwJjX71agcsxCSEoZt0d5CMVGdVtv5DIq+7tnsOtxzSPy8FdtWftrzbuv5J3",
-	"TKQ/6X/MZI4CrVZ6McP0dIw+6TixQY4pluNENMc8tXazlXfvgII+6NMI7/JgtPNAvYo3CwOv6R1ADMJs",
-	"d8Gn60gTLG51moHiXTso0WwhNr0Wwz7uIvpeFGjM72EdrVYRZi5Is1p06ItrvR9zcJNMCb6lbOQ84zT7",
-	"yXoMS3RLmW8CT2yk9aHE86ZEIedpPXhQa1GUOQ/GTcuznqSDcVz8A0pT1OPfkZgjIkUl7rpp51S7BxyN",
-	"j816CQmjHAM9jtXJU35hYpjSpiG4qzpx2MV1X4XEJ0xdGGKxn3U0cvTy9A2ZZz0NwxrHPHBGNnJG7NBG",
-	"Pad2XkE+5LSwCtKDcOHfACdO2MwHzcYLXCkCBnoHnN+i2VRrvvc49F1Io5DG4jInVAzUkc8raExwIMcV",
-	"NCEypAPd9hSc8RHY7tnNhSQT7+HDw/8PAAD//w==",
+	"7L3vcts4tjj4KijurepONyVLtpNOlJraUWKlxzeJ7bWVSfe0cyVIhCSMKUBNQHY0KVfNp32A3Xe4DzZP",
+	"8iscgCBIkRIpyUk6rfkwcdskeIDzB+f/+eQN+XTGGWFSeK1P3oTggETwY6eLx+rfgIhhRGeScua1vDYS",
+	"MuJsjAiTVC6QxGP0/eWrl+hZs9nwkSBD9SB6Wn9aP3pU93yPfMTTWUi8lnftHY0apDF8gov+vfY834vI",
+	"73MakcBryWhOfE8MJ2SKFSRyMVPrCBlRNvbu733vDWU3yzD2r+eNxtHwP//+X/iBPEcRCf9y7THyUV57",
+	"fQ3v08OnTx+huwlhSE5IRBAVCDOufkYzPCYZ2GHFg9vmAQ6mlB3MIsqGdIZD8X8P55Hg0V/a/1DPHD4J",
+	"6ZTKvzQbjbxve2u2w4dY7yG7pe6EIEbuUEQEn0fDDHR5cB00ms8OgyeDRu3J6AjXfho2m7Wn5KdRrYGb",
+	"g8PhUXBMHo8qHvdbIvEYS3IlcSTnsxOCg5Aysgzue3Wsl532ya/qWIM50Wd+dHT0zEfvui8zlHHYOHxS",
+	"azZrh4fd5mGrcdhqNOoN+N8/VkI44tEUS6/lBViSmqRT4vnrwT4N8s9X6D8jOcESyQkVaMC5FDLCM8Rn",
+	"hJEgDfXWB2zBn89pkAv5JZHRoj2SJFoG+YoMOQsEwurP6G5ChxMkOZLRAuExpiwFbLMEoimTZEwi+PD7",
+	"9+/bczlRTD7EkuQf2DAigXoCh0IfmjolfXJ8RiIg5Tzh0GzWn9SbGRp4QXBEIhQRHE7/cu1NDc6uPR+1",
+	"Z/Q1WeT8qSL5/nJJfp8TIU9P8vcT6T9/JxANfCUV0BCHIYm+E4jfMURHiEokCJMIo7nAg5AgzsiOiSIL",
+	"9r3vzXCEp0QauazlTS7PRURRwJgjznw0ivgUNtFXUrKPtGhHfAS/VCIODciIR6SOzmf49zlshKqVfp+T",
+	"aOH5HsNTBYr5oAvkFH98Q9hYTrzWYaPhe1PK4v9uLtGx732sjXlN/bYmbuisxgFkHNZmXNFc5LVGOBTk",
+	"3vdGNJQk6uGhpLc5RHfOwgXSf1QnL3zEI8TVL9WWQHaLol2YNXOOesB5SDDbCNC5nPTEfPBPMpQF4MJh",
+	"x1IZ3VE50Rxi3ioE113ZBfq/IjLyWt7/dZBc3Af6r+KgSz7KTbYRkFnIF1PCZO+GLAo2MsWMjoiQQpOQ",
+	"kuv2taJdZBYuu4/XZLHJNmIIezQoRAYXxEFC/EYR/O6KZYF/9+70ZCvoi1GgaCl+zNnFDVms3cBnOH5L",
+	"5evOP6Yf+0IR9KkVH/r8k4+tRkAeM6/AQHrZB0cBH9GQlGcA80Ix8Ha9hz9+/al1hw9PlT36ZMkHPnhB",
+	"hhFZx7oRGZGIsGFJ8J01Hwp6WqAK0yDWE1yDA4CcYTlJYATCKFZm1hOKAmL0FsvhJB8SZYXGGjlBwwlm",
+	"Y4LusBLdAUEjHj3XNhyVytIQEofEfZIKdepzQQJ95sfNQ7sTrRAlezkd1TQgBZrOcePZk22UG7AMl3f5",
+	"N36nhPoCYYmmvPgu0q+7sAVkhOeh9FpNpYNZa4Iy+eTY8xXodDqfwp+1jmb+01/S+CvsQlA2JCuli1E8",
+	"qUDKIkOxDaCMv9V2X6OlDb5cZoDPVjX+Su/rXlGxmHEmCCjZL3BgjAVQuTmThMGPeDYLqbbSD2YRH4Rk",
+	"+uM/hTbZ7cbUG4GC49X55YvTk5POWe9159crz/cCIjENvRbYpD9jSZA+xoFSZqlEjNySCGEh6JgJdMej",
+	"mxZqKjIf0CAgDGlhQKKIK2Pgt0/Jgqln0LX3Tz4QYCHZnXoHgkS3dEjEAWUB+UiiA/WQd/9Bs3CsOZW1",
+	"YYTEci4UXzR8T1KpzTgcoPjkLDrmEWvFVlvLnFrLAly7IQuhcFVOblzo97VpVGjEoUFE8I3QsoAzGeGh",
+	"fI76+uT6SFGV/uMsxEMCVoPj+/qlZvZQ07ZiHjzm8QPHqgSQXnI2CulwO8JpvwHvSa/zy+lVN0U48Q14",
+	"7WkbGOEwIjhYIPKRCim8bXH5LMGl3clqRBoAagaAXSNSYy+gQ2kQFhGwwRXIZId4exXT41aIOzvvvTg9",
+	"Ozk9+zmNtFhnvPYUU5OoNuM8vPbQBAvEeGzUDigLlODaFolHCRKTba3GIuO1+Ou7wOBrxu+YjwZzbajw",
+	"ub7AIzqeyJazY3syPvwymFLmLx8IGPoYWRASjSBmh4ATdZASzUg0pXKHdHGqpCfDYUeJjq1o4/Ss27k8",
+	"a79xKYOa1RFIpi0R/9iVxDHc6IpE6lLpmA+sIoIYmp2QQBsFZESGMlYlBcBRR4q5Qz4G0tdOtrkgaM4C",
+	"EhmVUzM+DXaIxTP+MkFbGs4T48Tb2ZfkKz5nwZZipNt7df7u7MSlFcaRmA8nMc1vLSWOE2I54xJpqNdJ",
+	"CVkbwXO7oJAzsyE5iXlccfCIR1p91N7XHaLmIgKfOVWff4VpSLZD0sVl5+X52clp9/T8rPeqffqmk0JX",
+	"ylujiF3bJMG2eGseJnhzd4TMllZjcOa8URvpN3Z3ZWtj0d0tAs0dGBtsOcpQP7a0+jvErfnPLp0SPt9O",
+	"+brs/D/vOlfdXvf0bef8XTeL0wEPFkhyfqP+D4WcjZHkCEcRvSXqagNqBhv1LqJSEuYnQZmtefZpgnuz",
+	"YxRveTXezWfBUFJP7wrnq06jjs6WT+N5OkS1I/R3OX+DozHZjqHbv745b5/0uufnvTfty587uainAoXq",
+	"U0pKYYaajeOnj396ggYLSQT6/m37l96L85Nfey9+7XauHm3N7EfLCO/o0HuXc6T3vIbj8SLkOKhJzmsA",
+	"+G5xnzkOiMTE0b/vBAK3hW/ik319msb+2iH63zE8lxMe0X9tKdPfnbXfdf/WOeuevmx30/J8SoVQtMwj",
+	"RNktDmngRkC35uxmgujUblYjdw6PxnHanV3L2e3V0TkjaEqEwGNwuyEchigiWHCWxeP79+9r2eDxKlxm",
+	"Y833/rakcItpiAch2ZYS/t4+fdN+8WZJDARY4gEWjtWBmbgj26vvDrNfaV8NcrezlhTsk7vi8KKdVpTs",
+	"kMdQs4kMq9DppDxsTQhiPpvxSJLgLQko7sLZbUURV+8uLs4vu52T3tvOyWm71/31IkUcgrAAGUOjpr7X",
+	"Qu4nYOltL4THrpywO0SwRQR7XEcm9qXaVL0E7tGd3gnfidQhqCtCkQ5cDYxkM0QkvtnhXWD3Aeu0L05f",
+	"65gMDrTOi8OLSH1bUiKM93fZcE0EnzJeceKleA6buCELRKUg4QiCDhN+xxBnQ+K7sQgqxFynDM2cD37y",
+	"hhFRkrqH5dpwPp0SIfF0ppBDPs5oRIR5LQ3wK5PqoaAwXzdRj+eIzcMQTQlmQjuXFUArXOe/xb5z31Nv",
+	"eh9slKhM0C/EQvbUd3PBfG8OR4kM9SRST/qgLg74XCKMppTNJXmOBkrNIaMRj+QG8OqQQblUiWzQuswu",
+	"Y15c/bQmvSv97L3vScJwkmBRIoo3nwXVCeXeDcf9puNzzpf9bEwdzipFXXZ/GXT6LuWmoPtgBQ7X+Sr3",
+	"vmG8l/DGWvZzRK0J9wzCOckCW1JW3mcZ7gtyzsNSYgbXeZgtRs0piKevSjLiGc2PoHf1yr5dMFygCYky",
+	"qXfT8U3v6PfD2k937TL/y4sW7mXzXjZ/W7LZt1xVLAou4vSLKpKAoctXL9FPR8+eoCmJxgTN1Cqxr18v",
+	"nOLPtCD2DhuHP9UazVqj2YXAP8T+7yFNwf14c7U0fzDqu8+elpNK4LU8pcnXL/HdW20RJ2d5ZemPsPlU",
+	"QWETTyNyy29I4CAiETzteUBlh8moqq6qzHKImoERRnKE6jCuKIgB0qRiyQTsl5BIkgsYHsq8ZOOumwin",
+	"yEsh/m7CUUADpMNvy0vl57GnHMfwjBGM4GVAGra6g1aLEI3WtYiBVNopkRO+Voq053LyVj9573s6PXoN",
+	"xPqhFMj6gLcBecN7qLyYjMiUS9LDQRDlJJ2nTdTcP+vd96p80bySe8OfSkiFgxAQnhKE4xAvnZJcYrLL",
+	"SWPVr4Lh0jzcNYZuRXG/Vm5rJklTmh9zXhbW9OllDiZ18mk0WXqMOSlFJrnSPaFmh/3/eefeCr43DGku",
+	"578w2QDV5FGS6fCf//f/s9H5H5NA2Pc/In5LoogGRDyqo7ZOegO/ABU2K4BE6ezgZZmm6wOWU/gfnHUy",
+	"WeZlXrEbXvfCf1+dn51b/G2i/6QzgMu88XXqPqnM43QafnKafnK5VrFNDWVXN05TqC9hjT5pehnkz3hI",
+	"hwuTWNqbkimPFr3pwGs9bT47vL/fzOJNY70MXI1lK9mtuTFppTqbN5Msof+I+uqPfUc0xyxYIZX0T85J",
+	"q833QgZYQdEPoMiblTOafEwsighK6Oyr5PW2RJC/VU26BerXBsitbg68iGtHnTziVEjBfEmTi6dFwRhL",
+	"0ptiypb5M/NCKUkNNuIMD2+I7BGZV86tVFn1l6QsUD3sJNxDCo7NMZ1gcNS75X+PH+foDmtqadpoQpls",
+	"ZVLzG89sOXb8XSqQ4FMCcWYSCpL38ZW1hxkeSx9iHiedUDFU9LXeDsv1XfVMUYGLbO+XWvvitPYarrll",
+	"qyjRGWEhKsk0bT9aTU1pbnmamvkFjiIMaCcsAFm7Vkh27IP3vmeSw9Ogx9GjPMhvSSRoJlbmNepNbx0W",
+	"4i8lS2SOwc8ep7unPKx13B1XEH4XWE4E4qZo2SQoLqmbtgw8vdWD2+ZB8qecAwr4UGReUb86yHt2QnAo",
+	"J5mnzS9zHuczwvCMZp43v60v8DTMN5pwsMi8o3+X87Aph1/es/nDwSfzQ48G9ysW6I1spl3+OqNM2try",
+	"CnlwOwsUbCFDdS6q0gsvgZps3iImPrzk6A1+c8nx4yzEzLZyqECQ75XgTdoO3PF5GMQhd28XV4IW8Osu",
+	"zhygdHXVICSIMueqeI7wANLxQXRnIdcC3tESy96eKy+tdpUvrriUShwXLIfD9Q4G/ViVOirdDEEUFvJP",
+	"CLrF4ZwINORTXVUFpWHx/bAKniu9+BU4FpaviELN03gEUnTlgJpH6zrp9JLMeJTVcXRahLF71F+fNhrN",
+	"e1O+5LXgl0j9ThGXxDdQo5AIlTxT5rBMwM/5bnkTgcTp/Tm0fwfkFnE2fo5CykhcXIQjgkaUZdWSJ48f",
+	"Hz1Z2xTB3egG0T7n9Rj4XPRQEgYvIRV3A89ynMMLRVI5fph8j67Ln7bESuF4bDLtl/RyTZe+67GfDuDe",
+	"T8zKkq7TIqdtIVCM3D00TJb5lxVhRYToQv9d10k+edZoPkKUSb5UgLv6gou/kkcGf7PqRQWdNomlJfcu",
+	"v1mv3unX8sA4ZSNeEYjBnIYFVcoDynC0+E4go0amw8G3jXqz3sjVy9yVcrzbgWsDOCpH/Y6EYe2G8Tt2",
+	"ECvGdZPTtZXyt43qvXws7YvT5EzQ92873fbP7W6n9/fO5dXp+VmmBndThV3jJX2Y7tGtUI8cwVtJD2mj",
+	"UURIbcSjqeYbvWQdnQFnCh8xIiRlY4RZgMh0JhfmES2qb8hMIvIRD2WYDU0aT5zS8axXo6LK8jrf0oW8",
+	"heZ//v3/Hz5+rORphIeSRNBEpd+u/QPh2r9Qo/YM1VEPtdAB+iv6EdX6mcyGjHNA6UdSkkh94X9+a9f+",
+	"gWv/atSe1Xutg7/+WPvwqekfPn58/195lPPWuFsqJ37c8SgMWiguIfaRtch8pOFDUzzz0YyHIVTzmNtr",
+	"Zwlwy01qSuhvhN3SiLOpyfcsrw5sEA8oD1Xs99UWZQU3pj7bai852ZAVXjJorvbW5wklrBB/l1QQgQYL",
+	"CCeBV4ng4cSoMalslbhJQk7vs9VxikxHnaUORy7FOeeYQnqCyQQ9rmytEsyIGbp6NCPLUF7Ih2DDZJhG",
+	"SCXhWl5AbknIZ/DrJbr3QjKmtyQM59PalIiJl6ahiAwJncmxATGWHV7Lm0g5ax0cOA8oM6FxMB06PhX3",
+	"dd0SLaPwVxUNSprzCDx1RxuLCWeR4w0EgfP64aZCwVnjyUYCwlngp42EhbPA080Eh7PC48pCxHm5mWXe",
+	"FEJW8c4DxE3eOp3FHJ7blCdqhwlXAAOsC7ns4rbcLLSy9X24YUQnIf3NFnBIf8MFHNxuskJ1lfMCvGQb",
+	"Wfdtt48ZtO0xoR/tRktuzO1djsqO6RW4Cs7mYWhTg+9oGKIxkYhl/ATLiXywZpGpn14U9jPBtwSNeZml",
+	"N3ETFjvzlEE2JWCe5MXYAjoaadeu9eutCe9U9N25B5VCxRq33kWIN/JdYwYVTwtdMCa5VsBy2xZ/8jSV",
+	"6UZGcZ6ik5VIRyP9J007sVgcJKlQ9ne4oNGRI0IPrIDVDY/cdDTPqCyZrDIry+CVQBmIcxazsUajBn5d",
+	"NDfNBN4z3BxmcNOC5tjeEvk5S7koc2+3RG+0EuiDglfMp1OsnRgm5bPVsLme6sc5izsStJqHNh201cxc",
+	"wjYhZDkmHeMvS/WdWxItkhxJQ/gBH87V3eKDfX5nogqzaG5aK5dybSvCNBIvJ/RpcbQkE5xyRbPrnOSV",
+	"ewetuR3OoOYhUHubs1ZKcIolyVluO64Iz9mQg8R1p3JlHt06EyVl78QnmoDiW7wnp1UkQtrls49desyL",
+	"cjuI30AuTfBsRhhIJGUbugKpKF963Xmbvd3HkupTOYy7HvkchJfKk32uCdF0R0L9dVmX/V3n0GYoZn2q",
+	"qyEmdVBFtHKVkHoF7Nr2ifGnCj1Oea3OE3mY9zdHQOb+2QjMT+u8CBVp3jmWGK+VSZ5DwHZG8I3J3spQ",
+	"eaZxdZlynAfPrN1E80reKUPE8VbKVQnZ0/+KC4VMAnq6W3jmUJyqoSqeJbv96q6lNHk5OsxfjaK1UsvJ",
+	"4jRRr3LSVqsScsbzU5nmMl6bDegv4zbajBYfzGmykrRWkskDeFEu3BoA141izswLKMxhCMpUjm0i8756",
+	"kbSB0yCzRF6pmj3WXEXMNICo7nCA96wZYEaDHD/+6VGeoyEoqLy6oQy6U8fLjXikfh5HeCrSYbNUL86c",
+	"KLBu2pFjccf9dfPNGj4aEa13QQ6BHzduRs1GowVkCwW0UPMr8ELYbNqIoCleoAFBUx5VMBH0Ri/Ux7Tj",
+	"/eOpfg/6Pi8rkCtLtxI6W1ZoTF+RQh/EcnTz3eWp3l7SUDeDn/V5C+aO0h937iqDIF/TQmpj+XLIOaZq",
+	"OQYrSGG71A3TipgHi/LpG3bjBZuE1o8bWEAxXrQd7FTuIypaaIhneEBDqlaBIC4dLnw7EunqTTuHRZ1X",
+	"qsUJH16TtGU2VWpEUgMIynj9TAqWCHFP6GlMxWOaoCv6+UXnDBnqCMz0rNywpO3dftR8fPSkRP/2r0Yx",
+	"dUcupCjEYiX/4KrqpvCd6ppplmjzEj8Ki7SajcPjLKV4sWsujxiah437HbFNRmusTOEZhbEitWe03t1Q",
+	"/nOnLfB3Ap10XrXfven2rrrty+67i97Vm3bvCjqsXmlvvs403gG/ZGyAXSrPyamuINsH0ZTtIBeH2gsp",
+	"+bBx/NT3IixJDxo09qKZ8FpsHoZlgotZEt44YmeA266Ga2uBvRk1/eaQ08YRvEuCg0Vu8jTk11nffstr",
+	"1o/rh55bKBJSIQmDmKcRXDvInc58tpztksBUIcNoh+nPaaDzGO+SjF5TFqxKttfjdkAZwgw5oXB0iyOq",
+	"p/1FCCNwrRqus9DWUf+GgP+irzv8gFQLINBhqtyANY2hRditB7OD1M1hXsy1tS6T+oMKskI3qIA3tXae",
+	"X1ECGVLFplcVi6nYqshPDrZK/Qpd99K81mG3FfX5iIx6Nwbda8o2gCp0oUdvSiSuRsTqrSodjdJjoqrG",
+	"ZVIDoeweHSicbeQfqOPCd8x+awkkCpyT6Kb4y46lMCAowPM6CyUEcQUPXpJRZVNF8SNOuFEpDQOCoOn8",
+	"czMfJ2HXnWWXVmlk8m0QV1mXk8XkV+cFr8IPG/rA7earWxoJnRhxn+DTu+y87JxedCEtv31x2nvd+TW9",
+	"n1TKYy9mtPttBV1G8d2ALjNmRCUazTq+K9HrsgWyAe1m0iV3p/ivJcWVxPUA9oBdexee8y1F3mbq/dcq",
+	"/qor+dklKnvc0+Wcm1yoTjUpZA7Eo7hTpaVppKvfprWEHM0g0QdELuSF7TzNat8JpVTHC35nkhsUtJo3",
+	"vwN4jTJg52eK3HQG0xbETPBKf9L11YJKcRd3uDC6jfpQ3FYECSIVWBGZ8ltSJTnPZmilS7mcKoB1hVZx",
+	"IgWcvj6/1M5y5Yi2hdrDm0ox2uEN43chCcbmYs4Zx3hUbx7GY/irG5cJi3kwzS6v6VAGhgoaW1UDsjTD",
+	"63Uddi+0O61Kkd3HCiy9CHkJPC0zTOyKN8EkKhyjjs8Iy2uoGzvaqh7tiIchv9O9HyqQ/leEEHfnzn5W",
+	"4OUVDPJdltDnF50zzzcE7Ht2zNP53zuXJ+86+fLaQEyEqN4Com1RbVTAzA1e5Bhan4OaIocstyuGrzca",
+	"MbfbGnp1H9vqeP0fuksGrKJ/sconFYLabHZqb468eqGlhFaliGjSLpJPLsRKSAbz5FupFhKQXdsYPsGb",
+	"/mtzHSv2ZVuZ5mJieXEIATqMfCZRXDbFd8kfmCFWgSJiJlBAvR2svjrBfpMagk0lmdMKYg3gmrG3adpa",
+	"0EGixJeWz8hhscpNjhNurIqrqjsOjUmcKcKMPwLp7ohKkYp1FreAK1sttCQnPq2v60xJkgoEZKXKUjr4",
+	"RecM3LszLGSJTWY62iwnGiTS5SGzJW36QKnmN7E8qkyDn0kX2DbTPaU8pH1LsSaxrsAm1yzKqc1I8Jum",
+	"BZcws3qLRYArEBKaNAyYjX84PaviobKxGFyh/5TVfPL0HTDBl+UNWyBJPsL815wGCPFYYJjvzEPnT0XN",
+	"D/5qFYVVHQDd1gj/c309V5dmDf5tvoJ/fnql//PZqw8/5PZISATAsmwzg+x99K770kdTOoy4iSSuHW3v",
+	"6CrlZtcDa6S765VTO+zy8znNbaz2noTK8r9Y0wys0BiBZhCpgczASQJRli3xWpdvYas/oX+9VRtLVFTl",
+	"V6nPIh7MbWWGHjVSRn2srpqmq1ZnEY2rF3RFb1rZg/y4GaSmJcrW/Veipa7Ld3FKa8WCDXMqlk25PvhX",
+	"bnHYM9mJjfv76kqwFs89wm6hti7Xj25ci/c78ap/SBX/mkd68TS0+Bd1/Yv6bVP3/Llf2eFgyNmIjuO0",
+	"Y2UmJz787bofpDozVjHpEqv+N+/i/KqL8nooLv3BtET8sKXVAZfJ/f0Ocwg3qUTeuBtMIkYq6I6fR6/d",
+	"uJnMqhaLb/gdiWpDLAiakI/o6m/t2uHjJzbtATPO6BCHOgcWcl+f/vT08aNMiXN8xVuZ5CPnqz6yxwqK",
+	"tKGv/N6NlbXjTTJAN2mv8znUcFcilqwydJMn8nx1n68pkCOtSmj22j26lFdXqDwnnLk7Vb0obXXz1j4p",
+	"FCZHkqeOv1eqVWWXoY2WaM1ssEA3ZKHUMSEJhrRvmtFQP8VZHbqC3VF/siVaa65sdX3Gb6fXStfWb98O",
+	"6P5efcvCZfoGbFFqppeD3Zg6/jLZwcvZv/cflv1m9nBLMizgPZ65kuXYTNzaOe6Sq2e6RK1Y//g+fcSf",
+	"yhappIsFV3zBST+usr6b8L1i9aP7dFSy7AeymR4rPnG4depAPtdvNnGnbcvADdevmpfzeWZ7ZJBdRQ/K",
+	"YHKTeR9FxFwZUZUu6hR9FNVU5l9Cy9eApuF5ROXiSn3Dzhh4TRbtea5zl6H2xSkyk9gws5OUbJXP9/3p",
+	"+Kb3n3//b/9RHSkjXvfW/07oiVtUpLPxjQHV+1unfdK5hCC4+o5tyG9srpzZBhpM3YsXRySKAdb/9SrW",
+	"aP/7fddbpuX/ft81bTX6Yj7ox2D1XTHfL9ii3lbEQ/V8MKWsb4Zrpisy4z/W4ysaSByASzah7iHdaYua",
+	"nrVpSF9A25aUCwTmWKMZjiSiDGEkFkKSKaISplkI1Le2lY3c9uvoLZH4ZywJcuf4C0SlDx0NwlsirhmF",
+	"matyAe0dYnZ3Wz2on2N68k16r3axIYyMtwdduI2HYDcDU7OntQbquHH8a6Z08mAe4UG4QBEZ8igQ6tTB",
+	"8Z0NUcLJO0cxIcwEG4QOMyAemcCHTu+AWg7dGgb+fs1mpmjS+tFhVKyeJavQSNl4NA/r1+ya2TNT1BHN",
+	"5cSH+eLGk9hSG9GJolgIOmagFd346rBuqdLxhI94NJwQhQN12DxCd5hKmASBGZcTEsWNTuF7P/zQgYrQ",
+	"H36APrL9orHxfaekNT78/pAHpK8PHceFqsqCUuSrPxhoEk/qG/vXzE5gCfkY3TB+J+rohx9e2f63cRGt",
+	"gun7dPFe0qL1P//+30fohpCZWolGSHewFrYHrtrZZVKkSEm8w9NaYtj9dPzs6FEL3eKQBuhd91XtqTpt",
+	"FMz1Gdj2VvDbkDOCxDyKuFKM9O/e/dhoNBr+NWNEQFjIlMs+OUYBITPAna5JhHhRplNQXFvrN46f+o9/",
+	"emLSmOqojUIcjUkE5ZXqfBl62/6l9+L85Nfei1+7nSv0/ZNj9Jq+uGYjHiXZEsIk5QNx+qh9cfHm1x68",
+	"CS/pEY7AEI+cYb1mRk3zqH7N2mhKhZiRUJq9KwL6fU6iheJ+PCVqG0ZEwWjOZNZ9sqAmWTpmPCIBYEJJ",
+	"2h9+gCl4wL/qoxMSASH/3OkiKnwNBchpJbO1MIb9MK7PQRNgs9nwbY7Xs/pR/fBR/Vrd3yEdEibgQtMy",
+	"ZUShI9Xb024i09V/uK2HkllGIKS4upZci11BxYgQcHYBVVb7YK4wrSWgsMW9LS/mXKfdqW5B7c408Y5M",
+	"5+4ZlhO4+Q7Arapd1fYwTwOv5f1MJDQVh1YzM86EvioPGw3jhZNxM0OHZ8F/1/rkxS6+1bc7rA9XQaal",
+	"FJ4S3/bZ1i2tINeOozHXVW/xkGqNKIDsl5rhuJp27ud92Tx+8It5FOpf7n3vsd5V3it29wenShFjOASR",
+	"lVIlvNZvblswXRbsTL5BFFCFwST0rgB5uqppRevzBDFFeYe2UTSIFn1OdDhxRomLFBR4OCQzCWrsEq5P",
+	"nP7iD4bw5CM5WFcXne1ybgXV14vkK30bILczey6KdXf6FXx2wodi/bFL8lEeTOQ0TJ93Nu8x91xnePwV",
+	"s8vVHR6r++bd6coj/ISFIPJ+3Um21VPrj/OHgx/SB2k9wnr6QU5Kae7RxsWhOzra4zJH+wIH8fA7eOV4",
+	"/StnXL7ic51CvmP0tW3l3mpEqmvHXOLaKbQ0hGBpmXToV+jf1+a0PhQiNpzUXZZcsdhiP7YStUGe4NkJ",
+	"ckObDzesrdv9fzD/1mu5cWxwSh0kyUC5UvpM11PxudKGteqFJR5gPUJpiXD/lgzDeiDZa76QQ8XtkN5+",
+	"1ZcpAbtB6uT2odKHlCoX6vz+XHkxJTKiekxIkah4ax4pJ3dnIaasouA1X4jHel1EfKp2Mhc6eUPLm6/3",
+	"3B14p/asck87no6XUVuWjvx8Rlj74lRZQA9J6W6UJF9mgz0LVuIoO6Dw68RFVwFp2zthgcwZrkQHDCtc",
+	"j45f22/fVENHvHCCjvWFSIkH7hvFiDnGXIzYMYu5V0XXuRysh0lp81QKNKVjjTWj5Cs06IqEJXxemkyD",
+	"L3CFwKe/MLLUW0fr33rH8C2mIR6EpPS1Y+ynIWb6xyI83zYPwC9xgGe0dkMWohDnp/pOAL+2onkonaWc",
+	"+UkmQBiCu1jHQ7QfkKl7Q+ny4MHTS/TfUHbTNx6LZbp4Q4VsX5y+VsAsKWB5J5U8cjCCyo1ean72vZ/b",
+	"vlmCZ9k4UfRESzkX1rkNPpxESbM5oOXoTsOfpKaWHQW5doPQocUr8eBwHglFYx+25K5SATO93ZwG9fc5",
+	"rf8UMfBRHKIQGR5UtLGO9+CZe//zWy3NUsyq/WL/0vW0x2U4/BWPBrqm74tJkk+pCM1vHkgFZQKlY03J",
+	"H1KiR/Gsxagja2I+1j1+RJ5YEWJOIJhgXtdyA7RXUDpjuWF9ocbHqR1sJBSkhbhiaHX3xMlJwM/gTV0S",
+	"LzqmayjWdhJ8wfV1t5NbRy8eB4/TEUCTOZDhyeaOvw2nGhSpLnF0EAtEZfqsHE7sdPF4HVfBM/e+94YP",
+	"8ape6ZZz4+e+We49bjxd/4YBq0unhM8NdM/Wv/aSs1FIdZbAcbMEZF3O3+BIF+gcNx+X2b+Yz3TJzlsS",
+	"UKw7vP8xZZLmP0ey5MqlXCXo4BMN7rWsijvCZ7XHW36TElu62yuoO3GvT9AtNIPFfZ9MVPpOaRuLOIaj",
+	"dQvUj2DRoL8ss/TnrMyqphPR0VvoKZGjCpTywr00YukrZ7uKHsXj5uH6Fy4iqOcAQ1EPt/6jMoOmoHXM",
+	"4Bda3s59+UCmWqxDrryy/DiULmTE2Rip+wdCjf3TUQ3IvL/FLfat3kifwdn+pen7ZyLXE3dFuRnopNC4",
+	"IU+pnjvPEdHzjuY6MIC1nUzQhIeBjoqbSd7zUNbRe0XNCe0CYeOQaLpezjg41BeI0t1MNswQs+8kGtjx",
+	"7C2dSK/bunAWwIQbneQAAkBC/CfSwwjTXP4O2l/t5JIpo1LDodXg0H7cRFLoRkmltOvPLKQSvZrxu704",
+	"2vqm/mwa9cYawV4ZX6uMg3iqqIzPwoXuXJznONDqvXY76859IunkZN3cUGvpx+nQZtocCF2YNfcXSG9G",
+	"Ws0371MJAwuVXGWQ1kMZSFEZYSb0dKvnSRqpGekAnm4FtnZ665RDM84OtdVOKBsn2VoWPnlHh7HwFnH2",
+	"W3wvmHlrBsg4NY7aqXU2XzB2jISCI0nCUKwYR9eC3EzIyRos4suIh7qXJpbaXex0FKojGHVhRuaB1mX8",
+	"uHYT1OkmgSXibEh8NJ8hyVGz0dCjMcRzdwMmKADJoXXUTpbiIxiIoXP4Dh8/Qa/pCx9x8DjPGWaMz9mQ",
+	"BCiEeLhvcjXnTNJQu6cZQXqMohHBAWekhR43jhAdmYZJkJsrOWQojpfvQcCWLr1ZF/9PWufqWG+IdfKX",
+	"PmmLzgKfsjNOz14+NinfJM8vN48o70rOZvQrGs9hEZfYi0AFSn4YQD88jA9OI1BJlNVxwDJrfFYVA6at",
+	"5igYkKF3hzVFA0vcuUKirzGrOX1A4KkvneSzd7j9qe74t9gYGKYlhEA4kTICpwIDmrWyN/48oLIW8vGK",
+	"HKU7IqS2YIoDj+eMIMJktAB7C6YO6+Rr6CvhoykOiLrE1NXh3Op1FE+Gje9jHlnVAPrAy2hREK9UkL/h",
+	"43U3BkQe1TpULTngc5N0Gw/kcWeR5snh7EzNciIlPa9z8yukCPrSUOvGfKVgjou3t4LVXnbOgHMb8FWW",
+	"WkCDIqDxUEK/nHLgmvDnzuK8gjKY8PVHDQgrfugofqkWFAYJEJPYPjL8rUSGwUYB1IYgI+0toItFsveA",
+	"WzD95XNRXsTQ7CoZpexrura80ku23L7SW6Ym+A8rbYpK5VeKmpjI9lLmW5Eyg4RRYwFjebc4AaULyoyj",
+	"IUiuizMht19Z89iW09ZR25Yax6W3AYFfgP8pxwPBEqePo2q2bDEj18WtetGibJUXdujKQ5jKZvUvk69i",
+	"eTffpR6f8j5VZW85f/upKiiZrpQjwXJ1pLWpKiexARsvvixk9COJkNnnl+zzSypSsPEur6Hg4vwS94Z7",
+	"IMdquZtmn2GyzzApzjBZR97fQobJCzLEc6F4mc3DUPevcadK6VE4An47HZDIT54UNCCobxs19aH+ZEDA",
+	"7yoJQ4MFgsY3ODTRibwMlN3cQw+bgmJg/CI5KFU15n0Syj4JZa9mu0koFdRs8jGex1zQ2QRLp5mXk7jS",
+	"13kGPhI6L0JnoLSSzAeebrcis0kgvvsoZohMZ3Kh3QVSSXdlBzsdu+q2/MZtx2OyUbjUvcj4CFFZh8JP",
+	"PUa934YGK300g4FqIt3PaoGnYU42egfOpFSGRNdOb/P1B0Ekse9k2kvL7xj6vn3y9vSs137z5vx97+Xl",
+	"+dVVr9s5a591HxVFaNJDGh4mTJPeTlZowxTozIEVtsfTR+0VNnY4PM5pdlwlieKB7puymRSrKqqzTtj3",
+	"cYRYkaLTXXJ1ybUm9D9DUsMfUbp28yP/64L+qQa2Xz7a89aCs2G4J9XxuHwMJiCzkC+mcYfqP2wsJj6/",
+	"asEYSwT7aMy3Eo2ZOowUC4CEuYrjMTav166AsLSt9Zp11FY2rj4gnW0vEWYLFJCZnBhz1uhFEZU6ggNZ",
+	"wMZuhmzUokDL26QZ/ENEWrKttz9vqCVhzfzrNTnvfbBlH2z59oMtzuSHPAGVr6VUiLckUePjxjPUPz3r",
+	"vbvq9NHdBALL1lFjLC/JlW1WEJtx5NI+OLMLb87nc8v8oaM5a1ikOJ6TukgfyDAte5/tQzr7kM6KkM5a",
+	"Gv8WgjrtuCYpwlTpx32jUPfRAJyKRcGYHV08DxuNiYH8IuGY6lr1PiCzD8jsVfFUQKaKKp6eSPXlPYYX",
+	"CTxbZ4hX8xmm5p19iTaHdut/mk6HdsfV/JsJze4dnN+Kg3Pm8n0stRxhUMbFmWSdG3mzJJj6KeEAQ7Dm",
+	"jP4+J/EbcXg1MxYL9Mm7eOhInq/zwplE9hDOzqUxgJ/X2+lwasGECXv2e3/n3t/5J/B3uqMHc+VVgZpV",
+	"weWZqbOlUtiqHAjE2Ka/6FSK7OQ4+MWiyAXqiqu9D3SfoL6pS3MtFxQ7NdM35kP1/yh9b+39mnu/5gq/",
+	"ZglC/wY8mwV+y13dFg/ruLRQfhHP5SYa8t53ufdd7tXqlO9yK7X6QLfoK/Rkns8IU1wX68p19CpuaRTP",
+	"dKXS9vwjUHQuzFxcBJOeRxGfPjd/s039TJ8wLU39ZAktikdzgcPcvO8QU6ZHR5fJ/HaHQNveZLCRIv+j",
+	"fcNkdRfPxFub5f2gOdFwFMyY8EUDLNUxQaO2zKn+CVqy/QmUrATHabsXiHxMpLoqTb/RySInCXoj7Ssj",
+	"SqBHxVcTBjHQbBwE0f1u/tDZz+YQqgYH9MntQwPfTmjA8kKiEZhflQsLwMMPm+sc0+pDef9h9S/l+zds",
+	"WGTXmOY+e7//3u//Z/D7x4yeI4xyNYpKHn8jqrbOcU7k0d69v09x/ozxgBXcsSoWkNyeD+afK3OL7aMA",
+	"ewN1ZRRgJXl/yxGAXVwnD+3/Bxi/kPe/mo689/zvPf97xTrj+S+rWAsyjIisRWT0lXjrrgCgSwXPhv46",
+	"vSXrrvvcqcd2A3+a1GO742reRY0nbYERNty7Gb8dN+MSah1J5DB4scfxDHyFOjaI4+Uo2OkDgkbq1qqj",
+	"t0Tin5W+poea6cZTPoqInEcMZqSEfKy9kBB3NKMpi9yOCRk/jOPRrv9lXI8Ol+YrVlmk7b2Qey/kn8EL",
+	"maX7IllVpDdV8ElmP1XkcXRF0d7nuE8p3tSFWJa0i72J6UvxgSz+ylfT3rW4dy2ucC2WJ/tv18u4qyvk",
+	"Yf2MFsov4mncQiXeOx33Tse9Hp1yOm6mR5t20FsOVu1rJ91fzv/euTx51+mjMb01CUjnF50zxBlx5qHP",
+	"sB79RyMUEByElJEWuptw40gY4ilB85mz6kXnrI8oG4bzQK86LXBexrspM21VeyHBM2p8kGRXLkgNxivw",
+	"hz6AG7KwO0ThLgFvVCSJ12XzrPdDTjdxyGr8XxEhjDOlglc2U/q6d8p+M07ZDGZXjTu19RgK6HwXbZuJ",
+	"OxKJOIxC0HsSQl2HLsNIi2pIAOVQMsIZyYLio2Ae4UG48OMBhTCXFT4A/kclMIxmHGIhezq9vUckHveR",
+	"MfvOOCOx0kx+n+t5iXrEMlELIPV0ZuGjxjHAz+cwQocHC98MVowhpALAJgHCYWgnJraUFp+uIYkIvCJi",
+	"y9Rk4HOGAipuYJIiGtBInRXndfQWJtSYOwlEY9xIOOB61AK6YfwOris6ZjwiwXM9zGZKMBMID2BPMEYc",
+	"zItY2EHPNAjAqe2gCRZ2ouOTY/Savli+uV5YZK+5tjqKXiAxHDZnoU+wHEYE66+qIwoV2fER+n3OJQkA",
+	"AQLqTvo/9NH3ylh61mw2fFsw1DyqN+uHMFaBfMTTWahk1rV3NGqQxvAJ3vTfa69o8kGKbIoGIBw3nj3Z",
+	"cgDCA4zGjHFmBeDnNZ0Ms5uSqwLzKS0R/ERUWO6Shru2sKXeKrLCktTMrVc7MSrdugXiF8179rW8NRWf",
+	"VFrtNNj2BjzS1lRO8Vqs/BoRA8ojNdIpFnYgBdr2oO+w2J/0Plq0jxZZDWpZdcroTFbCune9O5jJ3ppW",
+	"azLcdjDS7oNC1QlM0gFRslGgV+3TN50TH3E2NBc3zGSOiDo5hMeYMtAeQGmJHX+K1cEkRn08VIpCSIIx",
+	"CXpY9p8jPJLqLkaXnfbJr8ZflXYb6oz4v7ffnJ70rrrtbqe/UmUoqXnoqXvL+sUlbMX4VB7mOtSL6w99",
+	"di+ixnp7eFN0DxpcAhqGPApIsK+2/bL+wL24y4o7zTvGR6b1BtAa8AB25DrzNL0viz3Q/UtKPZBNDyH0",
+	"tDgtLfXaRkrGLkHrENSz74dkpiwXZRNOcXRDAhRiSR5eWF7CUT6MrIS196JyLyr3onIXojLxA1EBHg/C",
+	"YMotCxBlVFIcUlFOfn4yP/RMPlFuPOSViRcnjR0ADuOkolI7sJTAwQyBM1AP10xiJWoFLickglimdTeR",
+	"j1TklED+TOKohvfwgsF6rIuEA7gL9xLhq03XWMs7JkEj7f/NZY4SbXz6CcP0dWpF2uNkg0wzLCepaJp5",
+	"a+NGPu/eAQV90KcR3RbBaOfoer43j0Kv5R1ADMhsd8mn7kgTLG50dojiXTtg1GwhMT6Xw27uIvo6FWjC",
+	"72AdrdcRZu5Vs1p86MtrvZ9w8C/NCL6hbOy84zSSynsNS3RDWWACf2ysFbLU+6YgpeBtPbBTq3GUOS8m",
+	"7ffz3qTDSVIhBlpbPOTCkZhjIoWfNIK1Y+HdA47HLud9hERxaogeY+xkpT83MWRps0fcVZ04+PK6LyMS",
+	"EKYuDLHcmT0e1Xtx+pos8t6GIacTHjqjTjkjdtipnu+88FEAqUjMR3qANPwb4tQJm7m6+XiBK0XA/PyQ",
+	"8xs0n2nV+w5HgQtpHFJaXuaEiqE68oWPJgSHcuKjKZERHepOvBAMicF2z24hJJl69x/u/08AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -203,7 +203,7 @@ type ClientInterface interface {
 
 	// ApplyWorldWithBody Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -212,7 +212,7 @@ type ClientInterface interface {
 
 	// ApplyWorld Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -524,7 +524,7 @@ type ClientInterface interface {
 
 	// BootstrapWithBody Bootstrap a component
 	//
-	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -533,7 +533,7 @@ type ClientInterface interface {
 
 	// Bootstrap Bootstrap a component
 	//
-	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -542,7 +542,7 @@ type ClientInterface interface {
 
 	// ReportFailedWithBody Report that a start was aborted
 	//
-	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -551,7 +551,7 @@ type ClientInterface interface {
 
 	// ReportFailed Report that a start was aborted
 	//
-	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -560,7 +560,7 @@ type ClientInterface interface {
 
 	// ReportReadyWithBody Report that a component is listening and initialised
 	//
-	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -569,7 +569,7 @@ type ClientInterface interface {
 
 	// ReportReady Report that a component is listening and initialised
 	//
-	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -852,7 +852,7 @@ func (c *Client) UpdateAPIKeyWithApplicationMergePatchPlusJSONBody(ctx context.C
 
 // ApplyWorldWithBody Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes any type of body and a specified content type.
 //
@@ -871,7 +871,7 @@ func (c *Client) ApplyWorldWithBody(ctx context.Context, params *ApplyWorldParam
 
 // ApplyWorld Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1583,7 +1583,7 @@ func (c *Client) ListStartups(ctx context.Context, params *ListStartupsParams, r
 
 // BootstrapWithBody Bootstrap a component
 //
-// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1602,7 +1602,7 @@ func (c *Client) BootstrapWithBody(ctx context.Context, params *BootstrapParams,
 
 // Bootstrap Bootstrap a component
 //
-// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1621,7 +1621,7 @@ func (c *Client) Bootstrap(ctx context.Context, params *BootstrapParams, body Bo
 
 // ReportFailedWithBody Report that a start was aborted
 //
-// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1640,7 +1640,7 @@ func (c *Client) ReportFailedWithBody(ctx context.Context, contentType string, b
 
 // ReportFailed Report that a start was aborted
 //
-// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1659,7 +1659,7 @@ func (c *Client) ReportFailed(ctx context.Context, body ReportFailedJSONRequestB
 
 // ReportReadyWithBody Report that a component is listening and initialised
 //
-// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1678,7 +1678,7 @@ func (c *Client) ReportReadyWithBody(ctx context.Context, contentType string, bo
 
 // ReportReady Report that a component is listening and initialised
 //
-// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4414,7 +4414,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApplyWorldWithBodyWithResponse Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4423,7 +4423,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApplyWorldWithResponse Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4773,7 +4773,7 @@ type ClientWithResponsesInterface interface {
 
 	// BootstrapWithBodyWithResponse Bootstrap a component
 	//
-	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4782,7 +4782,7 @@ type ClientWithResponsesInterface interface {
 
 	// BootstrapWithResponse Bootstrap a component
 	//
-	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4791,7 +4791,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReportFailedWithBodyWithResponse Report that a start was aborted
 	//
-	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4800,7 +4800,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReportFailedWithResponse Report that a start was aborted
 	//
-	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4809,7 +4809,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReportReadyWithBodyWithResponse Report that a component is listening and initialised
 	//
-	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4818,7 +4818,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReportReadyWithResponse Report that a component is listening and initialised
 	//
-	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5559,6 +5559,11 @@ type CreateAPIKeyResult403Headers struct {
 	XRequestID string
 }
 
+// CreateAPIKeyResult408Headers the declared response headers of an HTTP 408 response for CreateAPIKey
+type CreateAPIKeyResult408Headers struct {
+	XRequestID string
+}
+
 // CreateAPIKeyResult409Headers the declared response headers of an HTTP 409 response for CreateAPIKey
 type CreateAPIKeyResult409Headers struct {
 	XRequestID string
@@ -5596,6 +5601,8 @@ type CreateAPIKeyResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -5614,6 +5621,8 @@ type CreateAPIKeyResult struct {
 	Headers401 *CreateAPIKeyResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateAPIKeyResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateAPIKeyResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateAPIKeyResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -5644,6 +5653,11 @@ func (r CreateAPIKeyResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreateAPIKeyResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateAPIKeyResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -6003,6 +6017,11 @@ type UpdateAPIKeyResult404Headers struct {
 	XRequestID string
 }
 
+// UpdateAPIKeyResult408Headers the declared response headers of an HTTP 408 response for UpdateAPIKey
+type UpdateAPIKeyResult408Headers struct {
+	XRequestID string
+}
+
 // UpdateAPIKeyResult409Headers the declared response headers of an HTTP 409 response for UpdateAPIKey
 type UpdateAPIKeyResult409Headers struct {
 	XRequestID string
@@ -6047,6 +6066,8 @@ type UpdateAPIKeyResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -6069,6 +6090,8 @@ type UpdateAPIKeyResult struct {
 	Headers403 *UpdateAPIKeyResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdateAPIKeyResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateAPIKeyResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateAPIKeyResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -6106,6 +6129,11 @@ func (r UpdateAPIKeyResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r UpdateAPIKeyResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateAPIKeyResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -6188,6 +6216,11 @@ type ApplyWorldResult403Headers struct {
 	XRequestID string
 }
 
+// ApplyWorldResult408Headers the declared response headers of an HTTP 408 response for ApplyWorld
+type ApplyWorldResult408Headers struct {
+	XRequestID string
+}
+
 // ApplyWorldResult409Headers the declared response headers of an HTTP 409 response for ApplyWorld
 type ApplyWorldResult409Headers struct {
 	XRequestID string
@@ -6225,6 +6258,8 @@ type ApplyWorldResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -6243,6 +6278,8 @@ type ApplyWorldResult struct {
 	Headers401 *ApplyWorldResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ApplyWorldResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *ApplyWorldResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *ApplyWorldResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -6273,6 +6310,11 @@ func (r ApplyWorldResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ApplyWorldResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r ApplyWorldResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -6594,6 +6636,11 @@ type CreateBindingResult403Headers struct {
 	XRequestID string
 }
 
+// CreateBindingResult408Headers the declared response headers of an HTTP 408 response for CreateBinding
+type CreateBindingResult408Headers struct {
+	XRequestID string
+}
+
 // CreateBindingResult409Headers the declared response headers of an HTTP 409 response for CreateBinding
 type CreateBindingResult409Headers struct {
 	XRequestID string
@@ -6631,6 +6678,8 @@ type CreateBindingResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -6649,6 +6698,8 @@ type CreateBindingResult struct {
 	Headers401 *CreateBindingResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateBindingResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateBindingResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateBindingResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -6679,6 +6730,11 @@ func (r CreateBindingResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreateBindingResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateBindingResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -7038,6 +7094,11 @@ type UpdateBindingResult404Headers struct {
 	XRequestID string
 }
 
+// UpdateBindingResult408Headers the declared response headers of an HTTP 408 response for UpdateBinding
+type UpdateBindingResult408Headers struct {
+	XRequestID string
+}
+
 // UpdateBindingResult409Headers the declared response headers of an HTTP 409 response for UpdateBinding
 type UpdateBindingResult409Headers struct {
 	XRequestID string
@@ -7082,6 +7143,8 @@ type UpdateBindingResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -7104,6 +7167,8 @@ type UpdateBindingResult struct {
 	Headers403 *UpdateBindingResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdateBindingResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateBindingResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateBindingResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -7141,6 +7206,11 @@ func (r UpdateBindingResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r UpdateBindingResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateBindingResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -7473,6 +7543,11 @@ type CreateManifestResult403Headers struct {
 	XRequestID string
 }
 
+// CreateManifestResult408Headers the declared response headers of an HTTP 408 response for CreateManifest
+type CreateManifestResult408Headers struct {
+	XRequestID string
+}
+
 // CreateManifestResult409Headers the declared response headers of an HTTP 409 response for CreateManifest
 type CreateManifestResult409Headers struct {
 	XRequestID string
@@ -7510,6 +7585,8 @@ type CreateManifestResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -7528,6 +7605,8 @@ type CreateManifestResult struct {
 	Headers401 *CreateManifestResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateManifestResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateManifestResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateManifestResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -7558,6 +7637,11 @@ func (r CreateManifestResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreateManifestResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateManifestResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -7931,6 +8015,11 @@ type UpdateManifestResult404Headers struct {
 	XRequestID string
 }
 
+// UpdateManifestResult408Headers the declared response headers of an HTTP 408 response for UpdateManifest
+type UpdateManifestResult408Headers struct {
+	XRequestID string
+}
+
 // UpdateManifestResult409Headers the declared response headers of an HTTP 409 response for UpdateManifest
 type UpdateManifestResult409Headers struct {
 	XRequestID string
@@ -7975,6 +8064,8 @@ type UpdateManifestResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -7997,6 +8088,8 @@ type UpdateManifestResult struct {
 	Headers403 *UpdateManifestResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdateManifestResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateManifestResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateManifestResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -8034,6 +8127,11 @@ func (r UpdateManifestResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r UpdateManifestResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateManifestResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -8239,6 +8337,11 @@ type CreatePrincipalResult403Headers struct {
 	XRequestID string
 }
 
+// CreatePrincipalResult408Headers the declared response headers of an HTTP 408 response for CreatePrincipal
+type CreatePrincipalResult408Headers struct {
+	XRequestID string
+}
+
 // CreatePrincipalResult409Headers the declared response headers of an HTTP 409 response for CreatePrincipal
 type CreatePrincipalResult409Headers struct {
 	XRequestID string
@@ -8276,6 +8379,8 @@ type CreatePrincipalResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -8294,6 +8399,8 @@ type CreatePrincipalResult struct {
 	Headers401 *CreatePrincipalResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreatePrincipalResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreatePrincipalResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreatePrincipalResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -8324,6 +8431,11 @@ func (r CreatePrincipalResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreatePrincipalResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreatePrincipalResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -8683,6 +8795,11 @@ type UpdatePrincipalResult404Headers struct {
 	XRequestID string
 }
 
+// UpdatePrincipalResult408Headers the declared response headers of an HTTP 408 response for UpdatePrincipal
+type UpdatePrincipalResult408Headers struct {
+	XRequestID string
+}
+
 // UpdatePrincipalResult409Headers the declared response headers of an HTTP 409 response for UpdatePrincipal
 type UpdatePrincipalResult409Headers struct {
 	XRequestID string
@@ -8727,6 +8844,8 @@ type UpdatePrincipalResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -8749,6 +8868,8 @@ type UpdatePrincipalResult struct {
 	Headers403 *UpdatePrincipalResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdatePrincipalResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdatePrincipalResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdatePrincipalResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -8786,6 +8907,11 @@ func (r UpdatePrincipalResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r UpdatePrincipalResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdatePrincipalResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -9125,6 +9251,11 @@ type CreateProfileResult403Headers struct {
 	XRequestID string
 }
 
+// CreateProfileResult408Headers the declared response headers of an HTTP 408 response for CreateProfile
+type CreateProfileResult408Headers struct {
+	XRequestID string
+}
+
 // CreateProfileResult409Headers the declared response headers of an HTTP 409 response for CreateProfile
 type CreateProfileResult409Headers struct {
 	XRequestID string
@@ -9162,6 +9293,8 @@ type CreateProfileResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -9180,6 +9313,8 @@ type CreateProfileResult struct {
 	Headers401 *CreateProfileResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateProfileResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateProfileResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateProfileResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -9210,6 +9345,11 @@ func (r CreateProfileResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreateProfileResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateProfileResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -9583,6 +9723,11 @@ type UpdateProfileResult404Headers struct {
 	XRequestID string
 }
 
+// UpdateProfileResult408Headers the declared response headers of an HTTP 408 response for UpdateProfile
+type UpdateProfileResult408Headers struct {
+	XRequestID string
+}
+
 // UpdateProfileResult409Headers the declared response headers of an HTTP 409 response for UpdateProfile
 type UpdateProfileResult409Headers struct {
 	XRequestID string
@@ -9627,6 +9772,8 @@ type UpdateProfileResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -9649,6 +9796,8 @@ type UpdateProfileResult struct {
 	Headers403 *UpdateProfileResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdateProfileResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateProfileResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateProfileResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -9686,6 +9835,11 @@ func (r UpdateProfileResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r UpdateProfileResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateProfileResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -9891,6 +10045,11 @@ type CreateSecretRefResult403Headers struct {
 	XRequestID string
 }
 
+// CreateSecretRefResult408Headers the declared response headers of an HTTP 408 response for CreateSecretRef
+type CreateSecretRefResult408Headers struct {
+	XRequestID string
+}
+
 // CreateSecretRefResult409Headers the declared response headers of an HTTP 409 response for CreateSecretRef
 type CreateSecretRefResult409Headers struct {
 	XRequestID string
@@ -9928,6 +10087,8 @@ type CreateSecretRefResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -9946,6 +10107,8 @@ type CreateSecretRefResult struct {
 	Headers401 *CreateSecretRefResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateSecretRefResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateSecretRefResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateSecretRefResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -9976,6 +10139,11 @@ func (r CreateSecretRefResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreateSecretRefResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateSecretRefResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -10335,6 +10503,11 @@ type UpdateSecretRefResult404Headers struct {
 	XRequestID string
 }
 
+// UpdateSecretRefResult408Headers the declared response headers of an HTTP 408 response for UpdateSecretRef
+type UpdateSecretRefResult408Headers struct {
+	XRequestID string
+}
+
 // UpdateSecretRefResult409Headers the declared response headers of an HTTP 409 response for UpdateSecretRef
 type UpdateSecretRefResult409Headers struct {
 	XRequestID string
@@ -10379,6 +10552,8 @@ type UpdateSecretRefResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -10401,6 +10576,8 @@ type UpdateSecretRefResult struct {
 	Headers403 *UpdateSecretRefResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdateSecretRefResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateSecretRefResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateSecretRefResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -10438,6 +10615,11 @@ func (r UpdateSecretRefResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r UpdateSecretRefResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateSecretRefResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -10652,6 +10834,11 @@ type BootstrapResult403Headers struct {
 	XRequestID string
 }
 
+// BootstrapResult408Headers the declared response headers of an HTTP 408 response for Bootstrap
+type BootstrapResult408Headers struct {
+	XRequestID string
+}
+
 // BootstrapResult409Headers the declared response headers of an HTTP 409 response for Bootstrap
 type BootstrapResult409Headers struct {
 	XRequestID string
@@ -10689,6 +10876,8 @@ type BootstrapResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -10709,6 +10898,8 @@ type BootstrapResult struct {
 	Headers401 *BootstrapResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *BootstrapResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *BootstrapResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *BootstrapResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -10739,6 +10930,11 @@ func (r BootstrapResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r BootstrapResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r BootstrapResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -10821,6 +11017,11 @@ type ReportFailedResult404Headers struct {
 	XRequestID string
 }
 
+// ReportFailedResult408Headers the declared response headers of an HTTP 408 response for ReportFailed
+type ReportFailedResult408Headers struct {
+	XRequestID string
+}
+
 // ReportFailedResult409Headers the declared response headers of an HTTP 409 response for ReportFailed
 type ReportFailedResult409Headers struct {
 	XRequestID string
@@ -10860,6 +11061,8 @@ type ReportFailedResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -10880,6 +11083,8 @@ type ReportFailedResult struct {
 	Headers403 *ReportFailedResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *ReportFailedResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *ReportFailedResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *ReportFailedResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -10915,6 +11120,11 @@ func (r ReportFailedResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r ReportFailedResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r ReportFailedResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -10997,6 +11207,11 @@ type ReportReadyResult404Headers struct {
 	XRequestID string
 }
 
+// ReportReadyResult408Headers the declared response headers of an HTTP 408 response for ReportReady
+type ReportReadyResult408Headers struct {
+	XRequestID string
+}
+
 // ReportReadyResult409Headers the declared response headers of an HTTP 409 response for ReportReady
 type ReportReadyResult409Headers struct {
 	XRequestID string
@@ -11036,6 +11251,8 @@ type ReportReadyResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -11056,6 +11273,8 @@ type ReportReadyResult struct {
 	Headers403 *ReportReadyResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *ReportReadyResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *ReportReadyResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *ReportReadyResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -11091,6 +11310,11 @@ func (r ReportReadyResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r ReportReadyResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r ReportReadyResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -11509,7 +11733,7 @@ func (c *ClientWithResponses) UpdateAPIKeyWithApplicationMergePatchPlusJSONBodyW
 
 // ApplyWorldWithBodyWithResponse Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11524,7 +11748,7 @@ func (c *ClientWithResponses) ApplyWorldWithBodyWithResponse(ctx context.Context
 
 // ApplyWorldWithResponse Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12114,7 +12338,7 @@ func (c *ClientWithResponses) ListStartupsWithResponse(ctx context.Context, para
 
 // BootstrapWithBodyWithResponse Bootstrap a component
 //
-// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12129,7 +12353,7 @@ func (c *ClientWithResponses) BootstrapWithBodyWithResponse(ctx context.Context,
 
 // BootstrapWithResponse Bootstrap a component
 //
-// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12144,7 +12368,7 @@ func (c *ClientWithResponses) BootstrapWithResponse(ctx context.Context, params 
 
 // ReportFailedWithBodyWithResponse Report that a start was aborted
 //
-// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12159,7 +12383,7 @@ func (c *ClientWithResponses) ReportFailedWithBodyWithResponse(ctx context.Conte
 
 // ReportFailedWithResponse Report that a start was aborted
 //
-// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12174,7 +12398,7 @@ func (c *ClientWithResponses) ReportFailedWithResponse(ctx context.Context, body
 
 // ReportReadyWithBodyWithResponse Report that a component is listening and initialised
 //
-// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12189,7 +12413,7 @@ func (c *ClientWithResponses) ReportReadyWithBodyWithResponse(ctx context.Contex
 
 // ReportReadyWithResponse Report that a component is listening and initialised
 //
-// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12945,6 +13169,13 @@ func ParseCreateAPIKeyResult(rsp *http.Response) (*CreateAPIKeyResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -13044,6 +13275,16 @@ func ParseCreateAPIKeyResult(rsp *http.Response) (*CreateAPIKeyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateAPIKeyResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateAPIKeyResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -13485,6 +13726,13 @@ func ParseUpdateAPIKeyResult(rsp *http.Response) (*UpdateAPIKeyResult, error) {
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -13594,6 +13842,16 @@ func ParseUpdateAPIKeyResult(rsp *http.Response) (*UpdateAPIKeyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateAPIKeyResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateAPIKeyResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -13708,6 +13966,13 @@ func ParseApplyWorldResult(rsp *http.Response) (*ApplyWorldResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -13793,6 +14058,16 @@ func ParseApplyWorldResult(rsp *http.Response) (*ApplyWorldResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers ApplyWorldResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers ApplyWorldResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14187,6 +14462,13 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -14286,6 +14568,16 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateBindingResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateBindingResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14727,6 +15019,13 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -14836,6 +15135,16 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateBindingResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateBindingResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -15240,6 +15549,13 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15339,6 +15655,16 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateManifestResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateManifestResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -15797,6 +16123,13 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15906,6 +16239,16 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateManifestResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateManifestResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16165,6 +16508,13 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -16264,6 +16614,16 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreatePrincipalResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreatePrincipalResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16705,6 +17065,13 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -16814,6 +17181,16 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdatePrincipalResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdatePrincipalResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -17228,6 +17605,13 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -17327,6 +17711,16 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateProfileResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateProfileResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -17785,6 +18179,13 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -17894,6 +18295,16 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateProfileResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateProfileResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18153,6 +18564,13 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -18252,6 +18670,16 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateSecretRefResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateSecretRefResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18693,6 +19121,13 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -18802,6 +19237,16 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateSecretRefResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateSecretRefResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -19064,6 +19509,13 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -19201,6 +19653,16 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers BootstrapResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers BootstrapResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -19312,6 +19774,13 @@ func ParseReportFailedResult(rsp *http.Response) (*ReportFailedResult, error) {
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -19407,6 +19876,16 @@ func ParseReportFailedResult(rsp *http.Response) (*ReportFailedResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers ReportFailedResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers ReportFailedResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -19518,6 +19997,13 @@ func ParseReportReadyResult(rsp *http.Response) (*ReportReadyResult, error) {
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -19613,6 +20099,16 @@ func ParseReportReadyResult(rsp *http.Response) (*ReportReadyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers ReportReadyResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers ReportReadyResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
