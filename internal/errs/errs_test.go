@@ -68,7 +68,7 @@ func TestWhatAnErrorSaysIsBounded(t *testing.T) {
 	for i := range one {
 		one[i] = errs.At(errs.InvalidRequest, "m", many[i])
 	}
-	one = append(one, errs.At(errs.ForbiddenKeys, "m", many[0]))
+	one[len(one)-1] = errs.At(errs.ForbiddenKeys, "m", many[0])
 	merged := errs.From(errs.Merge(one...)) // in no time: it isn't quadratic
 	require.Equal(t, errs.MaxPlaces, listed(merged))
 	require.Equal(t, errs.ForbiddenKeys, merged.Code)

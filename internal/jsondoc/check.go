@@ -42,7 +42,7 @@ func CheckDepth(b []byte, depth int) error {
 	values := 0
 	for {
 		kind, raw, err := s.next()
-		if err == nil && kind != '}' && kind != ']' && !(kind == '"' && s.afterName()) {
+		if err == nil && kind != '}' && kind != ']' && (kind != '"' || !s.afterName()) {
 			values++
 		}
 		switch {
