@@ -774,7 +774,7 @@ type Problem struct {
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
 
-	// Errors Every offending place.
+	// Errors Every offending place, at most 100: the last then says that there may be more.
 	Errors    []ProblemPlace `json:"errors,omitempty,omitzero"`
 	RequestID string         `json:"request_id"`
 	Status    int            `json:"status"`
@@ -1204,6 +1204,9 @@ type NotFound = Problem
 
 // PreconditionFailed A problem document (RFC 9457).
 type PreconditionFailed = Problem
+
+// RequestTimeout A problem document (RFC 9457).
+type RequestTimeout = Problem
 
 // TooLarge A problem document (RFC 9457).
 type TooLarge = Problem
@@ -3032,6 +3035,15 @@ type PreconditionFailedApplicationProblemPlusJSONResponse struct {
 	Headers PreconditionFailedResponseHeaders
 }
 
+type RequestTimeoutResponseHeaders struct {
+	XRequestID string
+}
+type RequestTimeoutApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers RequestTimeoutResponseHeaders
+}
+
 type TooLargeResponseHeaders struct {
 	XRequestID string
 }
@@ -3752,6 +3764,23 @@ func (response CreateAPIKey403ApplicationProblemPlusJSONResponse) VisitCreateAPI
 	return err
 }
 
+type CreateAPIKey408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey408ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAPIKey409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -4215,6 +4244,23 @@ func (response UpdateAPIKey404ApplicationProblemPlusJSONResponse) VisitUpdateAPI
 	return err
 }
 
+type UpdateAPIKey408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAPIKey408ApplicationProblemPlusJSONResponse) VisitUpdateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateAPIKey409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -4398,6 +4444,23 @@ func (response ApplyWorld403ApplicationProblemPlusJSONResponse) VisitApplyWorldR
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyWorld408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyWorld408ApplicationProblemPlusJSONResponse) VisitApplyWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4808,6 +4871,23 @@ func (response CreateBinding403ApplicationProblemPlusJSONResponse) VisitCreateBi
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBinding408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBinding408ApplicationProblemPlusJSONResponse) VisitCreateBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5275,6 +5355,23 @@ func (response UpdateBinding404ApplicationProblemPlusJSONResponse) VisitUpdateBi
 	return err
 }
 
+type UpdateBinding408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateBinding408ApplicationProblemPlusJSONResponse) VisitUpdateBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateBinding409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -5718,6 +5815,23 @@ func (response CreateManifest403ApplicationProblemPlusJSONResponse) VisitCreateM
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateManifest408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreateManifest408ApplicationProblemPlusJSONResponse) VisitCreateManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6202,6 +6316,23 @@ func (response UpdateManifest404ApplicationProblemPlusJSONResponse) VisitUpdateM
 	return err
 }
 
+type UpdateManifest408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateManifest408ApplicationProblemPlusJSONResponse) VisitUpdateManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateManifest409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -6506,6 +6637,23 @@ func (response CreatePrincipal403ApplicationProblemPlusJSONResponse) VisitCreate
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePrincipal408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePrincipal408ApplicationProblemPlusJSONResponse) VisitCreatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6973,6 +7121,23 @@ func (response UpdatePrincipal404ApplicationProblemPlusJSONResponse) VisitUpdate
 	return err
 }
 
+type UpdatePrincipal408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePrincipal408ApplicationProblemPlusJSONResponse) VisitUpdatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdatePrincipal409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -7412,6 +7577,23 @@ func (response CreateProfile403ApplicationProblemPlusJSONResponse) VisitCreatePr
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProfile408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProfile408ApplicationProblemPlusJSONResponse) VisitCreateProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7896,6 +8078,23 @@ func (response UpdateProfile404ApplicationProblemPlusJSONResponse) VisitUpdatePr
 	return err
 }
 
+type UpdateProfile408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProfile408ApplicationProblemPlusJSONResponse) VisitUpdateProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateProfile409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -8200,6 +8399,23 @@ func (response CreateSecretRef403ApplicationProblemPlusJSONResponse) VisitCreate
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSecretRef408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSecretRef408ApplicationProblemPlusJSONResponse) VisitCreateSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8663,6 +8879,23 @@ func (response UpdateSecretRef404ApplicationProblemPlusJSONResponse) VisitUpdate
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSecretRef408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateSecretRef408ApplicationProblemPlusJSONResponse) VisitUpdateSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9184,6 +9417,23 @@ func (response Bootstrap403ApplicationProblemPlusJSONResponse) VisitBootstrapRes
 	return err
 }
 
+type Bootstrap408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response Bootstrap408ApplicationProblemPlusJSONResponse) VisitBootstrapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type Bootstrap409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -9369,6 +9619,23 @@ func (response ReportFailed404ApplicationProblemPlusJSONResponse) VisitReportFai
 	return err
 }
 
+type ReportFailed408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response ReportFailed408ApplicationProblemPlusJSONResponse) VisitReportFailedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReportFailed409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -9550,6 +9817,23 @@ func (response ReportReady404ApplicationProblemPlusJSONResponse) VisitReportRead
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportReady408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response ReportReady408ApplicationProblemPlusJSONResponse) VisitReportReadyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -11544,231 +11828,237 @@ func (sh *strictHandler) GetStartup(ctx echo.Context, startupID UUID) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H37cho53uirqPp8VXMDDLZzI7V1lsRk1l8c22U7m5mdzAeCFqB1IzEtYYdNuWr/Og9wzjvsg+2TnNJP",
-	"l1Y33dANdm7L/BMP0GpJv/v9YzDk0xlnhEkRtD8GE4JDEsOf3Ss8Vv+GRAxjOpOUs6AddJCQMWdjRJik",
-	"coEkHqPvL169RM9arWYNCTJUP0RPG08bBz80glpAPuDpLCJBO3gfHIyapDl8jIv+fR8EtSAmf8xpTMKg",
-	"LeM5qQViOCFTrHYiFzO1jpAxZePg7q4WnFB2vbzH/vt5s3kw/Pc//wV/kOcoJtGf3geMfJDvg77e79P9",
-	"p09/QLcTwpCckJggKhBmXP2NZnhMMnuHFfduWns4nFK2N4spG9IZjsT/Hs5jweM/df6mfrP/OKJTKv/U",
-	"ajbz3h2sOQ4fYn2G7JGuJgQxcotiIvg8HmZ2l7evvWbr2X74eNCsPx4d4PqTYatVf0qejOpN3BrsDw/C",
-	"Q/JoVPG63xCJx1iSS4ljOZ8dERxGlJHl7b5T13rR7Rz9qq41nBN95wcHB89q6O3Vywxm7Df3H9dbrfr+",
-	"/lVrv93cbzebjSb897eVOxzxeIpl0A5CLEld0ikJauu3fRzm36/QXyM5wRLJCRVowLkUMsYzxGeEkTC9",
-	"660v2G1/Pqdh7s4viIwXnZEk8fKWL8mQs1AgrL5GtxM6nCDJkYwXCI8xZanNtkoAmjJJxiSGF797964z",
-	"lxNF5EMsSf6FDWMSql/gSOhLU7ekb47PSAyonMccWq3G40YrgwMvCI5JjGKCo+mf3gdTA7P3QQ11ZvQ1",
-	"WeR8VRF9f7kgf8yJkMdH+eeJ9dffCUTDmuIKaIijiMTfCcRvGaIjRCUShEmE0VzgQUQQZ+SekSK77bta",
-	"MMMxnhJp+LLmN7k0FxOFAWOOOKuhUcyncIi+4pJ9pFk74iP4ULE4NCAjHpMGOpvhP+ZwEKpW+mNO4kVQ",
-	"Cxieqq2YF/qbnOIPJ4SN5SRo7zebtWBKmf3/1hIe14IP9TGvq0/r4prO6hy2jKP6jCuci4P2CEeC3NWC",
-	"EY0kiXt4KOlNDtKdsWiB9Jfq5kUN8Rhx9aE6EvBuUXQKs2bOVQ84jwhmG210Lic9MR/8nQxlwXbhsi1X",
-	"RrdUTjSFmKcKt+uv7G/6v2IyCtrB/9pLBPee/lbsXZEPcpNjhGQW8cWUMNm7JouCg0wxoyMipNAopPi6",
-	"e6zoFJmFy57jNVlscgy7wx4NC4HBBfGAYJ8o2r+/YtnNv317fLTV7otBoHDJ/sw7xTVZrD3AJ7h+h+Xr",
-	"7t/ij3ugaPepFR/6/pOXrQZAHjGvgEB62QcHAR/RiJQnAPNA8ebdeg9//fpV6y4fflX26pMlH/jiBRnG",
-	"ZB3pxmREYsKGJbfvrflQu6cFqjANrZ7gGxywyRmWk2SPgBjFysx6RFGbGL3BcjjJ34myQq1GTtBwgtmY",
-	"oFusWHdI0IjHz7UNR6WyNITEEfF/SYW69bkgob7zw9a+O4lWiJKzHI/qeiMFms5h89njbZQbsAyXT/kX",
-	"fquY+gJhiaa8WBbpx/29hWSE55EM2i2lgzlrgjL5+DCoqa3T6XwKX2sdzfxvbUnjr3AKQdmQrOQuRvGk",
-	"AimLDFkbQBl/q+2+ZlsbfLnEAK+tavyVPtedwmIx40wQULJf4NAYC6BycyYJgz/xbBZRbaXvzWI+iMj0",
-	"p78LbbK7g6knQrWPV2cXL46PjrqnvdfdXy+DWhASiWkUtMEm/RlLgvQ1DpQySyVi5IbECAtBx0ygWx5f",
-	"t1FLofmAhiFhSDMDEsdcGQO/fUwWTP0GvQ/+zgcCLCR30mBPkPiGDonYoywkH0i8p34U3P2uSdhqTmVt",
-	"GCGxnAtFF81aIKnUZhwOkb05B455zNrWamubW2u7DdevyUIoWJXjG+f6eW0aFRpxaBATfC00L+BMxngo",
-	"n6O+vrk+Ulilv5xFeEjAavB8X7/UzRnq2lbM24/5+Z5nVcKWXnI2iuhwO8TpnID3pNf95fjyKoU4VgK+",
-	"D7QNjHAUExwuEPlAhRTBtrB8lsDSnWQ1IM0G6mYD9w1IDb2QDqUBWEzABldbJvcIt1cWH7cC3OlZ78Xx",
-	"6dHx6c9poFmd8X2giJrE9Rnn0fsATbBAjFujdkBZqBjXtkA8SICYHGs1FBmv27ffBwRfM37Lamgw14YK",
-	"n2sBHtPxRLa9E7ubqcGH4ZSy2vKFgKGPkdtCohFYcgg5URcp0YzEUyrvES+OFfdkOOoq1rEVbhyfXnUv",
-	"TjsnPmZQszoCzrQl4B/5nNjuG12SWAmVrnnBKiSwu7kXFOigkIzIUFpVUsA+GkgRd8THgPrayTYXBM1Z",
-	"SGKjcmrCp+E9QvGUv0zAlt7nkXHi3dub5Cs+Z+GWbOSq9+rs7emRjyuMIzEfTizOb80lDhNkOeUS6V2v",
-	"4xKyPoLf3QeGnJoDyYmlcUXBIx5r9VF7X+8RNOcx+Mypev0rTCOyHZDOL7ovz06Pjq+Oz057rzrHJ90U",
-	"uFLeGoXs2iYJt4Vbaz+Bm38iZI60GoIz74n6SD9xfyJbG4v+aRFo7kDYYMtRhvrW0urfI2yvOD/B8Zhs",
-	"B9HOrydnnaPe1dlZ76Rz8XM3C88BDxfKqIzUqxSaYoZazcOnj548RoOFJAJ9/6bzS+/F2dGvvRe/XnUv",
-	"f9ga2p4sN0dGXR17veIc6TOvATleRByHdcl5HTZ+bwDPu46E1X8nEBit9wjltwzP5YTH9B9b0u7b087b",
-	"q790T6+OX3au0nQ7pUJQNlbsiLIbHNHQj3RtzXVbCTxTp1kNwzn81Mbj7o39Zo/XQGeMoCkRAo/BvYJw",
-	"FKGYYMFZ1kh69+5dPRskXAXLbEzxrrYtKtxgGuFBRLbFhL92jk86L06WqD3EEg+w8LRLzMQt2V5N82j6",
-	"UtvkyD/OWlRwv7wvQi46aQOdcpDO4HO7jamUhD1PB5k9lIB4dd0FrFeB0wttb40IYj6b8ViS8A0JKb6C",
-	"u9sKIy7fnp+fXVx1j3pvukfHnd7Vr+cp5BCEhcgolHX1vjbyXwFLb8v3H/l8wp0QwRERnHEdmriH6lP1",
-	"ELjB7pX1fydSl6AkgUIdCMYyks0EkPj6Hh0t7hywTuf8+LX2veNQ6zY4Oo/VuyUlwnj5lg2UhPEpIwUn",
-	"1uhzOMQ1WSAqBYlG4Fye8FuGOBuSmu9zpkLMdWrIzHvhx2AYE8Wpe1iuDdvSKREST2cKOOTDjMZEmMfS",
-	"G35lQvpqF+btxrv9HLF5FKEpwUxoJ6La0AoX6W/WR1oL1JPB7y4aUCa4E2Ehe+q9udt8Zy5HsQz1S6R+",
-	"WUOSIzzgc4kwmlI2l+Q5GihthoxGPJYb7Fe7hsuFxLPByTKntLS4+tca9S71b+9qgSQMJ4H0EtGa+Sys",
-	"jih3ftjlNx2H8d5cy8ZO4a5S2OXOlwFnzcfc1O5+dwyH67yEu5ohvJfwxFry81itcesPojnJbrYkr7zL",
-	"EtxnpJyHxcQMrPMgWwyaY2BPXxRnxDOaHym90ivX3ILRAk1InEmxmo6vewd/7Nef3HbK/JcXFdrx5h1v",
-	"/rZ4c81RVTErOLdh9iqcgKGLVy/Rk4Nnj9GUxGOCZmoV69PVC6foM82Ig/3m/pN6s1Vvtq4gwAsx3jsI",
-	"R/svb63m5g+GfXfZ2/JCxkE7UJp84wLfvtEWcXKXlw7/CJtP1S5cgmFMbvg1CT1AJIynM7xm/DYi4ZhM",
-	"rW1SUmJqIxyS6oZ8Ck4KzhTtCuLSHQ6ftFrLgtE+ucwLFoZTMY5whOMpwmyBplxzXC/1odXcP1yT5ZlB",
-	"evPOXGSch1R2mYyr6utnjOgIERiiJEewDG32vAWKJhdHKmDDRUSSXODgocxLrL3yk74UiSnkv51wFNIQ",
-	"ae/W8lL5OdspJyn8xggH8LQgvbeGh9oOKTVqr0VOSBudEjnhazlpZy4nb/Qv72qBTgVes2P9o9SW9QVv",
-	"s+UNZXF5URGTKZekh8MwzkmwTpvpuV/r0/eqvNE8kqvlHEtI+4JwB54ShG04k05JLjK55aTxbKzaw4X5",
-	"8ZUx9iuKvLWySxNJGtNqlvKye03fXuZiUjefBpPDR0tJKTTJZyoOmz3y//utLxlrwTCiuZT/wkS+q/Gj",
-	"JKr/7//zf10k+qck6PP9T4jfkDimIRE/NFBHJ3iBb4QKFwEncToTdpmn6Vz45XT1ByedTEZ1mUfcgdc9",
-	"8N+XZ6dnDn6b6IDpbNcyT3yZ+l8qyzadcp7cZi1RMKrY5wazqxvoKdCXsMgft4IM8Gc8osOFSaLsTcmU",
-	"x4vedBC0n7ae7d/dbWb1p6FeZl/NZYXIry8xKZQ6czWTGKC/RH31Zd9jzZYEK6RN/odT0moXRiEBrMDo",
-	"BzBmzMoZa8Yii0KCEnbLKn69LRLkH1WjboH6tQFwq5tEL2ydpJczmwqrmDdpdAk0KxhjSXpTTBlk/AqJ",
-	"mdGxghkP609Gz5bpNrNQKQ4+4UKWdUSktlHukQgPSLSWQk/0r6x3ZoaH10T2iMyrsFYat/omqdRTP/Zy",
-	"4CErxqV9TrDIGGv7jx7lqDhryls6aEKZbGey5ZvPXIW0fS8VSPApgcg/iQTJe/mackCtA+bUbQ8IG076",
-	"aIrja4EwmhIs5jEYyjVT4OrZqs8RHkAiKBWoH9EbzaGt5hdpUQkr5qh8GX6URqw8rnNExVDR4nqbNdfX",
-	"2TPFBj5hBL/UO+fH9degEixbkIl+DQtRSaZpf4PTapWWm6fVmg9wHGMgBcJCkEtr0bXrfqigpQPU6a3b",
-	"aGPezm9ILGgmtho0G61gHRTsm5IlMtdQy16nf6Y8qHX9E1cQFOdYTgTippjZJC4uqeauPDx91L2b1l7y",
-	"Vc4FhXwoMo+oj/byfjshOJKTzK/Nhzk/5zPC8Ixmfm8+bSzwNMo3MHG4yDyjP8ujXl0mv3xm88XeR/NH",
-	"j4Z3KxbojVwGXv46o0w62/IKefv2Fig4QgbrfFClF17aanJ4Bxh7ecnVG/jmouOHWYSZa/FQASHfKe6f",
-	"tCO45fMotCkawX2ISS1l1ikZOZvSVVeDiCDKPHnluDPIj+zOtZTxNOqymsZKydmp8sYVkrHEdcFyOFrv",
-	"jNE/q1JfpZskiMIC/wlBNziaE4GGfKqrraBkzMqHVfu51ItfagG8JCIKtXTjPUnhlbfVPFzXyagXZMbj",
-	"rD6o02iMjai+fdpstu5MWRPof7FE6jOFXBJfQ+1CwlTyzL79MgFi771Zu2BhUpCvyUwiLBCVaIi1O24N",
-	"RhJbFpBDG7eAjjFn4+cooozYoiQcEzSiLB8d/YNuEB32HrebywUPJVH4EqIGG3jhbW4vFE/l+Kzyvd8+",
-	"fbrSKwXjMWf5LmSNlzU/wjMdgNxPTPCSbuYiB3fhphi5feg9OeJf1saVTY/O9fe6fvLxs2brB0SZ5EuF",
-	"uasFnH1LHhr8xakXFXTaJPaayF1+vV6904/lbeOYjXjFTQzmNCqoXh5QhuPFdwIZNTKdPnDTbLQazVy9",
-	"zF8pJxIQ+jaAp3I0bkkU1a8Zv2V7VjFumBzArZS/bVTv5WvpnB8nd4K+f9O96vzcuer2/tq9uDw+O83U",
-	"5m6qsGu4pC/Tv7oV6pHnx6qkh3TQKCakPuLxVNONXrKBToEyRQ0xIiRlY4RZiMh0JhfmJ5oVA9MnH/BQ",
-	"RtlQtvFaKh3PeYAqqiyv881tyHNp/fuf/2//0SPFT2M8lCSG5ir9Tv1vCNf/gZr1Z6iBeqiN9tCf0U+o",
-	"3s9kwiw5UmZYShKrN/zPb53633D9H836s0avvffnn+q/f2zV9h89uvuvPMw5cX6M/Hv/uBwOXlpjij+k",
-	"XGOPK9/VG+Mgq5yudMvjKGwjW+BcQ84urCF9S2iKZzU041EEgt7I0HtL21xuoVNCiyTshsac2UyA8j7e",
-	"DSI45XdlPfXarq3geNZ3W+0hL4e3wkMGzNWe+jTBnxVM+IIKItBgAQFAcLARPJwYZSqVY2VbOOR0Zlsd",
-	"Wcr0+1nqv+RjnHePKaAnkEzA43P4KuEnS9DV409ZggoiPgRLKkM0Qire0Q5CckMiPoOPl/A+iMiY3pAo",
-	"mk/rUyImQRqHYjIkdCbHZouWdwTtYCLlrL235/1AGSvNvenQ8+z4j+uGbRmzoyprUHySx+AvPNiYTXiL",
-	"HG7ACLzH9zdlCt4ajzdiEN4CTzZiFt4CTzdjHN4KjyozEe/hVpZ4UwBZRTsPEOl64/U982huU5qo7ydU",
-	"AQSwLkh2H9Jys2DY1vJwwxhcgvqbLeCh/oYLeLDdZIXqiu85+Oo28jF0/C5r0FTIRMG0My+RmNs7PpU1",
-	"1StwWJzOo8gltN/SKEJjIhHLeCuW009hzSKHQ3pROM8E3xA05mWW3sRZWexSVGbhlICRlBduDOlopB3M",
-	"zru4JshU0YPoX1QKFGuci+cR3siDjhnU6S10maPkWgHLbar8MdBYptss2cxSL4+Ujkb6K407li0OkuQ1",
-	"9xkuaMPksdA9x2B1OyY/gTAwKksmD9DxMngkVGbqnFky1mDUm18ff/eJIHiGW8MMbNrQujtYQj9vKR9k",
-	"vnRL9EbHgX5X+xXz6RRrV4pJ0m03XXau+nPObL+EdmvfJfC2Wxkh7FJ4lrMFLPyyWN+9IfEiyWo1iB/y",
-	"4VyHmjEL0a2JbcziuWn8XMrBrhDTcLycAKyD0RJP8Ipszalz0o3uPLDm9l+DSp1QnW3O2inGKZY4Z7nj",
-	"+Cw850AeENfdyqX56da5Qyl7x95ospWag3tyW0UspFM+X9zHx7xYuwf4DfjSBM9mhAFHUrahz5CKMtzX",
-	"3bc5253lVB/LQdyPC+QAvFRm83ONiKZ3E+qvy5Pt33fWcwZj1icnG2RSF1WEK5cJqleArmvuaF9V6HHK",
-	"a8Se8MO87zwGmfu1YZgf13kRKuK8dy0WrpVRnkPYeEbwtcm3y2B5pq12mUSsB8+F3kTzSp4pg8T2KOVq",
-	"29ztf8HlbaZkIN3LPHMpXq1bFc+SO35111IavTwd5s9G0Vqp5WRhmqhXOYnGVRE54/mpjHMZr80G+Jdx",
-	"G22Giw/mNFmJWivR5AG8KOd+1YbvRjF3FoQUpkSEZeodN+F5XzxL2sBpkFkir8DSXWuuImballR3OMBz",
-	"zgwwg0sOHz35Ic/REBbUyl1TBr2z7XIjHqu/xzGeinTwLtUpNCcWrVvN5FjctvtvvlnDRyOi9S6XnFFO",
-	"1dcbPlcP5Wt+K6vkEgRZ1kRMG5tC58FycPTtxbH2QCR9ejMXuz7twQgX/XJPyJibrWkgpg6Wz0C8e6mW",
-	"orAChttlfpgOxzxclM/+cAcvOCR0lNzAdLFw0Qas1ygCUdFGQzzDAxpRtQpEX+lwUXOTli5POjm05T1S",
-	"LcD38Cqgq2iqUo6TmmtQxl1nMrhEhHtCD3kqnv4EzdbPzrunyGBHaIZy5cYTXUv4g9ajg8cl2sJ/MRql",
-	"P8khhSEOKvkXV1WphPdUVymzSJuXN1JYD9dq7h9mMSWwPrU8ZGjtN+/uiWwy6l5lDM9oehWxPaOu3g/m",
-	"P0+3oDzqvuq8PbnqXV51Lq7envcuTzq9S2jceqnd8DpR+R7oJaO836fWm9zqCrR9EBXXzYfxsL0Qk/eb",
-	"h09rQYwl6UHnz148E0GbzaOoTFQwi8Ibh9rM5rYrl9uaYW+GTb956LRx6O2C4HCRm3sN6XnOKd8OWo3D",
-	"xn7g15lEVEjCIFhpGNc9pF5nXpunOdvERGiugaVWElJ+8LyqmGV3G3Q0aSOMJPkgoW88M9l+m6R332c2",
-	"dvoS8gj5goxeUxauyv3XU4H0ERnyYuLoBsdUDyWMEUbgYzVU7HbbQP1rAo6Mvm5QBVwyhIiHqfzzi+gI",
-	"uwlgxJGSRObBXKPrIimHqMB7dG8ReFJr+/kFLpAqVWyDVTGdiq2U/FxlZySs0J0vzGNddlPRPojJqHdt",
-	"wL2migSwQted9KZE4mo6qHqqSkOu9DSrqgGa1Nwqd0ZvF94x8i/U8+V79r+zLBKF0Mt4U/TlpmeYLaiN",
-	"++0/bPVWHgpfwiMXZFTZCFKUiRO6VOrIgCDokv/cDPRJCPfeEk6rdKP5NtCsrBfKQfKLc4xXoYwN3eLu",
-	"8NVtmARPDONP4BlcdF92j8+voF6gc37ce939NX2eVBZkz5Lc3bYsL6NSb4CXGQOlEo5mfeGV8HXZttkA",
-	"dzMZlPdnUqxFxZXI9QCWhlv7PpzpW7K8zQyHL5X9VTcfsktUdsKn60w3EahemSskE9jZ4ama1zTQ1adp",
-	"fSFHR0g0A5G788K+tGa174RSr+2C35l8B7VbTZvfwX6NMuAGfopcK8b0djEjx9Kv9L3AoFLc2v4fRstR",
-	"L7K9YZAgYOnEZMpvSJV8PZe0la4x8woD1lWA2dwKuH19f6mT5fIRrYd1hteVwrZJ78zQ9RbNzI88aLT2",
-	"m009RrK62ZqQWADj9/I6R2X2UEFjq2pKliZ4va5H7oUWqFMpsudYAaUXES8Bp2WCsU5+07iGCs+84zPC",
-	"8jpDWxde1asd8Sjit7opRQXU/4IA4p/cO88KuLx0Hbo3CdtoCJjERx6DM6FzfqzLEsGBIPk1Yd+ZLt4x",
-	"uAi8mfX5XW7K36ReNd9IT4Lgy8yn6DZewRzmZXl1dt49DWqGnGuBm9J19tfuxdHbblALLt+edy8uu0fw",
-	"cefl69Ozdyfdo5+7R/mSzcCWCFG9i0fHEYVRlpdajWW4i9ItMsQ6WOR+bHv86q+KvHzrM4GHaazy4LrM",
-	"Qpv5nr8UEWd5tGLTjWbT8mjXkkHv2zRT0P+jm65497DKR6nbfAWMh6R+UNhRzO/XFZOxvhwyr7d0ay5l",
-	"LxnAOZUhr3ZsKblZaaCaoooEk39oJR3DefKuVFMTyLRuDh/jTf91ea8VuyquTHky4WEblYKeN2VkcKr3",
-	"btBqNpqNg0brie6STc3dPXl88LS1/7Rp/ksahNkuXvcgyRVbmZFYkDCFUt6HCWGVSy/PUQVyWu1jZlpW",
-	"ExYafgvdyzZoqb/EBj6W/XHSALz4gTUe+o5AMTEjiKB0Fa51da3KJuU4af6TifxlBd82bac3VTWKm8hk",
-	"b0jLGiVZF96Ay3kUFdzaUheRpZYjJY9W0JKmYIOrYegx4cpd+IuiNPm4ZEM2tSRg86kuzPaIXNqmwDS0",
-	"fa2c9rr6wjI9JO9jyURmVV+tKllExmmYqVy34IIaIUSlSOWZFHc6LVtiuSRQP64vhk+J3AoU7MTvchso",
-	"zZvbkFZQQzMsZOqsujSIESonJEaJ7EBMacwex11VvOOaly0nhSVi+yFT0l2qV6k+Z1bQV6b+TNv9HI8K",
-	"gfwM9QMiRGPNYlZbyFvJuV7sz7z54KZuFAsTTSQhuI+8IQZGF9eOJoZ4FCrgup6PBXiYE6f3O5uWsQ9d",
-	"F7ZPZIgu6UCVYZpRl/JgoRhIrO0cDYWM4tN248DxNDX+PRnurojMslEQmrfgEmTcfYqoQNBvycwZxBIN",
-	"yFjpWsCfCvPg5nMarjzgdqVpKdM+Hfmxdv66ithcp2VOMWXCK9J8xWeKWa+CI2ZfrCf80DD/rCrotbq0",
-	"M+qtDpSWdkaOOnnlyMEj35SCl535kMauLLYuO62WVeJ8vXeFE+WyqBUxNBRuJzxjsEj1gkX9IR5O1C8k",
-	"j4xYvMVxCO1dsIfL0ktlAWWHz5VMaSDT7Lid7nOc08IYXrSilXFylpLOj7wlICaR1xfRZNGM8lpV2eMM",
-	"OZMxj7yvitpU/dkZ0KsaRvtNrP7n/fu5Mgrr8G/rFfzz5JX+32evfv8xt5tVIu+XVZlXL9HBwcGzGnp7",
-	"9bKGpnQYc5O0ld71aht+BeP09gHsOt0HuZw5ns+xvJXfkWjIp+R8TdvWQu8sNMxKYSogqUCUZcvg16W2",
-	"ug4ZMJXJeWRKVJ3nd/KZxTycu+pVPUSwjFulussm3dljFlNb4am7nqSdIFCKMIMqgMQpcPeFeG/WpRZ7",
-	"7UfEgg1zurqYlkYQcLrBUW8q1NPN5t1ddeeQlog9wm6g/0BuYoGJtd7dS5rB76kGKeYnPTvn2H7Q0B80",
-	"blq6O+Pdyi5QQ85GdGxLs4J24CU1bNchKtVDu4q3NAlz/Bacn11eobxu10tfmObVv2/pRwNhcnd3j+Ua",
-	"m3Rr2bhjXsJGKpiKn8aM3bjh3qpm2Cf8lsT1IRYETcgHdPmXTn3/0WOXEYoZZ3SII11uBGVGT588ffRD",
-	"pg2MFfGOJ9WQ99Yacteq40Mav/K7bFc2bjcpttmkBeGnsKJ9jliyE4OfV5oXvPx0jRM9blXC2tTx4qUS",
-	"hkJ7JaHM+7OOiiqENm9/mAJhXiZpYlq8U6pV5cig82FozWywQNdkIcDiJRgq7GhGQ/1oE151lx9P/cmW",
-	"sa8R2Up82qfTa6X7D23fMvHuTr3L7cv0VtqiHF8vB6cxvY7KFGItF1rd/b5csuAutyTBAtztJMEsxWYS",
-	"+bzrLrl6ppPmivUP79JX/LFsAXC6ocKKN3iVXlXW92vrVqx+cJdO0yr7gmzq64pX7G+dS5lP9ZvNkey4",
-	"VjmG6ldNgfw0E+sywK6iB2UguckUuyJkrgyoSoI6hR9FfSfyhdCyGNA4PI+pXFyqd7g8mddk0ZnnRsVc",
-	"Ao5xRNv5oK6g+vv+dHzd+/c//9X/oYGUEa+nIH0n9BxZKtKFj8aA6v2l2znqXkBWoHqPG51kbK6cKVR6",
-	"m3pqAo5JbDes/++V1Wj/+91VsIzL//3uyrQe64v5oG+31ffZfL/giPpYMY/U78MpZX0zNj/dtcJ+2bAi",
-	"GlAcNpccQskh3Y2UmukC6Z2+gNZ2aWcdviYCzXAsEWUII7EQkkx1tVgUCdR3tpWLtfUb6A2R+GcsCVIn",
-	"JEzSIZZEICpr0PUpuiHiPaPg9JQLaIFlyd1vh6X+tvhUM35H7WJDGBlvDzr3mzPCaQamPYLWGqjnxqm9",
-	"Z0onD+cxHkQLFJMhj0Ohbh2KZrOZSHDzvt+SMBOlFTo+i3hsIsY63xXKZnX7PPj+PYN4me97V7CnUpBo",
-	"BGCkbDyaR4337D1zd6awI57LSQ0x7jyJbXUQXTmDhaBjBlrRdU1dlnYkixri8XBCFAzUZfMY3WIqYWYX",
-	"ZlzH57S6Au/78ccudM348Ufo+N/Hs1mk4EQ52zMdJX76u+Cs77X9sJffH/KQ9PWlY9vMQ1lQCn31C3V8",
-	"o5+0kui/Zy4EFfExBCtEA/344ys3qcA2GlF7+j7dJyFpY//vf/7rB3RNyEytRGOkg97CTStQJ7tI+kFQ",
-	"Yk94XE8MuyeHzw5+aKMbHNEQvb16VX+qbhuFc30HrgUofBpxRpCYxzFXipH+7O1PkJfznjEiIApsBhk/",
-	"PkQhITOAnW7/kIRfzOka71kHTakQMxJJ8yIFrT/mJF4oUsNTop4x/ABSZZTgA9DoGkUoS9T4QceMxySE",
-	"Yyu29uOPMEjZOukhTqSw5ufuFaKipiHogk2a8+kYLof2GQbarVaz5jLMnzUOGvs/NN4rYRnRIWECpIcm",
-	"4BGFFplvjq8SBqr+x++FmIzDBI7AlQzwzWO1K0aEgOBjSJWJPJira9XsRrimJe3AkonXf11P5vBHvQUH",
-	"ZqDJDMsJiJk98GFqv7C7zOMwaAc/EwmzVqD33YwzoeXSfrNpXF7Sdlf2COTvJnnI+tNWi1JYH/hupscl",
-	"npKaq/LVPTYh05+jMdfV/Or/GzrgFBLd4uaXukHvuvak573Z/HzvF/NTqMO9qwWP9KnyHnGn3ztWWg/D",
-	"EfCHlNwO2r/5fUp13qwXBEIUQIXB/gouAXi6WnvFRJgEMEVVD25yBdCxvic6nKAkcCZSu8DDIZlJ0BmX",
-	"YH3kjV15MIAnL8mBupIqbvhLwhW+WCBfataL/IE1uSDWQ3tW0NkRH4r11y7JB7k3kdMofd/ZxOfce53h",
-	"8RdMLpe3eDwmMXp7vPIKP2IhiLxbd5Md9av11/nj3o/pi3TuVz0UKqegJfdqbdOLe7rawzJX+wKHdn4y",
-	"PHK4/pFTLl/xuS5gu2fwdVwHgdWAVGLHCHHtgVmazbS0TDrOKvTn9TltDIWwVoqSZYmIxQ761iTT1m8C",
-	"59R0omY6hqynIP1u/m3Uc4PG4AHaS1IWc7n0qa7m5nOlemo9B0s8wHqy5BLi/iWZEfpAvNe8IQeLOxG9",
-	"+aKFKQElXerSuqHSh5QqZ5IecvnFlMiY6ulpRazijflJOb47izBlFRmveYNNujyP+VSdZC50poTmN1/u",
-	"vXv7nbq7yr1tOzQ4o7YsXfnZjLDO+bEyNx4S0/2QRD7PBuMRTLJRdm7zlwmLK7VJ128SC2TucCU4YIbz",
-	"enD82nlzUg0cduEEHOvLoBN31zcKEXONuRBx06cLFHpwF2Rb2kwJke2U5LC+nhqaYC1TpnSsYSoyFwfG",
-	"uM5PNUYsI7fKeGbKUAc3BHiwIBHHfuJcgogK9p1EYjKXMAwx5LesgTpgsmP9jHZy6IQB/WIYVWaWkxyN",
-	"oNvj3LiL+joRUHvz0KPmARJ4IYy9ogPJU92PKVc8XpiMhc8gHeHVnxkP1VMH6596y/ANphEeRKS0RDUA",
-	"H2Km/yxC4ZvWHrhc9vCM1q/JQhSi87EWd+AfV6CFniSUs1qSURBF4HbWcRWNIEyJRGWmgCdQL9E/oey6",
-	"b5wxy3hxQoXsnB+/VptZ0i3zbir5yd4IikB7ibOYKs04d1SGBA+18Q/pGeZyLpyTHNxTif7p0nfL4Z3e",
-	"f5J2XXb499oDQlO9oMQPh/NYKBz7fUvqKhV408fNGQZ0l9NmWSEDH9lQh8jQoMKNdbQHv7mrfXqDrFWK",
-	"WLXL7x+6UclhGQp/xeOBbpbw2TjJx1Sk57cAuIKy7tIxq+SLFOtRNOsg6vEaS8e6LWNejdWxEHMivOJz",
-	"zTdAMQd92vIN5+Y1kk/7DkkkSBtxRdBUCpfkBPQMjuIl9qJjwwZjXfPnF1xL8nuROnpxG4RORxJNBkKG",
-	"Jlv3/G641bBIK7NRRt0HMXVXHiV2r/B4HVXBb+5qwQnXm11LufZ33yz1HjafrX/iJWejiOq0gcNWiVdc",
-	"cX6CY12gd9h6VOYgYj7TJXtvSEixHovzdTIXTUgei8hlMLnazN5HGt5ppmPH6GTVwBt+neI/WjcHvcX2",
-	"WQclQVOK7ZFpwtS3Sm1Y2DiTVhJQP4ZFw/4y89Gvc8ynmnJDR2+g61aOTC/lKXxp+MsXTj8VvZ6Hrf31",
-	"D5zHUOABxuwrnQ39lRKDxqB1xFAr9A54gu+BbC6rDK6UPTUbWxcy5myMlCCBcGj/eFQHNO9vIY6+VdHy",
-	"CQICnxu/fyZyPXJX5JuhzhK1LQtLdSV8jogeEjnXwQusDV6CJjwKdeRej+IQ80g20DuFzQnuAmLjiGi8",
-	"TuSGxvrD1r4WIEoJM+kxQ8y+k2hA7PTHts6s143vOAvBD6O7NAMDkBCjivUE5zSVv4UGofciZMroxnBp",
-	"dbi0nzbhFLqVZCk1+RMzqURBZvx2x462ltTVVeONRftOq16rVQOfqahVz6KFHv+QZ8prPV0Al9JNikXS",
-	"tNL51KGKsmYTnc2sXeCeMGn3T5C4jLS+bp6nEsY1KwbJIIeImrL/GDOhZ3s+TxJEhUnUi4nOJtNpNDqZ",
-	"0AzzRR11EsrGSWqY25+8pUPLhYXNa7MM3kybNZu0SW/Uzex1DnfrqogER5JEkVgxjLcNWZeQAAZF5sRm",
-	"jcameJzEN8RrnthAMOjLDAwG9cl4Vt0hqNdgB0vE2ZA897cLjFM3ZWDLAgRuRxexrAvuJ/35dSA3wjqz",
-	"S5/MXV+BV9Ub3uu4tktvN2noy11UyjtTs7nxCqdyUNJHrqKtAuY8zEZ/fxgvlAagouDVQb4ya3xS2Qyz",
-	"3XMkMwTUbrFAIWemLYhPlH0NWU1ZAwK/+twZPDuX09cpHN9go2KbLgkC4YRdCJzycWsayYrKeUhlPeLj",
-	"FZlEt0RIrcMXx9DOGEGEyXgBFgfBw4lJkYaQbA1NcUgU96dS+OKwgexAeSvIeOxkKkyNkfGiIPSmdn7C",
-	"x+tYPwTR1DpULTngc5Maa8cB+iPM8xhqdhR3Od6QHvO9uSwo2n3pXevmvaX2bOuZt9qrk1pJNVASu1S2",
-	"SkjDok3joYSuPeW2ayJ59xayFJRBk6uvNbap6KGr6KVafBM4gEWxXZDzWwlygnIPoI2ARzopoEs6snLA",
-	"ryH+/GkVL+xu7iuvouxjuty60kOuAr3SU6ZM9qvlNkXV4ytZjUWyHZf5VrjMICFUy2Ac7RbnUlyBMuNp",
-	"CJLrekXIwFdmOXYVpg3UcdW3tho1JPABOG6AKTGCBrpIlkrLZsBb4qmabVcMyHW9p160KPHihRvR9hA2",
-	"r1n986ReONrNdyrbW95lXexM4K8o6wIlQxVzWFGusrM26+LIWqJ28WVuoX+ScItdqsQuVaIiBht/7xoM",
-	"Lk6V8EXVA7k6y4mMXbLELlmiOFliHXp/C8kSL8gQz4WiZWjaDr1Z/BGSeu6dgE+nAxLXkl8KGhLUd02I",
-	"+lATMdA1LZIwNFggaOqCIxMvyEumuB859LDZFGaPnyWdoqrqu8un2OVTfKP5FBX0ZfJBnX11AWHSccrL",
-	"wejrMr8aEjrEr5Mp2klYn6fblMhsPkPN/ylmiExncqENeKnYtLJMvbZSDVfb4bexMYkVXOqGWXwEbe1/",
-	"7bw5QbcTwlC/A41J+mgGY1BFuunSAk+jnAzpLtxJqeSDZPBHTb8QeAv7Tqb9pvyWoe87R2+OT3udk5Oz",
-	"d72XF2eXl72r7mnn9OqHophJenjDwwRO0sfJcl8Ywpi5sMIebvqqg8KGCPuHOR15q+QnPJDgKJuksKoS",
-	"OesWfWdjtgoVvRaIq0uVNaL/J+QLfI3c9So/Fr8uDJ/qsvr54y9v3HY2DMCk2vKWj4qEZBbxxdS2Uf5q",
-	"oyP2/qqFRxwS7OIj30p8ZOoRkmUACXEVR0hciqpbAWHpWtK1GqijjFV9QToDXCLMFigkMzkxdqnRi6Bb",
-	"ApSi4ikRxgCeRXhYGPp4k3Qsf4jYR7Y/9KcNfiSkmS9ek/vehT924Y+vKPzhzRnI4zT56kaFCEgSkD1s",
-	"PkP949Pe28tuH91OIGbrXCfGhJJcGVkF0RKPwezCJV+Xf+Wrjq+sIZHiCEtKIj6QhVlWMO2CLLsgy4og",
-	"y1oc/xbCLB1btxNjqhTdvtGM+2gA3sGi8Mg9CZ6HjY/YTX6WAEl19XgXItmFSL7VEEkVnTo9yOjz+/DO",
-	"k/1snUVdzYuXGpP1ObrauaP/xzS2cyeu5nFMcHbncvxWXI4zn+4t1/KYQRmnY5KZbfjNEmPqp5gDzE6a",
-	"M/rHnNgnbMAzM00JFMNbOz4jz/t47g2wegj349L0uE/rf/QotWBWgrv7nQdy54H8mjyQ/ui5XMZToC9V",
-	"cEJmikqpFK4EBWIcrlkrOpYiOzkMPlgUOSV9vrPzSu6SuDd1Mq6lgmI3Y1r0PVTXitICaOdp3HkaV3ga",
-	"SyD6N+BrLPAk3pe0eFhXotvlZ/ElbqLq7ryJO2/it+pN3Eo/3tMd2Qp9i2czwhT5WKW3gV7ZRjx2XiiV",
-	"rsUbgVJpgW5wNCcCwcjeUcynz8132WEwmi3WkiU0Tx3NBY5yc6MjTJmeAVwmO9qf5utaY8FBijyC7gmT",
-	"+Vw8b21tJvSD5g3DVTBjVBcNR1TXBH3CMrf6H9AR7D9AW0pgnDZgAcnHRCqZZ9pLThY5icIbqVEZVgKd",
-	"Fb6YwITZzcZhCd2l5avOEDaXUNVdr29u56z/dpz1jhYSjcB8VM5RDz9+2Hxgi6sP5Y+H1T+XN96QYZGB",
-	"YlrS7DzxO0/8V+WJtxSbw1VyVYNKPnjDc7bOA04Yy87hvksD/oQe+hXUsco7n4jBB/OYlRFHO7/8ztJc",
-	"6Zdfid7fsk/+PsTJQ3vkYY+fyR9fTdnd+eJ3vvhv1xdfVkMWZBgTWY/J6Avxn13Chi7Ufjb0oOkjOQfa",
-	"p07PdQf4j0nPdSeu5u/TcNKmFGHDnePv23H8LYHWH3yfEHixD/AUvHc6WoftchQM7gFBIyV+GugNkfhn",
-	"pXjpqVK6XVINxUTOYwazNiI+1n5BiASaIX9FjsAEjR/GFejW/zzOQI9K8zWkLNB2fsGdX/Cr8gtmEbiI",
-	"6RQpQBW8hNlXFfkAfZ6y8wLu0m43deqVRe1i/15auj2QDV5ZxuycfTtn3wpnX3m0/3b9fvclQh7W8+d2",
-	"+Vl8f1votjs34M4N+K26ATdTiE1b4S1HZva12+xPZ3/tXhy97fbRmN6YJJ2z8+4p4ox4I6JnWA91ozEK",
-	"CQ4jykgb3U64Me2HeErQfKYHceqHUIQlGP04lmiCBRLzGYkFCUlokk0hScjM6VQ/wMNrxm8jEo7VT4D0",
-	"EY5wPIVcoimPSRv1L9+edy8uu0fdoz6kEfU7L1+fnr076R79rD5Sh9DuQ++E593TPqJsGM1DZRxEkbmU",
-	"aYGH015wmdGe2lUJ7lPjqCT35afU23gFTtMH8FUWtlkoPCXcGhVJvnTZ9OhP0hg6Z6OUCYlZ8ZhS+32V",
-	"MaVX5IO8522unqWqv62KNpf6qd2E0qWLIUIYD1YFV3imlHfnCf9mPOEZyK6fVWrl795H81ePhnd7nvBS",
-	"R1pbc2LrZCzRz7CcpESFWXnj4hI9ThmsqFwP/iVeCHQ7WWi7B+4ARHJKoOdK4QY6hntbCNAUdPHAFC+Q",
-	"kDSKUEyUmqZjjKCDoFseh2jI50yKtiflKRsrHR+PMWUwEZGJWxJbi0ttxtMnYCMS8RsSh3OybJ/pZMC/",
-	"dk6Oj3qXV52rbs7QhE4CI8MMHiiS4L0I2q9/amsrw+kKTK405u8qfu7JcNpZP6vZbpeFejw0MBU+UkaA",
-	"JWvhyLKQCbvaQGCzuaytA4xEWD5C0DsSQY2hLglMm0TAvTiUL3K2RBU1FM5jPIgWNTviFbYOL4DIm9KC",
-	"jSspwkL2dKlVj0g87iPjJz3ljFgvE/ljrifO6iH1RC2A1K8zCx80D2H/fA6zy3i4qJnRtHaHVMC2SQgW",
-	"jZ0520Y4W88YE3hEWFeuqQbjDIVUXAPnRQMaq7vivIHewGgwY/uBfmobv4dcj8ZBiruBWUjHzEYe06z2",
-	"hYPSGiOqqwAN1UWwK/faBDxRTHC4UBaiOlukhDYfoT/mXJIQbk6APdn/sY++v3j1Ej1rtZo1V3XaOmi0",
-	"Gvswv4Z8wNNZpMTr++Bg1CTN4WO86b/vg6IRMyl4F02aOWw+e7zlpJkHmApsYeb48qcVW4ZKTd1ugdRK",
-	"k3ItoXFHFtKQxRZewzcKrbAkdSNJ60fG57FuAfugec49lremopNKqx2H29oPB1r85VRAW++Q4Q3gyqCG",
-	"rVguxRlUetmLvsVid9O7BIdvUaNZVmUyOoxjlb609UfZOfHn9BZDNnsj7SgvVF7A+TogiskJ9KpzfNI9",
-	"qiHOhkRbVDBXXptYxZaTNbz6vku1h2X/OcIjqYQquuh2jn41IZbqltQFbMD4/B9GGunF9Ys+kwHVGV4X",
-	"iSEDAbi8IY9DEu7sp5399EDcRhOBjavoiIqSvngAJ/KjRsZ+WuI6oEOXZDrAGh6C52huVpbpoI5hUjb2",
-	"5CJP8HqY5KiMH3A+xdckhIhTEa+6gAt4GFYFa+841Y5T7ThVilMlfggqwHAnDMZbsxBRRiXFERXl2Jfv",
-	"ai+Me78yCT5JkxvYh3GSUKkdKCMeJ2FnGMabxMTVClxOSAzJJ87dQT5QkVNF/jORvhv5szpzd07cLz2/",
-	"bi3tmIy6tP8xlzhKtDTrJwTT17lwacfJw8ed9G3EN0V7dHO3g1owj6OgHexBINgcd8mn63ETLK51Op+i",
-	"XTeQ2BwhMb2WY+/+IlouCjTht7COVqsIMwLSrGYvfXmtdxMObpIZwdeUjb1nvKZ6eY9hia4pC030X8fA",
-	"qEg9b0oBC57WA361FkWZ92AyHCTvSTqcJEW2oDTZWToexxwTKWpJd2t+Q+KYhsTfnhvTnvcSEttcPj32",
-	"3KsHem5Ci9Kl+/mrevlOy+u+jElImBIYYnluhB3tfX78mizynoahyBMeeaOROSNuOLKeB7+ooRByR1kN",
-	"6YHz8G+EUzds5nDnwwVEikBDzFDE+TWaz7Tme4vj0N+pDWksL3NExVBd+aKGJgRHclJDUyJjOtTtxcEZ",
-	"b7ft391CSDIN7n6/+/8BAAD//w==",
+	"7L3tcho53jh6K6o+T1XmBTDYzhuprbMkJrN+4tg+NtnM7GQeELQArRuJaantsClX7adzAefcw3NheyX/",
+	"0k9qtbrphm7ASSbDfJgkQKsl/d7fP3kjPptzRpgUXvuTNyXYJyH8tdvDE/WnT8QopHNJOfPaXgcJGXI2",
+	"QYRJKhdI4gn67ur1K/S81WrWkCAj9UP0rPGscfR9w6t55COezQPitb0P3tG4SZqjJ7jozw+eV/NC8ntE",
+	"Q+J7bRlGpOaJ0ZTMsNqJXMzVOkKGlE28+/uad0bZzfIeBx+iZvNo9J9//y/8hbxAIQn+8sFj5KP84A30",
+	"fp8dPnv2PbqbEobklIQEUYEw4+rvaI4nJLN3WPHgtnWA/RllB/OQshGd40D836MoFDz8S+cf6jeHTwI6",
+	"o/IvrWYz793emuPwEdZnyB6pNyWIkTsUEsGjcJTZXd6+Dpqt54f+k2Gz/mR8hOtPR61W/Rl5Oq43cWt4",
+	"ODryj8njccXrfksknmBJriUOZTQ/IdgPKCPL232vrvWq2zn5RV2rHxF950dHR89r6F3vVQYzDpuHT+qt",
+	"Vv3wsNc6bDcP281mown//WPlDsc8nGHptT0fS1KXdEa82vptn/r59yv010hOsURySgUaci6FDPEc8Tlh",
+	"xE/veusLttuPIurn7vyKyHDRGUsSLm/5mow48wXC6mt0N6WjKZIcyXCB8ARTltpsqwSgKZNkQkJ48fv3",
+	"7zuRnCoiH2FJ8i9sFBJf/QIHQl+auiV9c3xOQkDlPObQajWeNFoZHHhJcEhCFBIczP7ywZsZmH3waqgz",
+	"p2/IIueriuj78xX5PSJCnp7knyfUXz8SiPo1xRXQCAcBCR8JxO8YomNEJRKESYRRJPAwIIgzsmOkyG77",
+	"vubNcYhnRBq+rPlNLs2FRGHAhCPOamgc8hkcYqC45ABp1o74GD5ULA4NyZiHpIEu5vj3CA5C1Uq/RyRc",
+	"eDWP4Znainmhu8kZ/nhG2EROvfZhs1nzZpTF/24t4XHN+1if8Lr6tC5u6LzOYcs4qM+5wrnQa49xIMh9",
+	"zRvTQJKwj0eS3uYg3QULFkh/qW5e1BAPEVcfqiMB7xZFpzBr5lz1kPOAYLbRRiM57Yto+E8ykgXbhcuO",
+	"uTK6o3KqKcQ8Vbhdd2V30/8VkrHX9v6vg0RwH+hvxUGPfJSbHMMn84AvZoTJ/g1ZFBxkhhkdEyGFRiHF",
+	"1+1jRafILFz2HG/IYpNjxDvsU78QGFwQBwjxE0X7d1csu/l3705Pttp9MQgULsU/c05xQxZrD/AZrt9i",
+	"+br7j/HHPlC0+9SKD33/yctWAyCPmFdAIL3sg4OAj2lAyhOAeaB483a9h79+/ap1lw+/Knv1yZIPfPGC",
+	"jEKyjnRDMiYhYaOS23fWfKjd0wJVmPqxnuAaHLDJOZbTZI+AGMXKzHpEUZsYv8VyNM3fibJCY42coNEU",
+	"swlBd1ixbp+gMQ9faBuOSmVpCIkD4v6SCnXrkSC+vvPj1qE9iVaIkrOcjut6IwWaznHz+ZNtlBuwDJdP",
+	"+Td+p5j6AmGJZrxYFunH3b35ZIyjQHrtltLBrDVBmXxy7NXU1uksmsHXWkcz/6wtafwVTiEoG5GV3MUo",
+	"nlQgZZGh2AZQxt9qu6/Z1gZfLjHAa6saf6XPda+wWMw5EwSU7JfYN8YCqNycScLgr3g+D6i20g/mIR8G",
+	"ZPbjP4U22e3B1BO+2sfri6uXpycn3fP+m+4v117N84nENPDaYJP+hCVB+hqHSpmlEjFyS0KEhaATJtAd",
+	"D2/aqKXQfEh9nzCkmQEJQ66MgV8/JQumfoM+eP/kQwEWkj2pdyBIeEtHRBxQ5pOPJDxQP/Luf9MkHGtO",
+	"ZW0YIbGMhKKLZs2TVGozDvsovjkLjihk7dhqa5tba9sN12/IQihYleMbl/p5bRoVGnFoGBJ8IzQv4EyG",
+	"eCRfoIG+uQFSWKW/nAd4RMBqcHxfP9fNGeraVszbj/n5gWNVwpZecTYO6Gg7xOmcgfek3/359LqXQpxY",
+	"An7wtA2McBAS7C8Q+UiFFN62sHyewNKeZDUgzQbqZgO7BqSGnk9H0gAsJGCDqy2THcLtdYyPWwHu/KL/",
+	"8vT85PT8pzTQYp3xg6eImoT1OefBBw9NsUCMx0btkDJfMa5tgXiUADE51mooMl6P374LCL5h/I7V0DDS",
+	"hgqPtAAP6WQq286J7c3U4EN/Rllt+ULA0MfIbiHRCGJy8DlRFynRnIQzKneIF6eKezIcdBXr2Ao3Ts97",
+	"3avzzpmLGdSsjoAzbQn4xy4njveNrkmohErXvGAVEsS72QkKdJBPxmQkY1VSwD4aSBF3wCeA+trJFgmC",
+	"IuaT0KicmvCpv0MonvNXCdjS+zwxTrydvUm+5hHzt2Qjvf7ri3fnJy6uMI5ENJrGOL81lzhOkOWcS6R3",
+	"vY5LyPoYfrcLDDk3B5LTmMYVBY95qNVH7X3dIWguQ/CZU/X615gGZDsgXV51X12cn5z2Ti/O+687p2fd",
+	"FLhS3hqF7Nom8beFW+swgZt7ImSOtBqCc+eJ+lg/sTuRrY1F97QINHcgbLDlKEOD2NIa7BC25p89OiM8",
+	"2k75uur+P++6171+7/Rt9+JdLwvTIfcXSHJ+o/6HAs4mSHKEw5DeEiXaAJvBRr0LqZSE1ZKgzNY0+yyB",
+	"vTkxio+8Gu7mtWAoqV/vCuarbqOBzpdv40U6RLUj8Pc4P8PhhGxH0J1fzi46J/3exUX/rHP1UzcX9FSg",
+	"QL1KcSnMUKt5/Ozx0ydouJBEoO/edn7uv7w4+aX/8pde9/r7rYn9aBngXR1673GO9JnXUDxeBBz7dcl5",
+	"HTa+W9hnrgMiMXH075FA4LaomfjkQN+msb92CP53DEdyykP6ry15+rvzzrve37rnvdNXnV6an8+oEAqX",
+	"eYgou8UB9d0I6NaU3UoAnTrNauBG8NM4TrszsZw9XgNdMIJmRAg8AbcbwkGAQoIFZ1k4vn//vp4NHq+C",
+	"ZTbWfF/bFhVuMQ3wMCDbYsLfO6dnnZdnS2zAxxIPsXCsDszEHdlefXeI/Vr7apB7nLWoYH+5KwovOmlF",
+	"zg55DHWbyLAKnE7Kw9aIIKL5nIeS+G+JT3EP7m4rjLh+d3l5cdXrnvTfdk9OO/3eL5cp5BCE+cgYGnX1",
+	"vjZyXwFLbysQHrt8wp4QwRERnHEdmtiH6jP1ELhHdyoTHonUJSgRoVAHRAMj2QwRiW92KAvsOWCdzuXp",
+	"Gx2Twb7WeXFwGap3S0qE8f4uG64J41PGK068FC/gEDdkgagUJBhD0GHK7xjibERqbiyCChHplKG588JP",
+	"3igkilP3sVwbzqczIiSezRVwyMc5DYkwj6U3/NqkeqhdmLebqMcLxKIgQDOCmdDOZbWhFa7zX2Pfec1T",
+	"T3q/2ShRmaBfgIXsq/fmbvO9uRzFMtQvkfplDdTFIY8kwmhGWSTJCzRUag4Zj3koN9ivDhmUS5XIBq3L",
+	"nDKmxdW/1qh3rX97X/MkYThJsCgRxYvmfnVEuXfDcb/q+Jzz5lo2pg53lcIue74MOGsu5qZ295tlOFzn",
+	"q9zXDOG9gifWkp/Dak24ZxhEJLvZkrzyPktwX5ByHhYTM7DOg2wxaE6BPX1VnBHPaX4EvadXrtkFgwWa",
+	"kjCTejeb3PSPfj+sP73rlPkvL1q458173vxt8eaapapiVnAZp19U4QQMXb1+hZ4ePX+CZiScEDRXq8S+",
+	"fr1wij7TjNg7bB4+rTdb9WarB4F/iP3fQ5qC+/LWam7+YNh3n70tJ5XAa3tKk29c4bu32iJO7vLa4h9h",
+	"0UztwiaehuSW3xDfAUTCeDqjG8bvAuJPyCy2TUpKTG2EQ7LliM/AScGZol1BbBrM8dNWa1kwxk8u84KF",
+	"4VSMIxzgcIYwW6AZ1xzXSYlpNQ+P12T/ZpDevDMXGSOfyi6TYVV9/YIRHTkEQ5TkCJZRXFURA0WTiyUV",
+	"sOECIkkucPBI5iVc99xkQEViCvnvphz51Ec6BLm8VH4uf8p5Dr8xwgE8LUjvreGgtkVKjdprkRPSiWdE",
+	"TvlaTtqJ5PSt/uV9zdMp4mt2rH+U2rK+4G22vKEsLi8qQjLjkvSx74c5ifdpMz33a336fpU3mkdytZxT",
+	"CemAEAbDM4JwHOamM5KLTHY5aTwbq/ZwZX7cM8Z+RZG3VnZpIkljWi2mvOxe07eXuZjUzafBZPExpqQU",
+	"muQzFYvNDvn/886VjDVvFNBcyn9pMiKq8aMk2+M//+//ZzMUfkyCgd/9iPgtCUPqE/F9A3V04h/4Rqiw",
+	"mREkTGdIL/M0XSOxXMbw4KSTybQv84g98LoH/vv64vzCwm8THTCdBV3mia9T/0tlX6dLEZLbrCUKRhX7",
+	"3GB2dQM9BfoSFvmTlpcB/pwHdLQwybX9GZnxcNGfDb32s9bzw/v7zaz+NNTL7Ku5rBC5dUcmtVZnNGcS",
+	"RvSXaKC+HDisOSbBCum0f3JKWu3CKCSAFRj9AMaMWTljzcTIopCghN2yil9viwT5R9WoW6B+bQDc6ibR",
+	"y7h+1smlToVVzJs0uniaFUywJP2ZzpWgTEjMjI7lzblffzp+vky3mYVKcfApF7KsIyK1jXKPBHhIgrUU",
+	"eqZ/FXtn5nh0Q2SfyLzKe6Vxq2+SCk71Y6c2ArKlbDrwFIuMsXb4+HGOirOm7KmDppTJdqaKovncVs7H",
+	"76UCCT4jkBJAAkHyXr6mTFTrgDn1/EPCRtMBmuHwRiCMZgSLKARDOU4scGzVFwgPIUGYCjQI6K3m0LHm",
+	"F2hRCSvmqHwZfpRGrDyuc0LFSNHieps119fZN0UoLmF4P9c7l6f1N6ASLFuQiX4NC1FJZml/g9VqlZab",
+	"p9WaD3AYYiAFwnyQS2vRtWt/qKClA9TprcfRxryd35JQ0Exs1Ws2Wt46KMRvSpbIXEMte53umfKg1nVP",
+	"XEFQXGI5FYibIneT0Lqkmtu2AemjHty2DpKvci7I5yOReUR9dJD32ynBgZxmfm0+zPk5nxOG5zTze/Np",
+	"Y4FnQb6Bif1F5hn9WR716vYJy2c2Xxx8Mn/pU/9+xQL9sc3MzF9nnElzXF4hb9/OAgVHyGCdC6r0wktb",
+	"TQ5vARNfXnL1Br656PhxHmBmW39UQMj3ivsnbSrueBT4cYqGtwsxqaXMOiUjZ1O6Gm8YEESZI68sdwb5",
+	"kd25ljKORl1W01gpOTtV3rhCMpa4LlgOB+udMfpnVerudPMMUdj4YUrQLQ4iItCIz3QVHpQSxvJh1X6u",
+	"9eLXWgAviYhCLd14T1J45Ww1D9d1kvIVmfMwqw/qNBpjI6pvnzWbrXtT7gb6XyiR+kwhl8Q3UNOSMJU8",
+	"s++wTIDYeW/WLliY1PQbMpcIC0QlGmHtjluDkSQuF8mhjTtAx5CzyQsUUEbiYjUcEjSmLB8d3YNuEB12",
+	"Ho83lwseSgL/FUQNNvDCxznfUFSX47PK93679GlL8hSMJ5zlu5A1XtbcCM9sCHI/McFLupmLHNyFm2Lk",
+	"7qH3ZIl/WRtXNj261N/rutonz5ut7xFlki8VbK8WcPFb8tDgb1a9qKDTJrHXRO7ym/XqnX4sbxunbMwr",
+	"bmIY0aCgqn1IGQ4XjwQyamQ6feC22Wg1mrl6mbtSTiTAd20AR+Vo3JEgqN8wfscOYsW4YXIAt1L+tlG9",
+	"l6+lc3ma3An67m231/mp0+v2/969uj69OM/UbG+qsGu4pC/TvboV6pHjx6qkh3TQOCSkPubhTNONXrKB",
+	"zoEyRQ0xIiRlE4SZj8hsLhfmJ5oVA9MnH/FIBtlQtvFaKh3PeoAqqixv8s1tyHNp/eff///h48eKn4Z4",
+	"JEkITXcGnfo/EK7/CzXrz1ED9VEbHaC/oh9RfZDJhFlypMyxlCRUb/ifXzv1f+D6v5r1541+++CvP9Z/",
+	"+9SqHT5+fP9feZhzZv0Y+ff+aTkcvLTGDH9MucaeVL6rt8ZBVjld6Y6Hgd9GceF7DVm7sIb0LaEZntfQ",
+	"nAcBCHojQ3eWtrncWqmEFknYLQ05izMByvt4N4jglN9V7KnXdm0Fx7O+22oPOTm8FR4yYK721OcJ/qxg",
+	"wldUEIGGCwgAgoON4NHUKFOpHKu4tUdOx77VkaVMH6ilvlwuxjn3mAJ6AskEPC6HrxJ+igm6evwpS1Be",
+	"wEdgSWWIRkjFO9qeT25JwOfw8RLeewGZ0FsSBNGsPiNi6qVxKCQjQudyYrYY8w6v7U2lnLcPDpwfKGOl",
+	"eTAbOZ4d93HdyC9jdlRlDYpP8hD8hUcbswlnkeMNGIHz+OGmTMFZ48lGDMJZ4OlGzMJZ4NlmjMNZ4XFl",
+	"JuI83MoSbwogq2jnASJdb51+eA7NbUoT9cOEKoAA1gXJdiEtNwuGbS0PN4zBJai/2QIO6m+4gAPbTVao",
+	"rvhegq9uIx9Dx+2+B82mTBRMO/MSibm941NZU/0Ch8V5FAQ2of2OBgGaEIlYxluxnH4KaxY5HNKLwnmm",
+	"+JagCS+z9CbOymKXojILZwSMpLxwo0/HY+1gtt7FNUGmih5E96JSoFjjXLwM8EYedMygTm+hyxwl1wpY",
+	"brPtT57GMt1+K84sdfJI6Xisv9K4E7PFYZK8Zj/DBe25HBZ6YBmsbtPlJhB6RmXJ5AFaXgaP+MpMjVhM",
+	"xhqMevPr4+8uEXjPcWuUgU0bWrp7S+jnLOWCzJVuid5oOdBvar8ims2wdqWYJN1202bnqr9GLO6j0W4d",
+	"2gTedisjhG0Kz3K2QAy/LNZ3b0m4SLJaDeL7fBTpUDNmProzsY15GJmG4KUc7AoxDcfLCcBaGC3xBKfI",
+	"1pw6J93o3gFrbl8+qNTx1dki1k4xTrHEOcsdx2XhOQdygLjuVq7NT7fOHUrZO/GNJlupWbgnt1XEQjrl",
+	"88VdfMyLtTuA34AvTfF8ThhwJGUbugypKMN93X2bs93HnOpTOYi7cYEcgJfKbH6hEdH09EKDdXmyg11n",
+	"PWcwZn1yskEmdVFFuHKdoHoF6Nqmn/GrCj1OeQ36E36Y953DIHO/Ngzz0zovQkWcd64lhmtllOcQNp4T",
+	"fGPy7TJYnmm3XiYR68FzoTfRvJJnyiBxfJRytW329r/i8jZTMpDucZ+5FKfWrYpnyR6/umspjV6ODvNX",
+	"o2it1HKyME3Uq5xE46qInPH8VMa5jNdmA/zLuI02w8UHc5qsRK2VaPIAXpRLt2rDdaOYO/N8CtND/DL1",
+	"jpvwvK+eJW3gNMgskVdgaa81VxEzbUuqOxzgOWsGmIE2x4+ffp/naPALauVuKIOe6vFyYx6qv09CPBPp",
+	"4F2qg2xOLFq3msmxuOOu0PlmDR+Pida7IJOhFrcbR61msw1oC2XfUKku8ELYxOKQoBleoCGxBaDlTAR9",
+	"0Ev1MhMEPNXPQbfyZQVyZbFdgmfLCo3phlPog1iOsb67OtXHS9pAZ+CzPnvCyCj9ckdWGQDVNC6kDpbP",
+	"h5xrqpbpsAIVtksgMQ20ub8on0RiD15wSGhYuoEFFMNF28FOvwlERRuN8BwPaUDVKhDEpaNFzQ7yuj7r",
+	"5JCo80i1OOHDa5K2MKpKVU9qbEYZr59JBBMB7gs9Q6x4uBj08r+47J4jgx2+mfmWG5a0EweOWo+PnpSY",
+	"OvDVKKbuoJAUhlio5F9cVd0U3lNdM80ibV76SWFZXat5eJzFFC92zeUhQ+uweb8jsslojZUxPKMwVsT2",
+	"jNa7G8x/4TSzfiTQSfd1591Zr3/d61z13l32r886/WvoC3ytvfk633kH9JKxAXapPCe3ugJtH0RTtuOH",
+	"HGwvxOTD5vGzmhdiSfrQVrQfzoXXZlEQlAkuZlF444id2dx2VXdbM+zNsOlXB502juBdEewvclO4IcvP",
+	"+vbbXqtx3Dj03HKVgApJGMQ8DePaQQZ35rV5Cnic3wg9OrDUSkLKnZ5XXLPstYPGKG2EkSQfJYwlYCZp",
+	"cJMs8V0mdacvIY+Qr8j4DWX+qhICPXRKH5EhJ7SObnFI9czLEGEErlpDxXa3DTS4IeAPGeg+V8AlfQic",
+	"mAJCtxaPsFsPJmgpSWQezLXdrpKqigq8R7cogSe1tp9fJwMZV8WmXBULrNhKyU95tkbCCt35yjzWZbcV",
+	"7YOQjPs3BtxrilEAK3T5Sn9GJK6mg6qnqvT1Sg9LqxrnSY1Fs2d0duEcI/9CnZCA40awlkWiEDqJc4q+",
+	"7HAWswW1cbeLSFwElofC1/DIFRlXNoIUZeKELpU6MiQIhjC8MPOiEsLdWd5qlaY23waalXVmWUh+df71",
+	"KpSxoXfdHr66DZPgiWH8CTy9q+6r7ullD8oOOpen/TfdX9LnSSVT9mOSu9+W5WVU6g3wMmOgVMLRrEu9",
+	"Er4u2zYb4G4mEXN3JsVaVFyJXA9gadi1d+GT35LlbWY4fK3sr7r5kF2isi8/Xa66iUB1qmUhJyEeTZ8q",
+	"nU0DXX2a1hdydIREMxC5Oy9sb2tWeySUeh0v+MikTajdatp8BPs1yoCdJytyrRjTIsZMtEu/0vUCg0px",
+	"F7cRMVqOelHcYgYJApZOSGb8llRJ+7O5X+lSNae+YF0hWZyiAbev7y91slw+ovWwzuimUvQ3acHp2xal",
+	"mfGkR43WYbOpp5RWN1sTEvNgumNeA6rMHipobFVNydIEr9d1yL3QArUqRfYcK6D0MuAl4LRMMLGT34Sp",
+	"qHDMOz4nLK/BdOzCq3q1Yx4E/E73tqiA+l8RQNyTO+dZAZdXttH3JmEbDQGTP8lDcCZ0Lk91dSM4ECS/",
+	"IeyRaQYegovARLkLG4NXuEm9ar6RnsTSl5lP0W28hjHfy/Lq4rJ77tUMOdc8OwTu4u/dq5N3Xa/mXb+7",
+	"7F5dd0/g486rN+cX78+6Jz91T/Ilm4EtEaJ6M5COJQqjLC91LMtwF6VbZIh1uMj9OG4VrL8q8vKtTyge",
+	"pbHKgesyC23me/5SRJzl0YpNN5rNmEfbzg5636Yng/6H7t3i3MMqH6XuFuYx7pP6UWFjMrftV0gm+nJI",
+	"VG/pDl/KXjKAsypDXgnaUo600kA1RRUJJvfQSjr6UfKuVG8USNhujp7gTf+06bMVmzOuzJwy4eE4KgWt",
+	"c8rI4FQLX6/VbDQbR43WU91sm5q7e/rk6Fnr8FnT/Jf0GYubge1Akiu2MiehIH4KpZwPE8Iql6Weowrk",
+	"dOzHzHS+Jsw3/BaaoG3QmX+JDXwq++Okj3jxA2s89B2BQmImGUEFLFzr6pKXTap60vwnE/nLCr5tuldv",
+	"qmoU96LJ3pCWNUqyLpz5qVEQFNzaUjOSpc4lJY9W0NmmYIOrYegw4crN/IuiNPm4FIdsaknA5nNdWNxq",
+	"cmmbAlM/bo9ltdfVF5ZpRbmLJROZVX21qmQRGKdhpgA+BheUGiEqRSrPpLhhatlKzSWB+ml9TX1K5Fag",
+	"YCt+l7tJad7chrSCGppjIVNn1RVGjFA5JSFKZAdiSmN2OO6qGiDbA205KSwR2w+Z2W5TvUq1S4sFfWXq",
+	"z3Tvz/GoEMjPUD8gQjTWLBZrC3krWddL/DNn/LwpP8XCRBOJD+4jZxaC0cW1o4khHvgKuLZ1ZAEe5sTp",
+	"3QapZexD28ztMxmiSzpQZZhm1KU8WCgGEmo7R0Mho/i07bR5PHPGc9SSIDUQWcxGQWjegUuQcfspogJB",
+	"2yYzrhBLNCQTpWsBfyrMg4si6q884HYVbinTPh35ie38dYW1uU7LnJrMhFek+YrLFLNeBUvMrlhP+KFh",
+	"/llV0OmYqRWLRAdKSzsjR628suTgkG9KwcuOjkhjVxZbl51Wyypxvt67wolyXdTRGPoStxOeMVykWsqi",
+	"wQiPpuoXkgdGLN7h0IcuMdjBZemksoCywyMlUxrI9Exup9sl53RChhet6IicnKWk8yNvCYhJ5LVXNFk0",
+	"47yOV/FxRpzJkAfOV0Xdrv5qDehVfafdXlj/8+FDpIzCOvzZeg1/PH2t//n89W8/5DbFSuT9sirz+hU6",
+	"Ojp6XkPveq9qaEZHITdJW+ldr7bhVzBOZx/ArtPtlMuZ4/kcy1n5PQlGfEYu13R/LfTOQt+tFKYCkgpE",
+	"Wbaafl1qq220AcOdrEemRPF6fkOgecj9yBbB6lmEZdwq1V026QYh85DGhaK6eUraCQKlCHOoAkicAvdf",
+	"ifdmXWqx08VELNgopzmM6YwEAadbHPRNIUjz/r66c0hLxD5ht9DGIDexwMRa73eSZvBbqs+K+Uk/Hpcc",
+	"f9DQHzRuW7rJ4/3KZlIjzsZ0Eld4eW3PSWrYrtFUqhV3FW9pEub41bu8uO6hvKbZS1+YHti/belHA2Fy",
+	"f7/Dco1Nmr5s3HgvYSMVTMXPY8Zu3LdvVU/tM35HwvoIC4Km5CO6/lunfvj4ic0IxYwzOsKBLjeCMqNn",
+	"T589/j7TTSYW8ZYn1ZDz1hqy16rjQxq/8pt1VzZuNym22aST4eewol2OWLKhg5tXmhe8/Hz9Fx1uVcLa",
+	"1PHipRKGQnsloczdWUdFFUKbd1FMgTAvkzQxLd4r1apyZND6MLRmNlygG7IQYPESDBV2NKOhfooTXnWz",
+	"IEf9yVbDrxHZSnzGT6fXSrcx2r7z4v29epfdl2nRtEVVv14OTmNaJpUpxFoutLr/bblkwV5uSYIFuMcD",
+	"CbMUm0nkc6675OqZhpwr1j++T1/xp7L1wOm+DCve4FR6VVnfra1bsfrRfTpNq+wLsqmvK15xuHUuZT7V",
+	"bzaOsmM77hiqXzVM8vMMvssAu4oelIHkJsPwipC5MqAqCeoUfhS1r8gXQstiQONwFFK5uFbvsHkyb8ii",
+	"E+VGxWwCjnFEx2NGbUH1d4PZ5Kb/n3//7+D7BlJGvB6m9EjocbRUpAsfjQHV/1u3c9K9gqxA9R47gcnY",
+	"XDnDrPQ29fAFHJIw3rD+1+tYo/3v9z1vGZf/+33PdDAbiGg4iLc1cNn8oOCI+lghD9Tv/RllAzN9P938",
+	"Iv6yEYtoQHHYXHIIJYd0U1NqhhSkd/oSOuSlnXX4hgg0x6FElCGMxEJIMtPVYkEg0MDaVjbWNmigt0Ti",
+	"n7AkSJ2QMElHWBKBqKxB86jglogPjILTUy6gk1ZM7m5XLfX3GJ9qxu+oXWwII+PtQZduj0c4zdC0R9Ba",
+	"A3XcOLUPTOnkfhTiYbBAIRnx0Bfq1qFoNpuJBDfv+i0JM1FaoeOziIcmYqzzXaFsVnfhg+8/sLnpT2F9",
+	"7wr2VAoSjAGMlE3GUdD4wD4we2cKO8JITmuIcetJbKuD6MoZLASdMNCKbmrqsrQjWdQQD0dTomCgLpuH",
+	"6A5TCaO/MOM6PqfVFXjfDz90ofnGDz/A4IABns8DBSfK2YHpKPHjPwVnA6d7SHz5gxH3yUBfOo57gigL",
+	"SqGvfqGObwySVhKDD8yGoAI+gWCFaKAffnhtBx7E/UrUnr5L90lIuuH/59//+z26IWSuVqIh0kFvYYce",
+	"qJNdJf0gKIlPeFpPDLunx8+Pvm+jWxxQH73rva4/U7eN/Ejfge0kCp8GnBEkojDkSjHSn737EfJyPjBG",
+	"BESBTWeSJ8fIJ2QOsNPtH5LwS9KUMW5jUmseP6s9fvrE5HU3UAcFOJyQEDpZqPtl6G3n5/7Li5Nf+i9/",
+	"6XWv0XdPjtEb+vIDG/MwiW8LU68IyFlDncvLs1/68CQ8pOebA0F8r6sc3cmIraPGB9ZBMyrEnATSnF0h",
+	"0O8RCReK+vGMqGMYFgXZO0oWA7Y4C2qUpRPGQ+IDJBSn/eEHGBEdxw0gdKUQ+aduD1FR07uw8S/NjHVY",
+	"met70AjYajVrNun9eeOocfh944OS3wEdESZAoGmeMqbQ/PPtaS/h6eofbpfHZNAnMCmuxJJrsatdMSIE",
+	"3J1PldU+jBSkNQcUto9K24sp1+ksr2eOuEPsvCMzqmWO5RQk3wG4VbWr2l7mqe+1vZ+IhCky0NVvzpnQ",
+	"ovKw2TReOBn3jXZo9p8mnyl28a2W7rA+iIJM9048IzVbeKy7h0LxAUcTrhsMqH83dAzMJ7p5z891Q3F1",
+	"7dzPe7P5+cHP5qdQGnxf8x7rU+U9Yk9/cKoUMYYDYFkpVcJr/+p2YNWpvE5cClEAFQaT0LsG4OkC8hWz",
+	"bhLAFBVi2JkcwFr0PdHRFCWxPJHaBR6NyFyCGrsE6xNnoMyDATx5SQ7UlaCzY20so/p6gXytpQFyR/Hk",
+	"gliPI1pBZyd8JNZfuyQf5cFUzoL0fWdzsXPvdY4nXzG5XN/hiZI3705XXuEnLASR9+tusqN+tf46fzj4",
+	"IX2R1iOsx13l1NjkXm3ch2NHV3tc5mpfYj+eDA2PHK9/5JzL1zzSNXU7Bl/HNjVYDUgldowQ106hpalT",
+	"S8ukQ79Cf16PaGMkRGw4KVmWiFhsoR9bidogT+CcmrvUTIe19Xyn38yfjXpuHBucUgdJFmUulz7XBeY8",
+	"UtqwVr2wxEOsZ2YuIe7fkumnD8R7zRtysLgT0NuvWpgSsBukrvYbKX1IqXImDyOXX8yIDKmeC1fEKt6a",
+	"n5Tju/MAU1aR8Zo3xHmglyGfqZNEQidvaH7z9d67s9+Zvavc247HIWfUlqUrv5gT1rk8VRbQQ2K6GyXJ",
+	"59lgz4KVOM5OpP46YdFTm7SdNLFA5g5XggOmU68Hxy+dt2fVwBEvnIBjfWV24oH7RiFirjEXInaudoFC",
+	"Dx6MbJedGSGynZIcsfuphqZYy5QZnWiYiszFgX9Ap8waI5aRO2U8MyJ0urR2qkFuUPyJ9VIiKtgjicQ0",
+	"kjDm0ed3rIE64EXA+hntd9E5DPrFMITNLCc5GkMDysh4sAY6N1E7GNHj5pHulartFR3bnukWUbni8cok",
+	"UXwB6Qiv/sJ4qJ46Wv/UO4ZvMQ3wMCClJaoB+Agz/dciFL5tHYDL5QDPaf2GLEQhOp9qcQcuewVaaJNC",
+	"OaslSQ5BAJ5wHerRCMKUSFRmCjgn9RKDM8puBsYZs4wXZ1TIzuXpG7WZJd0y76aSnxyMoS61n/ivqdKM",
+	"c4eASHCaG/+Qns4uI2H99uCeSvRPm1FcDu/0/pNM8LJjzdceEPr8eSV+OIpCoXDsty2pq1QsUB83Z8zR",
+	"fU4DaYUMfBxHX0SGBhVurKM9+M197fMbZK1SxKpdfv/SvVOOy1D4ax4Odf+GL8ZJPqWCT796wBWUdZcO",
+	"oyVfpFiPolkLUYfXxHSsO0XmlX2dChER4dTDa74Bijno0zHfsG5eI/m075AEgrQRVwRNpbB5V0DP4Che",
+	"Yi86XG0w1vajfsm1JN+J1NGLx3HxdHDTJEVkaLK143fDrfpFWlkc+NStGVN35VBit4cn66gKfnNf8864",
+	"3uxayo1/981S73Hz2fonzLZ6dEZ4ZHb3fP1jrzgbB1QnQBy3Suysx/kZDnWp4XHrcZnzi2iuiw/fEp9i",
+	"PSfoj8mTNP05nCWXL+UqQQefqH+veVU8VyirPd7ymxTb0io9qDtxx3jQLTSBxd0+TcD9Tmkbizg8pXUL",
+	"NAhhUX+wzLP06yzPqqYT0fFb6B+WowqUcjC+MmzpKye7is7S49bh+gcuQyhVARv4tc7r/oMSg8agdcRQ",
+	"K3QqOPLygUy1WIdcKbJqcZaAkCFnE6TkD0RRB6fjOqD5YAsp9q1KpM8QR/jS+P0TkeuRuyLf9HW+a9x8",
+	"sVR/xReI6KmZkY55YG0nEzTlga8D/nqoiIgC2UDvFTYnuAuIjQOi8Xo5meJQCxClu5lEnxFmjyQakngc",
+	"ZlvXCOgWfpz54L7R+RvAACSEtkI90jpN5e+g1elOhEwZlRourQ6X9uMmnEI3xSylXX9mJpXo1Yzf7dnR",
+	"1pL6s2nUG2sEe2V8rTIO7KmiMj4PFnr+RZ7jQKv3OjlNd2kWSddO68GHMtJanOltZhYD04WJxX+BzG2k",
+	"1XzzPJUw9lrxVQYZS9T0PQgxE3pG6oskQ9YMBoNMHbVtnbSjsynNUGTUUSehbJIkotn9yTs6ipm3iBP7",
+	"YrlgpvaaTcZZf9TOPrbu/dgxEgiOJAkCsWKocRvSTiHdDKrsSZw2G5rqeRLeEqd7ZAPBwDQzeBm0LuPH",
+	"tYegTochLBGHRhLRHEmOWs2mHrAmXrgHAA6s+1SwBuokS/ExjFXT6YmHj5+gN/QlNKXgYxQxzBiP2Ij4",
+	"KIBQf82koUZM0kC7pxlBehi3YcE+Z6QNkQk6Nn1KIEIiOSRfTpblIEBLVxWtS21IBiboMHaAdV6bvmkL",
+	"zgKfsjOU2QofW29g6gKW29qUdyVnixUUjueQiIvsRVsFTH6Yjf72MD44DUDFUVaHOMus8VlVDJjZn6Ng",
+	"QDjxDmuM1n1aXCYx0JDVlD4k8Ksvnb+0d7j9qWT8W2wMDNPtQiCccBmBU4EBTVpZiR/5VNYDPlmRfnVH",
+	"hNQWTHHg8YIRRJgMF2BvETyamrxyiGPX0Az7RAkxJTocqd5A50ZCxfKYh1Y1gOk/MlwUxCvVzs/4ZJ3E",
+	"gMijWoeqJYc8MvnE8VhHd6J9Hh/OTmYvx1LSU983FyFFuy+9a92EudSe47r0rfZqhV1S1ZUEfJWl5lO/",
+	"aNN4JKH7UrntmvDnzuK8gjJoVvZHDQgreugqeqkWFAYOEKPYPjL8rUSGwUYB0AbAI60U0HUwWTng1oJ/",
+	"+VyUl/FudpWMUvYxXTZf6SHbSaDSU6bc+Q/LbYq6AKxkNTGS7bnMt8JlhgmhxgzG0m5xAkoPlBlHQ5Bc",
+	"151C2YKy5rGtFG6gjq2ijquKfQIfgP8pxwPBEqePo2q2bZ0m13W7etGibJWXdtTeQ5jKZvUvk69iaTff",
+	"pR7f8j5VZW85f/upKiiZqZnDwXJ1pLWpKiexARsvvsxk9E8SJrPPL9nnl1TEYONdXoPBxfklroR7IMdq",
+	"OUmzzzDZZ5gUZ5isQ+9vIcPkJRnhSChahp790JrHnSCqxx4K+HQ2JGEt+aWgPkED24NqAPUnQ10/JAlD",
+	"wwWCnj44MNGJvAyU3cihh01BMXv8IjkoVTXmfRLKPgllr2a7SSgV1GzyUZ19dY1n0qfMSVwZ6DyDGhI6",
+	"L0JnoLSTzAee7iQjs0kgNfenmCEym8uFdhdIxd2VHew0I2vY8hu305DJRuFSt1njYxiG8Evn7Rm6mxKG",
+	"Bh3oHTNAcxieK9KtuhZ4FuRko3fhTkplSCTjYmr6hcCS2COZ9tLyO4a+65y8PT3vd87OLt73X11dXF/3",
+	"e93zznnv+6IITXrkx8OEadLHyTJtGN2ZubDCzn/6qr3CnhWHxzl9nKskUTyQvCmbSbGqWDzrhH0fR4gV",
+	"KjqNM1dXk2tE/zMkNfwRuWsvP/K/Luif6s375aM9b+12Ngz3pJo5l4/B+GQe8MUsbr79h43FxPdXLRhj",
+	"kWAfjflWojEzh5BiBpAQV3E8xub12hUQlrZrYKuBOsrG1Reks+0lwmyBfDKXU2POGr0IGlpAtTCeEWHs",
+	"ZshGLQq0vE363D9EpCXbVfzzhloS0swXr8l974Mt+2DLtx9scYZa5DGofC2lQrwliRofN5+jwel5/911",
+	"d4DuphBYto4aY3lJrmyzgtiMw5f2wZldeHM+n1vmDx3NWUMixfGclCB9IMO0rDzbh3T2IZ0VIZ21OP4t",
+	"BHU6cU1SiKnSjwdGoR6gITgVi4IxOxI8DxuNiTf5RcIx1bXqfUBmH5DZq+KpgEwVVTw9bOvLewwvk/1s",
+	"nSFezWeYGuX2Jdoc2qP/aTod2hNX828mOLt3cH4rDs65S/cx13KYQRkXZ5J1bvjNEmMapJgDzPeKGP09",
+	"IvETcXg1M/EL9Mm7eJ5Knq/z0hmy9hDOzqUJh5/X2+lQasHwDHv3e3/n3t/5J/B3ulMVc/lVgZpVweWZ",
+	"qbOlUtiqHAjE2Ka/6FSK7FA8+GBR5AJ12dXeB7pPUN/UpbmWCoqdmmmJ+VD9P0rLrb1fc+/XXOHXLIHo",
+	"34Bns8BvuStp8bCOS7vLL+K53ERD3vsu977LvVqd8l1upVYf6BZ9hZ7MizlhiupiXbmBXsctjeJxtVTa",
+	"nn8Eis6FGfmLYIj1OOSzF+a77CwizU1ryRKaFY8jgYPcvO8AU6anYpfJ/HbnW9veZHCQIv+jfcJkdReP",
+	"+1ub5f2gOdFwFcyY8EWzOdU1QaO2zK3+CVqy/QmUrATGabsXkHxCpBKVpt/odJGTBL2R9pVhJdCj4qsJ",
+	"g5jdbBwE0f1u/tDZz+YSqgYH9M3tQwPfTmjA0kKiEZiPyoUF4McPm+sc4+pDef9h9S/l+zdkWGTXmOY+",
+	"e7//3u//Z/D7x4Sew4xyNYpKHn/DqrbOcU740d69v09x/ozxgBXUsSoWkEjPB/PPlZFi+yjA3kBdGQVY",
+	"id7fcgRgF+Lkof3/sMcv5P2vpiPvPf97z/9esc54/ssq1oKMQiLrIRl/Jd66a9jQldrPhv46fSTrrvvc",
+	"qcf2AH+a1GN74mreRQ0nbYERNtq7Gb8dN+MSaB1O5BB4scfxHHyFOjaI4+Uo2OlDgsZKajXQWyLxT0pf",
+	"00PNdOOpGgqJjEIGM1ICPtFeSIg7mtGURW7HBI0fxvFo1/8yrkeHSvMVqyzQ9l7IvRfyz+CFzOJ9Ea8q",
+	"0psq+CSzryryOLqsaO9z3KcUb+pCLIvaxd7EtFB8IIu/smjauxb3rsUVrsXyaP/tehl3JUIe1s9od/lF",
+	"PI1bqMR7p+Pe6bjXo1NOx830aNMOesvBqgPtpPvLxd+7VyfvugM0obcmAenisnuOOCPOPPQ51qP/aIh8",
+	"gv2AMtJGd1NuHAkjPCMomutxrfohFGAJLgYcSjTFAoloTkJBfOKbRFpIgDLTXNUP8OiG8buA+BP1E+AY",
+	"CAc4nEGe1IyHpI0G1+8uu1fX3ZPuyQBSpAadV2/OL96fdU9+Uh+pQ2hnpXPCy+75AFE2CiJf2RRBYC5l",
+	"VuBPjS+4zABY7RgFZ61xi5JdeUX1Nl6Di/YBPKOFDSsKTwm3RkWSC1429fuzNPTO2ShlQmJWPMw2/r7K",
+	"MNse+Sh3vM3VE3f1t1XR5lo/tZ9ju3QxRAjjL6vgeM9UN+/97t+M3z0D2fUTbWP5e/DJ/K1P/fsDR3ip",
+	"I62tp4lrgGKin2M5TYkKs/LGhTN66DYYX7nxgmu8EOhuutDmEtwBiOSUQM+Vwg10Cve2EKAp6MKIGV4g",
+	"IWkQoJAoNU1HNEEHQXc89NGIR0yKtiPlKZso0wBPMGUwN5OJOxLGhprajKNPwEYk4rck9COybNbpjMW/",
+	"d85OT/rXvU6vmzPsopPAyDCDB4pbOC+Ctvmf20jLcLoCSy2N+ftqph2lXu6tn9Vst8t8PUQcmAofKyMg",
+	"JmthybKQCdu6R2CzuaytA4xExHyEoPckgPpJXe6YNomAe3EozeRsiSpqyI9CPAwWtXgQMGwdXgBxPqUF",
+	"Gw9UgIXs6zKyPpF4MkDGvXrOGYmdU+T3SM8llpCYRdQCSP06s/BR8xj2zyMYVcf9Rc0MMI53SAVsm/hg",
+	"0cSTidsIZ2s1QwKPiNgDbCrdOEM+FTfAedGQhuquOG+gtzAJzth+oJ/GDft9rkcaIcXdwCykE8ZD4r/Q",
+	"Q+NmBDOB8BDONOahcePFGif0JgWxoI6jTT4zOfnJMXpDXy5z7JcW2Gtssa7CFyjAgsPZ3SdQDkKC9VvV",
+	"FQVK9vMx+j3ikvgAAAFm6eCHAfru6vUr9LzVatZsYW7rqNFqHML4IvIRz+aBktIfvKNxkzRHT/Cmf37w",
+	"iiYMpdCmaNDQcfP5ky0HDT3ACOoYZpa9f17pZ4jdlDYXCL80R6glrMJSlzTUtYXP8q1CKyxJ3Qjk+olx",
+	"naxbIH7QPGcfy1tT0Uml1U79bc2QIy1Fc4rEYyeTYTHgEaGGO8XMDrhAx170HRb7m95nZez1KatPLStS",
+	"GQ3KclhX1rsDEK3UtFqTobaDsXbTF6pO4PodEsUbBXrdOT3rntQQZyMjuJWGYQy8YrstNvsGrkO3j+Xg",
+	"BcJjqWQxuup2Tn4xcaG1dtwqlaGk5qGn2y7rF1dwFBO7eBhxqBfXL/pChmBndFMkBw0sAQwjHvrE39uB",
+	"Xzbutmd3WXanaScOK+mAktIa8BBO5AbNjPm4xPZA9y/J9YA3PQTT0+y0NNfrGC4Zh95s4A1eDwNIle0H",
+	"vrfwhvgQcHt4ZnkFV/kwvBLW3rPKPavcs8pdsMrED0QFeDwIg2nyzEeUUUlxQEU5/umGOgrzDl6bvKyk",
+	"gRLswzipqNQOLMVwbNgfhlgnOQlqBS6nJIScIetuIh+pyGk18BORrhv/izrT9070rz0tci3tmETItP83",
+	"lzhKtMsbJAQz0CmMaY/Tw8f99G2Et0V7tPPqvZoXhYHX9g4gEG+Ou+RTd7gJFjc6C1PRrh3kbY6QGJ/L",
+	"uQ/uIlqcCjTld7CO1usIM3LVrBZf+vJa76cc/Etzgm8omzjPOA0b8x7DEt1Q5pvsCx2DpCL1vCn8LHha",
+	"D8bWahxlzoPJmJu8J+lomlRig9YWD5NyOOaESFFLGq7zWxKG1Cfu9l6aJuy5LyFhnIIpwEHvVH+9MKFd",
+	"abM03VWdfLPldV+FxCdMCQyxPAElHol/efqGLPKehmHiUx44I8U5I3aoeBvG7i9qyIeUX1ZD5KNCDfgz",
+	"wKkbNvPr8+ECIkWgEWYo4PwGRXOtet/h0Hd3GoeUlpc5oWKkrnxRQ1OCAzmtoRmRIR3pjvcQDIm37d7d",
+	"Qkgy8+5/u/8/AQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -203,7 +203,7 @@ type ClientInterface interface {
 
 	// ApplyWorldWithBody Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -212,7 +212,7 @@ type ClientInterface interface {
 
 	// ApplyWorld Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -542,7 +542,7 @@ type ClientInterface interface {
 
 	// BootstrapWithBody Bootstrap a component
 	//
-	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -551,7 +551,7 @@ type ClientInterface interface {
 
 	// Bootstrap Bootstrap a component
 	//
-	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -560,7 +560,7 @@ type ClientInterface interface {
 
 	// ReportFailedWithBody Report that a start was aborted
 	//
-	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -569,7 +569,7 @@ type ClientInterface interface {
 
 	// ReportFailed Report that a start was aborted
 	//
-	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -578,7 +578,7 @@ type ClientInterface interface {
 
 	// ReportReadyWithBody Report that a component is listening and initialised
 	//
-	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -587,7 +587,7 @@ type ClientInterface interface {
 
 	// ReportReady Report that a component is listening and initialised
 	//
-	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -870,7 +870,7 @@ func (c *Client) UpdateAPIKeyWithApplicationMergePatchPlusJSONBody(ctx context.C
 
 // ApplyWorldWithBody Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes any type of body and a specified content type.
 //
@@ -889,7 +889,7 @@ func (c *Client) ApplyWorldWithBody(ctx context.Context, params *ApplyWorldParam
 
 // ApplyWorld Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1639,7 +1639,7 @@ func (c *Client) AcknowledgeStartup(ctx context.Context, startupID UUID, body Ac
 
 // BootstrapWithBody Bootstrap a component
 //
-// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1658,7 +1658,7 @@ func (c *Client) BootstrapWithBody(ctx context.Context, params *BootstrapParams,
 
 // Bootstrap Bootstrap a component
 //
-// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1677,7 +1677,7 @@ func (c *Client) Bootstrap(ctx context.Context, params *BootstrapParams, body Bo
 
 // ReportFailedWithBody Report that a start was aborted
 //
-// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1696,7 +1696,7 @@ func (c *Client) ReportFailedWithBody(ctx context.Context, contentType string, b
 
 // ReportFailed Report that a start was aborted
 //
-// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1715,7 +1715,7 @@ func (c *Client) ReportFailed(ctx context.Context, body ReportFailedJSONRequestB
 
 // ReportReadyWithBody Report that a component is listening and initialised
 //
-// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1734,7 +1734,7 @@ func (c *Client) ReportReadyWithBody(ctx context.Context, contentType string, bo
 
 // ReportReady Report that a component is listening and initialised
 //
-// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4541,7 +4541,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApplyWorldWithBodyWithResponse Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4550,7 +4550,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApplyWorldWithResponse Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4918,7 +4918,7 @@ type ClientWithResponsesInterface interface {
 
 	// BootstrapWithBodyWithResponse Bootstrap a component
 	//
-	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4927,7 +4927,7 @@ type ClientWithResponsesInterface interface {
 
 	// BootstrapWithResponse Bootstrap a component
 	//
-	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4936,7 +4936,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReportFailedWithBodyWithResponse Report that a start was aborted
 	//
-	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4945,7 +4945,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReportFailedWithResponse Report that a start was aborted
 	//
-	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4954,7 +4954,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReportReadyWithBodyWithResponse Report that a component is listening and initialised
 	//
-	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4963,7 +4963,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReportReadyWithResponse Report that a component is listening and initialised
 	//
-	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5704,6 +5704,11 @@ type CreateAPIKeyResult403Headers struct {
 	XRequestID string
 }
 
+// CreateAPIKeyResult408Headers the declared response headers of an HTTP 408 response for CreateAPIKey
+type CreateAPIKeyResult408Headers struct {
+	XRequestID string
+}
+
 // CreateAPIKeyResult409Headers the declared response headers of an HTTP 409 response for CreateAPIKey
 type CreateAPIKeyResult409Headers struct {
 	XRequestID string
@@ -5741,6 +5746,8 @@ type CreateAPIKeyResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -5759,6 +5766,8 @@ type CreateAPIKeyResult struct {
 	Headers401 *CreateAPIKeyResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateAPIKeyResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateAPIKeyResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateAPIKeyResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -5789,6 +5798,11 @@ func (r CreateAPIKeyResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreateAPIKeyResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateAPIKeyResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -6148,6 +6162,11 @@ type UpdateAPIKeyResult404Headers struct {
 	XRequestID string
 }
 
+// UpdateAPIKeyResult408Headers the declared response headers of an HTTP 408 response for UpdateAPIKey
+type UpdateAPIKeyResult408Headers struct {
+	XRequestID string
+}
+
 // UpdateAPIKeyResult409Headers the declared response headers of an HTTP 409 response for UpdateAPIKey
 type UpdateAPIKeyResult409Headers struct {
 	XRequestID string
@@ -6192,6 +6211,8 @@ type UpdateAPIKeyResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -6214,6 +6235,8 @@ type UpdateAPIKeyResult struct {
 	Headers403 *UpdateAPIKeyResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdateAPIKeyResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateAPIKeyResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateAPIKeyResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -6251,6 +6274,11 @@ func (r UpdateAPIKeyResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r UpdateAPIKeyResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateAPIKeyResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -6333,6 +6361,11 @@ type ApplyWorldResult403Headers struct {
 	XRequestID string
 }
 
+// ApplyWorldResult408Headers the declared response headers of an HTTP 408 response for ApplyWorld
+type ApplyWorldResult408Headers struct {
+	XRequestID string
+}
+
 // ApplyWorldResult409Headers the declared response headers of an HTTP 409 response for ApplyWorld
 type ApplyWorldResult409Headers struct {
 	XRequestID string
@@ -6370,6 +6403,8 @@ type ApplyWorldResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -6388,6 +6423,8 @@ type ApplyWorldResult struct {
 	Headers401 *ApplyWorldResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ApplyWorldResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *ApplyWorldResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *ApplyWorldResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -6418,6 +6455,11 @@ func (r ApplyWorldResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ApplyWorldResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r ApplyWorldResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -6739,6 +6781,11 @@ type CreateBindingResult403Headers struct {
 	XRequestID string
 }
 
+// CreateBindingResult408Headers the declared response headers of an HTTP 408 response for CreateBinding
+type CreateBindingResult408Headers struct {
+	XRequestID string
+}
+
 // CreateBindingResult409Headers the declared response headers of an HTTP 409 response for CreateBinding
 type CreateBindingResult409Headers struct {
 	XRequestID string
@@ -6776,6 +6823,8 @@ type CreateBindingResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -6794,6 +6843,8 @@ type CreateBindingResult struct {
 	Headers401 *CreateBindingResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateBindingResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateBindingResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateBindingResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -6824,6 +6875,11 @@ func (r CreateBindingResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreateBindingResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateBindingResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -7183,6 +7239,11 @@ type UpdateBindingResult404Headers struct {
 	XRequestID string
 }
 
+// UpdateBindingResult408Headers the declared response headers of an HTTP 408 response for UpdateBinding
+type UpdateBindingResult408Headers struct {
+	XRequestID string
+}
+
 // UpdateBindingResult409Headers the declared response headers of an HTTP 409 response for UpdateBinding
 type UpdateBindingResult409Headers struct {
 	XRequestID string
@@ -7227,6 +7288,8 @@ type UpdateBindingResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -7249,6 +7312,8 @@ type UpdateBindingResult struct {
 	Headers403 *UpdateBindingResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdateBindingResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateBindingResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateBindingResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -7286,6 +7351,11 @@ func (r UpdateBindingResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r UpdateBindingResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateBindingResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -7618,6 +7688,11 @@ type CreateManifestResult403Headers struct {
 	XRequestID string
 }
 
+// CreateManifestResult408Headers the declared response headers of an HTTP 408 response for CreateManifest
+type CreateManifestResult408Headers struct {
+	XRequestID string
+}
+
 // CreateManifestResult409Headers the declared response headers of an HTTP 409 response for CreateManifest
 type CreateManifestResult409Headers struct {
 	XRequestID string
@@ -7655,6 +7730,8 @@ type CreateManifestResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -7673,6 +7750,8 @@ type CreateManifestResult struct {
 	Headers401 *CreateManifestResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateManifestResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateManifestResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateManifestResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -7703,6 +7782,11 @@ func (r CreateManifestResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreateManifestResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateManifestResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -8076,6 +8160,11 @@ type UpdateManifestResult404Headers struct {
 	XRequestID string
 }
 
+// UpdateManifestResult408Headers the declared response headers of an HTTP 408 response for UpdateManifest
+type UpdateManifestResult408Headers struct {
+	XRequestID string
+}
+
 // UpdateManifestResult409Headers the declared response headers of an HTTP 409 response for UpdateManifest
 type UpdateManifestResult409Headers struct {
 	XRequestID string
@@ -8120,6 +8209,8 @@ type UpdateManifestResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -8142,6 +8233,8 @@ type UpdateManifestResult struct {
 	Headers403 *UpdateManifestResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdateManifestResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateManifestResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateManifestResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -8179,6 +8272,11 @@ func (r UpdateManifestResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r UpdateManifestResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateManifestResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -8384,6 +8482,11 @@ type CreatePrincipalResult403Headers struct {
 	XRequestID string
 }
 
+// CreatePrincipalResult408Headers the declared response headers of an HTTP 408 response for CreatePrincipal
+type CreatePrincipalResult408Headers struct {
+	XRequestID string
+}
+
 // CreatePrincipalResult409Headers the declared response headers of an HTTP 409 response for CreatePrincipal
 type CreatePrincipalResult409Headers struct {
 	XRequestID string
@@ -8421,6 +8524,8 @@ type CreatePrincipalResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -8439,6 +8544,8 @@ type CreatePrincipalResult struct {
 	Headers401 *CreatePrincipalResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreatePrincipalResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreatePrincipalResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreatePrincipalResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -8469,6 +8576,11 @@ func (r CreatePrincipalResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreatePrincipalResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreatePrincipalResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -8828,6 +8940,11 @@ type UpdatePrincipalResult404Headers struct {
 	XRequestID string
 }
 
+// UpdatePrincipalResult408Headers the declared response headers of an HTTP 408 response for UpdatePrincipal
+type UpdatePrincipalResult408Headers struct {
+	XRequestID string
+}
+
 // UpdatePrincipalResult409Headers the declared response headers of an HTTP 409 response for UpdatePrincipal
 type UpdatePrincipalResult409Headers struct {
 	XRequestID string
@@ -8872,6 +8989,8 @@ type UpdatePrincipalResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -8894,6 +9013,8 @@ type UpdatePrincipalResult struct {
 	Headers403 *UpdatePrincipalResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdatePrincipalResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdatePrincipalResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdatePrincipalResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -8931,6 +9052,11 @@ func (r UpdatePrincipalResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r UpdatePrincipalResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdatePrincipalResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -9270,6 +9396,11 @@ type CreateProfileResult403Headers struct {
 	XRequestID string
 }
 
+// CreateProfileResult408Headers the declared response headers of an HTTP 408 response for CreateProfile
+type CreateProfileResult408Headers struct {
+	XRequestID string
+}
+
 // CreateProfileResult409Headers the declared response headers of an HTTP 409 response for CreateProfile
 type CreateProfileResult409Headers struct {
 	XRequestID string
@@ -9307,6 +9438,8 @@ type CreateProfileResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -9325,6 +9458,8 @@ type CreateProfileResult struct {
 	Headers401 *CreateProfileResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateProfileResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateProfileResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateProfileResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -9355,6 +9490,11 @@ func (r CreateProfileResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreateProfileResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateProfileResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -9728,6 +9868,11 @@ type UpdateProfileResult404Headers struct {
 	XRequestID string
 }
 
+// UpdateProfileResult408Headers the declared response headers of an HTTP 408 response for UpdateProfile
+type UpdateProfileResult408Headers struct {
+	XRequestID string
+}
+
 // UpdateProfileResult409Headers the declared response headers of an HTTP 409 response for UpdateProfile
 type UpdateProfileResult409Headers struct {
 	XRequestID string
@@ -9772,6 +9917,8 @@ type UpdateProfileResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -9794,6 +9941,8 @@ type UpdateProfileResult struct {
 	Headers403 *UpdateProfileResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdateProfileResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateProfileResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateProfileResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -9831,6 +9980,11 @@ func (r UpdateProfileResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r UpdateProfileResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateProfileResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -10036,6 +10190,11 @@ type CreateSecretRefResult403Headers struct {
 	XRequestID string
 }
 
+// CreateSecretRefResult408Headers the declared response headers of an HTTP 408 response for CreateSecretRef
+type CreateSecretRefResult408Headers struct {
+	XRequestID string
+}
+
 // CreateSecretRefResult409Headers the declared response headers of an HTTP 409 response for CreateSecretRef
 type CreateSecretRefResult409Headers struct {
 	XRequestID string
@@ -10073,6 +10232,8 @@ type CreateSecretRefResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -10091,6 +10252,8 @@ type CreateSecretRefResult struct {
 	Headers401 *CreateSecretRefResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateSecretRefResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateSecretRefResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateSecretRefResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -10121,6 +10284,11 @@ func (r CreateSecretRefResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreateSecretRefResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateSecretRefResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -10480,6 +10648,11 @@ type UpdateSecretRefResult404Headers struct {
 	XRequestID string
 }
 
+// UpdateSecretRefResult408Headers the declared response headers of an HTTP 408 response for UpdateSecretRef
+type UpdateSecretRefResult408Headers struct {
+	XRequestID string
+}
+
 // UpdateSecretRefResult409Headers the declared response headers of an HTTP 409 response for UpdateSecretRef
 type UpdateSecretRefResult409Headers struct {
 	XRequestID string
@@ -10524,6 +10697,8 @@ type UpdateSecretRefResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -10546,6 +10721,8 @@ type UpdateSecretRefResult struct {
 	Headers403 *UpdateSecretRefResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdateSecretRefResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateSecretRefResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateSecretRefResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -10583,6 +10760,11 @@ func (r UpdateSecretRefResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r UpdateSecretRefResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateSecretRefResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -10973,6 +11155,11 @@ type BootstrapResult403Headers struct {
 	XRequestID string
 }
 
+// BootstrapResult408Headers the declared response headers of an HTTP 408 response for Bootstrap
+type BootstrapResult408Headers struct {
+	XRequestID string
+}
+
 // BootstrapResult409Headers the declared response headers of an HTTP 409 response for Bootstrap
 type BootstrapResult409Headers struct {
 	XRequestID string
@@ -11010,6 +11197,8 @@ type BootstrapResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -11030,6 +11219,8 @@ type BootstrapResult struct {
 	Headers401 *BootstrapResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *BootstrapResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *BootstrapResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *BootstrapResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -11060,6 +11251,11 @@ func (r BootstrapResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r BootstrapResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r BootstrapResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -11142,6 +11338,11 @@ type ReportFailedResult404Headers struct {
 	XRequestID string
 }
 
+// ReportFailedResult408Headers the declared response headers of an HTTP 408 response for ReportFailed
+type ReportFailedResult408Headers struct {
+	XRequestID string
+}
+
 // ReportFailedResult409Headers the declared response headers of an HTTP 409 response for ReportFailed
 type ReportFailedResult409Headers struct {
 	XRequestID string
@@ -11181,6 +11382,8 @@ type ReportFailedResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -11201,6 +11404,8 @@ type ReportFailedResult struct {
 	Headers403 *ReportFailedResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *ReportFailedResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *ReportFailedResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *ReportFailedResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -11236,6 +11441,11 @@ func (r ReportFailedResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r ReportFailedResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r ReportFailedResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -11318,6 +11528,11 @@ type ReportReadyResult404Headers struct {
 	XRequestID string
 }
 
+// ReportReadyResult408Headers the declared response headers of an HTTP 408 response for ReportReady
+type ReportReadyResult408Headers struct {
+	XRequestID string
+}
+
 // ReportReadyResult409Headers the declared response headers of an HTTP 409 response for ReportReady
 type ReportReadyResult409Headers struct {
 	XRequestID string
@@ -11357,6 +11572,8 @@ type ReportReadyResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -11377,6 +11594,8 @@ type ReportReadyResult struct {
 	Headers403 *ReportReadyResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *ReportReadyResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *ReportReadyResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *ReportReadyResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -11412,6 +11631,11 @@ func (r ReportReadyResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r ReportReadyResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r ReportReadyResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -11830,7 +12054,7 @@ func (c *ClientWithResponses) UpdateAPIKeyWithApplicationMergePatchPlusJSONBodyW
 
 // ApplyWorldWithBodyWithResponse Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11845,7 +12069,7 @@ func (c *ClientWithResponses) ApplyWorldWithBodyWithResponse(ctx context.Context
 
 // ApplyWorldWithResponse Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12465,7 +12689,7 @@ func (c *ClientWithResponses) AcknowledgeStartupWithResponse(ctx context.Context
 
 // BootstrapWithBodyWithResponse Bootstrap a component
 //
-// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12480,7 +12704,7 @@ func (c *ClientWithResponses) BootstrapWithBodyWithResponse(ctx context.Context,
 
 // BootstrapWithResponse Bootstrap a component
 //
-// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12495,7 +12719,7 @@ func (c *ClientWithResponses) BootstrapWithResponse(ctx context.Context, params 
 
 // ReportFailedWithBodyWithResponse Report that a start was aborted
 //
-// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12510,7 +12734,7 @@ func (c *ClientWithResponses) ReportFailedWithBodyWithResponse(ctx context.Conte
 
 // ReportFailedWithResponse Report that a start was aborted
 //
-// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12525,7 +12749,7 @@ func (c *ClientWithResponses) ReportFailedWithResponse(ctx context.Context, body
 
 // ReportReadyWithBodyWithResponse Report that a component is listening and initialised
 //
-// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12540,7 +12764,7 @@ func (c *ClientWithResponses) ReportReadyWithBodyWithResponse(ctx context.Contex
 
 // ReportReadyWithResponse Report that a component is listening and initialised
 //
-// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13296,6 +13520,13 @@ func ParseCreateAPIKeyResult(rsp *http.Response) (*CreateAPIKeyResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -13395,6 +13626,16 @@ func ParseCreateAPIKeyResult(rsp *http.Response) (*CreateAPIKeyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateAPIKeyResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateAPIKeyResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -13836,6 +14077,13 @@ func ParseUpdateAPIKeyResult(rsp *http.Response) (*UpdateAPIKeyResult, error) {
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -13945,6 +14193,16 @@ func ParseUpdateAPIKeyResult(rsp *http.Response) (*UpdateAPIKeyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateAPIKeyResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateAPIKeyResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14059,6 +14317,13 @@ func ParseApplyWorldResult(rsp *http.Response) (*ApplyWorldResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -14144,6 +14409,16 @@ func ParseApplyWorldResult(rsp *http.Response) (*ApplyWorldResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers ApplyWorldResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers ApplyWorldResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14538,6 +14813,13 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -14637,6 +14919,16 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateBindingResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateBindingResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -15078,6 +15370,13 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15187,6 +15486,16 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateBindingResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateBindingResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -15591,6 +15900,13 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15690,6 +16006,16 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateManifestResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateManifestResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16148,6 +16474,13 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -16257,6 +16590,16 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateManifestResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateManifestResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16516,6 +16859,13 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -16615,6 +16965,16 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreatePrincipalResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreatePrincipalResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -17056,6 +17416,13 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -17165,6 +17532,16 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdatePrincipalResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdatePrincipalResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -17579,6 +17956,13 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -17678,6 +18062,16 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateProfileResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateProfileResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18136,6 +18530,13 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -18245,6 +18646,16 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateProfileResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateProfileResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18504,6 +18915,13 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -18603,6 +19021,16 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateSecretRefResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateSecretRefResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -19044,6 +19472,13 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -19153,6 +19588,16 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateSecretRefResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateSecretRefResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -19621,6 +20066,13 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -19758,6 +20210,16 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers BootstrapResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers BootstrapResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -19869,6 +20331,13 @@ func ParseReportFailedResult(rsp *http.Response) (*ReportFailedResult, error) {
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -19964,6 +20433,16 @@ func ParseReportFailedResult(rsp *http.Response) (*ReportFailedResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers ReportFailedResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers ReportFailedResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -20075,6 +20554,13 @@ func ParseReportReadyResult(rsp *http.Response) (*ReportReadyResult, error) {
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -20170,6 +20656,16 @@ func ParseReportReadyResult(rsp *http.Response) (*ReportReadyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers ReportReadyResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers ReportReadyResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {

@@ -21,7 +21,7 @@ const (
 // Bootstrap implements POST /v1/bootstrap.
 func (s *Server) Bootstrap(ctx context.Context, r api.BootstrapRequestObject) (api.BootstrapResponseObject, error) {
 	opened, err := s.bootstrap(ctx, r.Body)
-	s.Metrics.bootstrap(err)
+	s.Metrics.bootstrap(hungUp(ctx, err))
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ type call struct {
 	operation      string // operationId, or empty where no route fits
 	caller         caller
 	body           []byte // as JSON
+	bodyRead       bool   // to its end
 	again          readAgain
 	invalid        error // what is wrong with a world by its schema
 	err            error // for the log

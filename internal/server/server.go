@@ -48,6 +48,8 @@ type Server struct {
 	spec      *spec
 	callers   *callers
 	keyHeader string // APIKeyHeader as net/http keeps it
+
+	largeApplies chan struct{} // one at a time
 }
 
 var _ api.StrictServerInterface = (*Server)(nil)
@@ -60,7 +62,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	s := &Server{
 		Options: o, spec: spec, callers: newCallers(o.CacheBytes, o.Now, o.Verifier.Generation),
-		keyHeader: http.CanonicalHeaderKey(o.APIKeyHeader),
+		keyHeader: http.CanonicalHeaderKey(o.APIKeyHeader), largeApplies: make(chan struct{}, 1),
 	}
 	e := echo.New()
 	e.Binder = strictBinder{}
