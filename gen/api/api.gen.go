@@ -6527,6 +6527,23 @@ func (response DeletePrincipal404ApplicationProblemPlusJSONResponse) VisitDelete
 	return err
 }
 
+type DeletePrincipal409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePrincipal409ApplicationProblemPlusJSONResponse) VisitDeletePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeletePrincipal412ApplicationProblemPlusJSONResponse struct {
 	PreconditionFailedApplicationProblemPlusJSONResponse
 }
@@ -11305,59 +11322,60 @@ var swaggerSpec = []string{
 	"l6AxD3wd3jaDq2eBrKH3ippj2gXCxgHRdB3fG5rqjxuH+gJRSpjJIRlg9oNEfTuNvKnTz3UzFM58GOii",
 	"+/WBAJAQyAn17L0kl7+DplFbuWSK6MZwaFU4tJ/WkRS6vVAhNfkzC6lYQWb8fi+ONr6py6vGa1/te616",
 	"pVYNcqakVj0N5rpxb5Ypr/V07QjWjetE3MjIOp6h1LASZQObKWkgPWFG2p8guxdpfd08TyUM2lMCkkGi",
-	"DWUgDmWImdBTmV7EWZTCZLOFRKdcaTe0zrgzY9hQS+2EslGcP2Xhk/d0EElhESV/RQLezAkzQEaZYdRO",
-	"W7PpcpGrIhAcSRIEYskYtSakJkKWVH8e3So80K0ksdQOXKehTg3BiAYz6g3UJ+NZtZugTjMFLBFnA/LC",
-	"Bdc45SETcvECgdPRlR6rIuBxp1Yd7QywTn/SO7PHl+NVdcauWaltc8BNrvZir4LiztR0ArmiqQySdIkr",
-	"D1SgnN0A+mE3XiiNQMXByyNhRdb4rHczTOXMuJkhR+0eC+RzRiqQFusyZU9jVnNWn8CvvnSay97l9G1e",
-	"jm+xUbFNKwGBcCwuBE74uDWPpK/KmU9lNeCjJek290RIrcPnx9AuGEGEyXAOFgeMmdV5xNCPoIIm2CdK",
-	"+lMp3OuwhqJRoNFFxkN7p0L/cBnOc0JvCvIzPlol+iGIptahask+n5n80WiQizt8MkugpocoFpMNyQGN",
-	"698FedAXhlo3dCsEc1T0uxGs9tZyJlrb2KWyVXzq5wGNBxL6rBQD10TythayFJTBKKhvNbap+KGt+KVc",
-	"fBMkQERi+yDn9xLkBOUeUBuAjLS3gK57SN8DbqHtl0+reBlBs628iqKP6ZrkUg/ZMu1ST5la0m9W2uSV",
-	"WC8VNRGR7aXM9yJl+jGjRgLG8m5+LkUHlBlHQ5BcF/VBmroyy7Etw6yhli1RjUo2fQIfgOMGhBIjSE/u",
-	"Bzcoi70ljqrZtBVzXBdF6kXzEi9e2mEdu7B5zepfJvXC8m62Uzk65X3Wxd4E/oayLlA8XidDFGUqOyuz",
-	"Lk4iSzRafFFa6J/E0mKfKrFPlShJwcbfu4KC81Ml3KtqR67OYlfGPllinyyRnyyxiry/h2SJl2SAZ0Lx",
-	"MpsFgW5g4o4V0rNQBHw66ZOwEv9SUJ+gnu3U04OaiD4BB6okDPXnCDqf4MDEC7KSKbZzD+02m8LA+EXS",
-	"Kcqqvvt8in0+xXeaT1FCXyYfo8m6OW0zsHTaMjk5GD3dzamChA7x62SKZhzW58leHjKdz1Bxf4oZIpOp",
-	"nGsDXioxrSxTp/dSzdZ2uL1eTGIFl7qrFB8iKmtQVagHYvda0L2jh6YwGkskOxPN8STIyJBuw5kUSj7o",
-	"2DlcFf1CkC3sB5n0m/J7hn5snbw9Pe+2zs4u3ndfXV1cX3c77fPWeedRXswk2W5/N4GT5HbS0hfm+aYO",
-	"LLfRmT5qL7drwOFxRtvaMvkJO7o4iiYpLCvXTbtF30cxW0WKTp/A5fW8mtD/CPkC36J07WTH4leF4ROt",
-	"SL98/OWtBWfNAEyid23xqIhPpgGfT6Jew99sdCQ6v3LhEUsE+/jI9xIfmTiMFAmAmLnyIyQ2RdWugLC0",
-	"fdsaNdRSxqo+IJ0BLhFmc+STqRwbu9ToRSGVOqYCCa3GAJ4GeJAb+ngbt/XeRewj3UT58wY/YtbMvl7j",
-	"896HP/bhj28o/OE048+SNNnqRokISByQPa4/R73T8+6763YP3Y8hZmtdJ8aEklwZWTnREkfA7MMl35Z/",
-	"5ZuOr6xgkfwIS+JG3JGFWfRi2gdZ9kGWJUGWlTT+PYRZWlHdToipUnR7RjPuoT54B/PCI1u6eHYbH4mA",
-	"/CIBkvLq8T5Esg+RfK8hkjI6dXLaz5f34V3G8GycRV3Oi5eYJfUlutrZrf9hGtvZHZfzOMY0u3c5fi8u",
-	"x6nL95HUcoRBEadjnJlt5M2CYOolhAMMGJox+vuMRE9EAc/UyCFQDO+jGRNZ3sdLZ8rTLtyPCyPWPq//",
-	"0eHUnIEC9uz3Hsi9B/Jb8kC689kyBU+OvlTCCZkqKqVS2BIUiHHYZq3oVIr0eC34YJ7nlHTlzt4ruU/i",
-	"XtfJuJIL8t2MyatvV10rCl9Ae0/j3tO4xNNYgNC/A19jjidxW7fFbl2JFsov4ktcR9XdexP33sTv1Zu4",
-	"kX58oDuy5foWL6aEKfaJlN4aeh014omGalJpW7wRKJUW6A4HMyIQzLUdhnzywnxne7iZNlVaLFbiJbRM",
-	"Hc4EDjJzowNMmR6UWyQ72h15a1tjwUbyPIL2CZP5nD+UbGUm9E7zhuEomDGq8yYIqmOCPmGpU/0DdAT7",
-	"A2hLMY6TBiwQ+YhIdeeZ9pLjeUai8FpqVEqUQGeFryYwYaBZOyyhu7R80xnC5hDKuuv1ye2d9d+Ps97y",
-	"QqwRmI+KOerhx7vNB45odVf+eFj9S3njDRvmGSimJc3eE7/3xH9TnviIYzOkSqZqUMoHb2TOxnnAsWDZ",
-	"O9z3acCf0UO/hDuWeefja3BnHrMi19HeL7+3NJf65ZeS9/fsk9/GdbJrjzzA+IX88eWU3b0vfu+L/359",
-	"8UU1ZEEGIZHVkAy/Ev/ZNQB0peBZ04Omt2QdaJ87Pddu4A+Tnmt3XM7fp/GkTSnCBnvH3/fj+FtArTv4",
-	"PmbwfB/gOXjvdLQOR8tRMLj7BA3V9VNDb4nEvyjFS0+V0u2SKigkchYymLUR8JH2C0Ik0Az5y3MExmS8",
-	"G1egXf/LOAMdLs3WkNJI2/sF937Bb8ovmCbgPKGTpwCV8BKmX5XnA3Rlyt4LuE+7XdepV5S08/17ydtt",
-	"RzZ46Ttm7+zbO/uWOPuKk/336/fb1hWyW8+fhfKL+P420G33bsC9G/B7dQOupxCbtsIbjszsabfZny7+",
-	"2r46edfuoRG9M0k6F5ftc8QZcUZET7Ee6kZD5BPsB5SRJrofc2PaD/CEoNnUWfWyfd5DlA2Cma9XneS4",
-	"E6PdFJmjqf2C4Ks0XkGyLaegBuM1eCh34BjM7WmQu0vAGxVxcnLRXOT9+Mp1XKQa/9dECOPeKOEnTdV5",
-	"7t2k342bNIXZZYMsbc1C/uR/PQZexHPg35MAah90qUJSVEOSJIeyCs5IGpQK8mch7gfzSjR6zhmnDy3t",
-	"mVVxAyxkV6eAd4nEox4y9ts5ZyTSfsnvMz0JTw/PJWoBpH6dWviofgzw8xnMVOH+vGJG5kUQUgFgEx/h",
-	"ILCz8JpKHU/WWYQEHhGRiWmy1DlDPhW3MCMP9WmozorzGnoLI0vMnQSiMWpI63Pdsh/dMn4P1xUdscgj",
-	"mrxyXlosrbhv2grRkPUMUNnXxugJQoL9ORpjofYWKHrhQ/T7jEviw8kJKKroPe6hH5W58rzRqFdsNUzj",
-	"qNaoHUJfffIRT6aBEjY33tGwTuqDp3jdf2+8vNb3CXzndcA/rj9/umEH/B1MK4xwZiXX5zVeDJeaeqIc",
-	"AybJypWYxy1bSMMWG1gzbxVZYUmq5rqqnhhdbNUC0YPmOftY1pqKT0qtdupvenUdaXsmozIr0lqNbACt",
-	"jxqxEkkpziADPTroeyz2J70PvHyPduai8pLSWqyodG9bd8SOvf6s3mLY5mCoDfhc5QWMwj5RQk6g163T",
-	"s/ZJBXE2IDqbBObdhkSdHMIjTBnc36A2RD40xbNglKIeHqirOiD+iPhdLHsvEB5Kdamiq3br5Ffj+kl6",
-	"4HS6919bZ6cn3etOq9POGItzBQAYX8RubiO9uH7RZ3ejaVy1Brd515DBABzegIc+8feVnFtyiO2lTVra",
-	"aCYwTiJ9/8Lti/uwI9ebpQl3UeqADl1Q6IBo2IXM0dKsqNBBLSOkIp+Y9Yjpsd4DMlUWgDKKJji8JT4K",
-	"jJ8qS1ZdwQHsRlTB2ntJtZdUe0mVkFSxH4IKMNwJg7GbzEeUUUlxQEUx8fXJ/NE1iSmZ/vjXJvAYF98D",
-	"HMZJQqV2oAx5iDBD4IzSQwJjX71agcsxCSEoZt0d5CMVGdVtv5DIq+7tnsOtxzSPy8FdtWftrzbuv5J3",
-	"TKQ/6X/MZI4CrVZ6McP0dIw+6TixQY4pluNENMc8tXazlXfvgII+6NMI7/JgtPNAvYo3CwOv6R1ADMJs",
-	"d8Gn60gTLG51moHiXTso0WwhNr0Wwz7uIvpeFGjM72EdrVYRZi5Is1p06ItrvR9zcJNMCb6lbOQ84zT7",
-	"yXoMS3RLmW8CT2yk9aHE86ZEIedpPXhQa1GUOQ/GTcuznqSDcVz8A0pT1OPfkZgjIkUl7rpp51S7BxyN",
-	"j816CQmjHAM9jtXJU35hYpjSpiG4qzpx2MV1X4XEJ0xdGGKxn3U0cvTy9A2ZZz0NwxrHPHBGNnJG7NBG",
-	"Pad2XkE+5LSwCtKDcOHfACdO2MwHzcYLXCkCBnoHnN+i2VRrvvc49F1Io5DG4jInVAzUkc8raExwIMcV",
-	"NCEypAPd9hSc8RHY7tnNhSQT7+HDw/8PAAD//w==",
+	"DWUgDmWImdBTmV7EWZTCZLOFRKdcaTe0zrjTY9j0S4/rz1HvrHXd6bZO3p6e92JHtuMlh5wvnaNCpUCC",
+	"MJ+EFcRDfT30ua9UGaJewKOMT53ohdkcTXhIaqiljo2yUZysZdeX93QQiXwRZZpFt4kZSmZOJEpDo3a0",
+	"m83Ni/wigeBIkiAQS2a2NSEPElKy+vPoCuOB7luJpfYWO917agjmQZi5cqCrGTeu3QR1OjdgiTgbkBcu",
+	"uCYCAGmXi7cVnI4uK1kVbo/bwurQaoB1rpXemT2+HBeuM+PNXhE24dwkhi82RijuuU1nqysCzqB/l5Lz",
+	"QAUy3Q2gH3bj8tIIVOJiedityBqfVRGAEaAZagAkxN1jgXzOCDD8vcuUPY1ZzVl9Ar/60jk1e//Wt3kT",
+	"v8VGnzd9CxI3kMAJh7rmkfS9PPOprAZ8tCS3554IqQ2G/IDdBSOIMBnOwbyBmbb6LoPmBxU0wT5R0l/d",
+	"hM7dW0PR3NHoIuOhvcChWbkM5zlxPgX5GR+tEv0QsVPrULVkn89Msmo0NcaddJklUNMTG4vJhuQ0yPXv",
+	"gjzoC0Otu8cVgjmqMN4IVntrOeOzbaBUGUY+9fOAxgMJTV2KgWvChluLjwrKYO7UtxpIVfzQVvxSLpgK",
+	"EiAisX1E9XuJqIJyD6gNQEbaW0AXWaTvAbeq98vncLyMoNlWEkfRx3QBdKmHbE14qadM4eo3K23y6rmX",
+	"ipqIyPZS5nuRMv2YUSMBY3k3P3GjA8qMoyFIrisIISdemeXY1nzWUMvWw0b1oT6BD8BLBEKJEdTXZatU",
+	"RmIGvCWOqtm05XlcV2DqRfOyPF7aySC7sHnN6l8mz8PybrYHOzrlfYrH3gT+hlI8UDzLJ0MUZSo7K1M8",
+	"TiJLNFp8UVron8TSYp+Xsc/LKEnBxt+7goLz8zLcq2pHrs5iV8Y+M2OfmZGfmbGKvL+HzIyXZIBnQvEy",
+	"mwWB7pbizjDSg1cEfDrpk7AS/1JQn6CebQvUgwKMPgEHqiQM9ecI2qzgwMQLsjI3tnMP7TZ1w8D4RXI3",
+	"yqq+++SNffLGd5q8UUJfJh+jMb45PTqwdHpAOQkfPd06qoKEDvHrzI1mHNbnycYhMp3PUHF/ihkik6mc",
+	"awNeKjGtLFOn0VPNFpK4jWVMFgeXuoUVHyIqa1DCqKdv91rQKqSHpjCHSyTbIM3xJMhIx27DmRRKPujY",
+	"oV8V/UKQLewHmfSb8nuGfoR8km7r7OzifffV1cX1dbfTPm+ddx7lxUySvf13EzhJbictfWF4cOrAcruq",
+	"6aP2clsUHB5n9Mgtk5+wo4ujaJLCstrgtFv0fRSzVaToNCVcXjysCf2PkC/wLUrXTnYsflUYPtH39MvH",
+	"X95acNYMwCQa5RaPivhkGvD5JGps/M1GR6LzKxcesUSwj498L/GRicNIkQCImSs/QmLzYe0KCEvbJK5R",
+	"Qy1lrOoD0unmErJGfTKVY2OXGr0opFLHVCB71hjA0wAPckMfb+Me4ruIfaQ7Nn/e4EfMmtnXa3ze+/DH",
+	"PvzxDYU/nM7/WZImW90oEQGJA7KQ/X563n133e6h+zHEbK3rxJhQkisjKyda4giYfbjk2/KvfNPxlRUs",
+	"kh9hSdyIO7Iwi15M+yDLPsiyJMiyksa/hzBLK6rbCTFVim7PaMY91AfvYF54ZEsXz27jIxGQXyRAUl49",
+	"3odI9iGS7zVEUkanTo4W+vI+vMsYno2zqMt58RKDq75ECz279T9MFz2743Iex5hm9y7H78XlOHX5PpJa",
+	"jjAo4nSMM7ONvFkQTL2EcIBpRjNGf5+R6Iko4JmabwSK4X000CLL+3jpjJTahftxYZ7b5/U/OpyaM73A",
+	"nv3eA7n3QH5LHkh3GFym4MnRl0o4IVNFpVQKW4ICMQ7bGRadSpGe5QUfzGuL3TsigzTAyrBxO3GA8Wpk",
+	"Xo4z05VXe2/m3pv52byZK9kt35+ZvGN31R6j8E23d2nuXZpLXJoFCP07cGrmuCy3db3s1mdpofwiTst1",
+	"dOq923Lvtvxe3ZYbKeIHuvVbrhPzYkqYYp9Iu66h11HHn2hUKJW2lxyBmmyB7nAwIwLBtN5hyCcvzHe2",
+	"WZzph6XFYiVeQsvU4UzgIDMJO8CU6fG/RdKw3UG+tgcXbCTP9WifMCnW+aPWVqZc7zRBGY6CGes9by6i",
+	"OiZoSJY61T9A67E/gLYU4zhpKQORj4hUd55pmjmeZ2Qkr6VGpUQJtHD4aiIgBpq14x+6Hcw3nYpsDqFs",
+	"XECf3D4q8P1EBSwvxBqB+ahYRAB+vNvE44hWd+X4h9W/lNvfsGGegWJ63+xd/nuX/zfl8o84NkOqZKoG",
+	"pZz9RuZsnHAcC5a9h37vof+MHvol3LHMOx9fgzvzmBW5jvZ++b2ludQvv5S8v2ef/Dauk1175AHGL+SP",
+	"L6fs7n3xe1/89+uLL6ohCzIIiayGZPiV+M+uAaArBc+aHjS9JetA+9x5wHYDf5g8YLvjcv4+jSdtShE2",
+	"2Dv+vh/H3wJq3XH+MYPn+wDPwXuno3U4Wo6Cwd0naKiunxp6SyT+RSleelaW7stUQSGRs5DBUI+Aj7Rf",
+	"ECKBZnRhniMwJuPduALt+l/GGehwabaGlEba3i+49wt+U37BNAHnCZ08BaiElzD9qjwfoCtT9l7AfZPm",
+	"dZ16RUk737+XvN12ZIOXvmP2zr69s2+Js6842X+/fr9tXSG79fxZKL+I728D3XbvBty7Ab9XN+B6CrHp",
+	"X7zhbM6edpv96eKv7auTd+0eGtE7k6Rzcdk+R5wRZ/D1FOvpcTREPsF+QBlpovsxN6b9AE8Imk2dVS/b",
+	"5z1E2SCY+XrVSY47MdpNkYGd2i8IvkrjFSTbcgpqMF6Dh3IHjsHc5gm5uwS8UREnJxfNRd7PyVzHRarx",
+	"f02EMO6NEn7SVEHp3k363bhJU5hdNjHT1iwooLOdpnrevIgHzr8nAdQ+6FKFpKiGJEkOZRWckTQoFeTP",
+	"QtwP5pVoxp0ztx965zOr4gZYyK5OAe8SiUc9ZOy3c85IpP2S32d65J6e0kvUAkj9OrXwUf0Y4OczGN7C",
+	"/XnFzOaLIKQCwCY+wkFgh+41lTqerLMICTwiIhPTZKlzhnwqbmEYH+rTUJ0V5zX0FmajmDsJRGPU+dbn",
+	"ejYAumX8Hq4rOmKRRzR55by0WFpx37QVoiHrGaCyr43RE4QE+3M0xkLtLVD0wofo9xmXxIeTE1BU0Xvc",
+	"Qz8qc+V5o1Gv2GqYxlGtUTuEBv7kI55MAyVsbryjYZ3UB0/xuv/eeHk99hP4zmu1f1x//nTDVvs7GIsY",
+	"4cxKrs9rvBguNfVEOQZMkpUrMY9btpCGLTawZt4qssKSVM11VT0xutiqBaIHzXP2saw1FZ+UWu3U3/Tq",
+	"OtL2TEZlVqS1GtkAWh81YiWSUpxBBnp00PdY7E96H3j5Hu3MReUlpbVYUenetu4sH3v9Wb3FsM3BUBvw",
+	"ucoLGIV9ooScQK9bp2ftkwribEB0NgkM1g2JOjmER5gyuL9BbYh8aIpnwShFPTxQV3VA/BHxu1j2XiA8",
+	"lOpSRVft1smvxvWT9MDpdO+/ts5OT7rXnVannTF/5woAML6I3dxGenH9os/uRtO4ag1u864hgwE4vAEP",
+	"feLvKzm35BDbS5u0tNFMYJxE+v6F2xf3YUeuN0sT7qLUAR26oNAB0bALmaOlWVGhg1pGSEU+MesR0/PD",
+	"B2SqLABlFE1weEt8FBg/VZasuoID2I2ogrX3kmovqfaSKiGpYj8EFWC4EwbzPZmPKKOS4oCKYuLrk/mj",
+	"axJTMv3xr03gMS6+BziMk4RK7UAZ8hBhFneYozL21asVuByTEIJi1t1BPlKRUd32C4m86t7uOdx6TPO4",
+	"HNxVe9b+auP+K3nHRPqT/sdM5ijQaqUXM0xPx+iTjhMb5JhiOU5Ec8xTazdbefcOKOiDPo3wLg9GO3jU",
+	"q3izMPCa3gHEIMx2F3y6jjTB4lanGSjetRMZzRZi02sx7OMuou9Fgcb8HtbRahVh5oI0q0WHvrjW+zEH",
+	"N8mU4FvKRs4zTrOfrMewRLeU+SbwxEZaH0o8b0oUcp7WEw61FkWZ82DcHT3rSToYx8U/oDRFwwQciTki",
+	"UlTi9p52ILZ7wNGc2qyXkDDKMdBzX5085RcmhiltGoK7qhOHXVz3VUh8wtSFIRYbZ0ezTS9P35B51tMw",
+	"FXLMA2c2JGfETofUA3HnFeRDTgurID1xF/4NcOKEzSDSbLzAlSJgcnjA+S2aTbXme49D34U0CmksLnNC",
+	"xUAd+byCxgQHclxBEyJDOtD9VcEZH4Htnt1cSDLxHj48/P8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -203,7 +203,7 @@ type ClientInterface interface {
 
 	// ApplyWorldWithBody Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -212,7 +212,7 @@ type ClientInterface interface {
 
 	// ApplyWorld Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -370,7 +370,7 @@ type ClientInterface interface {
 
 	// DeletePrincipal Delete a principal
 	//
-	// Deletes a principal with its bindings and API keys. Its startup receipts stay.
+	// Deletes a principal with its bindings and API keys. Its startup receipts stay. 409 `LAST_ADMIN` for the last active admin of a tenant.
 	//
 	// Corresponds with DELETE /v1/admin/principals/{id} (the `DeletePrincipal` operationId).
 	DeletePrincipal(ctx context.Context, id ID, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -852,7 +852,7 @@ func (c *Client) UpdateAPIKeyWithApplicationMergePatchPlusJSONBody(ctx context.C
 
 // ApplyWorldWithBody Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
 //
 // Takes any type of body and a specified content type.
 //
@@ -871,7 +871,7 @@ func (c *Client) ApplyWorldWithBody(ctx context.Context, params *ApplyWorldParam
 
 // ApplyWorld Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1229,7 +1229,7 @@ func (c *Client) CreatePrincipal(ctx context.Context, body CreatePrincipalJSONRe
 
 // DeletePrincipal Delete a principal
 //
-// Deletes a principal with its bindings and API keys. Its startup receipts stay.
+// Deletes a principal with its bindings and API keys. Its startup receipts stay. 409 `LAST_ADMIN` for the last active admin of a tenant.
 //
 // Corresponds with DELETE /v1/admin/principals/{id} (the `DeletePrincipal` operationId).
 func (c *Client) DeletePrincipal(ctx context.Context, id ID, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4414,7 +4414,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApplyWorldWithBodyWithResponse Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4423,7 +4423,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApplyWorldWithResponse Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4599,7 +4599,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeletePrincipalWithResponse Delete a principal
 	//
-	// Deletes a principal with its bindings and API keys. Its startup receipts stay.
+	// Deletes a principal with its bindings and API keys. Its startup receipts stay. 409 `LAST_ADMIN` for the last active admin of a tenant.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8406,6 +8406,11 @@ type DeletePrincipalResult404Headers struct {
 	XRequestID string
 }
 
+// DeletePrincipalResult409Headers the declared response headers of an HTTP 409 response for DeletePrincipal
+type DeletePrincipalResult409Headers struct {
+	XRequestID string
+}
+
 // DeletePrincipalResult412Headers the declared response headers of an HTTP 412 response for DeletePrincipal
 type DeletePrincipalResult412Headers struct {
 	XRequestID string
@@ -8433,6 +8438,8 @@ type DeletePrincipalResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
 	ApplicationProblemJSON412 *PreconditionFailed
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -8449,6 +8456,8 @@ type DeletePrincipalResult struct {
 	Headers403 *DeletePrincipalResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *DeletePrincipalResult404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *DeletePrincipalResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *DeletePrincipalResult412Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
@@ -8475,6 +8484,11 @@ func (r DeletePrincipalResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r DeletePrincipalResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r DeletePrincipalResult) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
 }
 
 // GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
@@ -11509,7 +11523,7 @@ func (c *ClientWithResponses) UpdateAPIKeyWithApplicationMergePatchPlusJSONBodyW
 
 // ApplyWorldWithBodyWithResponse Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11524,7 +11538,7 @@ func (c *ClientWithResponses) ApplyWorldWithBodyWithResponse(ctx context.Context
 
 // ApplyWorldWithResponse Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11820,7 +11834,7 @@ func (c *ClientWithResponses) CreatePrincipalWithResponse(ctx context.Context, b
 
 // DeletePrincipalWithResponse Delete a principal
 //
-// Deletes a principal with its bindings and API keys. Its startup receipts stay.
+// Deletes a principal with its bindings and API keys. Its startup receipts stay. 409 `LAST_ADMIN` for the last active admin of a tenant.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16371,6 +16385,13 @@ func ParseDeletePrincipalResult(rsp *http.Response) (*DeletePrincipalResult, err
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
 		var dest PreconditionFailed
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -16452,6 +16473,16 @@ func ParseDeletePrincipalResult(rsp *http.Response) (*DeletePrincipalResult, err
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers DeletePrincipalResult409Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
 		var headers DeletePrincipalResult412Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {

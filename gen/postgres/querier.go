@@ -16,6 +16,8 @@ type Querier interface {
 	// one after another, and the new revision makes every packet resolved before it stale.
 	BumpRevision(ctx context.Context, tenantKey string) error
 	CountOpenStartups(ctx context.Context, now time.Time) (CountOpenStartupsRow, error)
+	// The active principals of type admin beside one.
+	CountOtherAdmins(ctx context.Context, arg CountOtherAdminsParams) (int64, error)
 	CreateAPIKey(ctx context.Context, arg CreateAPIKeyParams) (APIKey, error)
 	CreateAuditEntry(ctx context.Context, arg CreateAuditEntryParams) error
 	CreateBinding(ctx context.Context, arg CreateBindingParams) (Binding, error)
@@ -23,8 +25,6 @@ type Querier interface {
 	CreatePrincipal(ctx context.Context, arg CreatePrincipalParams) (Principal, error)
 	CreateProfile(ctx context.Context, arg CreateProfileParams) (Profile, error)
 	CreateSecretRef(ctx context.Context, arg CreateSecretRefParams) (SecretRef, error)
-	// Makes room for a new active binding of the principal.
-	DeactivateBindings(ctx context.Context, arg DeactivateBindingsParams) ([]Binding, error)
 	DeleteBinding(ctx context.Context, id uuid.UUID) error
 	DeleteManifest(ctx context.Context, id uuid.UUID) error
 	// One small batch. Ids are UUIDv7, so id < before_id is "opened before".

@@ -122,6 +122,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a Actor, in Apply, 
 			put(p.after.principals, key, c)
 		},
 	}.into(ctx, p, w, in.Prune)
+	p.admins(s, a, in.World.Principals)
 	p.subjects(in.World.Principals, foreign)
 	p.park(r.principals)
 	p.bindings(in.World.Bindings, r, in.Prune, kept)

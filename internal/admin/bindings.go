@@ -95,15 +95,22 @@ func (w write) makeRoom(ctx context.Context, id uuid.UUID, c api.BindingCreate) 
 	if !*c.Active {
 		return nil
 	}
-	rows, err := w.DeactivateBindings(ctx, store.DeactivateBindingsParams{PrincipalID: c.PrincipalID, ExceptID: id, UpdatedAt: w.now})
-	for _, r := range rows {
-		before := r
-		before.Active = true
-		if err := w.audit(ctx, api.AuditEntryActionUpdate, api.ResourceTypeBinding, bindingIdentity(r), BindingView(before), BindingView(r)); err != nil {
-			return err
-		}
+	rows, err := w.ListBindings(ctx, store.ListBindingsParams{PrincipalID: &c.PrincipalID, Active: new(true), RowLimit: 1})
+	if err != nil || len(rows) == 0 || rows[0].ID == id {
+		return err
 	}
-	return err
+	return w.deactivate(ctx, rows[0])
+}
+
+func (w write) deactivate(ctx context.Context, before store.Binding) error {
+	after, err := w.UpdateBinding(ctx, store.UpdateBindingParams{
+		ID: before.ID, UpdatedAt: w.now,
+		ProfileID: before.ProfileID, ManifestID: before.ManifestID, Overrides: before.Overrides, Active: false,
+	})
+	if err != nil {
+		return err
+	}
+	return w.audit(ctx, api.AuditEntryActionUpdate, api.ResourceTypeBinding, bindingIdentity(after), BindingView(before), BindingView(after))
 }
 
 // BindingView is what a caller sees of a row.

@@ -17,13 +17,8 @@ const TypeAdmin = "admin"
 var Principals = &Kind[store.Principal, api.PrincipalCreate, api.Principal]{
 	typ: api.ResourceTypePrincipal, noun: "principal",
 	ident: func(r store.Principal) identity { return identity{r.ID, r.TenantKey, r.PrincipalKey, r.UpdatedAt} },
-	doc: func(r store.Principal) api.PrincipalCreate {
-		return api.PrincipalCreate{
-			PrincipalKey: r.PrincipalKey, AuthSubject: r.AuthSubject,
-			PrincipalType: r.PrincipalType, Status: api.PrincipalStatus(r.Status),
-		}
-	},
-	view: PrincipalView,
+	doc:   principalDoc,
+	view:  PrincipalView,
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Principal, error) {
 		return q.GetPrincipal(ctx, id)
 	},
@@ -45,6 +40,14 @@ var Principals = &Kind[store.Principal, api.PrincipalCreate, api.Principal]{
 		})
 	},
 	remove: func(ctx context.Context, w write, r store.Principal) error { return w.DeletePrincipal(ctx, r.ID) },
+	guard:  keepAnAdmin,
+}
+
+func principalDoc(r store.Principal) api.PrincipalCreate {
+	return api.PrincipalCreate{
+		PrincipalKey: r.PrincipalKey, AuthSubject: r.AuthSubject,
+		PrincipalType: r.PrincipalType, Status: api.PrincipalStatus(r.Status),
+	}
 }
 
 // PrincipalView is what a caller sees of a row.

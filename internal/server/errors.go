@@ -28,6 +28,7 @@ var status = map[errs.Code]int{
 	errs.AlreadyExists:         http.StatusConflict,
 	errs.InUse:                 http.StatusConflict,
 	errs.InvalidState:          http.StatusConflict,
+	errs.LastAdmin:             http.StatusConflict,
 	errs.PrincipalMismatch:     http.StatusConflict,
 	errs.PreconditionFailed:    http.StatusPreconditionFailed,
 	errs.TooLarge:              http.StatusRequestEntityTooLarge,

@@ -63,6 +63,24 @@ var principals = tests{
 		rows, err := w.ListPrincipals(t.Context(), store.ListPrincipalsParams{AuthSubject: &off.AuthSubject, RowLimit: all})
 		lists(t, rows, err, off) // of any tenant
 	},
+	"CountOtherAdmins": func(t *testing.T, w *world) {
+		count := func(want int64, except uuid.UUID) {
+			t.Helper()
+			require.Equal(t, want, must(w.CountOtherAdmins(t.Context(), store.CountOtherAdminsParams{TenantKey: w.tenant, ExceptID: except}))(t))
+		}
+		add := func(in *world, typ, status string) store.Principal {
+			p := in.newPrincipal()
+			p.PrincipalType, p.Status = typ, status
+			return must(w.CreatePrincipal(t.Context(), p))(t)
+		}
+		add(w, "admin", "disabled")
+		add(newWorld(t, w.Store), "admin", "active")
+		count(0, uuid.New())
+		one, two := add(w, "admin", "active"), add(w, "admin", "active")
+		count(2, w.principal.ID)
+		count(1, one.ID)
+		count(1, two.ID)
+	},
 	"ListForeignSubjects": func(t *testing.T, w *world) {
 		own, other := w.addPrincipal(t), newWorld(t, w.Store)
 		p := other.newPrincipal()
