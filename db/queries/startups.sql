@@ -11,7 +11,7 @@ WHERE startup_sessions.id = sqlc.arg(id) AND startup_sessions.status = 'OPEN' AN
   AND EXISTS (SELECT 1 FROM tenant_revisions r WHERE r.tenant_key = sqlc.arg(caller_tenant) AND r.revision = sqlc.arg(caller_revision));
 
 -- name: ListStartups :many
--- Newest first: ids are UUIDv7. overdue_at is the present time, or null for any deadline.
+-- Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 SELECT * FROM startup_sessions
 WHERE (CAST(sqlc.narg(tenant_key) AS text) IS NULL OR tenant_key = sqlc.narg(tenant_key))
   AND (CAST(sqlc.narg(status) AS text) IS NULL OR status = sqlc.narg(status))
@@ -19,7 +19,7 @@ WHERE (CAST(sqlc.narg(tenant_key) AS text) IS NULL OR tenant_key = sqlc.narg(ten
   AND (CAST(sqlc.narg(component_key) AS text) IS NULL OR component_key = sqlc.narg(component_key))
   AND (CAST(sqlc.narg(since) AS timestamptz) IS NULL OR opened_at >= sqlc.narg(since))
   AND (CAST(sqlc.narg(overdue_at) AS timestamptz) IS NULL OR deadline_at < sqlc.narg(overdue_at))
-  AND id < sqlc.arg(before_id)
+  AND id < sqlc.arg(before_id) AND id >= sqlc.arg(from_id)
 ORDER BY id DESC
 LIMIT CAST(sqlc.arg(row_limit) AS bigint);
 

@@ -51,7 +51,7 @@ type Querier interface {
 	GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error)
 	ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]APIKey, error)
 	ListActiveSecretRefs(ctx context.Context, tenantKey string) ([]SecretRef, error)
-	// Newest first.
+	// Newest first: ids are UUIDv7, so from_id is what since is to the index.
 	ListAuditLog(ctx context.Context, arg ListAuditLogParams) ([]AuditLog, error)
 	ListBindings(ctx context.Context, arg ListBindingsParams) ([]Binding, error)
 	// The subjects that other tenants hold: auth_subject is unique over all of them.
@@ -60,7 +60,7 @@ type Querier interface {
 	ListPrincipals(ctx context.Context, arg ListPrincipalsParams) ([]Principal, error)
 	ListProfiles(ctx context.Context, arg ListProfilesParams) ([]Profile, error)
 	ListSecretRefs(ctx context.Context, arg ListSecretRefsParams) ([]SecretRef, error)
-	// Newest first: ids are UUIDv7. overdue_at is the present time, or null for any deadline.
+	// Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 	ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error)
 	// Writes the receipt only if the world is still the one that was resolved.
 	OpenStartup(ctx context.Context, arg OpenStartupParams) (int64, error)

@@ -96,9 +96,9 @@ WHERE (CAST(?1 AS text) IS NULL OR tenant_key = ?1)
   AND (CAST(?4 AS text) IS NULL OR component_key = ?4)
   AND (CAST(?5 AS timestamptz) IS NULL OR opened_at >= ?5)
   AND (CAST(?6 AS timestamptz) IS NULL OR deadline_at < ?6)
-  AND id < ?7
+  AND id < ?7 AND id >= ?8
 ORDER BY id DESC
-LIMIT CAST(?8 AS bigint)
+LIMIT CAST(?9 AS bigint)
 `
 
 type ListStartupsParams struct {
@@ -109,10 +109,11 @@ type ListStartupsParams struct {
 	Since        *time.Time
 	OverdueAt    *time.Time
 	BeforeID     uuid.UUID
+	FromID       uuid.UUID
 	RowLimit     int64
 }
 
-// Newest first: ids are UUIDv7. overdue_at is the present time, or null for any deadline.
+// Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 func (q *Queries) ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error) {
 	rows, err := q.db.QueryContext(ctx, listStartups,
 		arg.TenantKey,
@@ -122,6 +123,7 @@ func (q *Queries) ListStartups(ctx context.Context, arg ListStartupsParams) ([]S
 		arg.Since,
 		arg.OverdueAt,
 		arg.BeforeID,
+		arg.FromID,
 		arg.RowLimit,
 	)
 	if err != nil {
