@@ -1096,6 +1096,9 @@ type PreconditionFailed = Problem
 // TooLarge A problem document (RFC 9457).
 type TooLarge = Problem
 
+// TooManyRequests A problem document (RFC 9457).
+type TooManyRequests = Problem
+
 // Unauthorized A problem document (RFC 9457).
 type Unauthorized = Problem
 
@@ -2886,6 +2889,16 @@ type TooLargeApplicationProblemPlusJSONResponse struct {
 	Headers TooLargeResponseHeaders
 }
 
+type TooManyRequestsResponseHeaders struct {
+	RetryAfter int
+	XRequestID string
+}
+type TooManyRequestsApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers TooManyRequestsResponseHeaders
+}
+
 type UnauthorizedResponseHeaders struct {
 	WWWAuthenticate string
 	XRequestID      string
@@ -3476,6 +3489,24 @@ func (response ListAPIKeys403ApplicationProblemPlusJSONResponse) VisitListAPIKey
 	return err
 }
 
+type ListAPIKeys429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys429ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListAPIKeys500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -3648,6 +3679,24 @@ func (response CreateAPIKey415ApplicationProblemPlusJSONResponse) VisitCreateAPI
 	return err
 }
 
+type CreateAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey429ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAPIKey500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -3786,6 +3835,24 @@ func (response RevokeAPIKey412ApplicationProblemPlusJSONResponse) VisitRevokeAPI
 	return err
 }
 
+type RevokeAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey429ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RevokeAPIKey500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -3918,6 +3985,24 @@ func (response GetAPIKey404ApplicationProblemPlusJSONResponse) VisitGetAPIKeyRes
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetAPIKey429ApplicationProblemPlusJSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4128,6 +4213,24 @@ func (response UpdateAPIKey415ApplicationProblemPlusJSONResponse) VisitUpdateAPI
 	return err
 }
 
+type UpdateAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAPIKey429ApplicationProblemPlusJSONResponse) VisitUpdateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateAPIKey500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -4298,6 +4401,24 @@ func (response ApplyWorld415ApplicationProblemPlusJSONResponse) VisitApplyWorldR
 	return err
 }
 
+type ApplyWorld429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyWorld429ApplicationProblemPlusJSONResponse) VisitApplyWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ApplyWorld500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -4417,6 +4538,24 @@ func (response ListAuditLog403ApplicationProblemPlusJSONResponse) VisitListAudit
 	return err
 }
 
+type ListAuditLog429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditLog429ApplicationProblemPlusJSONResponse) VisitListAuditLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListAuditLog500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -4532,6 +4671,24 @@ func (response ListBindings403ApplicationProblemPlusJSONResponse) VisitListBindi
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBindings429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListBindings429ApplicationProblemPlusJSONResponse) VisitListBindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4708,6 +4865,24 @@ func (response CreateBinding415ApplicationProblemPlusJSONResponse) VisitCreateBi
 	return err
 }
 
+type CreateBinding429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBinding429ApplicationProblemPlusJSONResponse) VisitCreateBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateBinding500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -4846,6 +5021,24 @@ func (response DeleteBinding412ApplicationProblemPlusJSONResponse) VisitDeleteBi
 	return err
 }
 
+type DeleteBinding429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteBinding429ApplicationProblemPlusJSONResponse) VisitDeleteBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteBinding500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -4978,6 +5171,24 @@ func (response GetBinding404ApplicationProblemPlusJSONResponse) VisitGetBindingR
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBinding429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetBinding429ApplicationProblemPlusJSONResponse) VisitGetBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5188,6 +5399,24 @@ func (response UpdateBinding415ApplicationProblemPlusJSONResponse) VisitUpdateBi
 	return err
 }
 
+type UpdateBinding429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateBinding429ApplicationProblemPlusJSONResponse) VisitUpdateBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateBinding500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -5327,6 +5556,24 @@ func (response ExportWorld403ApplicationProblemPlusJSONResponse) VisitExportWorl
 	return err
 }
 
+type ExportWorld429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ExportWorld429ApplicationProblemPlusJSONResponse) VisitExportWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ExportWorld500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -5442,6 +5689,24 @@ func (response ListManifests403ApplicationProblemPlusJSONResponse) VisitListMani
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListManifests429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListManifests429ApplicationProblemPlusJSONResponse) VisitListManifestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5618,6 +5883,24 @@ func (response CreateManifest415ApplicationProblemPlusJSONResponse) VisitCreateM
 	return err
 }
 
+type CreateManifest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateManifest429ApplicationProblemPlusJSONResponse) VisitCreateManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateManifest500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -5773,6 +6056,24 @@ func (response DeleteManifest412ApplicationProblemPlusJSONResponse) VisitDeleteM
 	return err
 }
 
+type DeleteManifest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteManifest429ApplicationProblemPlusJSONResponse) VisitDeleteManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteManifest500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -5905,6 +6206,24 @@ func (response GetManifest404ApplicationProblemPlusJSONResponse) VisitGetManifes
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetManifest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetManifest429ApplicationProblemPlusJSONResponse) VisitGetManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6115,6 +6434,24 @@ func (response UpdateManifest415ApplicationProblemPlusJSONResponse) VisitUpdateM
 	return err
 }
 
+type UpdateManifest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateManifest429ApplicationProblemPlusJSONResponse) VisitUpdateManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateManifest500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -6230,6 +6567,24 @@ func (response ListPrincipals403ApplicationProblemPlusJSONResponse) VisitListPri
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrincipals429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrincipals429ApplicationProblemPlusJSONResponse) VisitListPrincipalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6406,6 +6761,24 @@ func (response CreatePrincipal415ApplicationProblemPlusJSONResponse) VisitCreate
 	return err
 }
 
+type CreatePrincipal429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePrincipal429ApplicationProblemPlusJSONResponse) VisitCreatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreatePrincipal500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -6561,6 +6934,24 @@ func (response DeletePrincipal412ApplicationProblemPlusJSONResponse) VisitDelete
 	return err
 }
 
+type DeletePrincipal429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePrincipal429ApplicationProblemPlusJSONResponse) VisitDeletePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeletePrincipal500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -6693,6 +7084,24 @@ func (response GetPrincipal404ApplicationProblemPlusJSONResponse) VisitGetPrinci
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPrincipal429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetPrincipal429ApplicationProblemPlusJSONResponse) VisitGetPrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6903,6 +7312,24 @@ func (response UpdatePrincipal415ApplicationProblemPlusJSONResponse) VisitUpdate
 	return err
 }
 
+type UpdatePrincipal429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePrincipal429ApplicationProblemPlusJSONResponse) VisitUpdatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdatePrincipal500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -7038,6 +7465,24 @@ func (response ExplainPacket404ApplicationProblemPlusJSONResponse) VisitExplainP
 	return err
 }
 
+type ExplainPacket429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ExplainPacket429ApplicationProblemPlusJSONResponse) VisitExplainPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ExplainPacket500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -7153,6 +7598,24 @@ func (response ListProfiles403ApplicationProblemPlusJSONResponse) VisitListProfi
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProfiles429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListProfiles429ApplicationProblemPlusJSONResponse) VisitListProfilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7329,6 +7792,24 @@ func (response CreateProfile415ApplicationProblemPlusJSONResponse) VisitCreatePr
 	return err
 }
 
+type CreateProfile429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProfile429ApplicationProblemPlusJSONResponse) VisitCreateProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateProfile500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -7484,6 +7965,24 @@ func (response DeleteProfile412ApplicationProblemPlusJSONResponse) VisitDeletePr
 	return err
 }
 
+type DeleteProfile429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProfile429ApplicationProblemPlusJSONResponse) VisitDeleteProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteProfile500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -7616,6 +8115,24 @@ func (response GetProfile404ApplicationProblemPlusJSONResponse) VisitGetProfileR
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProfile429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetProfile429ApplicationProblemPlusJSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7826,6 +8343,24 @@ func (response UpdateProfile415ApplicationProblemPlusJSONResponse) VisitUpdatePr
 	return err
 }
 
+type UpdateProfile429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProfile429ApplicationProblemPlusJSONResponse) VisitUpdateProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateProfile500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -7941,6 +8476,24 @@ func (response ListSecretRefs403ApplicationProblemPlusJSONResponse) VisitListSec
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSecretRefs429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListSecretRefs429ApplicationProblemPlusJSONResponse) VisitListSecretRefsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8117,6 +8670,24 @@ func (response CreateSecretRef415ApplicationProblemPlusJSONResponse) VisitCreate
 	return err
 }
 
+type CreateSecretRef429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSecretRef429ApplicationProblemPlusJSONResponse) VisitCreateSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateSecretRef500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -8255,6 +8826,24 @@ func (response DeleteSecretRef412ApplicationProblemPlusJSONResponse) VisitDelete
 	return err
 }
 
+type DeleteSecretRef429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSecretRef429ApplicationProblemPlusJSONResponse) VisitDeleteSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteSecretRef500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -8387,6 +8976,24 @@ func (response GetSecretRef404ApplicationProblemPlusJSONResponse) VisitGetSecret
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSecretRef429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSecretRef429ApplicationProblemPlusJSONResponse) VisitGetSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8597,6 +9204,24 @@ func (response UpdateSecretRef415ApplicationProblemPlusJSONResponse) VisitUpdate
 	return err
 }
 
+type UpdateSecretRef429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateSecretRef429ApplicationProblemPlusJSONResponse) VisitUpdateSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateSecretRef500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -8712,6 +9337,24 @@ func (response ListStartups403ApplicationProblemPlusJSONResponse) VisitListStart
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStartups429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListStartups429ApplicationProblemPlusJSONResponse) VisitListStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8911,6 +9554,24 @@ func (response Bootstrap415ApplicationProblemPlusJSONResponse) VisitBootstrapRes
 	return err
 }
 
+type Bootstrap429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response Bootstrap429ApplicationProblemPlusJSONResponse) VisitBootstrapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type Bootstrap500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -9092,6 +9753,24 @@ func (response ReportFailed415ApplicationProblemPlusJSONResponse) VisitReportFai
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportFailed429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReportFailed429ApplicationProblemPlusJSONResponse) VisitReportFailedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9281,6 +9960,24 @@ func (response ReportReady415ApplicationProblemPlusJSONResponse) VisitReportRead
 	return err
 }
 
+type ReportReady429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReportReady429ApplicationProblemPlusJSONResponse) VisitReportReadyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReportReady500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -9411,6 +10108,24 @@ func (response GetStartup404ApplicationProblemPlusJSONResponse) VisitGetStartupR
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStartup429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetStartup429ApplicationProblemPlusJSONResponse) VisitGetStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -11169,213 +11884,216 @@ func (sh *strictHandler) GetStartup(ctx echo.Context, startupID UUID) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3rcts41uCroLhfVXfSkizZTjpRampHiZUef3Fsl61MpqedT4JESMKYAtQEZEeTctX82gfYfYd5sHmS",
-	"LRyAIEiREqlLbq3+E7ckggc4F5z7+eQN+GTKGWFSeM1P3phgn4TwZ7uDR+pfn4hBSKeScuY1vRYSMuRs",
-	"hAiTVM6RxCP049XrV+h5o1GvIEEG6ofoWe1Z7ehRzat45COeTAPiNb0b72hYJ/XBU5z3743nVbyQ/D6j",
-	"IfG9pgxnpOKJwZhMsIJEzqdqHSFDykbew0PFO6PsdhHG3s2sXj8a/Odf/4Y/yAsUkuBPNx4jH+WN19Pw",
-	"Pjt89uwRuh8ThuSYhARRgTDj6m80xSOSgh1WPLhrHGB/QtnBNKRsQKc4EP97MAsFD//U+rv6zeHTgE6o",
-	"/FOjXs96t7diO3yA9R7SW+qMCWLkHoVE8Fk4SEGXBddBvfH80H/ar1efDo9w9edBo1F9Rn4eVuu40T8c",
-	"HPnH5Mmw5HG/JRKPsCTXEodyNj0h2A8oI4vgvlfHetVunfyqjtWfEX3mR0dHzyvoXedVijIO64dPq41G",
-	"9fCw0zhs1g+b9XqtDv/9fSmEQx5OsPSano8lqUo6IV5lNdinfvb5Cv01kmMskRxTgfqcSyFDPEV8Shjx",
-	"k1BvfMAW/NmM+pmQXxEZzltDScJFkK/JgDNfIKy+RvdjOhgjyZEM5wiPMGUJYBsFEE2ZJCMSwovfv3/f",
-	"msmxYvIBliT7wAYh8dUvcCD0oalT0ifHpyQEUs4SDo1G7WmtkaKBlwSHJEQhwcHkTzfexODsxqug1pS+",
-	"IfOMr0qS79+uyO8zIuTpSfZ+Qv31DwJRv6KkAhrgICDhDwLxe4boEFGJBGESYTQTuB8QxBnZMlGkwX6o",
-	"eFMc4gmRRi5reZPJcyFRFDDiiLMKGoZ8ApvoKSnZQ1q0Iz6ED5WIQ30y5CGpoYsp/n0GG6Fqpd9nJJx7",
-	"FY/hiQLFvNAFcoI/nhE2kmOveVivV7wJZdH/NxbouOJ9rI54VX1aFbd0WuUAMg6qU65oLvSaQxwI8lDx",
-	"hjSQJOzigaR3GUR3wYI50l+qkxcVxEPE1YdqSyC7Rd4uzJoZR93nPCCYrQXoTI67Ytb/BxnIHHDhsCOp",
-	"jO6pHGsOMU/lguuu7AL9XyEZek3vfx3EF/eB/lYcdMhHuc42fDIN+HxCmOzeknnORiaY0SERUmgSUnLd",
-	"Ppa3i9TCRffxhszX2UYEYZf6ucjggjhIiJ7Ig99dsSjw796dnmwEfT4KFC1FP3N2cUvmKzfwGY7fUvmq",
-	"84/oxz6QB31ixV2ff/yy5QjIYuYlGEguu3MU8CENSHEGMA/kA2/X2/3x61etOnz4VdGjj5fc8cELMgjJ",
-	"KtYNyZCEhA0Kgu+suSvoaY4qTP1IT3ANDgByiuU4hhEII1+ZWU0oCojhWywH42xIlBUaaeQEDcaYjQi6",
-	"x0p0+wQNefhC23BUKktDSBwQ95dUqFOfCeLrMz9uHNqdaIUo3svpsKoBydF0juvPn26i3IBluLjLv/B7",
-	"JdTnCEs04fl3kX7chc0nQzwLpNdsKB3MWhOUyafHXkWBTiezCXytdTTzv5UFjb/ELgRlA7JUuhjFkwqk",
-	"LDIU2QDK+Ftu99Wb2uDLZAZ4bVnjr/C+HhQViylngoCS/RL7xlgAlZszSRj8iafTgGor/WAa8n5AJj/9",
-	"Q2iT3W5MPeErOF5fXL08PTlpn3fftH+99iqeTySmgdcEm/QXLAnSx9hXyiyViJE7EiIsBB0xge55eNtE",
-	"DUXmfer7hCEtDEgYcmUM/PYpXjDxG3Tj/YP3BVhIdqfegSDhHR0QcUCZTz6S8ED9yHv4oFk40pyK2jBC",
-	"YjkTii/qFU9Sqc047KPo5Cw6ZiFrRlZb05xa0wJcvSVzoXBVTG5c6ue1aZRrxKF+SPCt0LKAMxnigXyB",
-	"evrkekhRlf5yGuABAavB8X39rWr2UNW2YhY85ucHjlUJIL3ibBjQwWaE0zoD70m3/bfT606CcKIb8MbT",
-	"NjDCQUiwP0fkIxVSeJvi8nmMS7uT5Yg0AFQNANtGpMaeTwfSICwkYIMrkMkW8fY6oseNEHd+0X15en5y",
-	"ev5LEmmRznjjKaYmYXXKeXDjoTEWiPHIqO1T5ivBtSkSj2IkxttajkXGq9Hbt4HBN4zfswrqz7Shwmf6",
-	"Ag/paCybzo7tyVTgQ39CWWXxQMDQx8iCEGsEETv4nKiDlGhKwgmVW6SLUyU9GQ7aSnRsRBun55321Xnr",
-	"zKUMalZHIJk2RPwTVxJHcKNrEqpLpW1esIwIImi2QgIt5JMhGchIlRQARw0p5g74CEhfO9lmgqAZ80lo",
-	"VE7N+NTfIhbP+asYbUk4T4wTb2tvkq/5jPkbipFO9/XFu/MTl1YYR2I2GEc0v7GUOI6J5ZxLpKFeJSVk",
-	"dQi/2waFnJsNyXHE44qDhzzU6qP2vm4RNZch+Mypev1rTAOyGZIur9qvLs5PTjunF+fd163Ts3YCXQlv",
-	"jSJ2bZP4m+KtcRjjzd0RMltajsGp80R1qJ/Y3pWtjUV3twg0d2BssOUoQ73I0uptEbcdzs9wOCKbYbT1",
-	"69lF66TbubjonrWufmmn8dnn/lwZlYF6lSJTzFCjfvzsyc9PUX8uiUA/vm39rfvy4uTX7stfO+3rRxtj",
-	"27nLzZZRW8deO5wjvecVKMfzgGO/KjmvAuBbQ3jWccSi/geBwGjdIpbfMTyTYx7Sf27Iu+/OW+86f2mf",
-	"d05ftTpJvp1QISgbKXFE2R0OqO9GujaWuo0Yn4ndLMfhDH4axeO2Jn7T26uhC0bQhAiBR+BeQTgIUEiw",
-	"4CxtJL1//76aDhIuw2U6pvhQ2ZQU7jANcD8gm1LCX1unZ62XZwvc7mOJ+1g42iVm4p5srqY5PH2tbXLk",
-	"bmclKdhfbouR83ZaQ+ccbmfwud2HVErCXiSDzA5JQLy6agPWy9DphLY3JgQxm055KIn/lvgUd+DsNqKI",
-	"63eXlxdXnfZJ92375LTV7fx6mSAOQZiPjEJZVe9rIvcVsPSmcv+JKyfsDhFsEcEeV5GJfag6UQ+BG2yr",
-	"ov8HkTgEdRMo0oFgLCPpTACJb7foaLH7gHVal6dvtO8d+1q3wcFlqN4tKRHGy7dooMSCTxkpOLZGX8Am",
-	"bskcUSlIMATn8pjfM8TZgFRcnzMVYqZTQ6bOCz95g5AoSd3FcmXYlk6IkHgyVcghH6c0JMI8lgT4tQnp",
-	"KyjM2413+wVisyBAE4KZ0E5EBdASF+lvkY+04qknvQ82GlAkuBNgIbvqvZlgvjeHo0SG+iVSv6wgyRHu",
-	"85lEGE0om0nyAvWVNkOGQx7KNeDVruFiIfF0cLLILiNeXP5rTXrX+rcPFU8ShuNAeoFozWzqlyeUBzfs",
-	"8puOwzhvrqRjp3BWCeqy+0uhs+JSbgK6D1bgcJ2X8FAxjPcKnljJfo6oNW79fjAjaWALysqHNMN9Qc7Z",
-	"LSWmcJ2F2XzUnIJ4+qokI57S7EhpR69csQsGczQmYSrFajK67R79flj9+b5V5L+sqNBeNu9l8/clmyuW",
-	"q/JFwWUUZi8jCRi6ev0K/Xz0/CmakHBE0FStEvl09cIJ/kwKYu+wfvhztd6o1hsdCPBCjPcBwtHuyxvL",
-	"pfnOqO8hfVpOyNhrekqTr13h+7faIo7P8trSH2GziYLCJhiG5I7fEt9BRCx4WjOfyjaTYVldVZnlEB0B",
-	"I4xkCNVBlDkeAaRJxZIJ2C8BkSQTMDyQWUmlHTfhSZGXQvz9mCOf+kh7dhaXys5XTjgI4TdGMIKXAWnY",
-	"ag5aLUI0WlciBlImJ0SO+Uop0prJ8Vv9y4eKp9NgV0Csf5QAWR/wJiCveQ8VF5MhmXBJutj3w4zk4qSJ",
-	"mvm13n23zBvNI5k3/KmElCdw9eMJQTgK5dEJySQmu5w0Vv0yGK7MjzvG0C0p7lfKbc0kSUqrRJyXhjV5",
-	"eqmDSZx8Ek2WHiNOSpBJpnSPqdlh/3/cu7dCxRsENJPzX5qobzl5FEe0//N//q+Nwv4UBzx+/AnxOxKG",
-	"1CfiUQ21dHIT+AWosNFfEiazQBdlms4DX0zV3jnrpLKJizxiN7zqgf++vji/sPhbR/9JZnoWeeLr1H0S",
-	"GabJdOv4NCvx5VrGNjWUXd44TaC+gDX6tOGlkD/lAR3MTQJhd0ImPJx3J32v+azx/PDhYT2LN4n1InDV",
-	"F61kt7bCpA/qrM1UUFx/iXrqy54jmiMWLJEy+AfnpOXmey4DLKHoHSjyZuWUJh8RiyKCAjr7Mnm9KRFk",
-	"b1WTbo76tQZyy5sDL6MaQSdfNBFSMG/S5OJpUTDCknQnmLJF/kw9UEhSg404xYNbIrtEZpXtKlVWfROX",
-	"f6kfO4nVkGphcwnHGBz1bpnXkycZusOKmokWGlMmm6kU7PpzW3YbvZcKJPiEQDiZBIJkvXxpjVmKx5KH",
-	"mMVJJ1QMFH2ttsMyfVddkzzuItv7W7V1eVp9A9fcolUU64ywEJVkkrQfraamNLcsTc18gMMQA9oJ80HW",
-	"rhSSbfvDh4pnkoCToEfRoyzI70goaCpW5tVrDW8VFqI3xUukjqGSPk53T1lYa7s7LiH8LrEcC8RNcapJ",
-	"RFtQN225b3KrB3eNg/irjAPy+UCkHlEfHWT9dkxwIMepX5sPM37Op4ThKU393nxam+NJkG00YX+eekZ/",
-	"lvFjU/a8uGfzxcEn80eX+g9LFugObUZV9jrDVHrS4gpZcDsL5GwhRXUuqpILL4Aab94iJjq8+OgNfjPJ",
-	"8eM0wMyW7JcgyPdK8Mbl5fd8FvhRyN3bxpWgBfyqizMDKF1F0w8Iosy5Kl4g3Ie0axDdaci1gHe0xKK3",
-	"59JLq1XmjUsupQLHBcvhYLWDQf+sTL2MLnoXuQXbY4LucDAjAg34RFfPQAlQdD8sg+daL34NjoXFKyJX",
-	"8zQegQRdOaBm0bpOLrwiUx6mdRydFmHsHvXts3q98WDKVLwmfIjUZ4q4JL6FXPRYqGSZModFAn7Oe4ub",
-	"CCRK486g/Xsgt5Cz0QsUUEaiIhIcEjSkLK2WPH3y5OjpyuJ3d6NrRPucxyPgM9FDSeC/gpTLNTzLUa4m",
-	"FMNk+GGyPbouf9pSGoXjkcmoXtDLNV1WXI/9pA/3fmxWFnSd5jltc4Fi5H7XMFnmX1SEFRGiS/29rod7",
-	"+rzeeIQok3yh0HL5BRe9JYsM/mLVixI6bRxLi+9dfrtavdOPZYFxyoa8JBD9GQ1yqlH7lOFw/oNARo1M",
-	"hoPv6rVGrZ6pl7krZXi3fdcGcFSO2j0Jguot4/fsIFKMayanayPlbxPVe/FYWpen8ZmgH9+2O61fWp12",
-	"96/tq+vTi/NUreW6CrvGS/Iw3aNboh45greUHtJCw5CQ6pCHE803eskaOgfOFBXEiJCUjRBmPiKTqZyb",
-	"n2hRfUumEpGPeCCDdGjSeOKUjme9GiVVljfZli7kLTT+86//d/jkiZKnIR5IEkKzjF6r+neEq/9E9epz",
-	"VENd1EQH6M/oJ1TtpTIbUs4BpR9JSUL1hv/5rVX9O67+s159Xus2D/78U/XDp0bl8MmTh//Kopy3xt1S",
-	"OvHjnoeB30RRqWgFWYusgjR8aIKnFTTlQQBVG+b22loC3GIzkgL6G2F3NORsYvI9i6sDa8QDikMV+X21",
-	"RVnCjanPttxDTjZkiYcMmss99XlCCUvE3xUVRKD+HMJJ4FUieDA2akwiWyUqhs/ocbU8TpHqnLLQycal",
-	"OOccE0iPMRmjx5WtZYIZEUOXj2akGcoL+ABsmBTTCKkkXNPzyR0J+BQ+XqB7LyAjekeCYDapTogYe0ka",
-	"CsmA0KkcGRAj2eE1vbGU0+bBgfMDZSbUDyYDx6fiPq5bX6UU/rKiQUlzHoKn7mhtMeEscryGIHAeP1xX",
-	"KDhrPF1LQDgL/LyWsHAWeLae4HBWeFJaiDgPN9LMm0DIMt7ZQdzkrdNByuG5dXmiehhzBTDAqpDLNm7L",
-	"9UIrG9+Ha0Z0YtJfbwGH9NdcwMHtOiuUVzkvwUu2lnXfcvtVQXsWE/rRbrT4xtzc5ajsmG6Oq+B8FgQ2",
-	"NfieBgEaEYlYyk+wmMgHa+aZ+slFYT9jfEfQiBdZeh03Yb4zTxlkEwLmSVaMzafDoXbtWr/eivBOSd+d",
-	"e1AJVKxw610GeC3fNWZQ8TTXBWOSawUssz3tJ09TmW5YE+UpOlmJdDjUX2naicRiP06Fsp/hnIY2jgg9",
-	"sAJWN7Zx09E8o7KkssqsLINHfGUgzljExhqNGvhV0dwkE3jPcWOQwk0TmiB7C+TnLOWizL3dYr3RSqAP",
-	"Cl4xm0ywdmKYlM9m3eZ6qj9nLKo8bzYObTpos5G6hG1CyGJMOsJfmurbdyScxzmShvB9Ppipu6UC9vm9",
-	"iSpMw5lpoVvIta0I00i8jNCnxdGCTHDKFc2uM5JXHhy0ZnaygpoHX+1txpoJwSkWJGex7bgiPGNDDhJX",
-	"ncq1+enGmSgJeyc60RiUisV7fFp5IqRVPPvYpcesKLeD+DXk0hhPp4SBRFK2oSuQ8vKlV5232dtDJKk+",
-	"FcO465HPQHihPNkXmhBNFxzUW5V12dt2Dm2KYlanuhpiUgeVRyvXMamXwK5tkxe9KtfjlNXSOpaHWd85",
-	"AjLzayMwP63yIpSkeedYIryWJnkOAdspwbcmeytF5akGxUXKcXaeWbuO5hU/U4SIo60UqxKyp/8VFwqZ",
-	"BPRkV+jUoThVQ2U8S3b75V1LSfJydJg/G0VrqZaTxmmsXmWkrZYl5JTnpzTNpbw2a9Bfym20Hi3uzGmy",
-	"lLSWkskOvCiXbg2A60YxZ+b5FPrt+0Uqx9aReV+9SFrDaZBaIqtUzR5rpiJmGkCUdzjAc9YMMCMgjp/8",
-	"/CjL0eDnVF7dUgZdiKPlhjxUf49CPBHJsFmi52JGFFg37ciwuKM+qtlmDR8Oida7bFpEMVVfA3ypHsrW",
-	"/JbWXMUEsqiJmIYguc6DxbDku6tT7YGIO56mDnZ1woG5XPTLnUvGnGxFIzGxsWwB4pxLueSAJTjcLOfC",
-	"9Irl/rx43oXdeM4moTffGqZLhBdtwDol94iKJhrgKe7TgKpVIPpKB/OKnVlzfdbK4C3nkXIBvt2rgLY+",
-	"pkxxR6JDfBF3ncmdEgHuCj0uJ3+ODrStvrhsnyNDHb4Zb5QZT7TNtY8aT46eFmiw/dVolG5P/ASFWKxk",
-	"H1xZpRLeU16lTBNtVsZGbnVVo354nKYUL/KpZRFD47D+sCW2Sal7pSk8pemVpPaUurodyn+RbOZ30n7d",
-	"enfW6V53Wledd5fd67NW9xpaYF5rN7xOEd4Cv6SU921qvfGpLiHbnai4dtKGQ+25lHxYP35W8UIsSRd6",
-	"KHbDqfCabBYERaKCaRJeO9RmgNus+Gpjgb0eNf3mkNPaobcrgv15ZtYzJMZZp3zTa9SOa4eeW+ERUCEJ",
-	"g2ClEVxbSHpOvbaY0RHDVCI1aIt5y0mgsxjvigzfUOYvy5LX81BAGcIMOTFsdIdDqsexhQgj8IkarrPQ",
-	"1lDvloDjoadb84BU8yFCYcrTgDWNhUTYnQfDXdTNYR7MNJKu4sKBErJCd5aAJ7V2nl0KAqlN+TZTGVMn",
-	"36rIzuq1Sv0SXffKPNZmdyX1+ZAMu7cG3SvqLYAqdIVGd0IkLkfE6qkyrYiSc3zKBlQSE3vsHh0onG1k",
-	"H6jje3fsdWsJxAqck6Gm+MvODTAgKMCzWgLFBHENP7wiw9KmiuJHHHOjUhr6BEFX8BdmgEnMrltLCy3T",
-	"geT7IK6iviKLya/OfV2GH9Z0XtvNl7c0Yjox4j7Gp3fVftU+vexAPn3r8rT7pv1rcj+JXMVuxGgPmwq6",
-	"lOK7Bl2mzIhSNJr2WJei10ULZA3aTeU5bk/xX0mKS4lrB/aAXXsbLu8NRd566v3XKv7KK/npJUq7ypN1",
-	"mOtcqE4ZKIT8o1nJiZrQJNLVp0ktIUMziPUBkQl5bh9Os9oPQinV0YI/mKwEBa3mzR8AXqMM2AGHIjMP",
-	"wfTzMCOWkq90fbWgUtxHrSmMbqNeFPUDQYJIBVZIJvyOlMmqs6lVyRosJ31/VYVUlAEBp6/PL7GzTDmi",
-	"baHW4LZUcHVwy/h9QPyRuZgz5uUd1RqH0Zz08sZlzGIejBvL6haUgqGExlbWgCzM8Hpdh91z7U6rUqT3",
-	"sQRLLwNeAE/rjo9PxzW0o63s0Q55EPB73bShBOl/RQhxd+7sZwleXsOk1UUJfXHZPvcqhoArnp3Dc/HX",
-	"9tXJu3a2vDYQEyHK925oWVQbFTB1g+c5hlYnjybIIc3tiuFr9XrE7bb4Xd3Htqxd/49ubwGr6A+W+aQC",
-	"UJvNTu3NkVXos5CJqhQRTdp58smFWAlJfxa/K9H7AdJi64OneN1/bZJiyYZqS/NTTCwvCiFAa5DPJIqL",
-	"5uYu+ANTxCpQSMzoCCiUg9WXZ8avk/y/riRzejisAFwz9ibdVnNaPxR40+IZOSxWujtxzI1lcVV2x4Ex",
-	"iVPVk9FLIE8dUSkSsc783m1Fy3wW5MSn1QWZCUlSgoCsVFnI475sn4N7d4qFLLDJVCuaxUSDWLrsMs3R",
-	"pg8U6loTyaPSNPiZdIFNU9QTykPStxRpEqsqYzLNooyiihi/SVpwCTOtt1gEuAIhpknDgOn4h9NsKpr6",
-	"GYnBJfpPUc0nS98BE3xR3rA5kuQjDOjM6FwQzW2FAbw8cL7K61rwZ6soLGvd5/Y0+J+bm5m6NKvwb+M1",
-	"/PPza/2/z19/eJzZ3CAWAIuyzUwar6B3nVcVNKGDkJtI4srZ446uUmy4OLBGsi1eMbXDLj+b0cyOaO9J",
-	"oCz/yxVdvHKNEejikJiYC5wkEGXp2qxV+Ra2bBMaz1u1sUApVHZ5+TTk/syWVOgZIUXUx/KqabLcdBrS",
-	"qOxAl+ImlT3Ij5tCalqsbD18JVrqqnwXpyZWzNkgo9TY1NmDf+UOB11lMjbq9frDQ3klWIvnLmF3UBSX",
-	"6Uc3rsWHrXjVPySqds1PutEYs+iDmv6gdtfQzXoelrYmGHA2pKMoX1iZybEPf7O2BYmWimVMutiq/827",
-	"vLjuoKzmhwtfmF6GHza0OuAyeXjYYg7hOiXEa7dxicVICd3x8+i1a3eBWdYb8Yzfk7A6wIKgMfmIrv/S",
-	"qh4+eWrTHjDjjA5woHNgIff12c/PnjxK1SZHV7yVSRXkvLWC7LGCIm3oK7vpYmnteJ0M0HX64nwONdyV",
-	"iAXLA93kiSxf3efr5uNIqwKavXaPLuTV5SrPMWduT1XPS1tdvydPAoXxkWSp4++ValXaZWijJVoz68/R",
-	"LZkrdUxIgiHtm6Y01E9RVocuPXfUn3Rt1YorW12f0dPJtZJF8Zv38Xl4UO+ycJmC/w1qxPRysBtTgF8k",
-	"O3gx+/fhw6LfzB5uQYYFvEfDUtIcm4pbO8ddcPVUe6cl6x8/JI/4U9GqlGSV35I3OOnHZdZ3E76XrH70",
-	"kIxKFn1BOtNjySsON04dyOb69UbltGz9tuH6ZYNuPs9QjhSyy+hBKUyuM6gjj5hLI6rURZ2gj7xiyOxL",
-	"aPEa0DQ8C6mcX6t32OEAb8i8Nct07jLUujxFZoQaZnYEkq3y+bE3Gd12//Ovf/ce1ZAy4nVT/B+EHpVF",
-	"RTIb3xhQ3b+0WyftKwiCq/fYTvrG5soYSqDB1E10cUjCCGD9f68jjfa/33e8RVr+7/cd0w+jJ2b9XgRW",
-	"zxXzvZwt6m2FPFC/9yeU9cxUzGQpZfRlLbqigcQBuHgT6h7SLbKoaTabhPQl9FtJuEBgADWa4lAiyhBG",
-	"Yi4kmSAqYQyFQD1rW9nIba+G3hKJf8GSIHcAv0BUVqAVQXBHxA2jMCxVzqEvQ8Tubo8G9XdETxWT3qtd",
-	"bAgj4+1Bl27HINhN39Tsaa2BOm6cyg1TOrk/C3E/mKOQDHjoC3Xq4PhOhyjh5J2jGBNmgg1ChxkQD03g",
-	"Q6d3QC2H7ukC398w8KO75SEw41UPgVVopGw0nAW1G3bD7Jkp6ghnclyBweDGk9hUG9GJolgIOmKgFd1W",
-	"1GHdUaXjiQri4WBMFA7UYfMQ3WMqYYQDZlyOSRh1KIX3PX7chlLOx4+hAWwvb957z6lFjQ6/N+A+6elD",
-	"x1GFqbKgFPnqF/qaxOP6xt4Ns6NTAj5Ct4zfixp6/Pi1bVwbVb8qmH5MFu/FvVX/869/P0K3hEzVSjRE",
-	"uvW0sM1r1c6u4iJFSqIdnlZjw+7n4+dHj5roDgfUR+86r6vP1Gkjf6bPwPalgk8DzggSszDkSjHSn737",
-	"qV6v1ys3jBEBYSEzq+3pMfIJmQLudE0ixIvcFj+1G9ZCEyrElATSvEhh6/cZCeeK1fCEqGeMPIABlvFE",
-	"+HhGrqYPOmI8JD5sW4m1x49hVhwwC/HR/ZiEQDW/tDuIiorGIAhFJSC15AN0MQ41nQbbjUa9YhOqnteO",
-	"aoePajfqsgzogDABt4dm4CGFvk1vTzuxAFX/4zboiSf+gETg6g5wzWMFFSNCQMGyT5WJ3J+pY9XiRnjx",
-	"XP+ITZymoLpRszv5wzsy/a2nWI7hmjkAH6b2C9vDPPW9pvcLkdB6GxqyTDkT+l46rNeNy0tGLf8cBgFn",
-	"WfOTF/nTll+lsD7I3VTjJTwhFduNWjd+gsQ2jkZcl5hFo5y3Mv+/4j3Ru8p6xO7+4FRpPQwHIB8S97bX",
-	"/M1tnqVrcJ35MIgCqjDYX941IE+XEC1pEB4jJi/Jz7ZTBj7W50QHY2fgtkhAgQcDMpWgMy7g+sTpwr0z",
-	"hMcvycC6ulVsL/BYKny1SL7Wohe5/cszUax7uC/hsxM+EKuPXZKP8mAsJ0HyvNNJhpnnOsWjr5hdru/x",
-	"aERC9O506RF+wkIQ+bDqJFvqV6uP8/HB4+RBWvernhGQkb+ZebRRJeaWjva4yNG+xH40Ig4eOV79yDmX",
-	"r/lM52tvGX0tWya3HJHq2jGXuPbALLTqX1gmGWcV+vPqjNYGQkRWirrL4isWW+xHJpm2fmM8OxHlRr2e",
-	"jCHrpvgfzL+1ambQGDxAB3HmTaaUPtfFS3ymVE+t52CJ+1gPGlog3L/EI6N2JHvNGzKouBXQu6/6MiWg",
-	"pEudST5Q+pBS5QKdTJ8pLyZEhlQP08gTFW/NT4rJ3WmAKSspeM0bouFXlyGfqJ3MhM6U0PLm6z13B96J",
-	"PavM045myKXUloUjv5gS1ro8VebGLindDUlky2wwHsEkG6bH+H2duOgoIG0TJCyQOcOl6ICRfqvR8Wvr",
-	"7Vk5dEQLx+hYXfUTu7u+U4yYY8zEiB1GmHlVdJzLwbpzlDZPpUATOtJYM0q+QoNO/1/A55UJ63+BKwRe",
-	"/YWRpZ46Wv3UO4bvMA1wPyCFrx1jPw0w03/m4fmucQB+iQM8pdVbMhe5OD/VdwI4kRXNQ50q5awSh92D",
-	"AHyzOvignW5M3RtKlwd3mV6id0bZbc94LBbp4owK2bo8faOAWVDAsk4q/snBEMokuokp0w+VzCbHEty4",
-	"xomi5z7KmbCeZPDhxEqaTbgsRnca/jgPtOjAxJUbhHYoXoEfDmahUDT2YUPuKhSd0tvNaOP+kNEgTxED",
-	"H0bxAJHiQUUbq3gPfvNQ+fxWS6MQs2q/2D918epxEQ5/zcO+LqD7YpLkUyIc8psHUkGZQMnATvxFQvQo",
-	"nrUYdWRNxMe6oY7IEitCzAh47s3jWm6A9gpKZyQ3rC/U+Di1g40EgjQRVwyt7p4oEwj4GbypC+JFB1AN",
-	"xdq2fS+5vu62cuvoxaNIbTLcZsL0KZ5sbPndcKp+nuoSheKwQFQmz8rhxHYHj1ZxFfzmoeKd8QFe1lHc",
-	"cm70u++We4/rz1c/8YqzYUB1bP24UeAVHc7PcKjLWo4bT4psRMymutDlLfEp1g3Nv03hohnJERGZAiZT",
-	"mzn4RP0HLXSiBuhpNfCO3ybkTxN0FNBbog6ZoCRoTom6JZlY7r1SG+ZRMEYrCagXwqJ+b1H46NdZ4VNO",
-	"uaHDt9CJIeNOL+ROe2Xky1fOPyVdg8eNw9UPXIZQBQEWn57l/K0yg6agVcxQyTWhnYtvRzZXpAwuvXsq",
-	"UQBayJCzEVIXCcQMe6fDKpB5b4Pr6Hu9Wj6D1/xL0/cvRK4m7pJy09eplFEbm0Kdal4gosf7zLSHH2uD",
-	"l6AxD3wd3jaDq2eBrKH3ippj2gXCxgHRdB3fG5rqjxuH+gJRSpjJIRlg9oNEfTuNvKnTz3UzFM58GOii",
-	"+/WBAJAQyAn17L0kl7+DplFbuWSK6MZwaFU4tJ/WkRS6vVAhNfkzC6lYQWb8fi+ONr6py6vGa1/te616",
-	"pVYNcqakVj0N5rpxb5Ypr/V07QjWjetE3MjIOp6h1LASZQObKWkgPWFG2p8guxdpfd08TyUM2lMCkkGi",
-	"DWUgDmWImdBTmV7EWZTCZLOFRKdcaTe0zrjTY9j0S4/rz1HvrHXd6bZO3p6e92JHtuMlh5wvnaNCpUCC",
-	"MJ+EFcRDfT30ua9UGaJewKOMT53ohdkcTXhIaqiljo2yUZysZdeX93QQiXwRZZpFt4kZSmZOJEpDo3a0",
-	"m83Ni/wigeBIkiAQS2a2NSEPElKy+vPoCuOB7luJpfYWO917agjmQZi5cqCrGTeu3QR1OjdgiTgbkBcu",
-	"uCYCAGmXi7cVnI4uK1kVbo/bwurQaoB1rpXemT2+HBeuM+PNXhE24dwkhi82RijuuU1nqysCzqB/l5Lz",
-	"QAUy3Q2gH3bj8tIIVOJiedityBqfVRGAEaAZagAkxN1jgXzOCDD8vcuUPY1ZzVl9Ar/60jk1e//Wt3kT",
-	"v8VGnzd9CxI3kMAJh7rmkfS9PPOprAZ8tCS3554IqQ2G/IDdBSOIMBnOwbyBmbb6LoPmBxU0wT5R0l/d",
-	"hM7dW0PR3NHoIuOhvcChWbkM5zlxPgX5GR+tEv0QsVPrULVkn89Msmo0NcaddJklUNMTG4vJhuQ0yPXv",
-	"gjzoC0Otu8cVgjmqMN4IVntrOeOzbaBUGUY+9fOAxgMJTV2KgWvChluLjwrKYO7UtxpIVfzQVvxSLpgK",
-	"EiAisX1E9XuJqIJyD6gNQEbaW0AXWaTvAbeq98vncLyMoNlWEkfRx3QBdKmHbE14qadM4eo3K23y6rmX",
-	"ipqIyPZS5nuRMv2YUSMBY3k3P3GjA8qMoyFIrisIISdemeXY1nzWUMvWw0b1oT6BD8BLBEKJEdTXZatU",
-	"RmIGvCWOqtm05XlcV2DqRfOyPF7aySC7sHnN6l8mz8PybrYHOzrlfYrH3gT+hlI8UDzLJ0MUZSo7K1M8",
-	"TiJLNFp8UVron8TSYp+Xsc/LKEnBxt+7goLz8zLcq2pHrs5iV8Y+M2OfmZGfmbGKvL+HzIyXZIBnQvEy",
-	"mwWB7pbizjDSg1cEfDrpk7AS/1JQn6CebQvUgwKMPgEHqiQM9ecI2qzgwMQLsjI3tnMP7TZ1w8D4RXI3",
-	"yqq+++SNffLGd5q8UUJfJh+jMb45PTqwdHpAOQkfPd06qoKEDvHrzI1mHNbnycYhMp3PUHF/ihkik6mc",
-	"awNeKjGtLFOn0VPNFpK4jWVMFgeXuoUVHyIqa1DCqKdv91rQKqSHpjCHSyTbIM3xJMhIx27DmRRKPujY",
-	"oV8V/UKQLewHmfSb8nuGfoR8km7r7OzifffV1cX1dbfTPm+ddx7lxUySvf13EzhJbictfWF4cOrAcruq",
-	"6aP2clsUHB5n9Mgtk5+wo4ujaJLCstrgtFv0fRSzVaToNCVcXjysCf2PkC/wLUrXTnYsflUYPtH39MvH",
-	"X95acNYMwCQa5RaPivhkGvD5JGps/M1GR6LzKxcesUSwj498L/GRicNIkQCImSs/QmLzYe0KCEvbJK5R",
-	"Qy1lrOoD0unmErJGfTKVY2OXGr0opFLHVCB71hjA0wAPckMfb+Me4ruIfaQ7Nn/e4EfMmtnXa3ze+/DH",
-	"PvzxDYU/nM7/WZImW90oEQGJA7KQ/X563n133e6h+zHEbK3rxJhQkisjKyda4giYfbjk2/KvfNPxlRUs",
-	"kh9hSdyIO7Iwi15M+yDLPsiyJMiyksa/hzBLK6rbCTFVim7PaMY91AfvYF54ZEsXz27jIxGQXyRAUl49",
-	"3odI9iGS7zVEUkanTo4W+vI+vMsYno2zqMt58RKDq75ECz279T9MFz2743Iex5hm9y7H78XlOHX5PpJa",
-	"jjAo4nSMM7ONvFkQTL2EcIBpRjNGf5+R6Iko4JmabwSK4X000CLL+3jpjJTahftxYZ7b5/U/OpyaM73A",
-	"nv3eA7n3QH5LHkh3GFym4MnRl0o4IVNFpVQKW4ICMQ7bGRadSpGe5QUfzGuL3TsigzTAyrBxO3GA8Wpk",
-	"Xo4z05VXe2/m3pv52byZK9kt35+ZvGN31R6j8E23d2nuXZpLXJoFCP07cGrmuCy3db3s1mdpofwiTst1",
-	"dOq923Lvtvxe3ZYbKeIHuvVbrhPzYkqYYp9Iu66h11HHn2hUKJW2lxyBmmyB7nAwIwLBtN5hyCcvzHe2",
-	"WZzph6XFYiVeQsvU4UzgIDMJO8CU6fG/RdKw3UG+tgcXbCTP9WifMCnW+aPWVqZc7zRBGY6CGes9by6i",
-	"OiZoSJY61T9A67E/gLYU4zhpKQORj4hUd55pmjmeZ2Qkr6VGpUQJtHD4aiIgBpq14x+6Hcw3nYpsDqFs",
-	"XECf3D4q8P1EBSwvxBqB+ahYRAB+vNvE44hWd+X4h9W/lNvfsGGegWJ63+xd/nuX/zfl8o84NkOqZKoG",
-	"pZz9RuZsnHAcC5a9h37vof+MHvol3LHMOx9fgzvzmBW5jvZ++b2ludQvv5S8v2ef/Dauk1175AHGL+SP",
-	"L6fs7n3xe1/89+uLL6ohCzIIiayGZPiV+M+uAaArBc+aHjS9JetA+9x5wHYDf5g8YLvjcv4+jSdtShE2",
-	"2Dv+vh/H3wJq3XH+MYPn+wDPwXuno3U4Wo6Cwd0naKiunxp6SyT+RSleelaW7stUQSGRs5DBUI+Aj7Rf",
-	"ECKBZnRhniMwJuPduALt+l/GGehwabaGlEba3i+49wt+U37BNAHnCZ08BaiElzD9qjwfoCtT9l7AfZPm",
-	"dZ16RUk737+XvN12ZIOXvmP2zr69s2+Js6842X+/fr9tXSG79fxZKL+I728D3XbvBty7Ab9XN+B6CrHp",
-	"X7zhbM6edpv96eKv7auTd+0eGtE7k6Rzcdk+R5wRZ/D1FOvpcTREPsF+QBlpovsxN6b9AE8Imk2dVS/b",
-	"5z1E2SCY+XrVSY47MdpNkYGd2i8IvkrjFSTbcgpqMF6Dh3IHjsHc5gm5uwS8UREnJxfNRd7PyVzHRarx",
-	"f02EMO6NEn7SVEHp3k363bhJU5hdNjHT1iwooLOdpnrevIgHzr8nAdQ+6FKFpKiGJEkOZRWckTQoFeTP",
-	"QtwP5pVoxp0ztx965zOr4gZYyK5OAe8SiUc9ZOy3c85IpP2S32d65J6e0kvUAkj9OrXwUf0Y4OczGN7C",
-	"/XnFzOaLIKQCwCY+wkFgh+41lTqerLMICTwiIhPTZKlzhnwqbmEYH+rTUJ0V5zX0FmajmDsJRGPU+dbn",
-	"ejYAumX8Hq4rOmKRRzR55by0WFpx37QVoiHrGaCyr43RE4QE+3M0xkLtLVD0wofo9xmXxIeTE1BU0Xvc",
-	"Qz8qc+V5o1Gv2GqYxlGtUTuEBv7kI55MAyVsbryjYZ3UB0/xuv/eeHk99hP4zmu1f1x//nTDVvs7GIsY",
-	"4cxKrs9rvBguNfVEOQZMkpUrMY9btpCGLTawZt4qssKSVM11VT0xutiqBaIHzXP2saw1FZ+UWu3U3/Tq",
-	"OtL2TEZlVqS1GtkAWh81YiWSUpxBBnp00PdY7E96H3j5Hu3MReUlpbVYUenetu4sH3v9Wb3FsM3BUBvw",
-	"ucoLGIV9ooScQK9bp2ftkwribEB0NgkM1g2JOjmER5gyuL9BbYh8aIpnwShFPTxQV3VA/BHxu1j2XiA8",
-	"lOpSRVft1smvxvWT9MDpdO+/ts5OT7rXnVannTF/5woAML6I3dxGenH9os/uRtO4ag1u864hgwE4vAEP",
-	"feLvKzm35BDbS5u0tNFMYJxE+v6F2xf3YUeuN0sT7qLUAR26oNAB0bALmaOlWVGhg1pGSEU+MesR0/PD",
-	"B2SqLABlFE1weEt8FBg/VZasuoID2I2ogrX3kmovqfaSKiGpYj8EFWC4EwbzPZmPKKOS4oCKYuLrk/mj",
-	"axJTMv3xr03gMS6+BziMk4RK7UAZ8hBhFneYozL21asVuByTEIJi1t1BPlKRUd32C4m86t7uOdx6TPO4",
-	"HNxVe9b+auP+K3nHRPqT/sdM5ijQaqUXM0xPx+iTjhMb5JhiOU5Ec8xTazdbefcOKOiDPo3wLg9GO3jU",
-	"q3izMPCa3gHEIMx2F3y6jjTB4lanGSjetRMZzRZi02sx7OMuou9Fgcb8HtbRahVh5oI0q0WHvrjW+zEH",
-	"N8mU4FvKRs4zTrOfrMewRLeU+SbwxEZaH0o8b0oUcp7WEw61FkWZ82DcHT3rSToYx8U/oDRFwwQciTki",
-	"UlTi9p52ILZ7wNGc2qyXkDDKMdBzX5085RcmhiltGoK7qhOHXVz3VUh8wtSFIRYbZ0ezTS9P35B51tMw",
-	"FXLMA2c2JGfETofUA3HnFeRDTgurID1xF/4NcOKEzSDSbLzAlSJgcnjA+S2aTbXme49D34U0CmksLnNC",
-	"xUAd+byCxgQHclxBEyJDOtD9VcEZH4Htnt1cSDLxHj48/P8AAAD//w==",
+	"7L3rkho5tij8Kor8dkTfgIKqstvGMfENduGe2l23U4XH09P2BkEK0FQi0SlRmHFUxPw6D3DOO8yDzZOc",
+	"0JJSqUwyIZOL7W4zP8bVQCqXtC5a9/XRG/DJlDPCpPCaH70xwT4J4c92B4/Uvz4Rg5BOJeXMa3otJGTI",
+	"2QgRJqlcIIlH6Nvb16/Q80ajXkGCDNQP0bPas9rJdzWv4pEPeDINiNf03nknwzqpD57ivH/feV7FC8lv",
+	"MxoS32vKcEYqnhiMyQQrSORiqtYRMqRs5D0+VrwLyu6XYey9m9XrJ4P//Ovf8Ad5gUIS/Omdx8gH+c7r",
+	"aXifHT979h2ajwlDckxCgqhAmHH1N5riEUnBDisePTSOsD+h7GgaUjagUxyI/38wCwUP/9T6u/rN8dOA",
+	"Tqj8U6Nez3q3t2Y7fID1HtJb6owJYmSOQiL4LBykoMuC66jeeH7sP+3Xq0+HJ7j646DRqD4jPw6rddzo",
+	"Hw9O/FPyZFjyuC+JxCMsyZ3EoZxNzwj2A8rIMrhv1bHetltnv6hj9WdEn/nJycnzCnrTeZWijOP68dNq",
+	"o1E9Pu40jpv142a9XqvD//6+EsIhDydYek3Px5JUJZ0Qr7Ie7HM/+3yF/hrJMZZIjqlAfc6lkCGeIj4l",
+	"jPhJqLc+YAv+bEb9TMhviQwXraEk4TLId2TAmS8QVl+j+ZgOxkhyJMMFwiNMWQLYRgFEUybJiITw4rdv",
+	"37ZmcqyYfIAlyT6wQUh89QscCH1o6pT0yfEpCYGUs4RDo1F7WmukaOAlwSEJUUhwMPnTO29icPbOq6DW",
+	"lP5MFhlflSTfv92S32ZEyPOz7P2E+utvBKJ+RUkFNMBBQMJvBOJzhugQUYkEYRJhNBO4HxDEGdkxUaTB",
+	"fqx4UxziCZFGLmt5k8lzIVEUMOKIswoahnwCm+gpKdlDWrQjPoQPlYhDfTLkIamh6yn+bQYboWql32Yk",
+	"XHgVj+GJAsW80AVygj9cEDaSY695XK9XvAll0X83lui44n2ojnhVfVoV93Ra5QAyDqpTrmgu9JpDHAjy",
+	"WPGGNJAk7OKBpA8ZRHfNggXSX6qTFxXEQ8TVh2pLILtF3i7MmhlH3ec8IJhtBOhMjrti1v8HGcgccOGw",
+	"I6mM5lSONYeYp3LBdVd2gf6vkAy9pvf/HcUX95H+Vhx1yAe5yTZ8Mg34YkKY7N6TRc5GJpjRIRFSaBJS",
+	"ct0+lreL1MJF9/EzWWyyjQjCLvVzkcEFcZAQPZEHv7tiUeDfvDk/2wr6fBQoWop+5uzinizWbuATHL+l",
+	"8nXnH9GPfSAP+sSK+z7/+GWrEZDFzCswkFx27yjgQxqQ4gxgHsgH3q63/+PXr1p3+PCrokcfL7nngxdk",
+	"EJJ1rBuSIQkJGxQE31lzX9DTHFWY+pGe4BocAOQUy3EMIxBGvjKznlAUEMNLLAfjbEiUFRpp5AQNxpiN",
+	"CJpjJbp9goY8fKFtOCqVpSEkDoj7SyrUqc8E8fWZnzaO7U60QhTv5XxY1YDkaDqn9edPt1FuwDJc3uVf",
+	"+FwJ9QXCEk14/l2kH3dh88kQzwLpNRtKB7PWBGXy6alXUaDTyWwCX2sdzfxnZUnjL7ELQdmArJQuRvGk",
+	"AimLDEU2gDL+Vtt99aY2+DKZAV5b1vgrvK9HRcViypkgoGS/xL4xFkDl5kwSBn/i6TSg2ko/moa8H5DJ",
+	"D/8Q2mS3G1NP+AqO19e3L8/PztpX3Z/bv9x5Fc8nEtPAa4JN+hOWBOlj7CtllkrEyAMJERaCjphAcx7e",
+	"N1FDkXmf+j5hSAsDEoZcGQO/fowXTPwGvfP+wfsCLCS7U+9IkPCBDog4oswnH0h4pH7kPb7XLBxpTkVt",
+	"GCGxnAnFF/WKJ6nUZhz2UXRyFh2zkDUjq61pTq1pAa7ek4VQuComN27089o0yjXiUD8k+F5oWcCZDPFA",
+	"vkA9fXI9pKhKfzkN8ICA1eD4vv5WNXuoalsxCx7z8yPHqgSQXnE2DOhgO8JpXYD3pNv+2/ldJ0E40Q34",
+	"ztM2MMJBSLC/QOQDFVJ42+LyeYxLu5PViDQAVA0Au0akxp5PB9IgLCRggyuQyQ7x9jqix60Qd3XdfXl+",
+	"dXZ+9VMSaZHO+M5TTE3C6pTz4J2HxlggxiOjtk+ZrwTXtkg8iZEYb2s1FhmvRm/fBQZ/ZnzOKqg/04YK",
+	"n+kLPKSjsWw6O7YnU4EP/QllleUDAUMfIwtCrBFE7OBzog5SoikJJ1TukC7OlfRkOGgr0bEVbZxfddq3",
+	"V60LlzKoWR2BZNoS8U9cSRzBje5IqC6VtnnBKiKIoNkJCbSQT4ZkICNVUgAcNaSYO+AjIH3tZJsJgmbM",
+	"J6FROTXjU3+HWLzir2K0JeE8M068nb1JvuYz5m8pRjrd19dvrs5cWmEcidlgHNH81lLiNCaWKy6Rhnqd",
+	"lJDVIfxuFxRyZTYkxxGPKw4e8lCrj9r7ukPU3ITgM6fq9a8xDch2SLq5bb+6vjo775xfX3Vft84v2gl0",
+	"Jbw1iti1TeJvi7fGcYw3d0fIbGk1BqfOE9WhfmJ3V7Y2Ft3dItDcgbHBlqMM9SJLq7dD3HY4v8DhiGyH",
+	"0dYvF9ets27n+rp70br9qZ3GZ5/7C2VUBupVikwxQ4366bMnPz5F/YUkAn172fpb9+X12S/dl7902nff",
+	"bY1t5y43W0ZtHXvtcI70ntegHC8Cjv2q5LwKgO8M4VnHEYv6bwQCo3W3WL7EbGE+FVshWyH5snX1S/e2",
+	"/b/etFNqtuRcW+VukAssWwizzNX/Gc9CM465oQBLsu0tfnrs6OAKx2rHyG55Na4VjhXc1TD6/U5wHZ3G",
+	"HGL/7pkM8MQ1+bHvh0ToyEyfjDBDAb0n+rvWzTn4u9BPnPsQwEFTLATCQaCpBk/SFzEEQKs2ArqKVJxY",
+	"6WNlKyJ7w/BMjnlI/7nlBfHmqvWm85f2Vef8VauTvBwmVAjKRuqYKHvAAfXdU936am/EFJTYzWrimcFP",
+	"o6Dvzu749PZq6JoRNCFC4BH48IACQoIFZ2lL/O3bt9V0JHoVLtOB6+1J4QHTAPcDsi0l/LV1ftF6ebF0",
+	"pfhY4j4WjgmDmZiT7W0B5+K4044f5G5nLSnYX+7qtsjbaQ1dcVABwbE7D6mUhL1IZjJ8fpkgZtMpDyXx",
+	"L4lPcQfObiuKuHtzc3N922mfdS/bZ+etbueXmwRxCMJ8ZKyWqnpfE7mvgKW3VS6euHLC7hDBFhHscR2Z",
+	"2IeqE/UQ+Fp3ql98IxKHoNQNRToQ8WcknW4i8f0OvXl2H7BO6+b8Zx3gwb5WoHFwE6p3S0qEcSUvW8Gx",
+	"4FOWMI5dHi9gE/dkgagUJBhCBGPM5wxxNiAVN7BBhZjp/KOp88KP3iAkSlJ3sVybG0AnREg8mSrkkA9T",
+	"GhJhHksC/NrkjSgozNuNovMCsVkQoAnBTGhPtQJohR/+18gRX/HUk957G3IqEkEMsJBd9d5MMN+aw1Ei",
+	"Q/0SqV9WkOQI9/lMIowmlM0keYH6SmUmwyEP5Qbw6vhDsbyLdAS8yC4jXlz9a016d/q3jxVPEobjbI0C",
+	"IcHZ1C9PKI9ubO9XHexz3lxJB+jhrBLUZfeXQmfFpdwEdO+twOE6+eWxYhjvFTyxlv0cUWtiR/1gRtLA",
+	"FpSVj2mG+4ycs19KTOE6C7P5qDkH8fRFSUY8pdnh+I5euWIXDBZg0yVDk5PRfffkt+Pqj/NWkf9lhR4P",
+	"svkgm/9YsrliuSpfFNxEuRxlJAFDt69foR9Pnj9FExKOCJqqVaLAgV44wZ9JQewd149/rNYb1XqjA1kE",
+	"kEjwCDkP7ssbq6X53qjvMX1aTl6C1/SUJl+7xfNLbRHHZ3ln6Y+w2URBYbNYQ/LA74nvICIWPK2ZT2Wb",
+	"ybCsrqrMcgjBgRFGMoTqICpPiADSpGLJBOyXgEiSCRgeyKzM5Y6bVafISyF+PubIpz7S7sPlpbKT4hNe",
+	"aPiNEYzgZUAatpqDVosQjda1iIG83AmRY75WirRmcnypf/lY8XSu9RqI9Y8SIOsD3gbkDe+h4mIyJBMu",
+	"SRf7fpiRwZ40UTO/1rvvlnmjeSTzhj+XkFcH8SQ8IQhH8WI6IZnEZJeTxqpfBcOt+XHHGLolxf1aua2Z",
+	"JElplYjz0rAmTy91MImTT6LJ0mPESQkyyZTuMTU77P+PuXsrVLxBQDM5/6VJLSgnj+K0if/87/9jQ/0/",
+	"xFG1b39A/IGEIfWJ+K6GWjqDDvwCVNgUAxImU42XZZouNliuB9g766RS1os8Yje87oH/vru+urb420T/",
+	"SaYTF3niy9R9EmnMyZz++DQr8eVaxjY1lF3eOE2gvoA1+rThpZA/5QEdLEyWandCJjxcdCd9r/ms8fz4",
+	"8XEzizeJ9SJw1ZetZLeAx+So6tTgVOaF/hL11Jc9RzRHLFgiL/Ur56TV5nsuA6yg6D0o8mbllCYfEYsi",
+	"ggI6+yp5vS0RZG9Vk26O+rUBcsubAy+jQlQnKTkRUjBv0uTiaVEwwpJ0J5iyZf5MPVBIUoONOMWDeyK7",
+	"RGbVhitVVn0T1xiqHzvZ+5DPYxNWxxgc9W4t4ZMnGbrDmsKcFhpTJpupPP/6c1vbHb2XCiT4hEDOAgkE",
+	"yXr5ykLGFI8lDzGLk86oGCj6Wm+HZfquuqZCwUW297dq6+a8+jNcc8tWUawzwkJUkknSfrSamtLcsjQ1",
+	"8wEOQwxoJ8wHWbtWSLbtDx8rnsk0T4IeRY+yIH8goaCpWJlXrzW8dViI3hQvkTqGSvo43T1lYa3t7riE",
+	"8LvBciwQNxXQJttxSd20NeXJrR49NI7irzIOyOcDkXpEfXSU9dsxwYEcp35tPsz4OZ8Shqc09XvzaW2B",
+	"J0G20YT9ReoZ/VnGj01t/fKezRdHH80fXeo/rligO7Rpe9nrDFM5cMsrZMHtLJCzhRTVuahKLrwEarx5",
+	"i5jo8OKjN/jNJMcP0wAz2xeiBEG+VYI37mEw57PAj0Lu3i6uBC3g112cGUDpUq1+QBBlzlXxAuE+5PaD",
+	"6E5DrgW8oyUWvT1XXlqtMm9ccSkVOC5YDgfrHQz6Z2WKsnRnBZHbFWBM0AMOZkSgATf5WlBnFt0Pq+C5",
+	"04vfgWNh+YrI1TyNRyBBVw6oWbSuM1hvyZSHaR1Hp0UYu0d9+6xebzyaWiivCR8i9ZkiLonvoeAhFipZ",
+	"psxxkYCf897iJgKJagUyaH8O5BZyNnqBAspIVKmEQ4KGlKXVkqdPnpw8Xdthwd3oBtE+5/EI+Ez0UBL4",
+	"ryCvdwPPcpQQDBVXGX6YbI+uy5+2XkvheGTS9pf0ck2XFddjP+nDvR+blQVdp3lO21ygGJnvGybL/MuK",
+	"sCJCdKO/10WXT5/XG98hyiRfquZdfcFFb8kig79Y9aKEThvH0uJ7l9+vV+/0Y1lgnLMhLwlEf0aDnJLn",
+	"PmU4XHwjkFEjk+Hgh3qtUatn6mXuShnebd+1ARyVozYnQVC9Z3zOjiLFuGZyurZS/rZRvZePpXVzHp8J",
+	"+vay3Wn91Oq0u39t396dX1+lCno3Vdg1XpKH6R7dCvXIEbyl9JAWGoaEVIc8nGi+0UvW0BVwpqggRoSk",
+	"bIQw8xGZTOXC/ESL6nsylYh8wAMZpEOTxhOndDzr1SipsvycbelC3kLjP//6v8dPnih5GuKBJCF0ZOm1",
+	"qn9HuPpPVK8+RzXURU10hP6MfkDVXiqzIeUcUPqRlCRUb/ifX1vVv+PqP+vV57Vu8+jPP1Tff2xUjp88",
+	"efyvLMq5NO6W0okfcx4GfhNF9cgVZC2yCtLwoQmeVtCUBwGUBpnba2cJcMsdbwrob4Q90JCzicn3LK4O",
+	"bBAPKA5V5PfVFmUJN6Y+23IPOdmQJR4yaC731KcJJawQf7dUEIH6CwgngVeJ4MHYqDGJbJWo40JGI7XV",
+	"cYpUe56ldkkuxTnnmEB6jMkYPa5sLRPMiBi6fDQjzVBewAdgw6SYRkgl4ZqeTx5IwKfw8RLdewEZ0QcS",
+	"BLNJdULE2EvSUEgGhE7lyIAYyQ6v6Y2lnDaPjpwfKDOhfjQZOD4V93HdXy2l8JcVDUqa8xA8dScbiwln",
+	"kdMNBIHz+PGmQsFZ4+lGAsJZ4MeNhIWzwLPNBIezwpPSQsR5uJFm3gRCVvHOHuIml06bMofnNuWJ6nHM",
+	"FcAA60Iuu7gtNwutbH0fbhjRiUl/swUc0t9wAQe3m6xQXuW8AS/ZRtZ9y22KBj2ATOhHu9HiG3N7l6Oy",
+	"Y7o5roKrWRDY1OA5DQI0IhKxlJ9gOZEP1swz9ZOLwn7G+IGgES+y9CZuwnxnnjLIJgTMk6wYm0+HQ+3a",
+	"tX69NeGdkr4796ASqFjj1rsJ8Ea+a8yg4mmhC8Yk1wpYZg/kj56mMt0VKcpTdLIS6XCov9K0E4nFfpwK",
+	"ZT/DOV2THBF6ZAWs7p7kpqN5RmVJZZVZWQaP+MpAnLGIjTUaNfDrorlJJvCe48YghZsmdNr2lsjPWcpF",
+	"mXu7xXqjlUDvFbxiNplg7cQwKZ/Nus31VH/OWNTeoNk4tumgzUbqErYJIcsx6Qh/aapvP5BwEedIGsL3",
+	"+WCm7pYK2OdzE1WYhjPTp7mQa1sRppF4GaFPi6MlmeCUK5pdZySvPDpozWyXBjUPvtrbjDUTglMsSc5i",
+	"23FFeMaGHCSuO5U789OtM1ES9k50ojEoFYv3+LTyREirePaxS49ZUW4H8RvIpTGeTgkDiaRsQ1cg5eVL",
+	"rztvs7fHSFJ9LIZx1yOfgfBCebIvNCGaVkuoty7rsrfrHNoUxaxPdTXEpA4qj1buYlIvgV3bizF6Va7H",
+	"KatveiwPs75zBGTm10ZgflznRShJ886xRHgtTfIcArZTgu9N9laKylNdsIuU4+w9s3YTzSt+pggRR1sp",
+	"ViVkT/8LLhQyCejJ1uOpQ3Gqhsp4luz2y7uWkuTl6DB/NorWSi0njdNYvcpIWy1LyCnPT2maS3ltNqC/",
+	"lNtoM1rcm9NkJWmtJJM9eFFu3BoA141izszzKQx18ItUjm0i8754kbSB0yC1RFapmj3WTEXMNIAo73CA",
+	"56wZYOaMnD758bssR4OfU3l1Txm0uo6WG/JQ/T0K8UQkw2aJxp4ZUWDdtCPD4o6a9WabNXw4JFrvsmkR",
+	"xVR9DfCNeihb81tZcxUTyLImYhqC5DoPlsOSb27PtQcibqubOtj1CQfmctEvdy4Zc7IVjcTExrIFiHMu",
+	"5ZIDVuBwu5wL05CY+4vieRd24zmbhAaQG5guEV60AeuU3CMqmmiAp7hPA6pWgegrHSwqdjDS3UUrg7ec",
+	"R8oF+PavAtr6mDLFHYkxBEXcdSZ3SgS4K/RMpvxhTdAo7fqmfYUMdfhmhlZmPNF2cD9pPDl5WqCL+xej",
+	"UbqDFxIUYrGSfXBllUp4T3mVMk20WRkbudVVjfrxaZpSvMinlkUMjeP6447YJqXulabwlKZXktpT6upu",
+	"KP9FsmPkWft1681Fp3vXad123tx07y5a3Tvos3qn3fA6RXgH/JJS3nep9canuoJs96Li2nEuDrXnUvJx",
+	"/fRZxQuxJF1o1NkNp8JrslkQFIkKpkl441CbAW674qutBfZm1PSrQ04bh95uCfYXmVnPkBhnnfJNr1E7",
+	"rR17boVHQIUkDIKVRnDtIOk59dpiRkcMU4nUoB3mLSeBzmK8WzL8mTJ/VZa8HroDyhBmyIlhowccUj3z",
+	"L0QYgU/UcJ2FtoZ69wQcDz3dmgekmg8RClOeBqxpLCTCHjyYIKRuDvNgppF0GxcOlJAVurMEPKm18+xS",
+	"EEhtyreZypg6+VZFdlavVepX6Lq35rE2eyipz4dk2L036F5TbwFUoSs0uhMicTkiVk+VaUWUHBZVNqCS",
+	"GAtl9+hA4Wwj+0Ad37tjr1tLIFbgnAw1xV92OIUBQQGe1RIoJog7+OEtGZY2VRQ/4pgbldLQJwhaz78w",
+	"U3Jidt1ZWmiZDiR/DOIq6iuymPzi3Ndl+GFD57XdfHlLI6YTI+5jfHq37Vft85sO5NO3bs67P7d/Se4n",
+	"kavYjRjtcVtBl1J8N6DLlBlRikbTHutS9LpsgWxAu6k8x90p/mtJcSVx7cEesGvvwuW9pcjbTL3/UsVf",
+	"eSU/vURpV3myDnOTC9UpA4WQfzSQO1ETmkS6+jSpJWRoBrE+IDIhz+3DaVb7RiilOlrwG5OVoKDVvPkN",
+	"wGuUATtFU2TmIZh+HmaOV/KVrq8WVIp51JrC6DbqRVE/ECSIVGCFZMIfSJmsOptalazBctL311VIRRkQ",
+	"cPr6/BI7y5Qj2hZqDe5LBVcH94zPA+KPzMWcMZTxpNY4jobxlzcuYxbzYKZdVregFAwlNLayBmRhhtfr",
+	"Ouyea3dalSK9jxVYehnwAnhaZpjIFW96qlDhGHV8SlhWJ9zI0Vb2aIc8CPhcN20oQfpfEELcnTv7WYGX",
+	"1zDOd1lCX9+0r7yKIeCKZ4c9Xf+1fXv2pp0trw3ERIjyvRtaFtVGBUzd4HmOofXJowlySHO7YvhavR5x",
+	"uy1+V/exLWvX/6HbW8Aq+oNVPqkA1GazU3tzZBX6LGWiKkVEk3aefHIhVkLSn8XvSvR+gLTY+uAp3vRf",
+	"m6RYsqHayvwUE8uLQgjQGuQTieKiublL/sAUsQoUEjM6AgrlYPXVmfGbJP9vKsmcHg5rANeMvU231ZzW",
+	"DwXetHxGDouV7k4cc2NZXJXdcWBM4lT1ZPQSyFNHVIpErDO/d1vRMp8lOfFxfUFmQpKUICArVZbyuG/a",
+	"V+DenWIhC2wy1YpmOdEgli77THO06QOFutZE8qg0DX4iXWDbFPWE8pD0LUWaxLrKmEyzKKOoIsZvkhZc",
+	"wkzrLRYBrkCIadIwYDr+4TSbikbLRmJwhf5TVPPJ0nfABF+WN2yBJPkAU2AzOhdEw4FhyjMPnK/yuhb8",
+	"2SoKq1r3uT0N/ufdu5m6NKvwb+M1/PPja/2fz1+//z6zuUEsAJZlmxlnX0FvOq8qaEIHITeRxLUD7h1d",
+	"pdgEe2CNZFu8YmqHXX42o5kd0d6SQFn+N2u6eOUaI9DFITGWGThJIMrStVnr8i1s2SY0nrdqY4FSqOzy",
+	"8mnI/ZktqdAzQoqoj+VV02S56TSkUdmBLsVNKnuQHzeF1LRY2Xr8QrTUdfkuTk2sWLBBRqmxqbMH/8oD",
+	"DrrKZGzU6/XHx/JKsBbPXcIeoCgu049uXIuPO/Gqv09U7ZqfdKMxZtEHNf1B7aGhm/U8rmxNMOBsSEdR",
+	"vrAyk2Mf/nZtCxItFcuYdLFV/6t3c33XQVnND5e+ML0M329pdcBl8vi4wxzCTUqIN27jEouRErrjp9Fr",
+	"N+4Cs6o34gWfk7A6wIKgMfmA7v7Sqh4/eWrTHjDjjA5woHNgIff12Y/PnnyXqk2OrngrkyrIeWsF2WMF",
+	"RdrQV3bTxdLa8SYZoJv0xfkUargrEQuWB7rJE1m+uk/XzceRVgU0e+0eXcqry1WeY87cnaqel7a6eU+e",
+	"BArjI8lSx98q1aq0y9BGS7Rm1l+ge7JQ6piQBEPaN01pqB+jrA5deu6oP+naqjVXtro+o6eTayWL4rfv",
+	"4/P4qN5l4TIF/1vUiOnlYDemAL9IdvBy9u/j+2W/mT3cggwLeI+GpaQ5NhW3do674Oqp9k4r1j99TB7x",
+	"x6JVKckqvxVvcNKPy6zvJnyvWP3kMRmVLPqCdKbHilccb506kM31m43Kadn6bcP1qwbdfJqhHClkl9GD",
+	"UpjcZFBHHjGXRlSpizpBH3nFkNmX0PI1oGl4FlK5uFPvsMMBfiaL1izTucuiIfsQ4Gd2BJKt8vm2Nxnd",
+	"d//zr3/3vqshZcTrpvjfCD0qi4pkNr4xoLp/abfO2rcQBFfvsZ30jc2VMZRAg6mb6OKQhBHA+r9eRxrt",
+	"f7/teMu0/N9vO6YfRk/M+r0IrJ4r5ns5W9TbCnmgfu9PKOuZqZjJUsroy1p0RQOJA3DxJtQ9pFtkUdNs",
+	"NgnpS+i3knCBwABqNMWhRJQhjMRCSDJBVMIYCoF61raykdteDV0SiX/CkiB3AL9AVFagFUHwQMQ7RmFY",
+	"qlxAX4aI3d0eDerviJ4qJr1Xu9gQRsbbg27cjkGwm76p2dNaA3XcOJV3TOnk/izE/WCBQjLgoS/UqYPj",
+	"Ox2ihJN3jmJMmAk2CB1mQDw0gQ+d3gG1HLqnC3z/joEf3S0PgRmvegisQiNlo+EsqL1j75g9M0Ud4UyO",
+	"KzAY3HgSm2ojOlEUC0FHDLSi+4o6rAeqdDxRQTwcjInCgTpsHqI5phJGOGDG5ZiEUYdSeN/337ehlPP7",
+	"76EBbC9v3nvPqUWNDr834D7p6UPHUYWpsqAU+eoX+prE4/rG3jtmR6cEfITuGZ+LGvr++9e2cW1U/apg",
+	"+jZZvBf3Vv3Pv/79HbonZKpWoiHSraeFbV6rdnYbFylSEu3wvBobdj+ePj/5rokecEB99KbzuvpMnTby",
+	"Z/oMbF8q+DTgjCAxC0OuFCP92Zsf6vV6vfKOMSIgLGRmtT09RT4hU8CdrkmEeJHb4qf2jrXQhAoxJYE0",
+	"L1LY+m1GwoViNTwh6hkjD2CAZTwRPp6Rq+mDjhgPiQ/bVmLt++9hVhwwC/HRfExCoJqf2h1ERUVjEISi",
+	"EpBa8gG6GIeaToPtRqNesQlVz2sntePvau/UZRnQAWECbg/NwEMKfZsuzzuxAFX/4TboiSf+gETg6g5w",
+	"zWMFFSNCQMGyT5WJ3J+pY9XiRnjxXP+ITZymoLpRszv5wzsx/a2nWI7hmjkCH6b2C9vDPPe9pvcTkdB6",
+	"GxqyTDkT+l46rteNy0tGLf8cBgFnWfOjF/nTVl+lsD7I3VTjJTwhFduNWjd+gsQ2jkZcl5hFo5x3Mv+/",
+	"4j3Ru8p6xO7+6FxpPQwHIB8S97bX/NVtnqVrcJ35MIgCqjDYX94dIE+XEK1oEB4jJi/Jz7ZTBj7W50QH",
+	"Y2fgtkhAgQcDMpWgMy7h+szpwr03hMcvycC6ulVsL/BYKnyxSL7Tohe5/cszUax7uK/gszM+EOuPXZIP",
+	"8mgsJ0HyvNNJhpnnOsWjL5hd7uZ4NCIhenO+8gg/YiGIfFx3ki31q/XH+f3R98mDtO5XPSMgI38z82ij",
+	"SswdHe1pkaN9if1oRBw8crr+kSsuX/OZztfeMfpatkxuNSLVtWMuce2BWWrVv7RMMs4q9OfVGa0NhIis",
+	"FHWXxVcsttiPTDJt/cZ4diLKjXo9GUPWTfHfm39r1cygMXiAjuLMm0wpfaWLl/hMqZ5az8ES97EeNLRE",
+	"uH+JR0btSfaaN2RQcSugD1/0ZUpASZc6k3yg9CGlygU6mT5TXkyIDKkeppEnKi7NT4rJ3WmAKSspeM0b",
+	"ouFXNyGfqJ3MhM6U0PLmyz13B96JPavM045myKXUlqUjv54S1ro5V+bGPindDUlky2wwHsEkG6bH+H2Z",
+	"uOgoIG0TJCyQOcOV6ICRfuvR8Uvr8qIcOqKFY3Ssr/qJ3V1/UIyYY8zEiB1GmHlVdJzLwbpzlDZPpUAT",
+	"OtJYM0q+QoNO/1/C560J63+GKwRe/ZmRpZ46Wf/UG4YfMA1wPyCFrx1jPw0w03/m4fmhcQR+iSM8pdV7",
+	"shC5OD/XdwI4kRXNQ50q5awSh92DAHyzOvignW5M3RtKlwd3mV6id0HZfc94LJbp4oIK2bo5/1kBs6SA",
+	"ZZ1U/JOjIZRJdBNTph8rmU2OJbhxjRNFz32UM2E9yeDDiZU0m3BZjO40/HEeaNGBiWs3CO1QvAI/HMxC",
+	"oWjs/ZbcVSg6pbeb0cb9MaNBniIGPoziASLFg4o21vEe/Oax8umtlkYhZtV+sX/q4tXTIhz+mod9XUCn",
+	"njh+vv6JDueXmC0MdML7bBLoYyKM8qsH0kSZTsmAUPxFQmQpXreU4MioiP91Ix6RJY6EmBHw+JvHtbwB",
+	"rReU1UjeWB+q8Y1qxxwJBGkirgSBurOiDCKQA+CFXRJLOvBqKN22+3vJ9TW5k9tKLx5FeJNhOhPeT/Fy",
+	"Y8fvhlP181SeKISHBaIyeVYOB7c7eLSOG+E3jxXvgg/wqk7kluOj3/1xub5egOtfcTYMqI7JnzZOComJ",
+	"CxzqcpjTxpMiGxGzqS6QuSQ+xboR+tcllDQDOqIlUzBlak9HH6n/qIVV1HA9rXY+8PuE3GqCTgR6UtSR",
+	"E5QSzWFRdyYTO54rNWURBX+0UoJ6ISzq95aFln6dFVrllCk6vITODxk6RCH33Ssjl75wvivpijxtHK9/",
+	"4CaEqguwMPXs6K+NiTTlrWOiSq6p71y0e7INI6V15V1XiQLlQoacjZC6uCC22TsfVoE9eltcf3/Uq6ws",
+	"S31FfPETkeuZoqSc9nWqaNSmp1AnnheI6PFFMx3BwNqgJ2jMA1+H781g7lkga+it4oKY5oEhcEA0P8T3",
+	"lOaW08axvrCUsmhyZAaYfSNR305bb+r0et3shTMfBtbofoQgOCQEqkI9WzApHd5AU6ydXGpFdHg4tCoc",
+	"2g+bSBjdPqmQOv+JhVusyDM+P4ixrcVYeRV+c1XioP3vS/sH+VRS+58GC93QOMtVoe0J7SDXDf1E3ODJ",
+	"OuShBLMSZUmb6XEgdWF23J8g6xlpu8I8TyUMIFSClUECEmUgRmWImdDTql7E2aXCZPmFRKeiafe8zkTU",
+	"4+n0S0/rz1HvonXX6bbOLs+verGD34keQC6czt2hUiBBmE/CCuKhvlb63FeqE1Ev4FEmrE6Aw2yBJjwk",
+	"NdRSx0bZKE5is+vLOR1EV4WIMvCiW8gMazMnEqXnUTvyzuYsRn6fQHAkSRCIFbPsmpAfCqlq/UV09fFA",
+	"9/PEUnvRna5GNQRzMsy8PdANjXvbboI6HS2wRJwNyAsXXBMZgXTU5VsOTkeX26xLQ4jb5eqQc4B1Dpre",
+	"mT2+HNe2M/vOXi02Ed8kzC83jCju0U5n8SsCzqB/l5LzQAUy3Q+g7/fj0tMIVOJidTiyyBqfVIGA0agZ",
+	"6gMkCs6xQD5nBBh+7jJlT2NWc1afwK8+d67RwX/3dd3gl9jYD6YPROLmEjgRaNC8lb7PZz6V1YCPVuRK",
+	"zYmQ2kDJD4BeM4IIk+ECzCmYEazvQGgmUUET7BN1a6gb1Lmzayia4xpdgDy0Fz80f5fhIiduqiC/4KN1",
+	"VwZEQNU6VC3Z5zOT/BtN4XEnh2YJ4vQEzGIyJTldc/M7JA/6wlDrbnyFYI4qtreC1d52zjhyG3hWhphP",
+	"/Tyg8UBCk5xi4Jow7M7izYIymOP1ew1MK35oK34pF5wGCRCR2CFC/bVHqMGYAJIIQLba20MXu6TvD7e6",
+	"+vPn0ryMoNlVMk3Rx3QheqmHbG1+qadMAfHvVkrl1dWvFFERkR2k09cunfoxg0eCyfJ8fgJNB5QnRyOR",
+	"XFeAQk0DZj7Ctma3hlq2njmq7/UJfADeLBBmjKC+LjumMhJP4NVxVNumLa/kuoJWL5qXbfPSTnbZh21u",
+	"Vv88+TaW57M99NEpH1JtDqb6V5Bqg+IZThkiLFO5WptqcxZZzNHiy1JG/ySWMof8mEN+zCeifOMHX0P5",
+	"+fkx7tW4JxdwsSvqkCFzyJDZfYbMOrb4I2TIvCQDPBNKBrBZEOiuPO6sLD3gR8Cnkz4JK/EvBfUJ6tn2",
+	"Uz0o9OkTcCxLwlB/gaCdDw5M/CUrg2Y3995+U2gMjJ8lh6asin5Iojkk0Rz0+kQSTQm9nnyIxkzn9JDB",
+	"0ulR5iTe9HRrswoSOtVCZ9A04/QKnmxsI9N5JRX3p5ghMpnKhXZQSCXeleXtNCKr2YIlt/GRyabhUrdY",
+	"40NEZQ1KbPV0+F4LWtn00BTmxIlkm64FngQZ6fttOJNCSSAdO5Suol8IMol9I5P+ZD5n6FvI6+m2Li6u",
+	"33Zf3V7f3XU77avWVee7vBhUcvbEfgJRye2kpTYMt04dWG7XP33UXm4LjePTjB7OZfJE9nThFE0WWVW7",
+	"nnYXv41i4IoUnaaZq4vbNaF/FXkbX5FU7mTnRKxLh0j08/388axLC86GAa1EA+jiUSafTAO+mEQNu3+3",
+	"0abo/MqFmywRHOJNX3u8aeIwYCQ4YqbMjzjZPGi7AsLSNk1s1FBLGdX6YHV5goRsYZ9M5djYz0YPC6nU",
+	"MSrImjaG+jTAg9xQ0mXcU38fsaR0B/NPG0yKWTr7Oo/P+xBOOoSTvoJwkjNBI0tCZas3JSJKcWAcqiXO",
+	"r7pv7to9NB9D7Ny6hoypJ7kyBnOiT45gOoSffmf+o68xXrWGtfIjVokbeE8WdNGL8BC0OgSt9hC0Wssb",
+	"f4SwVSuqKwsxVQp5z2jwPdQHr2leuGlHF91+400RkJ8l4FRejT+EnA4hp4Punww5ldH9k6PEPr9v8yaG",
+	"Z+ts/XLezcSgus/RMtNu/avpmml3XM4TG9PswRX7tbtip668iKSdI0SKOGPjCgAjp5YEWi8hVGDq2YzR",
+	"32YkeiIKPKfmoIEiOo8G32R5ZW+c0XP7cMsuzX38tH5Zh8NzppzYsz94Zg+e2a/BM+sOm8wUWDn6WQnn",
+	"bKrImkphS6QgZmQ7T6NzKdKzAuGDRW25C05kOAdYGWBuRxswso2szHHyunLu4OU9eHm/eC/vWjbN9/Mm",
+	"7/R9tacpfLMeXL0HV+8eXL0FGOQP4OzNceXu6jrbry/XQvlZnLmb6P4Hd+7BnXswGJLu3K0MhiPd6jHX",
+	"uXs9JUyxXWQF1NDrqFNXNDKZSts7kkBvA4EecDAjAsHU8mHIJy/Md7Y5pOl/p8VpJV5Cy+LhTOAgM9k/",
+	"wJTpMehF0v3dgea25x5sJM8la58wqfz5IyfXpvbvNREejoIZ70TefFh1TNCAMHWqX0GrwYN2tjLHXdNG",
+	"0hMAzDEiUt2xprnueJGR+b6R2pYSQdBC5YuJKBloNo4n6TZOv+uUd3MIZeMs+uQOUZZDlMXyUKyBmI+K",
+	"RVjgx/tNcI9ofF+BFFj9c4VRDPvmGVKmZ9UhhHIIoXwVIZSI0zOkUaYqUip4YmTV1ontsUA6RDwOEY/f",
+	"QcRjBVetinbE1+7ePIlFrr9DnONgSe8lzrGSLf7IMY5dXF/7jnAAjJ8pvlFOKT/ENg6xjYMmn45tFNXk",
+	"BRmERFZDMvxC/Ip3ANCtgmdDz6LeknUsfup8c7uBrybf3O64nB9U40mbfIQNDg7Rg0N0iSQcCeYIhnzf",
+	"6BV4NXXUFEfLUXAo9Akaquuuhi6JxD8pRU/PKNR92CooJHIWMhiKFPCR9pdCRNaMms1zkMbkvx8XqV3/",
+	"8zhJHe7O1sjSSDv4Sw/+0q/CX5om/DxhladwlfCepl+V5xt1ZdHBO3poOv+pnZ1FWSLf75m8TffkYyh9",
+	"px2coAcn6B6coMXZ5Y/rD93VlbVfj6iF8rP4RLfQwQ/u0YN79KC4J92jmynuph/7lrObe9qd+Kfrv7Zv",
+	"z960e2hEH0xy1vVN+wpxBv+FJfR9n2I9JZSGyCfYDygjTTQfc+O6GOAJQbOps+pN+6qHKBsEM1+vOslx",
+	"s0a7KTLQWftLwYdrvKVkV85SDcZr8NzuwWGa27wkd5eANyriJPiiOe+HOcqbuI41/u+IEMZ9U8J/nCqw",
+	"PriPv3r3cYoiVk1UtjU1CuhsZ3KLiTkJRRQoIugtCaA2R5fSJEU8JNVyKPvhjKRBqSB/FuJ+sKhEs0xh",
+	"9DO8ADylStAYlTrAQnZ1qUGXSDzqIWNnXnFGIm2b/DbTo1X19HeiFkDq16mFT+qnAD+fwfAr7i8qZgZr",
+	"BCEVADbxEQ4CO1y1qdT/ZB1QSOAREZnCphqCM+RTcQ9DV1GfhuqsOK+hS5gtZe4yEKlRR26f6xkp6J7x",
+	"OVxzdMQiT3HyqnppsbTmnmorREN2PUBlXxujJwgJ9hdojIXaW6DohQ/RbzMuiQ8nJ6Dop/d9D32rzKPn",
+	"jUa9Yqu1Gie1Ru0YBpmQD3gyDZSQeuedDOukPniKN/33nZc3aySB77yRI6f150+3HDmyh/G3Ec6sxPu0",
+	"xpLhUlPvlmMwJVm5EvO4ZQtp2GIL6+lSkRWWpGquueqZ0eHWLRA9aJ6zj2Wtqfik1Grn/rZX3om2nzIq",
+	"ByNt18gG0BapESuRlOIMKhaig55jcTjpQ0DqYNfGus+y0pPSdqyIdW9pdxaavTatvmPY7WioHQ25Sg8Y",
+	"oX2ihKNAr1vnF+2zCuJsQHRWDwxeD4k6cYRHmDK490HdiHx9itfBCEY9PFBXfED8EfG7WPZeIDyU6jJG",
+	"t+3W2S/GRZX0FOrygL+2Ls7PunedVqedMb/sFgAwPpP93GJ6cf2iT+7u07hqDe7zri+DATi8AQ994h8q",
+	"lHfkuDtIqV1JKc08xpml73u47XEfTsL1ummCX5ZWoLMXFFYgUvYhq7QULCqsUMsIt8h3Zz138HoYIaiM",
+	"LeajCQ7viY8C40/LknG3cAD7EXGw9kHCHSTcQcLtRMLF/hIqwMFAGMxxZj6ijEqKAyqKib2P5o+uSRDK",
+	"jDe8NgHZuBkFwGGcOVRqR8+QhwizuKMklXEsQq3A5ZiEECy0bhnygYqM6sufSBQ18PYvGaxHOE86gFvt",
+	"IBL+cHkUa3nOZE4k/auZTFWg1VEvZrSeznlIOoZs8GeK5TgR5TJPbdzs6M0boLz3+jTChzwY7YBpr+LN",
+	"wsBrekcQmzHbXfJZO1IIi3udtqF43k7eNVuITcTlcJi7iL6HBRrzOayj1TjCzIVsVosOfXmtt2MObqAp",
+	"wfeUjZxnnGZbWY9hie4p801Ajo20/pV43pS05DytJ9JqrY0y58F4akPWk3QwjovMQEmLhqM4knZEpKjE",
+	"bYD5AwlD6hMXPDuPPOslJIxyNvR8byc//YWJ7Uqb1uGu6sSnl9d9FRKfMHXRiOWG/tEM65vzn8ki62mY",
+	"4jvmgTPLlzNip/nqweeLCvIhR4hVkJ6sDv8GOHHCZuB0Nl7gKhJogBkKOL9Hs6nWtOc49F1Io5DN8jJn",
+	"VAzUkS8qaExwIMcVNCEypAPdhxmCDRHY7tkthCQT7/H94/8LAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -5437,6 +5437,12 @@ type ListAPIKeysResult403Headers struct {
 	XRequestID string
 }
 
+// ListAPIKeysResult429Headers the declared response headers of an HTTP 429 response for ListAPIKeys
+type ListAPIKeysResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ListAPIKeysResult500Headers the declared response headers of an HTTP 500 response for ListAPIKeys
 type ListAPIKeysResult500Headers struct {
 	XRequestID string
@@ -5459,6 +5465,8 @@ type ListAPIKeysResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -5471,6 +5479,8 @@ type ListAPIKeysResult struct {
 	Headers401 *ListAPIKeysResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListAPIKeysResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListAPIKeysResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ListAPIKeysResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -5495,6 +5505,11 @@ func (r ListAPIKeysResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListAPIKeysResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListAPIKeysResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -5574,6 +5589,12 @@ type CreateAPIKeyResult415Headers struct {
 	XRequestID string
 }
 
+// CreateAPIKeyResult429Headers the declared response headers of an HTTP 429 response for CreateAPIKey
+type CreateAPIKeyResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // CreateAPIKeyResult500Headers the declared response headers of an HTTP 500 response for CreateAPIKey
 type CreateAPIKeyResult500Headers struct {
 	XRequestID string
@@ -5602,6 +5623,8 @@ type CreateAPIKeyResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -5620,6 +5643,8 @@ type CreateAPIKeyResult struct {
 	Headers413 *CreateAPIKeyResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *CreateAPIKeyResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateAPIKeyResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *CreateAPIKeyResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -5659,6 +5684,11 @@ func (r CreateAPIKeyResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r CreateAPIKeyResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateAPIKeyResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -5731,6 +5761,12 @@ type RevokeAPIKeyResult412Headers struct {
 	XRequestID string
 }
 
+// RevokeAPIKeyResult429Headers the declared response headers of an HTTP 429 response for RevokeAPIKey
+type RevokeAPIKeyResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // RevokeAPIKeyResult500Headers the declared response headers of an HTTP 500 response for RevokeAPIKey
 type RevokeAPIKeyResult500Headers struct {
 	XRequestID string
@@ -5755,6 +5791,8 @@ type RevokeAPIKeyResult struct {
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
 	ApplicationProblemJSON412 *PreconditionFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -5771,6 +5809,8 @@ type RevokeAPIKeyResult struct {
 	Headers404 *RevokeAPIKeyResult404Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *RevokeAPIKeyResult412Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RevokeAPIKeyResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *RevokeAPIKeyResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -5800,6 +5840,11 @@ func (r RevokeAPIKeyResult) GetApplicationProblemJSON404() *NotFound {
 // GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
 func (r RevokeAPIKeyResult) GetApplicationProblemJSON412() *PreconditionFailed {
 	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RevokeAPIKeyResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -5868,6 +5913,12 @@ type GetAPIKeyResult404Headers struct {
 	XRequestID string
 }
 
+// GetAPIKeyResult429Headers the declared response headers of an HTTP 429 response for GetAPIKey
+type GetAPIKeyResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // GetAPIKeyResult500Headers the declared response headers of an HTTP 500 response for GetAPIKey
 type GetAPIKeyResult500Headers struct {
 	XRequestID string
@@ -5892,6 +5943,8 @@ type GetAPIKeyResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -5906,6 +5959,8 @@ type GetAPIKeyResult struct {
 	Headers403 *GetAPIKeyResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *GetAPIKeyResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetAPIKeyResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetAPIKeyResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -5935,6 +5990,11 @@ func (r GetAPIKeyResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetAPIKeyResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetAPIKeyResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -6023,6 +6083,12 @@ type UpdateAPIKeyResult415Headers struct {
 	XRequestID string
 }
 
+// UpdateAPIKeyResult429Headers the declared response headers of an HTTP 429 response for UpdateAPIKey
+type UpdateAPIKeyResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // UpdateAPIKeyResult500Headers the declared response headers of an HTTP 500 response for UpdateAPIKey
 type UpdateAPIKeyResult500Headers struct {
 	XRequestID string
@@ -6055,6 +6121,8 @@ type UpdateAPIKeyResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -6077,6 +6145,8 @@ type UpdateAPIKeyResult struct {
 	Headers413 *UpdateAPIKeyResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *UpdateAPIKeyResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateAPIKeyResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *UpdateAPIKeyResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -6126,6 +6196,11 @@ func (r UpdateAPIKeyResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r UpdateAPIKeyResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateAPIKeyResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -6203,6 +6278,12 @@ type ApplyWorldResult415Headers struct {
 	XRequestID string
 }
 
+// ApplyWorldResult429Headers the declared response headers of an HTTP 429 response for ApplyWorld
+type ApplyWorldResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ApplyWorldResult500Headers the declared response headers of an HTTP 500 response for ApplyWorld
 type ApplyWorldResult500Headers struct {
 	XRequestID string
@@ -6231,6 +6312,8 @@ type ApplyWorldResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -6249,6 +6332,8 @@ type ApplyWorldResult struct {
 	Headers413 *ApplyWorldResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *ApplyWorldResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ApplyWorldResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ApplyWorldResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -6288,6 +6373,11 @@ func (r ApplyWorldResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r ApplyWorldResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ApplyWorldResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -6351,6 +6441,12 @@ type ListAuditLogResult403Headers struct {
 	XRequestID string
 }
 
+// ListAuditLogResult429Headers the declared response headers of an HTTP 429 response for ListAuditLog
+type ListAuditLogResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ListAuditLogResult500Headers the declared response headers of an HTTP 500 response for ListAuditLog
 type ListAuditLogResult500Headers struct {
 	XRequestID string
@@ -6373,6 +6469,8 @@ type ListAuditLogResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -6385,6 +6483,8 @@ type ListAuditLogResult struct {
 	Headers401 *ListAuditLogResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListAuditLogResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListAuditLogResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ListAuditLogResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -6409,6 +6509,11 @@ func (r ListAuditLogResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListAuditLogResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListAuditLogResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -6472,6 +6577,12 @@ type ListBindingsResult403Headers struct {
 	XRequestID string
 }
 
+// ListBindingsResult429Headers the declared response headers of an HTTP 429 response for ListBindings
+type ListBindingsResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ListBindingsResult500Headers the declared response headers of an HTTP 500 response for ListBindings
 type ListBindingsResult500Headers struct {
 	XRequestID string
@@ -6494,6 +6605,8 @@ type ListBindingsResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -6506,6 +6619,8 @@ type ListBindingsResult struct {
 	Headers401 *ListBindingsResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListBindingsResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListBindingsResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ListBindingsResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -6530,6 +6645,11 @@ func (r ListBindingsResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListBindingsResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListBindingsResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -6609,6 +6729,12 @@ type CreateBindingResult415Headers struct {
 	XRequestID string
 }
 
+// CreateBindingResult429Headers the declared response headers of an HTTP 429 response for CreateBinding
+type CreateBindingResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // CreateBindingResult500Headers the declared response headers of an HTTP 500 response for CreateBinding
 type CreateBindingResult500Headers struct {
 	XRequestID string
@@ -6637,6 +6763,8 @@ type CreateBindingResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -6655,6 +6783,8 @@ type CreateBindingResult struct {
 	Headers413 *CreateBindingResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *CreateBindingResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateBindingResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *CreateBindingResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -6694,6 +6824,11 @@ func (r CreateBindingResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r CreateBindingResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateBindingResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -6766,6 +6901,12 @@ type DeleteBindingResult412Headers struct {
 	XRequestID string
 }
 
+// DeleteBindingResult429Headers the declared response headers of an HTTP 429 response for DeleteBinding
+type DeleteBindingResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // DeleteBindingResult500Headers the declared response headers of an HTTP 500 response for DeleteBinding
 type DeleteBindingResult500Headers struct {
 	XRequestID string
@@ -6790,6 +6931,8 @@ type DeleteBindingResult struct {
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
 	ApplicationProblemJSON412 *PreconditionFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -6806,6 +6949,8 @@ type DeleteBindingResult struct {
 	Headers404 *DeleteBindingResult404Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *DeleteBindingResult412Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteBindingResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *DeleteBindingResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -6835,6 +6980,11 @@ func (r DeleteBindingResult) GetApplicationProblemJSON404() *NotFound {
 // GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
 func (r DeleteBindingResult) GetApplicationProblemJSON412() *PreconditionFailed {
 	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteBindingResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -6903,6 +7053,12 @@ type GetBindingResult404Headers struct {
 	XRequestID string
 }
 
+// GetBindingResult429Headers the declared response headers of an HTTP 429 response for GetBinding
+type GetBindingResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // GetBindingResult500Headers the declared response headers of an HTTP 500 response for GetBinding
 type GetBindingResult500Headers struct {
 	XRequestID string
@@ -6927,6 +7083,8 @@ type GetBindingResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -6941,6 +7099,8 @@ type GetBindingResult struct {
 	Headers403 *GetBindingResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *GetBindingResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetBindingResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetBindingResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -6970,6 +7130,11 @@ func (r GetBindingResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetBindingResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetBindingResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -7058,6 +7223,12 @@ type UpdateBindingResult415Headers struct {
 	XRequestID string
 }
 
+// UpdateBindingResult429Headers the declared response headers of an HTTP 429 response for UpdateBinding
+type UpdateBindingResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // UpdateBindingResult500Headers the declared response headers of an HTTP 500 response for UpdateBinding
 type UpdateBindingResult500Headers struct {
 	XRequestID string
@@ -7090,6 +7261,8 @@ type UpdateBindingResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -7112,6 +7285,8 @@ type UpdateBindingResult struct {
 	Headers413 *UpdateBindingResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *UpdateBindingResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateBindingResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *UpdateBindingResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -7161,6 +7336,11 @@ func (r UpdateBindingResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r UpdateBindingResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateBindingResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -7223,6 +7403,12 @@ type ExportWorldResult403Headers struct {
 	XRequestID string
 }
 
+// ExportWorldResult429Headers the declared response headers of an HTTP 429 response for ExportWorld
+type ExportWorldResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ExportWorldResult500Headers the declared response headers of an HTTP 500 response for ExportWorld
 type ExportWorldResult500Headers struct {
 	XRequestID string
@@ -7247,6 +7433,8 @@ type ExportWorldResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -7259,6 +7447,8 @@ type ExportWorldResult struct {
 	Headers401 *ExportWorldResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ExportWorldResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ExportWorldResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ExportWorldResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -7288,6 +7478,11 @@ func (r ExportWorldResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ExportWorldResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ExportWorldResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -7351,6 +7546,12 @@ type ListManifestsResult403Headers struct {
 	XRequestID string
 }
 
+// ListManifestsResult429Headers the declared response headers of an HTTP 429 response for ListManifests
+type ListManifestsResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ListManifestsResult500Headers the declared response headers of an HTTP 500 response for ListManifests
 type ListManifestsResult500Headers struct {
 	XRequestID string
@@ -7373,6 +7574,8 @@ type ListManifestsResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -7385,6 +7588,8 @@ type ListManifestsResult struct {
 	Headers401 *ListManifestsResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListManifestsResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListManifestsResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ListManifestsResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -7409,6 +7614,11 @@ func (r ListManifestsResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListManifestsResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListManifestsResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -7488,6 +7698,12 @@ type CreateManifestResult415Headers struct {
 	XRequestID string
 }
 
+// CreateManifestResult429Headers the declared response headers of an HTTP 429 response for CreateManifest
+type CreateManifestResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // CreateManifestResult500Headers the declared response headers of an HTTP 500 response for CreateManifest
 type CreateManifestResult500Headers struct {
 	XRequestID string
@@ -7516,6 +7732,8 @@ type CreateManifestResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -7534,6 +7752,8 @@ type CreateManifestResult struct {
 	Headers413 *CreateManifestResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *CreateManifestResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateManifestResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *CreateManifestResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -7573,6 +7793,11 @@ func (r CreateManifestResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r CreateManifestResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateManifestResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -7650,6 +7875,12 @@ type DeleteManifestResult412Headers struct {
 	XRequestID string
 }
 
+// DeleteManifestResult429Headers the declared response headers of an HTTP 429 response for DeleteManifest
+type DeleteManifestResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // DeleteManifestResult500Headers the declared response headers of an HTTP 500 response for DeleteManifest
 type DeleteManifestResult500Headers struct {
 	XRequestID string
@@ -7676,6 +7907,8 @@ type DeleteManifestResult struct {
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
 	ApplicationProblemJSON412 *PreconditionFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -7694,6 +7927,8 @@ type DeleteManifestResult struct {
 	Headers409 *DeleteManifestResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *DeleteManifestResult412Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteManifestResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *DeleteManifestResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -7728,6 +7963,11 @@ func (r DeleteManifestResult) GetApplicationProblemJSON409() *Conflict {
 // GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
 func (r DeleteManifestResult) GetApplicationProblemJSON412() *PreconditionFailed {
 	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteManifestResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -7796,6 +8036,12 @@ type GetManifestResult404Headers struct {
 	XRequestID string
 }
 
+// GetManifestResult429Headers the declared response headers of an HTTP 429 response for GetManifest
+type GetManifestResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // GetManifestResult500Headers the declared response headers of an HTTP 500 response for GetManifest
 type GetManifestResult500Headers struct {
 	XRequestID string
@@ -7820,6 +8066,8 @@ type GetManifestResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -7834,6 +8082,8 @@ type GetManifestResult struct {
 	Headers403 *GetManifestResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *GetManifestResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetManifestResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetManifestResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -7863,6 +8113,11 @@ func (r GetManifestResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetManifestResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetManifestResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -7951,6 +8206,12 @@ type UpdateManifestResult415Headers struct {
 	XRequestID string
 }
 
+// UpdateManifestResult429Headers the declared response headers of an HTTP 429 response for UpdateManifest
+type UpdateManifestResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // UpdateManifestResult500Headers the declared response headers of an HTTP 500 response for UpdateManifest
 type UpdateManifestResult500Headers struct {
 	XRequestID string
@@ -7983,6 +8244,8 @@ type UpdateManifestResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -8005,6 +8268,8 @@ type UpdateManifestResult struct {
 	Headers413 *UpdateManifestResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *UpdateManifestResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateManifestResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *UpdateManifestResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -8054,6 +8319,11 @@ func (r UpdateManifestResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r UpdateManifestResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateManifestResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -8117,6 +8387,12 @@ type ListPrincipalsResult403Headers struct {
 	XRequestID string
 }
 
+// ListPrincipalsResult429Headers the declared response headers of an HTTP 429 response for ListPrincipals
+type ListPrincipalsResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ListPrincipalsResult500Headers the declared response headers of an HTTP 500 response for ListPrincipals
 type ListPrincipalsResult500Headers struct {
 	XRequestID string
@@ -8139,6 +8415,8 @@ type ListPrincipalsResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -8151,6 +8429,8 @@ type ListPrincipalsResult struct {
 	Headers401 *ListPrincipalsResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListPrincipalsResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListPrincipalsResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ListPrincipalsResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -8175,6 +8455,11 @@ func (r ListPrincipalsResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListPrincipalsResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListPrincipalsResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -8254,6 +8539,12 @@ type CreatePrincipalResult415Headers struct {
 	XRequestID string
 }
 
+// CreatePrincipalResult429Headers the declared response headers of an HTTP 429 response for CreatePrincipal
+type CreatePrincipalResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // CreatePrincipalResult500Headers the declared response headers of an HTTP 500 response for CreatePrincipal
 type CreatePrincipalResult500Headers struct {
 	XRequestID string
@@ -8282,6 +8573,8 @@ type CreatePrincipalResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -8300,6 +8593,8 @@ type CreatePrincipalResult struct {
 	Headers413 *CreatePrincipalResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *CreatePrincipalResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreatePrincipalResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *CreatePrincipalResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -8339,6 +8634,11 @@ func (r CreatePrincipalResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r CreatePrincipalResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreatePrincipalResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -8416,6 +8716,12 @@ type DeletePrincipalResult412Headers struct {
 	XRequestID string
 }
 
+// DeletePrincipalResult429Headers the declared response headers of an HTTP 429 response for DeletePrincipal
+type DeletePrincipalResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // DeletePrincipalResult500Headers the declared response headers of an HTTP 500 response for DeletePrincipal
 type DeletePrincipalResult500Headers struct {
 	XRequestID string
@@ -8442,6 +8748,8 @@ type DeletePrincipalResult struct {
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
 	ApplicationProblemJSON412 *PreconditionFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -8460,6 +8768,8 @@ type DeletePrincipalResult struct {
 	Headers409 *DeletePrincipalResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *DeletePrincipalResult412Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeletePrincipalResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *DeletePrincipalResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -8494,6 +8804,11 @@ func (r DeletePrincipalResult) GetApplicationProblemJSON409() *Conflict {
 // GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
 func (r DeletePrincipalResult) GetApplicationProblemJSON412() *PreconditionFailed {
 	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeletePrincipalResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -8562,6 +8877,12 @@ type GetPrincipalResult404Headers struct {
 	XRequestID string
 }
 
+// GetPrincipalResult429Headers the declared response headers of an HTTP 429 response for GetPrincipal
+type GetPrincipalResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // GetPrincipalResult500Headers the declared response headers of an HTTP 500 response for GetPrincipal
 type GetPrincipalResult500Headers struct {
 	XRequestID string
@@ -8586,6 +8907,8 @@ type GetPrincipalResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -8600,6 +8923,8 @@ type GetPrincipalResult struct {
 	Headers403 *GetPrincipalResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *GetPrincipalResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetPrincipalResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetPrincipalResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -8629,6 +8954,11 @@ func (r GetPrincipalResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetPrincipalResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetPrincipalResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -8717,6 +9047,12 @@ type UpdatePrincipalResult415Headers struct {
 	XRequestID string
 }
 
+// UpdatePrincipalResult429Headers the declared response headers of an HTTP 429 response for UpdatePrincipal
+type UpdatePrincipalResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // UpdatePrincipalResult500Headers the declared response headers of an HTTP 500 response for UpdatePrincipal
 type UpdatePrincipalResult500Headers struct {
 	XRequestID string
@@ -8749,6 +9085,8 @@ type UpdatePrincipalResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -8771,6 +9109,8 @@ type UpdatePrincipalResult struct {
 	Headers413 *UpdatePrincipalResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *UpdatePrincipalResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdatePrincipalResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *UpdatePrincipalResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -8820,6 +9160,11 @@ func (r UpdatePrincipalResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r UpdatePrincipalResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdatePrincipalResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -8887,6 +9232,12 @@ type ExplainPacketResult404Headers struct {
 	XRequestID string
 }
 
+// ExplainPacketResult429Headers the declared response headers of an HTTP 429 response for ExplainPacket
+type ExplainPacketResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ExplainPacketResult500Headers the declared response headers of an HTTP 500 response for ExplainPacket
 type ExplainPacketResult500Headers struct {
 	XRequestID string
@@ -8911,6 +9262,8 @@ type ExplainPacketResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -8925,6 +9278,8 @@ type ExplainPacketResult struct {
 	Headers403 *ExplainPacketResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *ExplainPacketResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ExplainPacketResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ExplainPacketResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -8954,6 +9309,11 @@ func (r ExplainPacketResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r ExplainPacketResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ExplainPacketResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -9017,6 +9377,12 @@ type ListProfilesResult403Headers struct {
 	XRequestID string
 }
 
+// ListProfilesResult429Headers the declared response headers of an HTTP 429 response for ListProfiles
+type ListProfilesResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ListProfilesResult500Headers the declared response headers of an HTTP 500 response for ListProfiles
 type ListProfilesResult500Headers struct {
 	XRequestID string
@@ -9039,6 +9405,8 @@ type ListProfilesResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -9051,6 +9419,8 @@ type ListProfilesResult struct {
 	Headers401 *ListProfilesResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListProfilesResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListProfilesResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ListProfilesResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -9075,6 +9445,11 @@ func (r ListProfilesResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListProfilesResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListProfilesResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -9154,6 +9529,12 @@ type CreateProfileResult415Headers struct {
 	XRequestID string
 }
 
+// CreateProfileResult429Headers the declared response headers of an HTTP 429 response for CreateProfile
+type CreateProfileResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // CreateProfileResult500Headers the declared response headers of an HTTP 500 response for CreateProfile
 type CreateProfileResult500Headers struct {
 	XRequestID string
@@ -9182,6 +9563,8 @@ type CreateProfileResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -9200,6 +9583,8 @@ type CreateProfileResult struct {
 	Headers413 *CreateProfileResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *CreateProfileResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateProfileResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *CreateProfileResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -9239,6 +9624,11 @@ func (r CreateProfileResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r CreateProfileResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateProfileResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -9316,6 +9706,12 @@ type DeleteProfileResult412Headers struct {
 	XRequestID string
 }
 
+// DeleteProfileResult429Headers the declared response headers of an HTTP 429 response for DeleteProfile
+type DeleteProfileResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // DeleteProfileResult500Headers the declared response headers of an HTTP 500 response for DeleteProfile
 type DeleteProfileResult500Headers struct {
 	XRequestID string
@@ -9342,6 +9738,8 @@ type DeleteProfileResult struct {
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
 	ApplicationProblemJSON412 *PreconditionFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -9360,6 +9758,8 @@ type DeleteProfileResult struct {
 	Headers409 *DeleteProfileResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *DeleteProfileResult412Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteProfileResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *DeleteProfileResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -9394,6 +9794,11 @@ func (r DeleteProfileResult) GetApplicationProblemJSON409() *Conflict {
 // GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
 func (r DeleteProfileResult) GetApplicationProblemJSON412() *PreconditionFailed {
 	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteProfileResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -9462,6 +9867,12 @@ type GetProfileResult404Headers struct {
 	XRequestID string
 }
 
+// GetProfileResult429Headers the declared response headers of an HTTP 429 response for GetProfile
+type GetProfileResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // GetProfileResult500Headers the declared response headers of an HTTP 500 response for GetProfile
 type GetProfileResult500Headers struct {
 	XRequestID string
@@ -9486,6 +9897,8 @@ type GetProfileResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -9500,6 +9913,8 @@ type GetProfileResult struct {
 	Headers403 *GetProfileResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *GetProfileResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetProfileResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetProfileResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -9529,6 +9944,11 @@ func (r GetProfileResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetProfileResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetProfileResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -9617,6 +10037,12 @@ type UpdateProfileResult415Headers struct {
 	XRequestID string
 }
 
+// UpdateProfileResult429Headers the declared response headers of an HTTP 429 response for UpdateProfile
+type UpdateProfileResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // UpdateProfileResult500Headers the declared response headers of an HTTP 500 response for UpdateProfile
 type UpdateProfileResult500Headers struct {
 	XRequestID string
@@ -9649,6 +10075,8 @@ type UpdateProfileResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -9671,6 +10099,8 @@ type UpdateProfileResult struct {
 	Headers413 *UpdateProfileResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *UpdateProfileResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateProfileResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *UpdateProfileResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -9720,6 +10150,11 @@ func (r UpdateProfileResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r UpdateProfileResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateProfileResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -9783,6 +10218,12 @@ type ListSecretRefsResult403Headers struct {
 	XRequestID string
 }
 
+// ListSecretRefsResult429Headers the declared response headers of an HTTP 429 response for ListSecretRefs
+type ListSecretRefsResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ListSecretRefsResult500Headers the declared response headers of an HTTP 500 response for ListSecretRefs
 type ListSecretRefsResult500Headers struct {
 	XRequestID string
@@ -9805,6 +10246,8 @@ type ListSecretRefsResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -9817,6 +10260,8 @@ type ListSecretRefsResult struct {
 	Headers401 *ListSecretRefsResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListSecretRefsResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListSecretRefsResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ListSecretRefsResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -9841,6 +10286,11 @@ func (r ListSecretRefsResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListSecretRefsResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListSecretRefsResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -9920,6 +10370,12 @@ type CreateSecretRefResult415Headers struct {
 	XRequestID string
 }
 
+// CreateSecretRefResult429Headers the declared response headers of an HTTP 429 response for CreateSecretRef
+type CreateSecretRefResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // CreateSecretRefResult500Headers the declared response headers of an HTTP 500 response for CreateSecretRef
 type CreateSecretRefResult500Headers struct {
 	XRequestID string
@@ -9948,6 +10404,8 @@ type CreateSecretRefResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -9966,6 +10424,8 @@ type CreateSecretRefResult struct {
 	Headers413 *CreateSecretRefResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *CreateSecretRefResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateSecretRefResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *CreateSecretRefResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -10005,6 +10465,11 @@ func (r CreateSecretRefResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r CreateSecretRefResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateSecretRefResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -10077,6 +10542,12 @@ type DeleteSecretRefResult412Headers struct {
 	XRequestID string
 }
 
+// DeleteSecretRefResult429Headers the declared response headers of an HTTP 429 response for DeleteSecretRef
+type DeleteSecretRefResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // DeleteSecretRefResult500Headers the declared response headers of an HTTP 500 response for DeleteSecretRef
 type DeleteSecretRefResult500Headers struct {
 	XRequestID string
@@ -10101,6 +10572,8 @@ type DeleteSecretRefResult struct {
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
 	ApplicationProblemJSON412 *PreconditionFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -10117,6 +10590,8 @@ type DeleteSecretRefResult struct {
 	Headers404 *DeleteSecretRefResult404Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *DeleteSecretRefResult412Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteSecretRefResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *DeleteSecretRefResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -10146,6 +10621,11 @@ func (r DeleteSecretRefResult) GetApplicationProblemJSON404() *NotFound {
 // GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
 func (r DeleteSecretRefResult) GetApplicationProblemJSON412() *PreconditionFailed {
 	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteSecretRefResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -10214,6 +10694,12 @@ type GetSecretRefResult404Headers struct {
 	XRequestID string
 }
 
+// GetSecretRefResult429Headers the declared response headers of an HTTP 429 response for GetSecretRef
+type GetSecretRefResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // GetSecretRefResult500Headers the declared response headers of an HTTP 500 response for GetSecretRef
 type GetSecretRefResult500Headers struct {
 	XRequestID string
@@ -10238,6 +10724,8 @@ type GetSecretRefResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -10252,6 +10740,8 @@ type GetSecretRefResult struct {
 	Headers403 *GetSecretRefResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *GetSecretRefResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetSecretRefResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetSecretRefResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -10281,6 +10771,11 @@ func (r GetSecretRefResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetSecretRefResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetSecretRefResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -10369,6 +10864,12 @@ type UpdateSecretRefResult415Headers struct {
 	XRequestID string
 }
 
+// UpdateSecretRefResult429Headers the declared response headers of an HTTP 429 response for UpdateSecretRef
+type UpdateSecretRefResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // UpdateSecretRefResult500Headers the declared response headers of an HTTP 500 response for UpdateSecretRef
 type UpdateSecretRefResult500Headers struct {
 	XRequestID string
@@ -10401,6 +10902,8 @@ type UpdateSecretRefResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -10423,6 +10926,8 @@ type UpdateSecretRefResult struct {
 	Headers413 *UpdateSecretRefResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *UpdateSecretRefResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateSecretRefResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *UpdateSecretRefResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -10472,6 +10977,11 @@ func (r UpdateSecretRefResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r UpdateSecretRefResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateSecretRefResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -10535,6 +11045,12 @@ type ListStartupsResult403Headers struct {
 	XRequestID string
 }
 
+// ListStartupsResult429Headers the declared response headers of an HTTP 429 response for ListStartups
+type ListStartupsResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ListStartupsResult500Headers the declared response headers of an HTTP 500 response for ListStartups
 type ListStartupsResult500Headers struct {
 	XRequestID string
@@ -10557,6 +11073,8 @@ type ListStartupsResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -10569,6 +11087,8 @@ type ListStartupsResult struct {
 	Headers401 *ListStartupsResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListStartupsResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListStartupsResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ListStartupsResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -10593,6 +11113,11 @@ func (r ListStartupsResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListStartupsResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListStartupsResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -10681,6 +11206,12 @@ type BootstrapResult415Headers struct {
 	XRequestID string
 }
 
+// BootstrapResult429Headers the declared response headers of an HTTP 429 response for Bootstrap
+type BootstrapResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // BootstrapResult500Headers the declared response headers of an HTTP 500 response for Bootstrap
 type BootstrapResult500Headers struct {
 	XRequestID string
@@ -10709,6 +11240,8 @@ type BootstrapResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -10729,6 +11262,8 @@ type BootstrapResult struct {
 	Headers413 *BootstrapResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *BootstrapResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *BootstrapResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *BootstrapResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -10768,6 +11303,11 @@ func (r BootstrapResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r BootstrapResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r BootstrapResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -10850,6 +11390,12 @@ type ReportFailedResult415Headers struct {
 	XRequestID string
 }
 
+// ReportFailedResult429Headers the declared response headers of an HTTP 429 response for ReportFailed
+type ReportFailedResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ReportFailedResult500Headers the declared response headers of an HTTP 500 response for ReportFailed
 type ReportFailedResult500Headers struct {
 	XRequestID string
@@ -10880,6 +11426,8 @@ type ReportFailedResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -10900,6 +11448,8 @@ type ReportFailedResult struct {
 	Headers413 *ReportFailedResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *ReportFailedResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ReportFailedResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ReportFailedResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -10944,6 +11494,11 @@ func (r ReportFailedResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r ReportFailedResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ReportFailedResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -11026,6 +11581,12 @@ type ReportReadyResult415Headers struct {
 	XRequestID string
 }
 
+// ReportReadyResult429Headers the declared response headers of an HTTP 429 response for ReportReady
+type ReportReadyResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ReportReadyResult500Headers the declared response headers of an HTTP 500 response for ReportReady
 type ReportReadyResult500Headers struct {
 	XRequestID string
@@ -11056,6 +11617,8 @@ type ReportReadyResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -11076,6 +11639,8 @@ type ReportReadyResult struct {
 	Headers413 *ReportReadyResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *ReportReadyResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ReportReadyResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ReportReadyResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -11120,6 +11685,11 @@ func (r ReportReadyResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r ReportReadyResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ReportReadyResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -11187,6 +11757,12 @@ type GetStartupResult404Headers struct {
 	XRequestID string
 }
 
+// GetStartupResult429Headers the declared response headers of an HTTP 429 response for GetStartup
+type GetStartupResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // GetStartupResult500Headers the declared response headers of an HTTP 500 response for GetStartup
 type GetStartupResult500Headers struct {
 	XRequestID string
@@ -11211,6 +11787,8 @@ type GetStartupResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -11225,6 +11803,8 @@ type GetStartupResult struct {
 	Headers403 *GetStartupResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *GetStartupResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetStartupResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetStartupResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -11254,6 +11834,11 @@ func (r GetStartupResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetStartupResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetStartupResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -12814,6 +13399,13 @@ func ParseListAPIKeysResult(rsp *http.Response) (*ListAPIKeysResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -12885,6 +13477,23 @@ func ParseListAPIKeysResult(rsp *http.Response) (*ListAPIKeysResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListAPIKeysResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListAPIKeysResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -12979,6 +13588,13 @@ func ParseCreateAPIKeyResult(rsp *http.Response) (*CreateAPIKeyResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -13088,6 +13704,23 @@ func ParseCreateAPIKeyResult(rsp *http.Response) (*CreateAPIKeyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateAPIKeyResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateAPIKeyResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -13171,6 +13804,13 @@ func ParseRevokeAPIKeyResult(rsp *http.Response) (*RevokeAPIKeyResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -13256,6 +13896,23 @@ func ParseRevokeAPIKeyResult(rsp *http.Response) (*RevokeAPIKeyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 429:
+		var headers RevokeAPIKeyResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers RevokeAPIKeyResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -13336,6 +13993,13 @@ func ParseGetAPIKeyResult(rsp *http.Response) (*GetAPIKeyResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -13418,6 +14082,23 @@ func ParseGetAPIKeyResult(rsp *http.Response) (*GetAPIKeyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetAPIKeyResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetAPIKeyResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -13526,6 +14207,13 @@ func ParseUpdateAPIKeyResult(rsp *http.Response) (*UpdateAPIKeyResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -13648,6 +14336,23 @@ func ParseUpdateAPIKeyResult(rsp *http.Response) (*UpdateAPIKeyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateAPIKeyResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UpdateAPIKeyResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -13743,6 +14448,13 @@ func ParseApplyWorldResult(rsp *http.Response) (*ApplyWorldResult, error) {
 		}
 		response.ApplicationProblemJSON415 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -13837,6 +14549,23 @@ func ParseApplyWorldResult(rsp *http.Response) (*ApplyWorldResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers ApplyWorldResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ApplyWorldResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -13911,6 +14640,13 @@ func ParseListAuditLogResult(rsp *http.Response) (*ListAuditLogResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -13982,6 +14718,23 @@ func ParseListAuditLogResult(rsp *http.Response) (*ListAuditLogResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListAuditLogResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListAuditLogResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14056,6 +14809,13 @@ func ParseListBindingsResult(rsp *http.Response) (*ListBindingsResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -14127,6 +14887,23 @@ func ParseListBindingsResult(rsp *http.Response) (*ListBindingsResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListBindingsResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListBindingsResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14221,6 +14998,13 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -14330,6 +15114,23 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateBindingResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateBindingResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14413,6 +15214,13 @@ func ParseDeleteBindingResult(rsp *http.Response) (*DeleteBindingResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -14498,6 +15306,23 @@ func ParseDeleteBindingResult(rsp *http.Response) (*DeleteBindingResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteBindingResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteBindingResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14578,6 +15403,13 @@ func ParseGetBindingResult(rsp *http.Response) (*GetBindingResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -14660,6 +15492,23 @@ func ParseGetBindingResult(rsp *http.Response) (*GetBindingResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetBindingResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetBindingResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14768,6 +15617,13 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -14890,6 +15746,23 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateBindingResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UpdateBindingResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14971,6 +15844,13 @@ func ParseExportWorldResult(rsp *http.Response) (*ExportWorldResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15035,6 +15915,23 @@ func ParseExportWorldResult(rsp *http.Response) (*ExportWorldResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ExportWorldResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ExportWorldResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -15109,6 +16006,13 @@ func ParseListManifestsResult(rsp *http.Response) (*ListManifestsResult, error) 
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15180,6 +16084,23 @@ func ParseListManifestsResult(rsp *http.Response) (*ListManifestsResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListManifestsResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListManifestsResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -15274,6 +16195,13 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -15383,6 +16311,23 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateManifestResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateManifestResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -15473,6 +16418,13 @@ func ParseDeleteManifestResult(rsp *http.Response) (*DeleteManifestResult, error
 			return nil, err
 		}
 		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -15568,6 +16520,23 @@ func ParseDeleteManifestResult(rsp *http.Response) (*DeleteManifestResult, error
 			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteManifestResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteManifestResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -15648,6 +16617,13 @@ func ParseGetManifestResult(rsp *http.Response) (*GetManifestResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -15730,6 +16706,23 @@ func ParseGetManifestResult(rsp *http.Response) (*GetManifestResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetManifestResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetManifestResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -15838,6 +16831,13 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -15960,6 +16960,23 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateManifestResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UpdateManifestResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16034,6 +17051,13 @@ func ParseListPrincipalsResult(rsp *http.Response) (*ListPrincipalsResult, error
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -16105,6 +17129,23 @@ func ParseListPrincipalsResult(rsp *http.Response) (*ListPrincipalsResult, error
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListPrincipalsResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListPrincipalsResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16199,6 +17240,13 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -16308,6 +17356,23 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreatePrincipalResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreatePrincipalResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16398,6 +17463,13 @@ func ParseDeletePrincipalResult(rsp *http.Response) (*DeletePrincipalResult, err
 			return nil, err
 		}
 		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -16493,6 +17565,23 @@ func ParseDeletePrincipalResult(rsp *http.Response) (*DeletePrincipalResult, err
 			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeletePrincipalResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeletePrincipalResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16573,6 +17662,13 @@ func ParseGetPrincipalResult(rsp *http.Response) (*GetPrincipalResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -16655,6 +17751,23 @@ func ParseGetPrincipalResult(rsp *http.Response) (*GetPrincipalResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetPrincipalResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetPrincipalResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16763,6 +17876,13 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -16885,6 +18005,23 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdatePrincipalResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UpdatePrincipalResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16966,6 +18103,13 @@ func ParseExplainPacketResult(rsp *http.Response) (*ExplainPacketResult, error) 
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -17040,6 +18184,23 @@ func ParseExplainPacketResult(rsp *http.Response) (*ExplainPacketResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers ExplainPacketResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ExplainPacketResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -17114,6 +18275,13 @@ func ParseListProfilesResult(rsp *http.Response) (*ListProfilesResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -17185,6 +18353,23 @@ func ParseListProfilesResult(rsp *http.Response) (*ListProfilesResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListProfilesResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListProfilesResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -17279,6 +18464,13 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -17388,6 +18580,23 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateProfileResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateProfileResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -17478,6 +18687,13 @@ func ParseDeleteProfileResult(rsp *http.Response) (*DeleteProfileResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -17573,6 +18789,23 @@ func ParseDeleteProfileResult(rsp *http.Response) (*DeleteProfileResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteProfileResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteProfileResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -17653,6 +18886,13 @@ func ParseGetProfileResult(rsp *http.Response) (*GetProfileResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -17735,6 +18975,23 @@ func ParseGetProfileResult(rsp *http.Response) (*GetProfileResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetProfileResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetProfileResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -17843,6 +19100,13 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -17965,6 +19229,23 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateProfileResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UpdateProfileResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18039,6 +19320,13 @@ func ParseListSecretRefsResult(rsp *http.Response) (*ListSecretRefsResult, error
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -18110,6 +19398,23 @@ func ParseListSecretRefsResult(rsp *http.Response) (*ListSecretRefsResult, error
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListSecretRefsResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListSecretRefsResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18204,6 +19509,13 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -18313,6 +19625,23 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateSecretRefResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateSecretRefResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18396,6 +19725,13 @@ func ParseDeleteSecretRefResult(rsp *http.Response) (*DeleteSecretRefResult, err
 			return nil, err
 		}
 		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -18481,6 +19817,23 @@ func ParseDeleteSecretRefResult(rsp *http.Response) (*DeleteSecretRefResult, err
 			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteSecretRefResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteSecretRefResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18561,6 +19914,13 @@ func ParseGetSecretRefResult(rsp *http.Response) (*GetSecretRefResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -18643,6 +20003,23 @@ func ParseGetSecretRefResult(rsp *http.Response) (*GetSecretRefResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetSecretRefResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetSecretRefResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18751,6 +20128,13 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -18873,6 +20257,23 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateSecretRefResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UpdateSecretRefResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18947,6 +20348,13 @@ func ParseListStartupsResult(rsp *http.Response) (*ListStartupsResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -19018,6 +20426,23 @@ func ParseListStartupsResult(rsp *http.Response) (*ListStartupsResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListStartupsResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListStartupsResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -19115,6 +20540,13 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -19262,6 +20694,23 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers BootstrapResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers BootstrapResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -19363,6 +20812,13 @@ func ParseReportFailedResult(rsp *http.Response) (*ReportFailedResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -19468,6 +20924,23 @@ func ParseReportFailedResult(rsp *http.Response) (*ReportFailedResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers ReportFailedResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ReportFailedResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -19569,6 +21042,13 @@ func ParseReportReadyResult(rsp *http.Response) (*ReportReadyResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -19674,6 +21154,23 @@ func ParseReportReadyResult(rsp *http.Response) (*ReportReadyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers ReportReadyResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ReportReadyResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -19755,6 +21252,13 @@ func ParseGetStartupResult(rsp *http.Response) (*GetStartupResult, error) {
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -19829,6 +21333,23 @@ func ParseGetStartupResult(rsp *http.Response) (*GetStartupResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetStartupResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetStartupResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {

@@ -56,6 +56,8 @@ type Querier interface {
 	ListBindings(ctx context.Context, arg ListBindingsParams) ([]Binding, error)
 	// The subjects that other tenants hold: auth_subject is unique over all of them.
 	ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error)
+	// Of all tenants: those that open a door, now.
+	ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error)
 	ListManifests(ctx context.Context, arg ListManifestsParams) ([]Manifest, error)
 	ListPrincipals(ctx context.Context, arg ListPrincipalsParams) ([]Principal, error)
 	ListProfiles(ctx context.Context, arg ListProfilesParams) ([]Profile, error)

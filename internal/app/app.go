@@ -128,6 +128,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		Version:  a.config.MetagateVersion, Build: b.Version,
 		APIKeyHeader: a.config.APIKeyHeader, AdminPrincipalKeys: a.config.AdminPrincipalKeys,
 		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CacheBytes: 3 * packets, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
+		AuthFailureBurst: int(a.config.AuthFailureBurst),
 	}
 	return a.listen(ctx)
 }

@@ -51,6 +51,7 @@ type Config struct {
 	ApplyMaxBytes      int64    `env:"APPLY_MAX_BYTES" default:"8388608" help:"Largest world in bytes that POST /v1/admin/apply takes; a larger one is answered with 413."`
 	PacketCacheBytes   int64    `env:"PACKET_CACHE_BYTES" default:"67108864" help:"Bytes of memory for compiled packets and known credentials."`
 	MaxInFlight        int64    `env:"MAX_IN_FLIGHT" default:"4096" help:"Bootstraps, and reports, that may wait for the database at a time; more are answered with 503."`
+	AuthFailureBurst   int64    `env:"AUTH_FAILURE_BURST" default:"20" help:"Refused credentials that an address, or the prefix of an API key, may send at once, then one a second; more are answered with 429. 0 is no limit."`
 	CORSAllowedOrigins []string `name:"cors-allowed-origins" env:"CORS_ALLOWED_ORIGINS" placeholder:"ORIGIN" help:"Comma-separated web origins that may call the API from a browser; * is any. Empty: none."`
 	ShutdownSeconds    int64    `env:"SHUTDOWN_SECONDS" default:"20" help:"Seconds that requests in flight may take after SIGTERM."`
 	LogFormat          string   `env:"LOG_FORMAT" default:"auto" enum:"auto,json,text" help:"json, text, or auto: text on a terminal, json elsewhere."`
@@ -85,6 +86,9 @@ func (c *Config) Check() error {
 	}
 	if c.PacketCacheBytes < 0 || c.MaxInFlight < 1 || c.MaxInFlight > 1_000_000 {
 		return errors.New("PACKET_CACHE_BYTES must not be negative, MAX_IN_FLIGHT must be between 1 and 1000000")
+	}
+	if c.AuthFailureBurst < 0 || c.AuthFailureBurst > 1_000_000 {
+		return errors.New("AUTH_FAILURE_BURST must be between 0 and 1000000")
 	}
 	if c.ShutdownSeconds < 0 {
 		return errors.New("SHUTDOWN_SECONDS must not be negative")

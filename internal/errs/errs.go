@@ -32,6 +32,7 @@ const (
 	PreconditionFailed    Code = "PRECONDITION_FAILED"     // 412
 	TooLarge              Code = "PAYLOAD_TOO_LARGE"       // 413
 	UnsupportedMediaType  Code = "UNSUPPORTED_MEDIA_TYPE"  // 415
+	TooManyRequests       Code = "TOO_MANY_REQUESTS"       // 429, with Retry-After
 	Internal              Code = "INTERNAL"                // 500
 	Unavailable           Code = "UNAVAILABLE"             // 503, with Retry-After
 )

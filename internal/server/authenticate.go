@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -45,10 +46,20 @@ func (s *Server) authenticate(r *http.Request, requirements openapi3.SecurityReq
 			refusals = append(refusals, err)
 		}
 	}
-	return refusal(refusals)
+	err := refusal(refusals)
+	if errs.Is(err, errs.Unauthenticated) && !errors.Is(err, errNoCredential) { // who sends none guesses nothing
+		if limited := s.guesses.failed(s.senders(r.Context(), r.Header.Get(s.keyHeader))); limited != nil {
+			return limited
+		}
+	}
+	return err
 }
 
-var errNoCredential = auth.Unauthenticated(errors.New("no credential"))
+func (s *Server) senders(ctx context.Context, apiKey string) []string {
+	return senders(callOf(ctx).remoteAddr, apiKey)
+}
+
+var errNoCredential = errors.New("no credential")
 
 func (s *Server) try(r *http.Request, scheme string, scopes []string, fresh bool) error {
 	credential, read := r.Header.Get(s.keyHeader), s.byAPIKey
@@ -56,7 +67,7 @@ func (s *Server) try(r *http.Request, scheme string, scopes []string, fresh bool
 		credential, read = r.Header.Get("Authorization"), s.byToken
 	}
 	if credential == "" {
-		return errNoCredential
+		return auth.Unauthenticated(errNoCredential)
 	}
 	who, err := s.callers.get(r.Context(), scheme, credential, fresh, read)
 	if err != nil {
@@ -72,7 +83,7 @@ func (s *Server) try(r *http.Request, scheme string, scopes []string, fresh bool
 	return nil
 }
 
-func (s *Server) byToken(ctx context.Context, header string) (caller, error) {
+func (s *Server) byToken(ctx context.Context, header string, _ bool) (caller, error) {
 	scheme, token, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return caller{}, auth.Unauthenticated(errors.New("no bearer token"))
@@ -92,10 +103,15 @@ func (s *Server) byToken(ctx context.Context, header string) (caller, error) {
 	return s.asPrincipal(who, row)
 }
 
-func (s *Server) byAPIKey(ctx context.Context, header string) (caller, error) {
+func (s *Server) byAPIKey(ctx context.Context, header string, known bool) (caller, error) {
 	hash, err := auth.HashAPIKey(header)
 	if err != nil {
 		return caller{}, err
+	}
+	if !known {
+		if err := s.guesses.admit(ctx, s.senders(ctx, header), hash); err != nil {
+			return caller{}, err
+		}
 	}
 	row, err := s.Store.GetIdentityByKeyHash(ctx, hash)
 	if store.IsNotFound(err) {
@@ -134,20 +150,29 @@ func (s *Server) asPrincipal(who caller, row store.GetIdentityBySubjectRow) (cal
 }
 
 // refusal picks what to answer when no requirement opened the door: a database
-// that doesn't answer before "you may not" before "who are you".
+// that doesn't answer before "you may not" before "who are you". The log is told
+// what was wrong with each credential that was sent.
 func refusal(all []error) error {
 	if all == nil {
 		return nil
 	}
-	worst := auth.Unauthenticated(errors.Join(all...))
+	var worst *errs.Error
+	cause := errNoCredential
 	for _, one := range all {
-		switch e := errs.From(store.Classify(one)); e.Code {
-		case errs.Unauthenticated:
-		case errs.Forbidden:
+		switch e := errs.From(store.Classify(one)); {
+		case e.Code == errs.Unauthenticated && errors.Is(cause, errNoCredential):
+			cause = e.Cause
+		case e.Code == errs.Unauthenticated && !errors.Is(e, errNoCredential):
+			cause = fmt.Errorf("%w; %w", cause, e.Cause)
+		case e.Code == errs.Unauthenticated:
+		case e.Code == errs.Forbidden, e.Code == errs.TooManyRequests && worst == nil:
 			worst = e
-		default:
+		case e.Code != errs.TooManyRequests:
 			return e
 		}
 	}
-	return worst
+	if worst != nil {
+		return worst
+	}
+	return auth.Unauthenticated(cause)
 }

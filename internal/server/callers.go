@@ -35,18 +35,23 @@ func newCallers(maxBytes uint64, now func() time.Time, generation func() uint64)
 	})}
 }
 
+// reading finds out who a credential belongs to; known is one that was good lately.
+type reading = func(ctx context.Context, credential string, known bool) (caller, error)
+
 // get reads who a credential belongs to, or remembers it unless fresh is wanted.
-func (c *callers) get(ctx context.Context, scheme, credential string, fresh bool, read func(context.Context, string) (caller, error)) (caller, error) {
+func (c *callers) get(ctx context.Context, scheme, credential string, fresh bool, read reading) (caller, error) {
 	id := binary.BigEndian.AppendUint64(make([]byte, 0, 256), c.generation()) // on the stack
 	key := sha256.Sum256(append(append(id, scheme...), credential...))
-	if !fresh {
-		if who, ok := c.cache.GetIfPresent(key); ok && (who.expires.IsZero() || who.expires.After(c.now())) {
-			return who, nil
-		}
+	who, known := c.cache.GetIfPresent(key)
+	if known && !fresh && (who.expires.IsZero() || who.expires.After(c.now())) {
+		return who, nil
 	}
-	who, err := read(ctx, credential)
-	if err == nil {
+	who, err := read(ctx, credential, known)
+	switch {
+	case err == nil:
 		c.cache.Set(key, who)
+	case known && errs.Is(err, errs.Unauthenticated):
+		c.cache.Invalidate(key)
 	}
 	return who, err
 }

@@ -33,11 +33,12 @@ var status = map[errs.Code]int{
 	errs.PreconditionFailed:    http.StatusPreconditionFailed,
 	errs.TooLarge:              http.StatusRequestEntityTooLarge,
 	errs.UnsupportedMediaType:  http.StatusUnsupportedMediaType,
+	errs.TooManyRequests:       http.StatusTooManyRequests,
 	errs.Internal:              http.StatusInternalServerError,
 	errs.Unavailable:           http.StatusServiceUnavailable,
 }
 
-// retryAfter is the Retry-After of a 503, in seconds.
+// retryAfter is the Retry-After of a 503 and a 429, in seconds.
 const retryAfter = 1
 
 // answerError is Echo's HTTPErrorHandler: every error leaves through here.
@@ -51,7 +52,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 	switch e.Code {
 	case errs.Unauthenticated:
 		h.Set(echo.HeaderWWWAuthenticate, `Bearer realm="metagate", ApiKey realm="metagate", header="`+s.APIKeyHeader+`"`)
-	case errs.Unavailable:
+	case errs.Unavailable, errs.TooManyRequests:
 		h.Set(echo.HeaderRetryAfter, strconv.Itoa(retryAfter))
 	}
 	h.Set(echo.HeaderContentType, "application/problem+json")

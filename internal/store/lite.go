@@ -189,6 +189,10 @@ func (q lite) ListForeignSubjects(ctx context.Context, tenantKey string) ([]stri
 	return q.r.ListForeignSubjects(ctx, tenantKey)
 }
 
+func (q lite) ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error) {
+	return q.r.ListGoodKeyHashes(ctx, now)
+}
+
 func (q lite) ListManifests(ctx context.Context, arg postgres.ListManifestsParams) ([]postgres.Manifest, error) {
 	rows, err := q.r.ListManifests(ctx, sqlite.ListManifestsParams(arg))
 	return convert(rows, func(r sqlite.Manifest) postgres.Manifest { return postgres.Manifest(r) }), err

@@ -136,6 +136,20 @@ var apiKeys = tests{
 	"GetAPIKeyByHash": func(t *testing.T, w *world) {
 		require.Equal(t, w.key, must(w.GetAPIKeyByHash(t.Context(), w.key.KeyHash))(t))
 	},
+	"ListGoodKeyHashes": func(t *testing.T, w *world) {
+		add := func(status string, expires *time.Time) string {
+			p := w.newKey()
+			p.Status, p.ExpiresAt = status, expires
+			return must(w.CreateAPIKey(t.Context(), p))(t).KeyHash
+		}
+		good := []string{w.key.KeyHash, add("active", new(w.now.Add(time.Microsecond))), newWorld(t, w.Store).key.KeyHash}
+		bad := []string{add("active", &w.now), add("revoked", nil), add("revoked", new(w.now.Add(time.Hour)))}
+		hashes := must(w.ListGoodKeyHashes(t.Context(), &w.now))(t)
+		require.Subset(t, hashes, good)
+		for _, hash := range bad {
+			require.NotContains(t, hashes, hash)
+		}
+	},
 	"TouchAPIKey": func(t *testing.T, w *world) {
 		touch := func(at time.Time) *time.Time {
 			require.NoError(t, w.TouchAPIKey(t.Context(), store.TouchAPIKeyParams{ID: w.key.ID, LastUsedAt: &at}))
