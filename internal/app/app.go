@@ -124,7 +124,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		Store: a.Store, Admin: a.Admin, Verifier: a.verifier, Log: a.log, Now: store.Now,
 		Witness:  witness.New(witness.Options{Store: a.Store, Now: store.Now, CacheBytes: packets, MaxInFlight: waiting}),
 		LastUsed: &server.LastUsed{Store: a.Store, Now: store.Now},
-		Metrics:  server.NewMetrics(a.Store),
+		Metrics:  server.NewMetrics(a.Store, b.Version),
 		Version:  a.config.MetagateVersion, Build: b.Version,
 		APIKeyHeader: a.config.APIKeyHeader, AdminPrincipalKeys: a.config.AdminPrincipalKeys,
 		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CacheBytes: 3 * packets, CORSAllowedOrigins: a.config.CORSAllowedOrigins,

@@ -57,7 +57,7 @@ func (c *callers) get(ctx context.Context, scheme, credential string, fresh bool
 }
 
 // hot are the operations that may remember.
-var hot = map[string]bool{"bootstrap": true, "reportReady": true, "reportFailed": true}
+var hot = map[string]bool{operationBootstrap: true, "reportReady": true, "reportFailed": true}
 
 // maxStale bounds how often a call is repeated because its world moved on.
 const maxStale = 10
