@@ -169,19 +169,26 @@ func (r *rows) protected(a Actor, adminKeys []string) map[uuid.UUID]bool {
 	return kept
 }
 
-// execute runs the plan in one transaction if the world is still the one it was made for.
+// execute runs the plan in one transaction if the world is still the one it was made
+// for. What it writes is prepared before: others wait for the writing alone.
 func (s *Service) execute(ctx context.Context, a Actor, tenant string, p *plan) error {
 	if p.empty() {
 		return nil
 	}
-	return s.write(ctx, a, tenant, func(w write) error {
-		now, err := w.GetRevision(ctx, tenant)
-		if err != nil {
+	err := s.Store.Staged(ctx, func(q store.Queries) error {
+		return p.run(ctx, write{Service: s, Queries: q, actor: a, tenant: tenant, now: s.Now()})
+	}, func(q store.Queries) error {
+		if err := q.BumpRevision(ctx, tenant); err != nil {
 			return err
 		}
-		if now != p.revision+1 { // write has raised it by one
-			return errMoved
+		now, err := q.GetRevision(ctx, tenant)
+		if err == nil && now != p.revision+1 { // it was raised by one
+			err = errMoved
 		}
-		return p.run(ctx, w)
+		return err
 	})
+	if errors.Is(err, errMoved) {
+		return err
+	}
+	return store.Classify(Principals.conflict(err)) // another tenant may have taken an auth_subject
 }

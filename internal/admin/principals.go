@@ -34,10 +34,13 @@ var Principals = &Kind[store.Principal, api.PrincipalCreate, api.Principal]{
 		})
 	},
 	update: func(ctx context.Context, w write, r store.Principal, c api.PrincipalCreate) (store.Principal, error) {
-		return w.UpdatePrincipal(ctx, store.UpdatePrincipalParams{
-			ID: r.ID, UpdatedAt: w.now,
-			PrincipalKey: c.PrincipalKey, AuthSubject: c.AuthSubject, PrincipalType: c.PrincipalType, Status: string(c.Status),
+		r.PrincipalKey, r.AuthSubject, r.PrincipalType = c.PrincipalKey, c.AuthSubject, c.PrincipalType
+		r.Status, r.UpdatedAt = string(c.Status), w.now
+		_, err := w.UpdatePrincipal(ctx, store.UpdatePrincipalParams{
+			ID: r.ID, UpdatedAt: r.UpdatedAt,
+			PrincipalKey: r.PrincipalKey, AuthSubject: r.AuthSubject, PrincipalType: r.PrincipalType, Status: r.Status,
 		})
+		return r, err
 	},
 	remove: func(ctx context.Context, w write, r store.Principal) error { return w.DeletePrincipal(ctx, r.ID) },
 	guard:  keepAnAdmin,

@@ -1,0 +1,213 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/legivellum/metagate/gen/sqlite"
+)
+
+// stage is a connection of its own, beside those that serve. Rows to insert wait in
+// its temporary tables, which no lock of the database covers: filling them takes
+// most of the time. The one writer is held only while they are copied over.
+type stage struct {
+	sqlite.DBTX // reads aren't recorded: they would panic
+	conn        *sql.Conn
+	none        *sql.DB // gives rows that can't be scanned
+	tables      map[string]*staging
+	failed      error
+	steps       []step
+}
+
+// step is a run of staged rows of one table, or another statement.
+type step struct {
+	rows     *staging
+	from, to int64 // of rows, by rowid
+	query    string
+	args     []any
+}
+
+// staging is the temporary table of one INSERT.
+type staging struct {
+	insert, copy string // into it, one row; from it into the table
+	waiting      []any  // arguments of rows that aren't in it yet
+	many         *sql.Stmt
+	width        int   // arguments of a row
+	n            int64 // rows, those that wait included
+}
+
+// stagedAtOnce is how many rows one statement stages.
+const stagedAtOnce = 20
+
+const auditLog = "audit_log"
+
+// staged also keeps the log from being copied back while a batch waits: whoever
+// commits next would do so for the many pages of this commit. They are copied after
+// it, beside the writers.
+func (e embedded) staged(ctx context.Context, record, confirm func(Queries) error) error {
+	db, err := sql.Open("sqlite", sqliteDSN(e.path, "immediate",
+		"synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)", "cache_size(-65536)", "wal_autocheckpoint(0)"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	s := stage{conn: conn, none: sql.OpenDB(noRows{}), tables: map[string]*staging{}}
+	defer s.none.Close()
+	q := sqlite.New(&s)
+	if err := cmp.Or(record(recording{lite{r: q, w: q}}), s.failed); err != nil {
+		return err
+	}
+	for _, t := range s.tables {
+		if err := s.flush(ctx, t); err != nil {
+			return err
+		}
+	}
+	if log := s.tables[auditLog]; log != nil {
+		s.steps = append(s.steps, step{rows: log, from: 1, to: log.n})
+	}
+	if err := e.commitStaged(ctx, &s, confirm); err != nil {
+		return err
+	}
+	_, _ = conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(PASSIVE)") // another will, if this doesn't
+	return nil
+}
+
+// commitStaged holds the writer that the others wait for in turn: SQLite's own lock
+// knows no turns, and beside steady batches it would hardly be got.
+func (e embedded) commitStaged(ctx context.Context, s *stage, confirm func(Queries) error) error {
+	writer, err := e.w.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer writer.Close()
+	return withinConn(ctx, s.conn, func(tx *sql.Tx) error {
+		if err := confirm(liteOf(tx)); err != nil {
+			return err
+		}
+		return s.run(context.WithoutCancel(ctx), tx) // see inBatch
+	})
+}
+
+func withinConn(ctx context.Context, conn *sql.Conn, fn func(*sql.Tx) error) error {
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it has nothing to do
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func (s *stage) run(ctx context.Context, tx *sql.Tx) error {
+	stmts := map[string]*sql.Stmt{}
+	for _, one := range s.steps {
+		query, args := one.query, one.args
+		if one.rows != nil {
+			query, args = one.rows.copy, []any{one.from, one.to}
+		}
+		stmt := stmts[query]
+		if stmt == nil {
+			var err error
+			if stmt, err = tx.PrepareContext(ctx, query); err != nil { //nolint:sqlclosecheck // closed with tx
+				return err
+			}
+			stmts[query] = stmt
+		}
+		if _, err := stmt.ExecContext(ctx, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ExecContext records a statement.
+func (s *stage) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	query, _, _ = strings.Cut(query, "\nRETURNING ")
+	if m := oneRow.FindStringSubmatch(query); m != nil {
+		return driver.RowsAffected(0), s.insert(ctx, m[1], m[2], m[3], args)
+	}
+	s.steps = append(s.steps, step{query: query, args: args})
+	return driver.RowsAffected(0), nil
+}
+
+// QueryRowContext records a statement that would return the row it writes.
+func (s *stage) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if _, err := s.ExecContext(ctx, query, args...); err != nil {
+		s.failed = err
+	}
+	return s.none.QueryRowContext(ctx, "")
+}
+
+// noRows is a database whose every row is one that isn't there yet.
+type noRows struct{}
+
+func (noRows) Connect(context.Context) (driver.Conn, error) { return nil, errRecorded }
+func (noRows) Driver() driver.Driver                        { return nil }
+
+var oneRow = regexp.MustCompile(`^(?:-- .*\n)*INSERT INTO (\w+) \(([^)]*)\)\nVALUES (\([^()]*\))\s*$`)
+
+func (s *stage) insert(ctx context.Context, table, columns, values string, args []any) error {
+	t := s.tables[table]
+	if t == nil {
+		var err error
+		if t, err = s.create(ctx, table, columns, values, len(args)); err != nil {
+			return err
+		}
+		s.tables[table] = t
+	}
+	t.n++
+	if table != auditLog { // whose rows refer to nothing: all of them at the end
+		if last := len(s.steps) - 1; last >= 0 && s.steps[last].rows == t {
+			s.steps[last].to = t.n
+		} else {
+			s.steps = append(s.steps, step{rows: t, from: t.n, to: t.n})
+		}
+	}
+	if t.waiting = append(t.waiting, args...); len(t.waiting) < stagedAtOnce*t.width {
+		return nil
+	}
+	_, err := t.many.ExecContext(context.WithoutCancel(ctx), t.waiting...)
+	t.waiting = t.waiting[:0]
+	return err
+}
+
+func (s *stage) create(ctx context.Context, table, columns, values string, width int) (*staging, error) {
+	values = parameter.ReplaceAllString(values, "?") // sqlc numbers them in this order
+	if strings.Count(values, "?") != width {
+		return nil, fmt.Errorf("parameters are not each used once: %s", values)
+	}
+	temporary := "temp.staged_" + table
+	if _, err := s.conn.ExecContext(ctx, fmt.Sprintf("CREATE TABLE %s AS SELECT %s FROM main.%s WHERE 0", temporary, columns, table)); err != nil {
+		return nil, err
+	}
+	t := &staging{
+		width: width, insert: fmt.Sprintf("INSERT INTO %s (%s) VALUES %s", temporary, columns, values),
+		copy: fmt.Sprintf("INSERT INTO main.%s (%s) SELECT %[2]s FROM %s WHERE rowid BETWEEN ? AND ? ORDER BY rowid", table, columns, temporary),
+	}
+	var err error
+	t.many, err = s.conn.PrepareContext(ctx, t.insert+strings.Repeat(", "+values, stagedAtOnce-1)) //nolint:sqlclosecheck // closed with conn
+	return t, err
+}
+
+// flush stages the rows that wait.
+func (s *stage) flush(ctx context.Context, t *staging) error {
+	for args := range slices.Chunk(t.waiting, t.width) {
+		if _, err := s.conn.ExecContext(ctx, t.insert, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
