@@ -13,8 +13,8 @@ import (
 	"github.com/legivellum/metagate/gen/sqlite"
 )
 
-// stage is a connection of its own, beside those that serve. Rows to insert wait in
-// its temporary tables, which no lock of the database covers: filling them takes
+// stage is a connection of its own, beside those that serve. What to insert and to
+// delete waits in its temporary tables, which no lock of the database covers: filling them takes
 // most of the time. The one writer is held only while they are copied over.
 type stage struct {
 	sqlite.DBTX // reads aren't recorded: they would panic
@@ -33,13 +33,15 @@ type step struct {
 	args     []any
 }
 
-// staging is the temporary table of one INSERT.
+// staging is a temporary table of rows to insert, or of ids to delete.
 type staging struct {
-	insert, copy string // into it, one row; from it into the table
-	waiting      []any  // arguments of rows that aren't in it yet
-	many         *sql.Stmt
-	width        int   // arguments of a row
-	n            int64 // rows, those that wait included
+	table, columns, values string // columns are those of the table from
+	from                   string
+	flip                   string // does to that table what a range of rows says
+	waiting                []any  // arguments of rows that aren't in it yet
+	many                   *sql.Stmt
+	width                  int   // arguments of a row
+	n                      int64 // rows, those that wait included
 }
 
 // stagedAtOnce is how many rows one statement stages.
@@ -69,11 +71,11 @@ func (e embedded) staged(ctx context.Context, record, confirm func(Queries) erro
 		return err
 	}
 	for _, t := range s.tables {
-		if err := s.flush(ctx, t); err != nil {
+		if err := s.fill(ctx, t); err != nil {
 			return err
 		}
 	}
-	if log := s.tables[auditLog]; log != nil {
+	if log := s.tables["temp.staged_"+auditLog]; log != nil {
 		s.steps = append(s.steps, step{rows: log, from: 1, to: log.n})
 	}
 	if err := e.commitStaged(ctx, &s, confirm); err != nil {
@@ -116,7 +118,7 @@ func (s *stage) run(ctx context.Context, tx *sql.Tx) error {
 	for _, one := range s.steps {
 		query, args := one.query, one.args
 		if one.rows != nil {
-			query, args = one.rows.copy, []any{one.from, one.to}
+			query, args = one.rows.flip, []any{one.from, one.to}
 		}
 		stmt := stmts[query]
 		if stmt == nil {
@@ -136,8 +138,11 @@ func (s *stage) run(ctx context.Context, tx *sql.Tx) error {
 // ExecContext records a statement.
 func (s *stage) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	query, _, _ = strings.Cut(query, "\nRETURNING ")
-	if m := oneRow.FindStringSubmatch(query); m != nil {
-		return driver.RowsAffected(0), s.insert(ctx, m[1], m[2], m[3], args)
+	if m := insertRow.FindStringSubmatch(query); m != nil {
+		return driver.RowsAffected(0), s.add(ctx, insertInto(m[1], m[2], m[3]), args)
+	}
+	if m := deleteRow.FindStringSubmatch(query); m != nil {
+		return driver.RowsAffected(0), s.add(ctx, deleteFrom(m[1]), args)
 	}
 	s.steps = append(s.steps, step{query: query, args: args})
 	return driver.RowsAffected(0), nil
@@ -157,19 +162,38 @@ type noRows struct{}
 func (noRows) Connect(context.Context) (driver.Conn, error) { return nil, errRecorded }
 func (noRows) Driver() driver.Driver                        { return nil }
 
-var oneRow = regexp.MustCompile(`^(?:-- .*\n)*INSERT INTO (\w+) \(([^)]*)\)\nVALUES (\([^()]*\))\s*$`)
+// What is staged, of the statements that sqlc makes.
+var (
+	insertRow = regexp.MustCompile(`^(?:-- .*\n)*INSERT INTO (\w+) \(([^)]*)\)\nVALUES (\([^()]*\))\s*$`)
+	deleteRow = regexp.MustCompile(`^(?:-- .*\n)*DELETE FROM (\w+) WHERE id = \?1\s*$`)
+)
 
-func (s *stage) insert(ctx context.Context, table, columns, values string, args []any) error {
-	t := s.tables[table]
+// insertInto stages a row for a table.
+func insertInto(table, columns, values string) staging {
+	t := staging{table: "temp.staged_" + table, columns: columns, from: table, values: parameter.ReplaceAllString(values, "?")} // in sqlc's order
+	t.flip = fmt.Sprintf("INSERT INTO main.%s (%s) SELECT %[2]s FROM %s WHERE rowid BETWEEN ? AND ? ORDER BY rowid", table, columns, t.table)
+	return t
+}
+
+// deleteFrom stages an id of a table.
+func deleteFrom(table string) staging {
+	t := staging{table: "temp.gone_" + table, columns: "id", from: table, values: "(?)"}
+	t.flip = fmt.Sprintf("DELETE FROM main.%s WHERE id IN (SELECT id FROM %s WHERE rowid BETWEEN ? AND ?)", table, t.table)
+	return t
+}
+
+// add stages a row like the others of its kind.
+func (s *stage) add(ctx context.Context, like staging, args []any) error {
+	t := s.tables[like.table]
 	if t == nil {
-		var err error
-		if t, err = s.create(ctx, table, columns, values, len(args)); err != nil {
+		t = &like
+		if err := s.create(ctx, t, len(args)); err != nil {
 			return err
 		}
-		s.tables[table] = t
+		s.tables[t.table] = t
 	}
 	t.n++
-	if table != auditLog { // whose rows refer to nothing: all of them at the end
+	if t.from != auditLog { // whose rows refer to nothing: all of them at the end
 		if last := len(s.steps) - 1; last >= 0 && s.steps[last].rows == t {
 			s.steps[last].to = t.n
 		} else {
@@ -184,28 +208,26 @@ func (s *stage) insert(ctx context.Context, table, columns, values string, args 
 	return err
 }
 
-func (s *stage) create(ctx context.Context, table, columns, values string, width int) (*staging, error) {
-	values = parameter.ReplaceAllString(values, "?") // sqlc numbers them in this order
-	if strings.Count(values, "?") != width {
-		return nil, fmt.Errorf("parameters are not each used once: %s", values)
+func (s *stage) create(ctx context.Context, t *staging, width int) (err error) {
+	if t.width = width; strings.Count(t.values, "?") != width {
+		return fmt.Errorf("parameters are not each used once: %s", t.values)
 	}
-	temporary := "temp.staged_" + table
-	if _, err := s.conn.ExecContext(ctx, fmt.Sprintf("CREATE TABLE %s AS SELECT %s FROM main.%s WHERE 0", temporary, columns, table)); err != nil {
-		return nil, err
+	if _, err := s.conn.ExecContext(ctx, fmt.Sprintf("CREATE TABLE %s AS SELECT %s FROM main.%s WHERE 0", t.table, t.columns, t.from)); err != nil {
+		return err
 	}
-	t := &staging{
-		width: width, insert: fmt.Sprintf("INSERT INTO %s (%s) VALUES %s", temporary, columns, values),
-		copy: fmt.Sprintf("INSERT INTO main.%s (%s) SELECT %[2]s FROM %s WHERE rowid BETWEEN ? AND ? ORDER BY rowid", table, columns, temporary),
-	}
-	var err error
-	t.many, err = s.conn.PrepareContext(ctx, t.insert+strings.Repeat(", "+values, stagedAtOnce-1)) //nolint:sqlclosecheck // closed with conn
-	return t, err
+	t.many, err = s.conn.PrepareContext(ctx, t.into()+strings.Repeat(", "+t.values, stagedAtOnce-1)) //nolint:sqlclosecheck // closed with conn
+	return err
 }
 
-// flush stages the rows that wait.
-func (s *stage) flush(ctx context.Context, t *staging) error {
+// into puts one row in.
+func (t *staging) into() string {
+	return "INSERT INTO " + t.table + " (" + t.columns + ") VALUES " + t.values
+}
+
+// fill stages the rows that wait.
+func (s *stage) fill(ctx context.Context, t *staging) error {
 	for args := range slices.Chunk(t.waiting, t.width) {
-		if _, err := s.conn.ExecContext(ctx, t.insert, args...); err != nil {
+		if _, err := s.conn.ExecContext(ctx, t.into(), args...); err != nil {
 			return err
 		}
 	}
