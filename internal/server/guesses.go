@@ -3,13 +3,12 @@ package server
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
-
-	"encoding/binary"
 
 	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/singleflight"

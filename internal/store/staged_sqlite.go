@@ -123,7 +123,7 @@ func (s *stage) run(ctx context.Context, tx *sql.Tx) error {
 		stmt := stmts[query]
 		if stmt == nil {
 			var err error
-			if stmt, err = tx.PrepareContext(ctx, query); err != nil { //nolint:sqlclosecheck // closed with tx
+			if stmt, err = tx.PrepareContext(ctx, query); err != nil {
 				return err
 			}
 			stmts[query] = stmt
@@ -215,7 +215,7 @@ func (s *stage) create(ctx context.Context, t *staging, width int) (err error) {
 	if _, err := s.conn.ExecContext(ctx, fmt.Sprintf("CREATE TABLE %s AS SELECT %s FROM main.%s WHERE 0", t.table, t.columns, t.from)); err != nil {
 		return err
 	}
-	t.many, err = s.conn.PrepareContext(ctx, t.into()+strings.Repeat(", "+t.values, stagedAtOnce-1)) //nolint:sqlclosecheck // closed with conn
+	t.many, err = s.conn.PrepareContext(ctx, t.into()+strings.Repeat(", "+t.values, stagedAtOnce-1))
 	return err
 }
 

@@ -68,15 +68,15 @@ var principals = tests{
 			t.Helper()
 			require.Equal(t, want, must(w.CountOtherAdmins(t.Context(), store.CountOtherAdminsParams{TenantKey: w.tenant, ExceptID: except}))(t))
 		}
-		add := func(in *world, typ, status string) store.Principal {
+		add := func(in *world, status string) store.Principal {
 			p := in.newPrincipal()
-			p.PrincipalType, p.Status = typ, status
+			p.PrincipalType, p.Status = "admin", status
 			return must(w.CreatePrincipal(t.Context(), p))(t)
 		}
-		add(w, "admin", "disabled")
-		add(newWorld(t, w.Store), "admin", "active")
+		add(w, "disabled")
+		add(newWorld(t, w.Store), "active")
 		count(0, uuid.New())
-		one, two := add(w, "admin", "active"), add(w, "admin", "active")
+		one, two := add(w, "active"), add(w, "active")
 		count(2, w.principal.ID)
 		count(1, one.ID)
 		count(1, two.ID)
