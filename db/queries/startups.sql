@@ -11,7 +11,7 @@ WHERE startup_sessions.id = sqlc.arg(id) AND startup_sessions.status = 'OPEN' AN
   AND EXISTS (SELECT 1 FROM tenant_revisions r WHERE r.tenant_key = sqlc.arg(caller_tenant) AND r.epoch = sqlc.arg(caller_epoch));
 
 -- name: ListStartups :many
--- Newest first: ids are UUIDv7. overdue_at is the present time, or null for any deadline.
+-- Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 SELECT * FROM startup_sessions
 WHERE (CAST(sqlc.narg(tenant_key) AS text) IS NULL OR tenant_key = sqlc.narg(tenant_key))
   AND (CAST(sqlc.narg(status) AS text) IS NULL OR status = sqlc.narg(status))
@@ -23,7 +23,7 @@ WHERE (CAST(sqlc.narg(tenant_key) AS text) IS NULL OR tenant_key = sqlc.narg(ten
   AND (CAST(sqlc.narg(overdue_at) AS timestamptz) IS NULL OR deadline_at < sqlc.narg(overdue_at))
   AND (CAST(sqlc.narg(superseded) AS boolean) IS NULL OR (superseded_at IS NOT NULL) = sqlc.narg(superseded))
   AND (CAST(sqlc.narg(acknowledged) AS boolean) IS NULL OR (acknowledged_at IS NOT NULL) = sqlc.narg(acknowledged))
-  AND id < sqlc.arg(before_id)
+  AND id < sqlc.arg(before_id) AND id >= sqlc.arg(from_id)
 ORDER BY id DESC
 LIMIT CAST(sqlc.arg(row_limit) AS bigint);
 

@@ -1211,6 +1211,9 @@ type RequestTimeout = Problem
 // TooLarge A problem document (RFC 9457).
 type TooLarge = Problem
 
+// TooManyRequests A problem document (RFC 9457).
+type TooManyRequests = Problem
+
 // Unauthorized A problem document (RFC 9457).
 type Unauthorized = Problem
 
@@ -3053,6 +3056,16 @@ type TooLargeApplicationProblemPlusJSONResponse struct {
 	Headers TooLargeResponseHeaders
 }
 
+type TooManyRequestsResponseHeaders struct {
+	RetryAfter int
+	XRequestID string
+}
+type TooManyRequestsApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers TooManyRequestsResponseHeaders
+}
+
 type UnauthorizedResponseHeaders struct {
 	WWWAuthenticate string
 	XRequestID      string
@@ -3643,6 +3656,24 @@ func (response ListAPIKeys403ApplicationProblemPlusJSONResponse) VisitListAPIKey
 	return err
 }
 
+type ListAPIKeys429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys429ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListAPIKeys500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -3832,6 +3863,24 @@ func (response CreateAPIKey415ApplicationProblemPlusJSONResponse) VisitCreateAPI
 	return err
 }
 
+type CreateAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey429ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAPIKey500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -3970,6 +4019,24 @@ func (response RevokeAPIKey412ApplicationProblemPlusJSONResponse) VisitRevokeAPI
 	return err
 }
 
+type RevokeAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey429ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RevokeAPIKey500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -4102,6 +4169,24 @@ func (response GetAPIKey404ApplicationProblemPlusJSONResponse) VisitGetAPIKeyRes
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetAPIKey429ApplicationProblemPlusJSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4329,6 +4414,24 @@ func (response UpdateAPIKey415ApplicationProblemPlusJSONResponse) VisitUpdateAPI
 	return err
 }
 
+type UpdateAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAPIKey429ApplicationProblemPlusJSONResponse) VisitUpdateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateAPIKey500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -4516,6 +4619,24 @@ func (response ApplyWorld415ApplicationProblemPlusJSONResponse) VisitApplyWorldR
 	return err
 }
 
+type ApplyWorld429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyWorld429ApplicationProblemPlusJSONResponse) VisitApplyWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ApplyWorld500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -4635,6 +4756,24 @@ func (response ListAuditLog403ApplicationProblemPlusJSONResponse) VisitListAudit
 	return err
 }
 
+type ListAuditLog429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditLog429ApplicationProblemPlusJSONResponse) VisitListAuditLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListAuditLog500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -4750,6 +4889,24 @@ func (response ListBindings403ApplicationProblemPlusJSONResponse) VisitListBindi
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBindings429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListBindings429ApplicationProblemPlusJSONResponse) VisitListBindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4943,6 +5100,24 @@ func (response CreateBinding415ApplicationProblemPlusJSONResponse) VisitCreateBi
 	return err
 }
 
+type CreateBinding429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBinding429ApplicationProblemPlusJSONResponse) VisitCreateBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateBinding500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -5081,6 +5256,24 @@ func (response DeleteBinding412ApplicationProblemPlusJSONResponse) VisitDeleteBi
 	return err
 }
 
+type DeleteBinding429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteBinding429ApplicationProblemPlusJSONResponse) VisitDeleteBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteBinding500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -5213,6 +5406,24 @@ func (response GetBinding404ApplicationProblemPlusJSONResponse) VisitGetBindingR
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBinding429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetBinding429ApplicationProblemPlusJSONResponse) VisitGetBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5440,6 +5651,24 @@ func (response UpdateBinding415ApplicationProblemPlusJSONResponse) VisitUpdateBi
 	return err
 }
 
+type UpdateBinding429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateBinding429ApplicationProblemPlusJSONResponse) VisitUpdateBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateBinding500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -5579,6 +5808,24 @@ func (response ExportWorld403ApplicationProblemPlusJSONResponse) VisitExportWorl
 	return err
 }
 
+type ExportWorld429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ExportWorld429ApplicationProblemPlusJSONResponse) VisitExportWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ExportWorld500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -5694,6 +5941,24 @@ func (response ListManifests403ApplicationProblemPlusJSONResponse) VisitListMani
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListManifests429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListManifests429ApplicationProblemPlusJSONResponse) VisitListManifestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5887,6 +6152,24 @@ func (response CreateManifest415ApplicationProblemPlusJSONResponse) VisitCreateM
 	return err
 }
 
+type CreateManifest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateManifest429ApplicationProblemPlusJSONResponse) VisitCreateManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateManifest500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -6042,6 +6325,24 @@ func (response DeleteManifest412ApplicationProblemPlusJSONResponse) VisitDeleteM
 	return err
 }
 
+type DeleteManifest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteManifest429ApplicationProblemPlusJSONResponse) VisitDeleteManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteManifest500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -6174,6 +6475,24 @@ func (response GetManifest404ApplicationProblemPlusJSONResponse) VisitGetManifes
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetManifest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetManifest429ApplicationProblemPlusJSONResponse) VisitGetManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6401,6 +6720,24 @@ func (response UpdateManifest415ApplicationProblemPlusJSONResponse) VisitUpdateM
 	return err
 }
 
+type UpdateManifest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateManifest429ApplicationProblemPlusJSONResponse) VisitUpdateManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateManifest500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -6516,6 +6853,24 @@ func (response ListPrincipals403ApplicationProblemPlusJSONResponse) VisitListPri
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrincipals429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrincipals429ApplicationProblemPlusJSONResponse) VisitListPrincipalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6709,6 +7064,24 @@ func (response CreatePrincipal415ApplicationProblemPlusJSONResponse) VisitCreate
 	return err
 }
 
+type CreatePrincipal429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePrincipal429ApplicationProblemPlusJSONResponse) VisitCreatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreatePrincipal500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -6830,6 +7203,23 @@ func (response DeletePrincipal404ApplicationProblemPlusJSONResponse) VisitDelete
 	return err
 }
 
+type DeletePrincipal409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePrincipal409ApplicationProblemPlusJSONResponse) VisitDeletePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeletePrincipal412ApplicationProblemPlusJSONResponse struct {
 	PreconditionFailedApplicationProblemPlusJSONResponse
 }
@@ -6843,6 +7233,24 @@ func (response DeletePrincipal412ApplicationProblemPlusJSONResponse) VisitDelete
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePrincipal429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePrincipal429ApplicationProblemPlusJSONResponse) VisitDeletePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6979,6 +7387,24 @@ func (response GetPrincipal404ApplicationProblemPlusJSONResponse) VisitGetPrinci
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPrincipal429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetPrincipal429ApplicationProblemPlusJSONResponse) VisitGetPrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7206,6 +7632,24 @@ func (response UpdatePrincipal415ApplicationProblemPlusJSONResponse) VisitUpdate
 	return err
 }
 
+type UpdatePrincipal429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePrincipal429ApplicationProblemPlusJSONResponse) VisitUpdatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdatePrincipal500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -7341,6 +7785,24 @@ func (response ExplainPacket404ApplicationProblemPlusJSONResponse) VisitExplainP
 	return err
 }
 
+type ExplainPacket429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ExplainPacket429ApplicationProblemPlusJSONResponse) VisitExplainPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ExplainPacket500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -7456,6 +7918,24 @@ func (response ListProfiles403ApplicationProblemPlusJSONResponse) VisitListProfi
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProfiles429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListProfiles429ApplicationProblemPlusJSONResponse) VisitListProfilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7649,6 +8129,24 @@ func (response CreateProfile415ApplicationProblemPlusJSONResponse) VisitCreatePr
 	return err
 }
 
+type CreateProfile429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProfile429ApplicationProblemPlusJSONResponse) VisitCreateProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateProfile500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -7804,6 +8302,24 @@ func (response DeleteProfile412ApplicationProblemPlusJSONResponse) VisitDeletePr
 	return err
 }
 
+type DeleteProfile429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProfile429ApplicationProblemPlusJSONResponse) VisitDeleteProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteProfile500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -7936,6 +8452,24 @@ func (response GetProfile404ApplicationProblemPlusJSONResponse) VisitGetProfileR
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProfile429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetProfile429ApplicationProblemPlusJSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8163,6 +8697,24 @@ func (response UpdateProfile415ApplicationProblemPlusJSONResponse) VisitUpdatePr
 	return err
 }
 
+type UpdateProfile429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProfile429ApplicationProblemPlusJSONResponse) VisitUpdateProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateProfile500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -8278,6 +8830,24 @@ func (response ListSecretRefs403ApplicationProblemPlusJSONResponse) VisitListSec
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSecretRefs429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListSecretRefs429ApplicationProblemPlusJSONResponse) VisitListSecretRefsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8471,6 +9041,24 @@ func (response CreateSecretRef415ApplicationProblemPlusJSONResponse) VisitCreate
 	return err
 }
 
+type CreateSecretRef429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSecretRef429ApplicationProblemPlusJSONResponse) VisitCreateSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateSecretRef500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -8609,6 +9197,24 @@ func (response DeleteSecretRef412ApplicationProblemPlusJSONResponse) VisitDelete
 	return err
 }
 
+type DeleteSecretRef429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSecretRef429ApplicationProblemPlusJSONResponse) VisitDeleteSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteSecretRef500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -8741,6 +9347,24 @@ func (response GetSecretRef404ApplicationProblemPlusJSONResponse) VisitGetSecret
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSecretRef429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSecretRef429ApplicationProblemPlusJSONResponse) VisitGetSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8968,6 +9592,24 @@ func (response UpdateSecretRef415ApplicationProblemPlusJSONResponse) VisitUpdate
 	return err
 }
 
+type UpdateSecretRef429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateSecretRef429ApplicationProblemPlusJSONResponse) VisitUpdateSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateSecretRef500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -9083,6 +9725,24 @@ func (response ListStartups403ApplicationProblemPlusJSONResponse) VisitListStart
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStartups429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListStartups429ApplicationProblemPlusJSONResponse) VisitListStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9485,6 +10145,24 @@ func (response Bootstrap415ApplicationProblemPlusJSONResponse) VisitBootstrapRes
 	return err
 }
 
+type Bootstrap429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response Bootstrap429ApplicationProblemPlusJSONResponse) VisitBootstrapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type Bootstrap500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -9683,6 +10361,24 @@ func (response ReportFailed415ApplicationProblemPlusJSONResponse) VisitReportFai
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportFailed429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReportFailed429ApplicationProblemPlusJSONResponse) VisitReportFailedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9889,6 +10585,24 @@ func (response ReportReady415ApplicationProblemPlusJSONResponse) VisitReportRead
 	return err
 }
 
+type ReportReady429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReportReady429ApplicationProblemPlusJSONResponse) VisitReportReadyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReportReady500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -10019,6 +10733,24 @@ func (response GetStartup404ApplicationProblemPlusJSONResponse) VisitGetStartupR
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStartup429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetStartup429ApplicationProblemPlusJSONResponse) VisitGetStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -11828,237 +12560,241 @@ func (sh *strictHandler) GetStartup(ctx echo.Context, startupID UUID) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L3tcho53jh6K6o+T1XmBTDYzhuprbMkJrN+4tg+NtnM7GQeELQArRuJaantsClX7adzAefcw3NheyX/",
-	"0k9qtbrphm7ASSbDfJgkQKsl/d7fP3kjPptzRpgUXvuTNyXYJyH8tdvDE/WnT8QopHNJOfPaXgcJGXI2",
-	"QYRJKhdI4gn67ur1K/S81WrWkCAj9UP0rPGscfR9w6t55COezQPitb0P3tG4SZqjJ7jozw+eV/NC8ntE",
-	"Q+J7bRlGpOaJ0ZTMsNqJXMzVOkKGlE28+/uad0bZzfIeBx+iZvNo9J9//y/8hbxAIQn+8sFj5KP84A30",
-	"fp8dPnv2PbqbEobklIQEUYEw4+rvaI4nJLN3WPHgtnWA/RllB/OQshGd40D836MoFDz8S+cf6jeHTwI6",
-	"o/IvrWYz793emuPwEdZnyB6pNyWIkTsUEsGjcJTZXd6+Dpqt54f+k2Gz/mR8hOtPR61W/Rl5Oq43cWt4",
-	"ODryj8njccXrfksknmBJriUOZTQ/IdgPKCPL232vrvWq2zn5RV2rHxF950dHR89r6F3vVQYzDpuHT+qt",
-	"Vv3wsNc6bDcP281mown//WPlDsc8nGHptT0fS1KXdEa82vptn/r59yv010hOsURySgUaci6FDPEc8Tlh",
-	"xE/veusLttuPIurn7vyKyHDRGUsSLm/5mow48wXC6mt0N6WjKZIcyXCB8ARTltpsqwSgKZNkQkJ48fv3",
-	"7zuRnCoiH2FJ8i9sFBJf/QIHQl+auiV9c3xOQkDlPObQajWeNFoZHHhJcEhCFBIczP7ywZsZmH3waqgz",
-	"p2/IIueriuj78xX5PSJCnp7knyfUXz8SiPo1xRXQCAcBCR8JxO8YomNEJRKESYRRJPAwIIgzsmOkyG77",
-	"vubNcYhnRBq+rPlNLs2FRGHAhCPOamgc8hkcYqC45ABp1o74GD5ULA4NyZiHpIEu5vj3CA5C1Uq/RyRc",
-	"eDWP4Znainmhu8kZ/nhG2EROvfZhs1nzZpTF/24t4XHN+1if8Lr6tC5u6LzOYcs4qM+5wrnQa49xIMh9",
-	"zRvTQJKwj0eS3uYg3QULFkh/qW5e1BAPEVcfqiMB7xZFpzBr5lz1kPOAYLbRRiM57Yto+E8ykgXbhcuO",
-	"uTK6o3KqKcQ8Vbhdd2V30/8VkrHX9v6vg0RwH+hvxUGPfJSbHMMn84AvZoTJ/g1ZFBxkhhkdEyGFRiHF",
-	"1+1jRafILFz2HG/IYpNjxDvsU78QGFwQBwjxE0X7d1csu/l3705Pttp9MQgULsU/c05xQxZrD/AZrt9i",
-	"+br7j/HHPlC0+9SKD33/yctWAyCPmFdAIL3sg4OAj2lAyhOAeaB483a9h79+/ap1lw+/Knv1yZIPfPGC",
-	"jEKyjnRDMiYhYaOS23fWfKjd0wJVmPqxnuAaHLDJOZbTZI+AGMXKzHpEUZsYv8VyNM3fibJCY42coNEU",
-	"swlBd1ixbp+gMQ9faBuOSmVpCIkD4v6SCnXrkSC+vvPj1qE9iVaIkrOcjut6IwWaznHz+ZNtlBuwDJdP",
-	"+Td+p5j6AmGJZrxYFunH3b35ZIyjQHrtltLBrDVBmXxy7NXU1uksmsHXWkcz/6wtafwVTiEoG5GV3MUo",
-	"nlQgZZGh2AZQxt9qu6/Z1gZfLjHAa6saf6XPda+wWMw5EwSU7JfYN8YCqNycScLgr3g+D6i20g/mIR8G",
-	"ZPbjP4U22e3B1BO+2sfri6uXpycn3fP+m+4v117N84nENPDaYJP+hCVB+hqHSpmlEjFyS0KEhaATJtAd",
-	"D2/aqKXQfEh9nzCkmQEJQ66MgV8/JQumfoM+eP/kQwEWkj2pdyBIeEtHRBxQ5pOPJDxQP/Luf9MkHGtO",
-	"ZW0YIbGMhKKLZs2TVGozDvsovjkLjihk7dhqa5tba9sN12/IQihYleMbl/p5bRoVGnFoGBJ8IzQv4EyG",
-	"eCRfoIG+uQFSWKW/nAd4RMBqcHxfP9fNGeraVszbj/n5gWNVwpZecTYO6Gg7xOmcgfek3/359LqXQpxY",
-	"An7wtA2McBAS7C8Q+UiFFN62sHyewNKeZDUgzQbqZgO7BqSGnk9H0gAsJGCDqy2THcLtdYyPWwHu/KL/",
-	"8vT85PT8pzTQYp3xg6eImoT1OefBBw9NsUCMx0btkDJfMa5tgXiUADE51mooMl6P374LCL5h/I7V0DDS",
-	"hgqPtAAP6WQq286J7c3U4EN/Rllt+ULA0MfIbiHRCGJy8DlRFynRnIQzKneIF6eKezIcdBXr2Ao3Ts97",
-	"3avzzpmLGdSsjoAzbQn4xy4njveNrkmohErXvGAVEsS72QkKdJBPxmQkY1VSwD4aSBF3wCeA+trJFgmC",
-	"IuaT0KicmvCpv0MonvNXCdjS+zwxTrydvUm+5hHzt2Qjvf7ri3fnJy6uMI5ENJrGOL81lzhOkOWcS6R3",
-	"vY5LyPoYfrcLDDk3B5LTmMYVBY95qNVH7X3dIWguQ/CZU/X615gGZDsgXV51X12cn5z2Ti/O+687p2fd",
-	"FLhS3hqF7Nom8beFW+swgZt7ImSOtBqCc+eJ+lg/sTuRrY1F97QINHcgbLDlKEOD2NIa7BC25p89OiM8",
-	"2k75uur+P++6171+7/Rt9+JdLwvTIfcXSHJ+o/6HAs4mSHKEw5DeEiXaAJvBRr0LqZSE1ZKgzNY0+yyB",
-	"vTkxio+8Gu7mtWAoqV/vCuarbqOBzpdv40U6RLUj8Pc4P8PhhGxH0J1fzi46J/3exUX/rHP1UzcX9FSg",
-	"QL1KcSnMUKt5/Ozx0ydouJBEoO/edn7uv7w4+aX/8pde9/r7rYn9aBngXR1673GO9JnXUDxeBBz7dcl5",
-	"HTa+W9hnrgMiMXH075FA4LaomfjkQN+msb92CP53DEdyykP6ry15+rvzzrve37rnvdNXnV6an8+oEAqX",
-	"eYgou8UB9d0I6NaU3UoAnTrNauBG8NM4TrszsZw9XgNdMIJmRAg8AbcbwkGAQoIFZ1k4vn//vp4NHq+C",
-	"ZTbWfF/bFhVuMQ3wMCDbYsLfO6dnnZdnS2zAxxIPsXCsDszEHdlefXeI/Vr7apB7nLWoYH+5KwovOmlF",
-	"zg55DHWbyLAKnE7Kw9aIIKL5nIeS+G+JT3EP7m4rjLh+d3l5cdXrnvTfdk9OO/3eL5cp5BCE+cgYGnX1",
-	"vjZyXwFLbysQHrt8wp4QwRERnHEdmtiH6jP1ELhHdyoTHonUJSgRoVAHRAMj2QwRiW92KAvsOWCdzuXp",
-	"Gx2Twb7WeXFwGap3S0qE8f4uG64J41PGK068FC/gEDdkgagUJBhD0GHK7xjibERqbiyCChHplKG588JP",
-	"3igkilP3sVwbzqczIiSezRVwyMc5DYkwj6U3/NqkeqhdmLebqMcLxKIgQDOCmdDOZbWhFa7zX2Pfec1T",
-	"T3q/2ShRmaBfgIXsq/fmbvO9uRzFMtQvkfplDdTFIY8kwmhGWSTJCzRUag4Zj3koN9ivDhmUS5XIBq3L",
-	"nDKmxdW/1qh3rX97X/MkYThJsCgRxYvmfnVEuXfDcb/q+Jzz5lo2pg53lcIue74MOGsu5qZ295tlOFzn",
-	"q9zXDOG9gifWkp/Dak24ZxhEJLvZkrzyPktwX5ByHhYTM7DOg2wxaE6BPX1VnBHPaX4EvadXrtkFgwWa",
-	"kjCTejeb3PSPfj+sP73rlPkvL1q458173vxt8eaapapiVnAZp19U4QQMXb1+hZ4ePX+CZiScEDRXq8S+",
-	"fr1wij7TjNg7bB4+rTdb9WarB4F/iP3fQ5qC+/LWam7+YNh3n70tJ5XAa3tKk29c4bu32iJO7vLa4h9h",
-	"0UztwiaehuSW3xDfAUTCeDqjG8bvAuJPyCy2TUpKTG2EQ7LliM/AScGZol1BbBrM8dNWa1kwxk8u84KF",
-	"4VSMIxzgcIYwW6AZ1xzXSYlpNQ+P12T/ZpDevDMXGSOfyi6TYVV9/YIRHTkEQ5TkCJZRXFURA0WTiyUV",
-	"sOECIkkucPBI5iVc99xkQEViCvnvphz51Ec6BLm8VH4uf8p5Dr8xwgE8LUjvreGgtkVKjdprkRPSiWdE",
-	"TvlaTtqJ5PSt/uV9zdMp4mt2rH+U2rK+4G22vKEsLi8qQjLjkvSx74c5ifdpMz33a336fpU3mkdytZxT",
-	"CemAEAbDM4JwHOamM5KLTHY5aTwbq/ZwZX7cM8Z+RZG3VnZpIkljWi2mvOxe07eXuZjUzafBZPExpqQU",
-	"muQzFYvNDvn/886VjDVvFNBcyn9pMiKq8aMk2+M//+//ZzMUfkyCgd/9iPgtCUPqE/F9A3V04h/4Rqiw",
-	"mREkTGdIL/M0XSOxXMbw4KSTybQv84g98LoH/vv64vzCwm8THTCdBV3mia9T/0tlX6dLEZLbrCUKRhX7",
-	"3GB2dQM9BfoSFvmTlpcB/pwHdLQwybX9GZnxcNGfDb32s9bzw/v7zaz+NNTL7Ku5rBC5dUcmtVZnNGcS",
-	"RvSXaKC+HDisOSbBCum0f3JKWu3CKCSAFRj9AMaMWTljzcTIopCghN2yil9viwT5R9WoW6B+bQDc6ibR",
-	"y7h+1smlToVVzJs0uniaFUywJP2ZzpWgTEjMjI7lzblffzp+vky3mYVKcfApF7KsIyK1jXKPBHhIgrUU",
-	"eqZ/FXtn5nh0Q2SfyLzKe6Vxq2+SCk71Y6c2ArKlbDrwFIuMsXb4+HGOirOm7KmDppTJdqaKovncVs7H",
-	"76UCCT4jkBJAAkHyXr6mTFTrgDn1/EPCRtMBmuHwRiCMZgSLKARDOU4scGzVFwgPIUGYCjQI6K3m0LHm",
-	"F2hRCSvmqHwZfpRGrDyuc0LFSNHieps119fZN0UoLmF4P9c7l6f1N6ASLFuQiX4NC1FJZml/g9VqlZab",
-	"p9WaD3AYYiAFwnyQS2vRtWt/qKClA9TprcfRxryd35JQ0Exs1Ws2Wt46KMRvSpbIXEMte53umfKg1nVP",
-	"XEFQXGI5FYibIneT0Lqkmtu2AemjHty2DpKvci7I5yOReUR9dJD32ynBgZxmfm0+zPk5nxOG5zTze/Np",
-	"Y4FnQb6Bif1F5hn9WR716vYJy2c2Xxx8Mn/pU/9+xQL9sc3MzF9nnElzXF4hb9/OAgVHyGCdC6r0wktb",
-	"TQ5vARNfXnL1Br656PhxHmBmW39UQMj3ivsnbSrueBT4cYqGtwsxqaXMOiUjZ1O6Gm8YEESZI68sdwb5",
-	"kd25ljKORl1W01gpOTtV3rhCMpa4LlgOB+udMfpnVerudPMMUdj4YUrQLQ4iItCIz3QVHpQSxvJh1X6u",
-	"9eLXWgAviYhCLd14T1J45Ww1D9d1kvIVmfMwqw/qNBpjI6pvnzWbrXtT7gb6XyiR+kwhl8Q3UNOSMJU8",
-	"s++wTIDYeW/WLliY1PQbMpcIC0QlGmHtjluDkSQuF8mhjTtAx5CzyQsUUEbiYjUcEjSmLB8d3YNuEB12",
-	"Ho83lwseSgL/FUQNNvDCxznfUFSX47PK93679GlL8hSMJ5zlu5A1XtbcCM9sCHI/McFLupmLHNyFm2Lk",
-	"7qH3ZIl/WRtXNj261N/rutonz5ut7xFlki8VbK8WcPFb8tDgb1a9qKDTJrHXRO7ym/XqnX4sbxunbMwr",
-	"bmIY0aCgqn1IGQ4XjwQyamQ6feC22Wg1mrl6mbtSTiTAd20AR+Vo3JEgqN8wfscOYsW4YXIAt1L+tlG9",
-	"l6+lc3ma3An67m231/mp0+v2/969uj69OM/UbG+qsGu4pC/TvboV6pHjx6qkh3TQOCSkPubhTNONXrKB",
-	"zoEyRQ0xIiRlE4SZj8hsLhfmJ5oVA9MnH/FIBtlQtvFaKh3PeoAqqixv8s1tyHNp/eff///h48eKn4Z4",
-	"JEkITXcGnfo/EK7/CzXrz1ED9VEbHaC/oh9RfZDJhFlypMyxlCRUb/ifXzv1f+D6v5r1541+++CvP9Z/",
-	"+9SqHT5+fP9feZhzZv0Y+ff+aTkcvLTGDH9MucaeVL6rt8ZBVjld6Y6Hgd9GceF7DVm7sIb0LaEZntfQ",
-	"nAcBCHojQ3eWtrncWqmEFknYLQ05izMByvt4N4jglN9V7KnXdm0Fx7O+22oPOTm8FR4yYK721OcJ/qxg",
-	"wldUEIGGCwgAgoON4NHUKFOpHKu4tUdOx77VkaVMH6ilvlwuxjn3mAJ6AskEPC6HrxJ+igm6evwpS1Be",
-	"wEdgSWWIRkjFO9qeT25JwOfw8RLeewGZ0FsSBNGsPiNi6qVxKCQjQudyYrYY8w6v7U2lnLcPDpwfKGOl",
-	"eTAbOZ4d93HdyC9jdlRlDYpP8hD8hUcbswlnkeMNGIHz+OGmTMFZ48lGDMJZ4OlGzMJZ4NlmjMNZ4XFl",
-	"JuI83MoSbwogq2jnASJdb51+eA7NbUoT9cOEKoAA1gXJdiEtNwuGbS0PN4zBJai/2QIO6m+4gAPbTVao",
-	"rvhegq9uIx9Dx+2+B82mTBRMO/MSibm941NZU/0Ch8V5FAQ2of2OBgGaEIlYxluxnH4KaxY5HNKLwnmm",
-	"+JagCS+z9CbOymKXojILZwSMpLxwo0/HY+1gtt7FNUGmih5E96JSoFjjXLwM8EYedMygTm+hyxwl1wpY",
-	"brPtT57GMt1+K84sdfJI6Xisv9K4E7PFYZK8Zj/DBe25HBZ6YBmsbtPlJhB6RmXJ5AFaXgaP+MpMjVhM",
-	"xhqMevPr4+8uEXjPcWuUgU0bWrp7S+jnLOWCzJVuid5oOdBvar8ims2wdqWYJN1202bnqr9GLO6j0W4d",
-	"2gTedisjhG0Kz3K2QAy/LNZ3b0m4SLJaDeL7fBTpUDNmProzsY15GJmG4KUc7AoxDcfLCcBaGC3xBKfI",
-	"1pw6J93o3gFrbl8+qNTx1dki1k4xTrHEOcsdx2XhOQdygLjuVq7NT7fOHUrZO/GNJlupWbgnt1XEQjrl",
-	"88VdfMyLtTuA34AvTfF8ThhwJGUbugypKMN93X2bs93HnOpTOYi7cYEcgJfKbH6hEdH09EKDdXmyg11n",
-	"PWcwZn1yskEmdVFFuHKdoHoF6Nqmn/GrCj1OeQ36E36Y953DIHO/Ngzz0zovQkWcd64lhmtllOcQNp4T",
-	"fGPy7TJYnmm3XiYR68FzoTfRvJJnyiBxfJRytW329r/i8jZTMpDucZ+5FKfWrYpnyR6/umspjV6ODvNX",
-	"o2it1HKyME3Uq5xE46qInPH8VMa5jNdmA/zLuI02w8UHc5qsRK2VaPIAXpRLt2rDdaOYO/N8CtND/DL1",
-	"jpvwvK+eJW3gNMgskVdgaa81VxEzbUuqOxzgOWsGmIE2x4+ffp/naPALauVuKIOe6vFyYx6qv09CPBPp",
-	"4F2qg2xOLFq3msmxuOOu0PlmDR+Pida7IJOhFrcbR61msw1oC2XfUKku8ELYxOKQoBleoCGxBaDlTAR9",
-	"0Ev1MhMEPNXPQbfyZQVyZbFdgmfLCo3phlPog1iOsb67OtXHS9pAZ+CzPnvCyCj9ckdWGQDVNC6kDpbP",
-	"h5xrqpbpsAIVtksgMQ20ub8on0RiD15wSGhYuoEFFMNF28FOvwlERRuN8BwPaUDVKhDEpaNFzQ7yuj7r",
-	"5JCo80i1OOHDa5K2MKpKVU9qbEYZr59JBBMB7gs9Q6x4uBj08r+47J4jgx2+mfmWG5a0EweOWo+PnpSY",
-	"OvDVKKbuoJAUhlio5F9cVd0U3lNdM80ibV76SWFZXat5eJzFFC92zeUhQ+uweb8jsslojZUxPKMwVsT2",
-	"jNa7G8x/4TSzfiTQSfd1591Zr3/d61z13l32r886/WvoC3ytvfk633kH9JKxAXapPCe3ugJtH0RTtuOH",
-	"HGwvxOTD5vGzmhdiSfrQVrQfzoXXZlEQlAkuZlF444id2dx2VXdbM+zNsOlXB502juBdEewvclO4IcvP",
-	"+vbbXqtx3Dj03HKVgApJGMQ8DePaQQZ35rV5Cnic3wg9OrDUSkLKnZ5XXLPstYPGKG2EkSQfJYwlYCZp",
-	"cJMs8V0mdacvIY+Qr8j4DWX+qhICPXRKH5EhJ7SObnFI9czLEGEErlpDxXa3DTS4IeAPGeg+V8AlfQic",
-	"mAJCtxaPsFsPJmgpSWQezLXdrpKqigq8R7cogSe1tp9fJwMZV8WmXBULrNhKyU95tkbCCt35yjzWZbcV",
-	"7YOQjPs3BtxrilEAK3T5Sn9GJK6mg6qnqvT1Sg9LqxrnSY1Fs2d0duEcI/9CnZCA40awlkWiEDqJc4q+",
-	"7HAWswW1cbeLSFwElofC1/DIFRlXNoIUZeKELpU6MiQIhjC8MPOiEsLdWd5qlaY23waalXVmWUh+df71",
-	"KpSxoXfdHr66DZPgiWH8CTy9q+6r7ullD8oOOpen/TfdX9LnSSVT9mOSu9+W5WVU6g3wMmOgVMLRrEu9",
-	"Er4u2zYb4G4mEXN3JsVaVFyJXA9gadi1d+GT35LlbWY4fK3sr7r5kF2isi8/Xa66iUB1qmUhJyEeTZ8q",
-	"nU0DXX2a1hdydIREMxC5Oy9sb2tWeySUeh0v+MikTajdatp8BPs1yoCdJytyrRjTIsZMtEu/0vUCg0px",
-	"F7cRMVqOelHcYgYJApZOSGb8llRJ+7O5X+lSNae+YF0hWZyiAbev7y91slw+ovWwzuimUvQ3acHp2xal",
-	"mfGkR43WYbOpp5RWN1sTEvNgumNeA6rMHipobFVNydIEr9d1yL3QArUqRfYcK6D0MuAl4LRMMLGT34Sp",
-	"qHDMOz4nLK/BdOzCq3q1Yx4E/E73tqiA+l8RQNyTO+dZAZdXttH3JmEbDQGTP8lDcCZ0Lk91dSM4ECS/",
-	"IeyRaQYegovARLkLG4NXuEm9ar6RnsTSl5lP0W28hjHfy/Lq4rJ77tUMOdc8OwTu4u/dq5N3Xa/mXb+7",
-	"7F5dd0/g486rN+cX78+6Jz91T/Ilm4EtEaJ6M5COJQqjLC91LMtwF6VbZIh1uMj9OG4VrL8q8vKtTyge",
-	"pbHKgesyC23me/5SRJzl0YpNN5rNmEfbzg5636Yng/6H7t3i3MMqH6XuFuYx7pP6UWFjMrftV0gm+nJI",
-	"VG/pDl/KXjKAsypDXgnaUo600kA1RRUJJvfQSjr6UfKuVG8USNhujp7gTf+06bMVmzOuzJwy4eE4KgWt",
-	"c8rI4FQLX6/VbDQbR43WU91sm5q7e/rk6Fnr8FnT/Jf0GYubge1Akiu2MiehIH4KpZwPE8Iql6Weowrk",
-	"dOzHzHS+Jsw3/BaaoG3QmX+JDXwq++Okj3jxA2s89B2BQmImGUEFLFzr6pKXTap60vwnE/nLCr5tuldv",
-	"qmoU96LJ3pCWNUqyLpz5qVEQFNzaUjOSpc4lJY9W0NmmYIOrYegw4crN/IuiNPm4FIdsaknA5nNdWNxq",
-	"cmmbAlM/bo9ltdfVF5ZpRbmLJROZVX21qmQRGKdhpgA+BheUGiEqRSrPpLhhatlKzSWB+ml9TX1K5Fag",
-	"YCt+l7tJad7chrSCGppjIVNn1RVGjFA5JSFKZAdiSmN2OO6qGiDbA205KSwR2w+Z2W5TvUq1S4sFfWXq",
-	"z3Tvz/GoEMjPUD8gQjTWLBZrC3krWddL/DNn/LwpP8XCRBOJD+4jZxaC0cW1o4khHvgKuLZ1ZAEe5sTp",
-	"3QapZexD28ztMxmiSzpQZZhm1KU8WCgGEmo7R0Mho/i07bR5PHPGc9SSIDUQWcxGQWjegUuQcfspogJB",
-	"2yYzrhBLNCQTpWsBfyrMg4si6q884HYVbinTPh35ie38dYW1uU7LnJrMhFek+YrLFLNeBUvMrlhP+KFh",
-	"/llV0OmYqRWLRAdKSzsjR628suTgkG9KwcuOjkhjVxZbl51Wyypxvt67wolyXdTRGPoStxOeMVykWsqi",
-	"wQiPpuoXkgdGLN7h0IcuMdjBZemksoCywyMlUxrI9Exup9sl53RChhet6IicnKWk8yNvCYhJ5LVXNFk0",
-	"47yOV/FxRpzJkAfOV0Xdrv5qDehVfafdXlj/8+FDpIzCOvzZeg1/PH2t//n89W8/5DbFSuT9sirz+hU6",
-	"Ojp6XkPveq9qaEZHITdJW+ldr7bhVzBOZx/ArtPtlMuZ4/kcy1n5PQlGfEYu13R/LfTOQt+tFKYCkgpE",
-	"Wbaafl1qq220AcOdrEemRPF6fkOgecj9yBbB6lmEZdwq1V026QYh85DGhaK6eUraCQKlCHOoAkicAvdf",
-	"ifdmXWqx08VELNgopzmM6YwEAadbHPRNIUjz/r66c0hLxD5ht9DGIDexwMRa73eSZvBbqs+K+Uk/Hpcc",
-	"f9DQHzRuW7rJ4/3KZlIjzsZ0Eld4eW3PSWrYrtFUqhV3FW9pEub41bu8uO6hvKbZS1+YHti/belHA2Fy",
-	"f7/Dco1Nmr5s3HgvYSMVTMXPY8Zu3LdvVU/tM35HwvoIC4Km5CO6/lunfvj4ic0IxYwzOsKBLjeCMqNn",
-	"T589/j7TTSYW8ZYn1ZDz1hqy16rjQxq/8pt1VzZuNym22aST4eewol2OWLKhg5tXmhe8/Hz9Fx1uVcLa",
-	"1PHipRKGQnsloczdWUdFFUKbd1FMgTAvkzQxLd4r1apyZND6MLRmNlygG7IQYPESDBV2NKOhfooTXnWz",
-	"IEf9yVbDrxHZSnzGT6fXSrcx2r7z4v29epfdl2nRtEVVv14OTmNaJpUpxFoutLr/bblkwV5uSYIFuMcD",
-	"CbMUm0nkc6675OqZhpwr1j++T1/xp7L1wOm+DCve4FR6VVnfra1bsfrRfTpNq+wLsqmvK15xuHUuZT7V",
-	"bzaOsmM77hiqXzVM8vMMvssAu4oelIHkJsPwipC5MqAqCeoUfhS1r8gXQstiQONwFFK5uFbvsHkyb8ii",
-	"E+VGxWwCjnFEx2NGbUH1d4PZ5Kb/n3//7+D7BlJGvB6m9EjocbRUpAsfjQHV/1u3c9K9gqxA9R47gcnY",
-	"XDnDrPQ29fAFHJIw3rD+1+tYo/3v9z1vGZf/+33PdDAbiGg4iLc1cNn8oOCI+lghD9Tv/RllAzN9P938",
-	"Iv6yEYtoQHHYXHIIJYd0U1NqhhSkd/oSOuSlnXX4hgg0x6FElCGMxEJIMtPVYkEg0MDaVjbWNmigt0Ti",
-	"n7AkSJ2QMElHWBKBqKxB86jglogPjILTUy6gk1ZM7m5XLfX3GJ9qxu+oXWwII+PtQZduj0c4zdC0R9Ba",
-	"A3XcOLUPTOnkfhTiYbBAIRnx0Bfq1qFoNpuJBDfv+i0JM1FaoeOziIcmYqzzXaFsVnfhg+8/sLnpT2F9",
-	"7wr2VAoSjAGMlE3GUdD4wD4we2cKO8JITmuIcetJbKuD6MoZLASdMNCKbmrqsrQjWdQQD0dTomCgLpuH",
-	"6A5TCaO/MOM6PqfVFXjfDz90ofnGDz/A4IABns8DBSfK2YHpKPHjPwVnA6d7SHz5gxH3yUBfOo57gigL",
-	"SqGvfqGObwySVhKDD8yGoAI+gWCFaKAffnhtBx7E/UrUnr5L90lIuuH/59//+z26IWSuVqIh0kFvYYce",
-	"qJNdJf0gKIlPeFpPDLunx8+Pvm+jWxxQH73rva4/U7eN/Ejfge0kCp8GnBEkojDkSjHSn737EfJyPjBG",
-	"BESBTWeSJ8fIJ2QOsNPtH5LwS9KUMW5jUmseP6s9fvrE5HU3UAcFOJyQEDpZqPtl6G3n5/7Li5Nf+i9/",
-	"6XWv0XdPjtEb+vIDG/MwiW8LU68IyFlDncvLs1/68CQ8pOebA0F8r6sc3cmIraPGB9ZBMyrEnATSnF0h",
-	"0O8RCReK+vGMqGMYFgXZO0oWA7Y4C2qUpRPGQ+IDJBSn/eEHGBEdxw0gdKUQ+aduD1FR07uw8S/NjHVY",
-	"met70AjYajVrNun9eeOocfh944OS3wEdESZAoGmeMqbQ/PPtaS/h6eofbpfHZNAnMCmuxJJrsatdMSIE",
-	"3J1PldU+jBSkNQcUto9K24sp1+ksr2eOuEPsvCMzqmWO5RQk3wG4VbWr2l7mqe+1vZ+IhCky0NVvzpnQ",
-	"ovKw2TReOBn3jXZo9p8mnyl28a2W7rA+iIJM9048IzVbeKy7h0LxAUcTrhsMqH83dAzMJ7p5z891Q3F1",
-	"7dzPe7P5+cHP5qdQGnxf8x7rU+U9Yk9/cKoUMYYDYFkpVcJr/+p2YNWpvE5cClEAFQaT0LsG4OkC8hWz",
-	"bhLAFBVi2JkcwFr0PdHRFCWxPJHaBR6NyFyCGrsE6xNnoMyDATx5SQ7UlaCzY20so/p6gXytpQFyR/Hk",
-	"gliPI1pBZyd8JNZfuyQf5cFUzoL0fWdzsXPvdY4nXzG5XN/hiZI3705XXuEnLASR9+tusqN+tf46fzj4",
-	"IX2R1iOsx13l1NjkXm3ch2NHV3tc5mpfYj+eDA2PHK9/5JzL1zzSNXU7Bl/HNjVYDUgldowQ106hpalT",
-	"S8ukQ79Cf16PaGMkRGw4KVmWiFhsoR9bidogT+CcmrvUTIe19Xyn38yfjXpuHBucUgdJFmUulz7XBeY8",
-	"UtqwVr2wxEOsZ2YuIe7fkumnD8R7zRtysLgT0NuvWpgSsBukrvYbKX1IqXImDyOXX8yIDKmeC1fEKt6a",
-	"n5Tju/MAU1aR8Zo3xHmglyGfqZNEQidvaH7z9d67s9+Zvavc247HIWfUlqUrv5gT1rk8VRbQQ2K6GyXJ",
-	"59lgz4KVOM5OpP46YdFTm7SdNLFA5g5XggOmU68Hxy+dt2fVwBEvnIBjfWV24oH7RiFirjEXInaudoFC",
-	"Dx6MbJedGSGynZIcsfuphqZYy5QZnWiYiszFgX9Ap8waI5aRO2U8MyJ0urR2qkFuUPyJ9VIiKtgjicQ0",
-	"kjDm0ed3rIE64EXA+hntd9E5DPrFMITNLCc5GkMDysh4sAY6N1E7GNHj5pHulartFR3bnukWUbni8cok",
-	"UXwB6Qiv/sJ4qJ46Wv/UO4ZvMQ3wMCClJaoB+Agz/dciFL5tHYDL5QDPaf2GLEQhOp9qcQcuewVaaJNC",
-	"OaslSQ5BAJ5wHerRCMKUSFRmCjgn9RKDM8puBsYZs4wXZ1TIzuXpG7WZJd0y76aSnxyMoS61n/ivqdKM",
-	"c4eASHCaG/+Qns4uI2H99uCeSvRPm1FcDu/0/pNM8LJjzdceEPr8eSV+OIpCoXDsty2pq1QsUB83Z8zR",
-	"fU4DaYUMfBxHX0SGBhVurKM9+M197fMbZK1SxKpdfv/SvVOOy1D4ax4Odf+GL8ZJPqWCT796wBWUdZcO",
-	"oyVfpFiPolkLUYfXxHSsO0XmlX2dChER4dTDa74Bijno0zHfsG5eI/m075AEgrQRVwRNpbB5V0DP4Che",
-	"Yi86XG0w1vajfsm1JN+J1NGLx3HxdHDTJEVkaLK143fDrfpFWlkc+NStGVN35VBit4cn66gKfnNf8864",
-	"3uxayo1/981S73Hz2fonzLZ6dEZ4ZHb3fP1jrzgbB1QnQBy3Suysx/kZDnWp4XHrcZnzi2iuiw/fEp9i",
-	"PSfoj8mTNP05nCWXL+UqQQefqH+veVU8VyirPd7ymxTb0io9qDtxx3jQLTSBxd0+TcD9Tmkbizg8pXUL",
-	"NAhhUX+wzLP06yzPqqYT0fFb6B+WowqUcjC+MmzpKye7is7S49bh+gcuQyhVARv4tc7r/oMSg8agdcRQ",
-	"K3QqOPLygUy1WIdcKbJqcZaAkCFnE6TkD0RRB6fjOqD5YAsp9q1KpM8QR/jS+P0TkeuRuyLf9HW+a9x8",
-	"sVR/xReI6KmZkY55YG0nEzTlga8D/nqoiIgC2UDvFTYnuAuIjQOi8Xo5meJQCxClu5lEnxFmjyQakngc",
-	"ZlvXCOgWfpz54L7R+RvAACSEtkI90jpN5e+g1elOhEwZlRourQ6X9uMmnEI3xSylXX9mJpXo1Yzf7dnR",
-	"1pL6s2nUG2sEe2V8rTIO7KmiMj4PFnr+RZ7jQKv3OjlNd2kWSddO68GHMtJanOltZhYD04WJxX+BzG2k",
-	"1XzzPJUw9lrxVQYZS9T0PQgxE3pG6oskQ9YMBoNMHbVtnbSjsynNUGTUUSehbJIkotn9yTs6ipm3iBP7",
-	"YrlgpvaaTcZZf9TOPrbu/dgxEgiOJAkCsWKocRvSTiHdDKrsSZw2G5rqeRLeEqd7ZAPBwDQzeBm0LuPH",
-	"tYegTochLBGHRhLRHEmOWs2mHrAmXrgHAA6s+1SwBuokS/ExjFXT6YmHj5+gN/QlNKXgYxQxzBiP2Ij4",
-	"KIBQf82koUZM0kC7pxlBehi3YcE+Z6QNkQk6Nn1KIEIiOSRfTpblIEBLVxWtS21IBiboMHaAdV6bvmkL",
-	"zgKfsjOU2QofW29g6gKW29qUdyVnixUUjueQiIvsRVsFTH6Yjf72MD44DUDFUVaHOMus8VlVDJjZn6Ng",
-	"QDjxDmuM1n1aXCYx0JDVlD4k8Ksvnb+0d7j9qWT8W2wMDNPtQiCccBmBU4EBTVpZiR/5VNYDPlmRfnVH",
-	"hNQWTHHg8YIRRJgMF2BvETyamrxyiGPX0Az7RAkxJTocqd5A50ZCxfKYh1Y1gOk/MlwUxCvVzs/4ZJ3E",
-	"gMijWoeqJYc8MvnE8VhHd6J9Hh/OTmYvx1LSU983FyFFuy+9a92EudSe47r0rfZqhV1S1ZUEfJWl5lO/",
-	"aNN4JKH7UrntmvDnzuK8gjJoVvZHDQgreugqeqkWFAYOEKPYPjL8rUSGwUYB0AbAI60U0HUwWTng1oJ/",
-	"+VyUl/FudpWMUvYxXTZf6SHbSaDSU6bc+Q/LbYq6AKxkNTGS7bnMt8JlhgmhxgzG0m5xAkoPlBlHQ5Bc",
-	"151C2YKy5rGtFG6gjq2ijquKfQIfgP8pxwPBEqePo2q2bZ0m13W7etGibJWXdtTeQ5jKZvUvk69iaTff",
-	"pR7f8j5VZW85f/upKiiZqZnDwXJ1pLWpKiexARsvvsxk9E8SJrPPL9nnl1TEYONdXoPBxfklroR7IMdq",
-	"OUmzzzDZZ5gUZ5isQ+9vIcPkJRnhSChahp790JrHnSCqxx4K+HQ2JGEt+aWgPkED24NqAPUnQ10/JAlD",
-	"wwWCnj44MNGJvAyU3cihh01BMXv8IjkoVTXmfRLKPgllr2a7SSgV1GzyUZ19dY1n0qfMSVwZ6DyDGhI6",
-	"L0JnoLSTzAee7iQjs0kgNfenmCEym8uFdhdIxd2VHew0I2vY8hu305DJRuFSt1njYxiG8Evn7Rm6mxKG",
-	"Bh3oHTNAcxieK9KtuhZ4FuRko3fhTkplSCTjYmr6hcCS2COZ9tLyO4a+65y8PT3vd87OLt73X11dXF/3",
-	"e93zznnv+6IITXrkx8OEadLHyTJtGN2ZubDCzn/6qr3CnhWHxzl9nKskUTyQvCmbSbGqWDzrhH0fR4gV",
-	"KjqNM1dXk2tE/zMkNfwRuWsvP/K/Luif6s375aM9b+12Ngz3pJo5l4/B+GQe8MUsbr79h43FxPdXLRhj",
-	"kWAfjflWojEzh5BiBpAQV3E8xub12hUQlrZrYKuBOsrG1Reks+0lwmyBfDKXU2POGr0IGlpAtTCeEWHs",
-	"ZshGLQq0vE363D9EpCXbVfzzhloS0swXr8l974Mt+2DLtx9scYZa5DGofC2lQrwliRofN5+jwel5/911",
-	"d4DuphBYto4aY3lJrmyzgtiMw5f2wZldeHM+n1vmDx3NWUMixfGclCB9IMO0rDzbh3T2IZ0VIZ21OP4t",
-	"BHU6cU1SiKnSjwdGoR6gITgVi4IxOxI8DxuNiTf5RcIx1bXqfUBmH5DZq+KpgEwVVTw9bOvLewwvk/1s",
-	"nSFezWeYGuX2Jdoc2qP/aTod2hNX828mOLt3cH4rDs65S/cx13KYQRkXZ5J1bvjNEmMapJgDzPeKGP09",
-	"IvETcXg1M/EL9Mm7eJ5Knq/z0hmy9hDOzqUJh5/X2+lQasHwDHv3e3/n3t/5J/B3ulMVc/lVgZpVweWZ",
-	"qbOlUtiqHAjE2Ka/6FSK7FA8+GBR5AJ12dXeB7pPUN/UpbmWCoqdmmmJ+VD9P0rLrb1fc+/XXOHXLIHo",
-	"34Bns8BvuStp8bCOS7vLL+K53ERD3vsu977LvVqd8l1upVYf6BZ9hZ7MizlhiupiXbmBXsctjeJxtVTa",
-	"nn8Eis6FGfmLYIj1OOSzF+a77CwizU1ryRKaFY8jgYPcvO8AU6anYpfJ/HbnW9veZHCQIv+jfcJkdReP",
-	"+1ub5f2gOdFwFcyY8EWzOdU1QaO2zK3+CVqy/QmUrATGabsXkHxCpBKVpt/odJGTBL2R9pVhJdCj4qsJ",
-	"g5jdbBwE0f1u/tDZz+YSqgYH9M3tQwPfTmjA0kKiEZiPyoUF4McPm+sc4+pDef9h9S/l+zdkWGTXmOY+",
-	"e7//3u//Z/D7x4Sew4xyNYpKHn/DqrbOcU740d69v09x/ozxgBXUsSoWkEjPB/PPlZFi+yjA3kBdGQVY",
-	"id7fcgRgF+Lkof3/sMcv5P2vpiPvPf97z/9esc54/ssq1oKMQiLrIRl/Jd66a9jQldrPhv46fSTrrvvc",
-	"qcf2AH+a1GN74mreRQ0nbYERNtq7Gb8dN+MSaB1O5BB4scfxHHyFOjaI4+Uo2OlDgsZKajXQWyLxT0pf",
-	"00PNdOOpGgqJjEIGM1ICPtFeSIg7mtGURW7HBI0fxvFo1/8yrkeHSvMVqyzQ9l7IvRfyz+CFzOJ9Ea8q",
-	"0psq+CSzryryOLqsaO9z3KcUb+pCLIvaxd7EtFB8IIu/smjauxb3rsUVrsXyaP/tehl3JUIe1s9od/lF",
-	"PI1bqMR7p+Pe6bjXo1NOx830aNMOesvBqgPtpPvLxd+7VyfvugM0obcmAenisnuOOCPOPPQ51qP/aIh8",
-	"gv2AMtJGd1NuHAkjPCMomutxrfohFGAJLgYcSjTFAoloTkJBfOKbRFpIgDLTXNUP8OiG8buA+BP1E+AY",
-	"CAc4nEGe1IyHpI0G1+8uu1fX3ZPuyQBSpAadV2/OL96fdU9+Uh+pQ2hnpXPCy+75AFE2CiJf2RRBYC5l",
-	"VuBPjS+4zABY7RgFZ61xi5JdeUX1Nl6Di/YBPKOFDSsKTwm3RkWSC1429fuzNPTO2ShlQmJWPMw2/r7K",
-	"MNse+Sh3vM3VE3f1t1XR5lo/tZ9ju3QxRAjjL6vgeM9UN+/97t+M3z0D2fUTbWP5e/DJ/K1P/fsDR3ip",
-	"I62tp4lrgGKin2M5TYkKs/LGhTN66DYYX7nxgmu8EOhuutDmEtwBiOSUQM+Vwg10Cve2EKAp6MKIGV4g",
-	"IWkQoJAoNU1HNEEHQXc89NGIR0yKtiPlKZso0wBPMGUwN5OJOxLGhprajKNPwEYk4rck9COybNbpjMW/",
-	"d85OT/rXvU6vmzPsopPAyDCDB4pbOC+Ctvmf20jLcLoCSy2N+ftqph2lXu6tn9Vst8t8PUQcmAofKyMg",
-	"JmthybKQCdu6R2CzuaytA4xExHyEoPckgPpJXe6YNomAe3EozeRsiSpqyI9CPAwWtXgQMGwdXgBxPqUF",
-	"Gw9UgIXs6zKyPpF4MkDGvXrOGYmdU+T3SM8llpCYRdQCSP06s/BR8xj2zyMYVcf9Rc0MMI53SAVsm/hg",
-	"0cSTidsIZ2s1QwKPiNgDbCrdOEM+FTfAedGQhuquOG+gtzAJzth+oJ/GDft9rkcaIcXdwCykE8ZD4r/Q",
-	"Q+NmBDOB8BDONOahcePFGif0JgWxoI6jTT4zOfnJMXpDXy5z7JcW2Gtssa7CFyjAgsPZ3SdQDkKC9VvV",
-	"FQVK9vMx+j3ikvgAAAFm6eCHAfru6vUr9LzVatZsYW7rqNFqHML4IvIRz+aBktIfvKNxkzRHT/Cmf37w",
-	"iiYMpdCmaNDQcfP5ky0HDT3ACOoYZpa9f17pZ4jdlDYXCL80R6glrMJSlzTUtYXP8q1CKyxJ3Qjk+olx",
-	"naxbIH7QPGcfy1tT0Uml1U79bc2QIy1Fc4rEYyeTYTHgEaGGO8XMDrhAx170HRb7m95nZez1KatPLStS",
-	"GQ3KclhX1rsDEK3UtFqTobaDsXbTF6pO4PodEsUbBXrdOT3rntQQZyMjuJWGYQy8YrstNvsGrkO3j+Xg",
-	"BcJjqWQxuup2Tn4xcaG1dtwqlaGk5qGn2y7rF1dwFBO7eBhxqBfXL/pChmBndFMkBw0sAQwjHvrE39uB",
-	"Xzbutmd3WXanaScOK+mAktIa8BBO5AbNjPm4xPZA9y/J9YA3PQTT0+y0NNfrGC4Zh95s4A1eDwNIle0H",
-	"vrfwhvgQcHt4ZnkFV/kwvBLW3rPKPavcs8pdsMrED0QFeDwIg2nyzEeUUUlxQEU5/umGOgrzDl6bvKyk",
-	"gRLswzipqNQOLMVwbNgfhlgnOQlqBS6nJIScIetuIh+pyGk18BORrhv/izrT9070rz0tci3tmETItP83",
-	"lzhKtMsbJAQz0CmMaY/Tw8f99G2Et0V7tPPqvZoXhYHX9g4gEG+Ou+RTd7gJFjc6C1PRrh3kbY6QGJ/L",
-	"uQ/uIlqcCjTld7CO1usIM3LVrBZf+vJa76cc/Etzgm8omzjPOA0b8x7DEt1Q5pvsCx2DpCL1vCn8LHha",
-	"D8bWahxlzoPJmJu8J+lomlRig9YWD5NyOOaESFFLGq7zWxKG1Cfu9l6aJuy5LyFhnIIpwEHvVH+9MKFd",
-	"abM03VWdfLPldV+FxCdMCQyxPAElHol/efqGLPKehmHiUx44I8U5I3aoeBvG7i9qyIeUX1ZD5KNCDfgz",
-	"wKkbNvPr8+ECIkWgEWYo4PwGRXOtet/h0Hd3GoeUlpc5oWKkrnxRQ1OCAzmtoRmRIR3pjvcQDIm37d7d",
-	"Qkgy8+5/u/8/AQAA//8=",
+	"7L3rkto62ih8Kyp/b1XWAWjo7pxITX1D0mRNv+nT7u5MVmYlLwgsQNNGYlmiCZPqqvm1L2Dve5gLmyvZ",
+	"pUeSLRsbbA5JZoX1YyUBLEuPnvPxs9fn4wlnhEnhNT97I4J9EsJf27d4qP70ieiHdCIpZ17TayEhQ86G",
+	"iDBJ5RxJPEQ/XL9+hZ43GvUKEqSvfoie1Z7Vjn6seRWPfMLjSUC8pvfBOxrUSb3/BOf9+cHzKl5Ifp/S",
+	"kPheU4ZTUvFEf0TGWO1EzidqHSFDyobew0PFO6PsbnGP3Q/Tev2o/+9//gv+Ql6gkAR/+uAx8kl+8Lp6",
+	"v88Onz37Ec1GhCE5IiFBVCDMuPo7muAhSe0dVjy4bxxgf0zZwSSkrE8nOBD/f38aCh7+qfU39ZvDJwEd",
+	"U/mnRr2e9W5vxXF4H+szpI90OyKIkRkKieDTsJ/aXda+DuqN54f+k169+mRwhKtP+41G9Rl5OqjWcaN3",
+	"2D/yj8njQUlwnxOJh1iSG4lDOZ2cEOwHlJHF7b5TYL1ut07eK7D6U6JhfnR09LyC3t6+SmHGYf3wSbXR",
+	"qB4e3jYOm/XDZr1eq8N/f1u6wwEPx1h6Tc/HklQlHROvsnrbp342fIX+GskRlkiOqEA9zqWQIZ4gPiGM",
+	"+MldbwzgaPvTKfUzd35NZDhvDSQJF7d8Q/qc+QJh9TWajWh/hCRHMpwjPMSUJTbbKHDRlEkyJCG8+N27",
+	"d62pHCki72NJsgHWD4mvfoEDoYGmoKQhxyckBFTOYg6NRu1JrZHCgZcEhyREIcHB+E8fvLG5sw9eBbUm",
+	"9A2ZZ3xVEn1/vSa/T4mQpyfZ5wn1148Eon5FcQXUx0FAwkcC8RlDdICoRIIwiTCaCtwLCOKMbBkp0tt+",
+	"qHgTHOIxkYYva36TSXMhURgw5IizChqEfAyH6Cou2UWatSM+gA8Vi0M9MuAhqaHLCf59CgehaqXfpySc",
+	"exWP4bHainmhu8kx/nRG2FCOvOZhvV7xxpTZfzcW8LjifaoOeVV9WhV3dFLlsGUcVCdc4VzoNQc4EOSh",
+	"4g1oIEnYwX1J7zOQ7pIFc6S/VJAXFcRDxNWH6kjAu0XeKcyaGaDucR4QzNba6FSOOmLa+zvpy5ztArAt",
+	"V0YzKkeaQsxTudt1V3Y3/V8hGXhN7/87iAX3gf5WHNyST3KdY/hkEvD5mDDZuSPznIOMMaMDIqTQKKT4",
+	"evRY3ilSCxc9xxsyX+cYdocd6udeBhfEuQT7RN7+3RWLbv7t29OTjXaffwUKl+zPnFPckfnKA3wB8EdY",
+	"vgr+Fn+iB/J2n1hx1/CPX7b8ArKIeckNJJfd+RXwAQ1IcQIwD+RvPlpv9+DXr1oFfPhVUdDHS+4Y8IL0",
+	"Q7KKdEMyICFh/YLbd9bc1e5pjipMfasnuAYHbHKC5SjeIyBGvjKzGlHUJgbnWPZH2TtRVqjVyAnqjzAb",
+	"EjTDinX7BA14+ELbcFQqS0NIHBD3l1QoqE8F8TXMjxuH0Um0QhSf5XRQ1RvJ0XSO68+fbKLcgGW4eMq/",
+	"8Jli6nOEJRrzfFmkH3f35pMBngbSazaUDhZZE5TJJ8deRW2djqdj+FrraOaflQWNv8QpBGV9spS7GMWT",
+	"CqQsMmRtAGX8Lbf76k1t8GUSA7y2rPFX+FwPCovFhDNBQMl+iX1jLIDKzZkkDP6KJ5OAaiv9YBLyXkDG",
+	"P/9daJM9Oph6wlf7eH15/fL05KR90XnTfn/jVTyfSEwDrwk26S9YEqTB2FPKLJWIkXsSIiwEHTKBZjy8",
+	"a6KGQvMe9X3CkGYGJAy5MgZ++xwvmPgN+uD9nfcEWEjRSb0DQcJ72ifigDKffCLhgfqR9/BRk7DVnIra",
+	"MEJiORWKLuoVT1KpzTjsIwu56DqmIWtaq61poNaMNly9I3Oh7qoY37jSz2vTKNeIQ72Q4DuheQFnMsR9",
+	"+QJ1NeS6SGGV/nIS4D4Bq8Hxff1aNWeoalsxaz/m5weOVQlbesXZIKD9zRCndQbek07719Ob2wTiWAn4",
+	"wdM2MMJBSLA/R+QTFVJ4m97l8/guo5Msv0izgarZwLYvUt+eT/vSXFhIwAZXWyZbvLfXFh83uriLy87L",
+	"04uT04tfkpdmdcYPniJqElYnnAcfPDTCAjFujdoeZb5iXJte4lF8ifGxlt8i41X79m3c4BvGZ6yCelNt",
+	"qPCpFuAhHY5k0zlxBJkKfOiPKassAgQMfYyiLcQagSUHnxMFSIkmJBxTuUW8OFXck+GgrVjHRrhxenHb",
+	"vr5onbmYQc3qCDjThhf/2OXEdt/ohoRKqLTNC5Yhgd3NVlCghXwyIH1pVUkB+6ghRdwBHwLqayfbVBA0",
+	"ZT4JjcqpCZ/6W7zFC/4qvrbkPk+ME29rb5Kv+ZT5G7KR287ry7cXJy6uMI7EtD+yOL8xlziOkeWCS6R3",
+	"vYpLyOoAfrcNDLkwB5IjS+OKggc81Oqj9r5u8WquQvCZU/X615gGZLNLurpuv7q8ODm9Pb286LxunZ61",
+	"E9eV8NYoZNc2ib/pvTUO43tzT4TMkZbf4MR5ojrQT2xPZGtj0T0tAs0dCBtsOcpQ11pa3S3erfnnLR0T",
+	"Pt1M+bpu/6+37Zvbzu3pefvy7W36TnvcnyPJ+Z36Hwo4GyLJEQ5Dek+UaANsBht1FlIpCavEQZmNafZZ",
+	"fPfmxMgeefm9m9eCoaR+va07XwaNGrpYhMaLZIhqS9d/y/kZDodkM4JuvT+7bJ10bi8vO2et61/amVdP",
+	"BQrUqxSXwgw16sfPHj99gnpzSQT64bz1a+fl5cn7zsv3t+2bHzcm9qPFC2/r0Pst50ifeQXF43nAsV+V",
+	"nFdh49u9+xQ4IBJjo3+PBAK3RcXEJ7samsb+2u71n2M2N5+KjbBA3f556+J9x/CBhPmlkBy8NW7wEzwe",
+	"EH6bqf8Zj1MzRnQUYEk21e6ODx3bTF2+OjGKjrwcCdTlq31XQ/v7rSCBhcYMckJcmPTx2HUFYd8PidAR",
+	"ux4ZYoYCekf0d62rU/CDol849yGwhyZYCISDQCuOeJxW0CAwXo0i48tQxYmhP1Q2QrK3DE/liIf0Hxsq",
+	"Dm8vWm9v/9K+uD191bpNKg1jKoRimDxElN3jgPouVDcWH40YgxKnWY48U/ipTQbYmu6XPl4NXTKCxkQI",
+	"PATfLmBASLDgLM0s3r17V01nKCy7y3RCw+aocI9pgHsB2RQT/to6PWu9PFuQNT6WuIeFY9piJmZkcxvR",
+	"kSg32iGI3OOsRIXol9sSI3knLak+fCWeIKaTCQ8l8c+JT/EtwG4jjLh5e3V1eX3bPumct09OW53b91cJ",
+	"5BCE+chYs1X1viZyXwFLb6p1PHb5RHRCBEdEcMZVaBI9VB2rh8AHv1XF45FIAEHpIQp1QP9gJJ2GJPHd",
+	"FhWO6BywTuvq9I0O/GFfG1Y4uArVuyUlwoQYFr0jMeNDfIBw7Ap7AYe4I3NEpSDBACJbIz5jiLM+qbgB",
+	"LyrEVOelTZwXfvb6IVGcuoPlypwROiZC4vFEXQ75NKEhEeax5IZfm3witQvzdqPovEBsGgRoTDATOoKh",
+	"NrQkPvObDdBUPPWk9zEKRRaJLAdYyI56b+Y23xngKJahfonULytgk/T4VCKMxpRNJXmBekqXJoMBD+Ua",
+	"+9VxqWL5OOnMiCKntLS4/Nca9W70bx8qniQMx1k8BULF04lfHlEe3JjvbzoI7Ly5kk7cAFglsCs6X+o6",
+	"Ky7mJnb3MWI4XCdFPVQM4b2CJ1aSn8NqTUyxF0xJerMFeeVDmuC+IuXsFhNTd511s/lXcwrs6ZvijHhC",
+	"s9M0bvXKlWjBYA42XTJkPR7edY5+P6w+nbWK/JcVkt7z5j1v/mPx5kpEVfms4Mrm+JThBAxdv36Fnh49",
+	"f4LGJBwSNFGr2ICSXjhBn0lG7B3WD59W641qvXEL2SWQYPIAuTDuyxvLufnOsO8hDS0nX8VrekqTr13j",
+	"2bm2iGNY3kT4R9h0rHYRZTeH5J7fEd+5iJjxtPp3jM8C4g/J2NomBSWmNsIho7fPx+Ck4EzRriBRrtXx",
+	"00ZjUTDaJxd5wdxwKsYRDnA4RpjN0ZhrjuvkXTXqh8crUsxTSG/emYmMU5/KNpNhWX39khEdngZDlGQI",
+	"lr4t3bGXosklIhWw4QIiSebl4L7Myuq/dTNOFYkp5J+NOPKpj3Sce3Gp7IKRRIQGfmOEA3hakN5bzUHt",
+	"CCk1aq9ETshZHxM54is5aWsqR+f6lw8VT9chrNix/lFiyxrAm2x5TVlcXFSEZMwl6WDfDzOqO5JmeubX",
+	"+vSdMm80j2RqOacSck4h1orHBGGbS0HHJBOZouWk8Wws28O1+fGtMfZLiryVsksTSRLTKpby0ntNQi8F",
+	"mATkk9cU4aOlpASaZDOVCJsd8v/7zJWMFa8f0EzKf2nSbsrxozil6N//+/9EaTA/xxHnH35G/J6EIfWJ",
+	"+LGGWjq7FHwjVETpNyRMpuEv8jRdiLNYK7Nz0kmVcxR5JDrwqgf+++by4jK6v3V0wGSqfZEnvk39L5Hi",
+	"n6x3iaFZiRWMMva5wezyBnri6gtY5E8aXuryJzyg/bnJ4O6MyZiH88645zWfNZ4fPjysZ/Unb73IvuqL",
+	"CpFb3Gbyt3XafCorSX+JuurLrsOaLQmWyNn+zilpuQsjlwCWYPQOjBmzcsqasciikKCA3bKMX2+KBNlH",
+	"1aibo36tcbnlTaKXtkjbSdhPhFXMmzS6eJoVDLEknbFOyKFMSMyMjuVNuF99Oni+SLephQpx8BEXsqgj",
+	"IrGNYo8EuEeClRR6pn9lvTMT3L8jskNkVnsHpXGrb+IyYfVjpwAHUvKinPMRFilj7fDx4wwVZ0VtXQuN",
+	"KJPNVKlO/XnUnsG+lwok+JhA3gkJBMl6+YpaZK0DZjSN6BHWH3XRGId3AmE0JlhMQzCUbfaKY6u+QLgH",
+	"WehUoG5A7zWHtppfoEUlrJih8qX4URKxsrjOCRV9RYurbdZMX2fHVDq5hOH9Wm1dnVbfgEqwaEHG+jUs",
+	"RCUZJ/0NkVartNwsrdZ8gMMQAykQ5oNcWomu7eiH6rZ0gDq5dRttzNr5PQkFTcVWvXqt4a26BfumeIkU",
+	"GCppcLpnyrq1tnviEoLiCsuRQNx0UjBZ0wuqedSbInnUg/vGQfxVBoB83hepR9RHB1m/HREcyFHq1+bD",
+	"jJ/zCWF4QlO/N5/W5ngcZBuY2J+nntGfZVGv7tGxeGbzxcFn85cO9R+WLNAZROm/2esMUrm0iytk7dtZ",
+	"IOcIKaxzryq58MJW48NHF2OBF4Pe3G8mOn6aBJhF/WVKIOQ7xf3jXigzPg18m6LhbUNMaimzSsnI2JQu",
+	"+ewFBFHmyKuIO4P8SO9cSxlHoy6qaSyVnK0yb1wiGQuAC5bDwWpnjP5ZmeJO3aFF5HYXGRF0j4MpEajP",
+	"TX4f1Kta+bBsPzd68RstgBdERK6WbrwnCbxytpqF6zoT/ppMeJjWB3UajbER1bfP6vXGg6mpBP0vlEh9",
+	"ppBL4jsonIqZSpbZd1gkQOy8N20XzE39wx2ZSIQFohKyJ2urMZLYmqQM2pgBOoacDV+ggDJiKyJxSNCA",
+	"smx0dA+6RnTYedxuLvN6KAn8VxA1WMMLbwsLoHIzw2eV7f126TOq+1R3POQs24Ws8bLiRnjGPZD7sQle",
+	"0M2c5+DO3RQjs13vKSL+RW1c2fToSn+vi7efPK83fkSUSb7QFWC5gLNvyUKDv0TqRQmdNo69xnKX361W",
+	"7/RjWds4ZQNechO9KQ1yWif0KMPh/JFARo1Mpg/c12uNWj1TL3NXyogE+K4N4KgctRkJguod4zN2YBXj",
+	"mskB3Ej520T1XgRL6+o0hgn64bx92/qlddvu/LV9fXN6eZFqDLCuwq7vJQlMF3RL1CPHj1VKD2mhQUhI",
+	"dcDDsaYbvWQNXQBligpiREjKhggzH5HxRM7NTzQrBqZPPuG+DNKhbOO1VDpe5AEqqbK8yTa3Ic+l8e9/",
+	"/t/Dx48VPw1xX5IQOjt1W9W/IVz9B6pXn6Ma6qAmOkB/Rj+jajeVCbPgSJlgKUmo3vA/v7Wqf8PVf9Sr",
+	"z2ud5sGff65+/NyoHD5+/PBfWZhzFvkxsuH+eTEcvLDGGH9KuMaelIbVuXGQlU5XmvEw8JvIdleooMgu",
+	"rCANJTTGkwqa8CAAQW9k6NbSNhf7dxXQIgm7pyFnNhOguI93jQhO8V1ZT722a0s4njVsyz3k5PCWeMhc",
+	"c7mnvkzwZwkTvqaCCNSbQwAQHGwE90dGmUrkWNn+MRltIZdHllLNxhaav7kY58AxcenxTcbX43L4MuEn",
+	"S9Dl409pgvIC3gdLKkU0Qire0fR8ck8CPoGPF/DeC8iQ3pMgmI6rYyJGXhKHQtIndCKHZouWd3hNbyTl",
+	"pHlw4PxAGSv1g3Hf8ey4j+tukSmzoyxrUHySh+AvPFqbTTiLHK/BCJzHD9dlCs4aT9ZiEM4CT9diFs4C",
+	"z9ZjHM4Kj0szEefhRpp4ExeyjHZ2EOk6d5ouOjS3Lk1UD2OqAAJYFSTbhrRcLxi2sTxcMwYXo/56Czio",
+	"v+YCzt2us0J5xfcKfHVr+RhabotH6GhmomDamRdLzM0dn8qa6uQ4LC6mQRAltM9oEKAhkYilvBWL6aew",
+	"Zp7DIbkonGeE7wka8iJLr+OszHcpKrNwTMBIygo3+nQw0A7myLu4IshU0oPoAipxFSuci1cBXsuDjhnU",
+	"6c11maPkWgHL7Oj+2dNYpnu82cxSJ4+UDgb6K407li324uS16DOc0wPOYaEHEYPVveDcBELPqCypPMCI",
+	"l8EjvjJTp8ySsb5GvfnV8XeXCLznuNFP3U0T5gZ4C+jnLOVemSvdYr0x4kAf1X7FdDzG2pViknSb9Sg7",
+	"V/11ymyzlmbjMErgbTZSQjhK4VnMFrD3l8b69j0J53FWq0F8n/enOtSMmY9mJrYxCaem63whB7tCTMPx",
+	"MgKw0R0t8ASnyNacOiPd6MG51szmj1Cp46uzTVkzwTjFAucsdhyXhWccyLnEVVC5MT/dOHcoYe9YiMZb",
+	"qUT3HkMrj4W0iueLu/iYFWt3Ln4NvjTCkwlhwJGUbegypLwM91XwNmd7sJzqc7Ebd+MCGRdeKLP5hUZE",
+	"0zgOdVflyXa3nfWcwpjVyckGmRSg8nDlJkb1ErcbdZa1r8r1OGVNgYj5YdZ3DoPM/NowzM+rvAglcd4B",
+	"i73X0ijPIWw8IfjO5NulsDzV079IItbOc6HX0bziZ4ogsT1Ksdq2CPrfcHmbKRlIDlJIAcWpdSvjWYqO",
+	"X961lEQvR4f5s1G0lmo56TuN1auMROOyiJzy/JTGuZTXZg38S7mN1sPFnTlNlqLWUjTZgRflyq3acN0o",
+	"BmaeT2FEjV+k3nEdnvfNs6Q1nAapJbIKLCOwZipipm1JeYcDPBeZAWZq0vHjpz9mORr8nFq5O8qgcb9d",
+	"bsBD9fdhiMciGbxLtCnOiEXrVjMZFrdtPZ5t1vDBgGi9CzIZKranPWrU601AWyj7hkp1geciSiwOCRrj",
+	"OeqRqAC0mImgD3qlXmaCgKf6OWiJv6hALi22i/FsUaEx3XByfRCLMda316f6eHGv8dT9rM6eMDJKv9yR",
+	"VeaCKhoXEgfL5kMOmMplOixBhc0SSEyXdu7PiyeRRAfPOSR0xV3DArL3ou1gp98EoqKJ+niCezSgahUI",
+	"4tL+vBJNi7s5a2WQqPNIuTjh7jXJqDCqTFVPYjZLEa+fSQQTAe4IPaguf4IddAm8vGpfIIMdvhksmBmW",
+	"jMZaHDUeHz0pMNrim1FM3Wk0CQyJbiUbcGV1U3hPec00jbRZ6Se5ZXWN+uFxGlM865rLQobGYf1hS2ST",
+	"0hpLY3hKYSyJ7SmtdzuY/8LpmP5IoJP269bbs9vOzW3r+vbtVefmrNW5gebTN9qbr/Odt0AvKRtgm8pz",
+	"DNUlaLsTTTmaceVgey4mH9aPn1W8EEvSgd61nXAivCabBkGR4GIahdeO2JnNbVZ1tzHDXg+bfnPQae0I",
+	"3jXB/jwzhRuy/CLfftNr1I5rh55brhJQIQmDmKdhXFvI4E69NksBt/mN0KMDS60kJNzpWcU1i147aIzS",
+	"RBhJ8knC7AtmkgbXyRLfZlJ3EghZhHxNBm8o85eVEOjJZvqIDDmhdXSPQ6oHq4YII3DVGiqOdltD3TsC",
+	"/pCu7nMFXNKHwIkpIHRr8Qi792BMm5JE5sFM2+06rqoowXt0ixJ4Umv72XUykHGVb8qVscDyrZTslOfI",
+	"SFiiO1+bx9rsvqR9EJJB585c94piFMAKXb7SGROJy+mg6qkyfb2SE/nKxnkSs/eiMzq7cI6RDVAnJOC4",
+	"ESLLIlYIncQ5RV/RBCCzBbVxt4uILQLLQuEbeOSaDEobQYoycUyXSh3pEQSTPl6YoWQx4W4tb7VMU5s/",
+	"BpoVdWZFN/nN+dfLUMaa3vXo8OVtmBhPDOOP79O7br9qn17dQtlB6+q086b9PnmeRDJlx5Lcw6YsL6VS",
+	"r4GXKQOlFI6mXeql8HXRtlkDd1OJmNszKVai4lLk2oGlEa29DZ/8hixvPcPhW2V/5c2H9BKlffnJctV1",
+	"BKpTLQs5CSZFKVk6m7x09WlSX8jQEWLNQGTuPLe9rVntkVDqtV3wkUmbULvVtPkI9muUgWhosci0YkyL",
+	"GDM2MflK1wsMKsXMthExWo56kW0xgwQBSyckY35PyqT9RblfyVI1p75gVSGZTdEA6Gv4JU6WyUe0Htbq",
+	"35WK/sYtOP2oRWlqBu5RrXFYr+tRuOXN1pjEPBghmtWAKrWHEhpbWVOyMMHrdR1yz7VAI5UifY4lt/Qy",
+	"4AXuaZFgrJPfhKmocMw7PiEsq8G0deGVBe2ABwGf6d4WJVD/G7oQ9+TOeZbcy6uo0fc6YRt9AyZ/kofg",
+	"TDCzhMzAUMnvCHtkmoGH4CIwUe7cxuAlIKlXzTbS41j6IvPJg8ZrmCW/KK8ur9oXXsWQc8WLJg1e/rV9",
+	"ffK27VW8m7dX7eub9gl83Hr15uLy3Vn75Jf2SbZkM3dLhCjfDKQVEYVRlhc6lqW4i9ItUsTam2d+bFsF",
+	"66/yvHyrE4r7Saxy7nWRhdazPX8JIk7zaMWma/W65dFRZwe9b9OTQf9D925x4LDMR6m7hXmM+6R6lNuY",
+	"zG37FZKhBg6ZVhu6w5eyl8zFRSpDVgnaQo600kA1ReUJJvfQSjr60/hdid4okLBd7z/B6/4Zpc+WbM64",
+	"NHPKhIdtVApa5xSRwYkWvl6jXqvXjmqNp7rZNjWwe/rk6Fnj8Fnd/Bf3GbPNwLYgyRVbmZBQED+BUs6H",
+	"MWEVy1LPUAUyOvZjZjpfE+YbfgtN0NbozL/ABj4X/XHcRzz/gRUe+pZAITGTjKACFsC6vORlnaqeJP9J",
+	"Rf7Sgm+T7tXrqhr5vWjSENKyRknWuTOkdxoEOVBbaEay0Lmk4NFyOtvkbHD5HTpMuHQz/7woTTYu2ZBN",
+	"JQ7YfCmA2VaTC9sUmPq2PVakvS4HWKoV5TaWjGVW+dXKkkVgnIapAnh7XVBqhKgUiTyT/IapRSs1FwTq",
+	"59U19QmRW4KCI/G72E1K8+YmpBVU0AQLmTirrjBihMoRCVEsOxBTGrPDcZfVAEU90BaTwmKxvcvM9ijV",
+	"q1C7NCvoS1N/qnt/hkeFQH6GmW5aW7GY1RayVopcL/ZncdNVW36KhYkmEh/cR84sBKOLa0cTQzzw1eVG",
+	"rSNz8DAjTu82SC1iH0bN3L6QIbqgA5W+05S6lHUXMK1X2zn6FlKKT9M6fAUeO+M5KnGQGojMslEQmjNw",
+	"CTIefYqoQNC2yYwrxNIMxtX8KTcPbjql/tIDblbhljDtk5Efa+evKqzNdFpm1GTGvCLJV1ymmPYqRMTs",
+	"ivWYHxrmn1YFnY6ZWrGIdaCktDNyNJJXETk45JtQ8NKjI5LYlcbWRafVokqcrfcucaLc5HU0hr7EzZhn",
+	"9OaJlrKo28f9kfqF5IERizMc+tAlBju4LJ1UFlB2+FTJlBoyPZObyXbJGZ2Q4UVLOiLHZyno/MhaAmIS",
+	"We0VTRbNIKvjlT1OnzMZ8sD5Kq/b1Z8jA3pZ32m3F9b/fPgwVUZhFf5svIY/nr7W/3z++uNPmU2xYnm/",
+	"qMq8foWOjo6eV9Db21cVNKb9kJukreSul9vwSxinsw9g18l2ysXM8WyO5az8jgR9PiZXK7q/5npnoe9W",
+	"AlMBSQWiLF1Nvyq1NWq0AcOdIo9MgeL17IZAk5D706gIVs8iLOJWKe+ySTYImYTUForq5ilJJwiUIkyg",
+	"CiB2Cjx8I96bVanFThcTMWf9jOYwpjMSBJzucdAxhSD1h4fyziEtETuE3UMbg8zEAhNrfdhKmsHHRJ8V",
+	"85OOHZdsP6jpD2r3Dd3k8WFpM6k+ZwM6tBVeXtNzkho2azSVaMVdxlsahzl+864ub25RVtPshS9MD+yP",
+	"G/rRQJg8PGyxXGOdpi9rN96L2UgJU/HLmLFr9+1b1lP7jM9IWO1jQdCIfEI3f2lVDx8/iTJCMeOM9nGg",
+	"y42gzOjZ02ePf0x1k7EiPuJJFeS8tYIisOr4kMav7GbdpY3bdYpt1ulk+CWsaJcjFmzo4OaVZgUvv1z/",
+	"RYdbFbA2dbx4oYQh116JKXN71lFehdD6XRQTV5iVSRqbFu+UalU6Mhj5MLRm1pujOzIXYPESDBV2NKWh",
+	"frYJr7pZkKP+pKvhV4hsJT7t08m1km2MNu+8+PCg3hXty7Ro2qCqXy8HpzEtk4oUYi0WWj18XCxZiIBb",
+	"kGDh3u1AwjTFphL5HHAXXD3VkHPJ+scPSRB/LloPnOzLsOQNTqVXmfXd2rolqx89JNO0ir4gnfq65BWH",
+	"G+dSZlP9euMoW1HHHUP1y4ZJfpnBd6nLLqMHpW5ynWF4echc+qJKCeoEfuS1r8gWQotiQOPwNKRyfqPe",
+	"EeXJvCHz1jQzKhYl4BhHtB0zGhVU/9AdD+86//7nv7o/1pAy4vUwpUdCj6OlIln4aAyozl/arZP2NWQF",
+	"qvdEE5iMzZUxzEpvUw9fwCEJ7Yb1v15bjfa/3916i7j83+9uTQezrpj2unZbXZfNd3OOqI8V8kD93h9T",
+	"1jXT95PNL+yXNSuiAcVhc/EhlBzSTU2pGVKQ3OlL6JCXdNbhOyLQBIcSUYYwEnMhyVhXiwWBQN3Itopi",
+	"bd0aOicS/4IlQeqEhEnax5IIRGUFmkcF90R8YBScnnIOnbQsubtdtdTfLT5VjN9Ru9gQRsbbg67cHo9w",
+	"mp5pj6C1Buq4cSofmNLJ/WmIe8EchaTPQ18oqEPRbDoTCSDv+i0JM1FaoeOziIcmYqzzXaFsVnfhg+8/",
+	"sInpTxH53tXdUylIMIBrpGw4mAa1D+wDi2CmsCOcylEFMR55EpvqILpyBgtBhwy0oruKApZ2JIsK4mF/",
+	"RNQdKGDzEM0wlTD6CzOu43NaXYH3/fRTG5pv/PQTDA7o4skkUPdEOTswHSV+/rvgrOt0D7HA7/a5T7oa",
+	"6Nj2BFEWlEJf/UId3+jGrSS6H1gUggr4EIIVooZ++ul1NPDA9itRe/oh2Sch7ob/73/+60d0R8hErURD",
+	"pIPeIhp6oE52HfeDoMSe8LQaG3ZPj58f/dhE9zigPnp7+7r6TEEb+VMNg6iTKHwacEaQmIYhV4qR/uzt",
+	"z5CX84ExIiAKbDqTPDlGPiETuDvd/iEOv8RNGW0bk0r9+Fnl8dMnJq+7hloowOGQhNDJQsGXofPWr52X",
+	"lyfvOy/f37Zv0A9PjtEb+vIDG/Awjm8LU68IyFlBraurs/cdeBIe0vPNgSB+1FWO7mTExlHtA2uhMRVi",
+	"QgJpzq4Q6PcpCeeK+vGYqGMYFgXZO0oWA7Y4C2qUpUPGQ+LDTShO+9NPMCLaxg0gdKUQ+Zf2LaKioncR",
+	"xb80M9ZhZa7hoBGw0ahXoqT357Wj2uGPtQ9Kfge0T5gAgaZ5yoBC88/z09uYp6t/uF0e40GfwKS4Ekuu",
+	"xa52xYgQADufKqu9N1U3rTmgiPqoND1LuU5neT1zxB1i5x2ZUS0TLEcg+Q7Arapd1REwT32v6f1CJEyR",
+	"ga5+E86EFpWH9brxwknbN9qh2b+bfCbr4lsu3WF9EAWp7p14TCpR4bHuHgrFBxwNuW4woP5d0zEwn+jm",
+	"Pb9WDcVVtXM/683m5we/mp9CafBDxXusT5X1SHT6g1OliDEcAMtKqBJe8ze3A6tO5XXiUojCVWEwCb0b",
+	"uDxdQL5k1k18MXmFGNFMDmAtGk60P0JxLE8kdoH7fTKRoMYu3PWJM1BmZxcevyTj1pWgi8baRIzq273k",
+	"Gy0NkDuKJ/OK9TiiJXR2wvtiNdgl+SQPRnIcJOGdzsXOhOsED79hcrmZ4aGSN29Pl4LwMxaCyIdVkGyp",
+	"X60G508HPyUBGXmE9birjBqbTNDaPhxbAu1xEdC+xL6dDA2PHK9+5ILL13yqa+q2fH2tqKnB8otUYscI",
+	"ce0UWpg6tbBMMvQr9OfVKa31hbCGk5JlsYjF0e1bK1Eb5PE9J+Yu1ZNhbT3f6aP5s1bNjGODU+ogzqLM",
+	"5NIXusCcT5U2rFUvLHEP65mZC4j7l3j66Y54r3lDBha3Anr/TQtTAnaD1NV+faUPKVXO5GFk8osxkSHV",
+	"c+HyWMW5+UkxvjsJMGUlGa95g80DvQr5WJ1kKnTyhuY33y7cnf2OI1hlQtuOQ06pLQsgv5wQ1ro6VRbQ",
+	"LjHdjZJk82ywZ8FKHKQnUn+bd3GrNhl10sQCGRguvQ6YTr36Ot63zs/KXYddOL6O1ZXZsQfuD3ojBoyZ",
+	"NxLN1c5R6MGDke6yMyZENhOSw7qfKmiEtUwZ06G+U5ECHPgHdMqsMWIZmSnjmRGh06W1Uw1yg+wnkZcS",
+	"UcEeSSRGUwljHn0+YzXUAi8C1s9ov4vOYdAvhiFsZjnJ0QAaUE6NB6urcxO1gxE9rh/pXqnaXtGx7bFu",
+	"EZUpHq9NEsVXkI7w6q+Mh+qpo9VPvWX4HtMA9wJSWKKaC+9jpv+ah8L3jQNwuRzgCa3ekbnIRedTLe7A",
+	"Za+uFtqkUM4qcZJDEIAnXId6NIIwJRKVmQLOSb1E94yyu65xxizixRkVsnV1+kZtZkG3zIJU/JODAdSl",
+	"dmL/NVWaceYQEAlOc+Mf0tPZ5VREfntwT8X6Z5RRXAzv9P7jTPCiY81XHhD6/HkFftifhkLh2McNqatQ",
+	"LFAfN2PM0UNGA2mFDHxgoy8iRYMKN1bRHvzmofLlDbJGIWLVLr9/6N4px0Uo/DUPe7p/g3ri8PnqJ245",
+	"P8dsbnYnvK/GgT4ngla/ecBNlFWYDL/FXyRYlqL1CBMcHmXpX3eYzCoXOxViSoRTR6/5DSj0oIdbfhO5",
+	"h43E1D5HEgjSRFwxAipFlK8FfAAczAtsSYe5DaZHfaxfcq0BbEVa6cVtPD0ZFDXJFClabmz53QBVP0+b",
+	"swFT3dIxASuHgtu3eLiKGuE3DxXvjOvNrqR4+7s/LtXXn61+wmzrlo4Jn5rdFWAWrzgbBFQnThw3jgpx",
+	"lzMc6hLF48bjIucX04kuWjwnPsV6vtD3xcs03TocKZOfZSpdB5+p/6B5nJ1jlNZW7/ldgt1pEwLUK9uh",
+	"HnQZTZi2u6gJ8M+UdjO34TCty6BuCIv63UVep18X8bpyOhgdnEO/sgzVo5BD85VhZ984uZZ0zh43Dlc/",
+	"cBVCaQzY3K91Hvl3RkQa81YRUSXX+eHI5x2ZlFbXXSoiKzabQciQsyFS8g6ivd3TQRXIo7uB1PyjSsCy",
+	"JPUd0cUvRK4mipJ82tf5vLa5ZKH+kS8Q0VNBpzqmg7UfgKARD3yd0KCHpohpIGvonaKCGOeBIHBAND0s",
+	"JoscaoGldEyTyNTH7JFEPWLHfTZ1DYRuUciZD+4pnZ8CjENC6C7UI7uT3OEttHLdilArovoD0KoAtJ/X",
+	"4TC66WchK+ALM7dY/2d8tmdjG7OxL6b5r6+B7I2GXRkNwNZKGg2TYK7ngmQ5RrQZopP2dPdqEXczjSIb",
+	"UF5bsRnwZpYzMGuY5PwnyGhH2hwxz1MJ48AVP2aQyUVNP4gQM6Fnx76IM4fNwDTIYFLb1slMOstUD4vW",
+	"Lz2uP0fds9bNbad1cn560Y1ycbEThoEIhQ4qUCmQIMwnIfSqAGnU477SuEzXCpPlrDMJMZvrOW2opcBG",
+	"2TDOBozWlzPatxJG2OxKK7zM6GQDEZt6SaMB1FGMxXqZAsGRJEEglkyWbkLuL+T8QasDYnOXQ9PCgIT3",
+	"xGnhWUMwtc5MvwaV0jjTo0NQp80TlohDN4/pBEmOGvW6nnInXrgHADGhm4WwGmrFS/EBwEzniB4+foLe",
+	"0JcAbT5AU4YZ41PWJz4KIN+iYnKBp0zSQMcIGEF6IrqREz5npAnhITowzWIgTCU5ZMAOF4U13JYu7VqV",
+	"XxJPrdC5BAHWyYUa0tF15jj2ncnYkYSMij5MccZib6Hi/vx0xYgiqAx6dCkrb6tANrvZ6MfdODT1BSr2",
+	"tTzOXGSNL6oHXQUKfItaEMR0Z1hjtG6W4zKJrr5ZTek9Ar/62klke+/lXhEpoIicY2M9mVYlCQEscCI6",
+	"o0kyrZZMfSqrAR8uyZ2bESG1eZYfNb5kBBEmwzkYkwT3R0aUQxJCBY2xT5TwUyLHUT1q6MJINivHeRjp",
+	"LzC6SYbznGCz2vkZH66SNBA2VutQtWSPT00yuJ3JaWfX5/Hv9Fj9YqwoObJ/fdGTt/vCu9YdtAvt2TYV",
+	"2GivkZCMS/LiaL0yQ33q520a9yW0ziq2XRO73lqQXlAGneb+U6P5ih7ail7KRfSBA1gU24f1v/ewPthE",
+	"gBIB8NZIeujip7T8cBsAfP0EpJd2N9vKQCr6mO6VUOqhqH1EqadMjft/LJfKa/2wlEVZJNtzp++dO/Vi",
+	"AreMKaL5/KyjW1CeHI1Ecl2kDDUumPkIR2XlNdSKSu5tCbpP4ANwymV4SljsnHJU22ZU1Mt1kbdeNC9F",
+	"6WU0l3EXJr1Z/eskKUU0nx2fsFDe5yftLfy9hZ+Xn4Tiwa0ZnC9TJ1uZn3RiDW27+CJz0j+JmdM+qWif",
+	"VPSFMN943Vdgfn5SkStRd+RwLibZ9mlF+7Si7acVrSKLP0Ja0UvSx1OheAAMooB+U+5YXD3LU8Cn4x4J",
+	"K/EvBfUJ6kaN1bpQVNXTRXGSMNSbI2hUhQMT7clKO9qO3Ntt3pHZ41dJPCqr2e8zj/aZR3tzYBuZRyXM",
+	"AfJJwWx5wXPctM/JVurqfI8KEjo/RacdNeMMFJ5sqyTTyTgV96eYITKeyLl2h0glFZSd73Tmq0U1ZW7b",
+	"LZOCxKXuOcgHMBnkfev8DM1GhKFuCxopddEEJkmLZN+6OR4HGaUSbYBJoUyVeHZSRb8QWBl7JJPeaz5j",
+	"6AdIhuq0zs4u33VeXV/e3HRu2xeti9sf8yJeyfk3uwl7JY+TZvYwxzYFsNw2mBrUXm4Dl8PjjKbmZZJZ",
+	"diSnima0LOuckHZOv7MRd4WKThfZ5a0VNKJ/F8kl3xFXvs3OwFiVfJFocP31o2fn0XbWDJ8lOqIXj2n5",
+	"ZBLw+dh2sP+PjW1Z+JULbkVIsI9ufe/RrbFDgJZxxESZH9+KksejFRCWUcvORg21lC2uAatLQSSkWPtk",
+	"IkfG7DZ6GHSTgZJ7PCbC2PeQhZwXuDqPh0zsInKVbun/ZUNXMUlni/MY3vvg1T54tbdW84JXziSaLMaW",
+	"rRWViF/F0XuoTDm96Ly9aXfRbAQB/sgRZSxEyZUNmRPrcvjZPti1DW/VF3Q7fY/RsRWklR8fSwjuHRne",
+	"ReXnPkS2D5HtIES2kjb+CEGylq2ZCzFVenzXKP5d1ANna15wa0uCbrfRLbvJrxLeKq/97wNc+wDX3mTY",
+	"SoCrjMmQnOT39T2pV/F+Nq5EKOdLTcyJ/Bo9VKOjfzdtVKMTl/P7xji7d/x+747ficsvLLdzmEgR129c",
+	"3WD41AJD6yaYCgwdnDL6+5TYJ2yYOzWGEPTXmR3ylOUDvnImP+7CCbwwdvXLeoEdCs+Z6BPBfu8H3vuB",
+	"90pdrh/YHRGbyedy1LoSruBU3TmVIqoag8BW1MEcnUqRnvAJH8xri/2NrJkeYGXuub2KwKQ3LDbHpeyy",
+	"x71Pee9T/uZ9yivJNN+rnFQFdtXop7BA3juW947lHTiWCxDIH8C1nOM43pY4263nONrlV3Edr2My7J3H",
+	"e+fx3s7YivN4IzvjQPf+zHUlX04IU9RqjYcaem17ntlh5FRGzUQJdIkQZqA76vMxganZL8x36UlzmgtX",
+	"4iU0Cx9MBQ4yCxkCTNmV3nGBUoboQnRHT/1OOEieAzh6wpQp5A9zXVm2sNMkfwAFM76QvMnLCkzQATIF",
+	"1e+g1+NeqVuav69xI+lAAOIYEqlEs+m2PJpnZPWvpe2lWBA0o/lm4ldmN2tHr3RDrP/odH4DhLJRHQ25",
+	"fUxnH9OJaCjWQMxHxeI58OPdJu9bHN9V2AZW/1pBG0O+efaX6f61D9jsAzZ7Qyo/YGMZRAYTy9RgSoVq",
+	"DIvbOGk/5mP7+Mo+vvIfEF9ZQlXLYiuxtN6Z37KI1NxHVfYG+E6iKkvJ4o8cUdmG+Np1PAX2+JWiKeV0",
+	"+X0kZR9J2RsAW4qkFDUABOmHRFZDMvhGvJg3sKFrtZ81/Zj6SJEb80vn0kcH+G5y6aMTl/O66nvSliJh",
+	"/b37de9+XUAJh4M5jCHfE3sBPlQdo8V2OQp+iB5BAyUla+icSPyL0g/1iEzd0a6CQiKnIYNhVgEfau8s",
+	"xH/NgOQ8d2yM/rtxyEbrfx2XrEPd2Ypc+tL23tm9d3avnOV7Z9P0ksfj8vS0Er7a9KvyPLEuC9v7YvfD",
+	"Ar60a7UoSeR7WZNCeEcejdKicO9y3btcd+ByLU4uf1zv67ZE1m79r9Euv4oHdgPVfe+M3Ttj9/r+Vpyx",
+	"6+n7po/+hhO+u9p5+afLv7avT962u2hI703i2eVV+wJxBv/CEvr1T7CeJUtD5BPsB5SRJpqNuHGU9PGY",
+	"oOlEzw3XD6EAS3Ch4FCiERZITCckFMQnvknYhsQ3U3WrfoD7d4zPAuIP1U+A0yAc4HAM+XFjHpIm6t68",
+	"vWpf37RP2iddSI3rtl69ubh8d9Y++UV9pA6hnbjOCa/aF11EWT+Y+sr2CQIDlHGOn9kCuMgkcu0wBie2",
+	"cReTbXmL9TZeg+t6Bx7j3M40uacEqFER1xwULTH4IpMQMjZKmZCY5U9Vt9+Xmap+Sz7JLW9z+eh3/W1Z",
+	"tLnRT+0Hqi8Ahghh/IElAhKptgL7eMR3H49IYcTq0epWbh98Nn/rUP/hwBF66kgr671sjZplFhMsRwkR",
+	"Y1Zeu7Dr7VvAto95cZQbPBdoNppr8wxgAKI8oQhkSu8aOgW4zQVoGLoAZ4znSEgaBCgkSi3UEWLQXdCM",
+	"hz7q8ymTouloB5QNlSmCh5gyGMTMxIyE1jBUm3H0ENiIRPyehP6ULJqROlP1r62z05POzW3rtp0xXagV",
+	"35FhIjuK5zgvgnkjX9ooTHHIHMswifn7arstpdx+SWvrP5HttpkP1olmKnygjAdL1iIiy1wmHNXlApvN",
+	"ZG0tYCTC8hGC3pEA6nt1OW7SlALuxaF0mLMFqqggfxriXjCv2MnysHV4AcQ/lfZsPF4BFrKjyxU7ROJh",
+	"Fxk38AVnxDrDyO9TPeheQoIcUQsg9evUwkf1Y9g/n8JMUe7PK2Yivt0hFbBt4oMlZEfdNxFO1xKHBB4R",
+	"1lNtKio5Qz4Vd8B5UY+GClac19A5jOw0NiPotXZiic/1DDmkuBuYk3TIeEj8F3q655hgJhDuwZkGPDRu",
+	"Q6upQtNjEAvqONpUNKP4nxyjN/TlIsd+GV32ChuurfAFCv3gcNHu41sOQoL1WxWIAiX7+QD9PuWS+HAB",
+	"AszZ7k9d9MP161foeaNRr0SF442jWqN2CPPiyCc8ngRKSn/wjgZ1Uu8/wev++cHLG+mWQJu8yW7H9edP",
+	"Npzstn3hF91ZxN6/rPQzxG5K73OEX5IjVGJWEVGXNNS1gY/0XKEVlqRqBHL1xLhcVi1gHzTPRY9lrano",
+	"pNRqp/6m5suRlqIZTQysc8qwGPCkUMOdLLMDLtCKAD3DYg/pfbbKPltlYz1sUQFLaV4RZ3Z1BHdSbSRt",
+	"I23LUOnBQIcTclUucDX3iOKpAr1unZ61TyqIs74R+EozMYZhvr1nzcWu60DuYNl9gfBAKhmOrtutk/cm",
+	"frXS/lumahTUWPT48kW95BqOYmIsuxGjenH9oq9kQLb6d3ny09wlXEOfhz7x9/bj140P7tnkttikpjkb",
+	"/tKBL6Wl4B5Awg3uGXN1gV2CrVGQWwJP2wWz1Gy4MLdsGe5qQ4RRgBBeDxOmla0Jvr7wjvgQGNw9k70G",
+	"UO6Gx8Laexa7Z7F7Fvs1WWzsr6ICPDOEUTYEVkMZlRQHVBTju25IJjev4rXJV4sbisE+jDONSu1oU4wq",
+	"SmvgA+gVaHMu1ApcjkgIuVSRW4x8oiKjFcYvRLrhhq/q9N87+/+oaaYrac4klib925lEVaBdZTcmtK5O",
+	"CU161HYf19TQCO/z9gjOefW1V/GmYeA1vQNIUDDHXYgZOFwIizud1apofsbDACSvOUJsJC/mhLiLaPEt",
+	"0IjPYB2tRxJm5LhZzQJ9ca13Iw7+swnBd5QNnWechqlZj2GJ7ijzTVaKjrFSkXjeFArnPA0nNmojZc6D",
+	"8ZyvrCdpfxRX/IOWaKfwOZx2SKSoxBMg+D0JQ+oTd3svzVSIzJeQ0Ka0CghAOFV/L0zoWkZZr+6qTh7e",
+	"4rqvQuITpgSNWBwBZRZoXZ2+IfOspxU9zEY8IAZyWEeSfN6fjgmTTaSY+ryCfEihZhVEPinUgD8DnICw",
+	"blyZcy8gigTqY4YCzu/QdKJV/RkOfXenNmS2uMwJFX0F8nkFjQgO5KiCxkSGtK9HcECwx27bhd1cSDL2",
+	"Hj4+/L8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -16,6 +16,8 @@ type Querier interface {
 	AcknowledgeStartup(ctx context.Context, arg AcknowledgeStartupParams) (StartupSession, error)
 	// Those that still are, or may become, an alarm.
 	CountOpenStartups(ctx context.Context, now time.Time) (CountOpenStartupsRow, error)
+	// The active principals of type admin beside one.
+	CountOtherAdmins(ctx context.Context, arg CountOtherAdminsParams) (int64, error)
 	CreateAPIKey(ctx context.Context, arg CreateAPIKeyParams) (APIKey, error)
 	CreateAuditEntry(ctx context.Context, arg CreateAuditEntryParams) error
 	CreateBinding(ctx context.Context, arg CreateBindingParams) (Binding, error)
@@ -23,8 +25,6 @@ type Querier interface {
 	CreatePrincipal(ctx context.Context, arg CreatePrincipalParams) (Principal, error)
 	CreateProfile(ctx context.Context, arg CreateProfileParams) (Profile, error)
 	CreateSecretRef(ctx context.Context, arg CreateSecretRefParams) (SecretRef, error)
-	// Makes room for a new active binding of the principal.
-	DeactivateBindings(ctx context.Context, arg DeactivateBindingsParams) ([]Binding, error)
 	DeleteBinding(ctx context.Context, id uuid.UUID) error
 	DeleteManifest(ctx context.Context, id uuid.UUID) error
 	// One small batch. Ids are UUIDv7, so id < before_id is "opened before".
@@ -53,16 +53,18 @@ type Querier interface {
 	ListActiveSecretRefs(ctx context.Context, tenantKey string) ([]SecretRef, error)
 	// The overdue startups that nothing has ended, by deadline: who may have been superseded.
 	ListAlarms(ctx context.Context, arg ListAlarmsParams) ([]ListAlarmsRow, error)
-	// Newest first.
+	// Newest first: ids are UUIDv7, so from_id is what since is to the index.
 	ListAuditLog(ctx context.Context, arg ListAuditLogParams) ([]AuditLog, error)
 	ListBindings(ctx context.Context, arg ListBindingsParams) ([]Binding, error)
 	// The subjects that other tenants hold: auth_subject is unique over all of them.
 	ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error)
+	// Of all tenants: those that open a door, now.
+	ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error)
 	ListManifests(ctx context.Context, arg ListManifestsParams) ([]Manifest, error)
 	ListPrincipals(ctx context.Context, arg ListPrincipalsParams) ([]Principal, error)
 	ListProfiles(ctx context.Context, arg ListProfilesParams) ([]Profile, error)
 	ListSecretRefs(ctx context.Context, arg ListSecretRefsParams) ([]SecretRef, error)
-	// Newest first: ids are UUIDv7. overdue_at is the present time, or null for any deadline.
+	// Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 	ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error)
 	// The first statement of each admin write: its row lock puts the writes of a tenant
 	// one after another. It tells where the tenant is; a new one is at revision 0.

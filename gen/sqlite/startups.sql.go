@@ -224,9 +224,9 @@ WHERE (CAST(?1 AS text) IS NULL OR tenant_key = ?1)
   AND (CAST(?8 AS timestamptz) IS NULL OR deadline_at < ?8)
   AND (CAST(?9 AS boolean) IS NULL OR (superseded_at IS NOT NULL) = ?9)
   AND (CAST(?10 AS boolean) IS NULL OR (acknowledged_at IS NOT NULL) = ?10)
-  AND id < ?11
+  AND id < ?11 AND id >= ?12
 ORDER BY id DESC
-LIMIT CAST(?12 AS bigint)
+LIMIT CAST(?13 AS bigint)
 `
 
 type ListStartupsParams struct {
@@ -241,10 +241,11 @@ type ListStartupsParams struct {
 	Superseded   *bool
 	Acknowledged *bool
 	BeforeID     uuid.UUID
+	FromID       uuid.UUID
 	RowLimit     int64
 }
 
-// Newest first: ids are UUIDv7. overdue_at is the present time, or null for any deadline.
+// Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 func (q *Queries) ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error) {
 	rows, err := q.db.QueryContext(ctx, listStartups,
 		arg.TenantKey,
@@ -258,6 +259,7 @@ func (q *Queries) ListStartups(ctx context.Context, arg ListStartupsParams) ([]S
 		arg.Superseded,
 		arg.Acknowledged,
 		arg.BeforeID,
+		arg.FromID,
 		arg.RowLimit,
 	)
 	if err != nil {

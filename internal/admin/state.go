@@ -100,11 +100,11 @@ func (s *state) clone() *state {
 func (s *state) world(principal string) (bootstrap.World, error) {
 	p, ok := s.principals[principal]
 	if !ok || p.Status != api.PrincipalStatusActive {
-		return bootstrap.World{}, errs.New(errs.Forbidden, "principal %q is no active principal", principal)
+		return bootstrap.World{}, notActive(principal)
 	}
 	b, ok := s.active[principal]
 	if !ok {
-		return bootstrap.World{}, errs.New(errs.NoBinding, "principal %q has no active binding", principal)
+		return bootstrap.World{}, notBound(principal)
 	}
 	profile, manifest := s.profiles[b.Profile], s.manifests[b.Manifest]
 	w := bootstrap.World{

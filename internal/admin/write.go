@@ -27,14 +27,11 @@ func (s *Service) write(ctx context.Context, a Actor, tenant string, fn func(wri
 		if err != nil {
 			return err
 		}
-		w := write{Service: s, Queries: q, actor: a, tenant: tenant, now: s.Now(), before: at.Revision, moved: new(bool)}
+		w := write{Service: s, Queries: q, actor: a, tenant: tenant, now: s.Now(), moved: new(bool)}
 		if err := fn(w); err != nil {
 			return err
 		}
-		if *w.moved {
-			at.Epoch = newEpoch()
-		}
-		return q.SetRevision(ctx, store.SetRevisionParams{TenantKey: tenant, Revision: w.revision(), Epoch: at.Epoch})
+		return w.move(ctx, q, at)
 	})
 	if errors.Is(err, errUnchanged) {
 		return nil
@@ -42,9 +39,15 @@ func (s *Service) write(ctx context.Context, a Actor, tenant string, fn func(wri
 	return store.Classify(err)
 }
 
-// revision is the one that this write makes. It rises with the clock, so that it
-// doesn't come back when the database does.
-func (w write) revision() int64 { return max(w.before+1, w.now.UnixMicro()) }
+// move gives the tenant the revision that this write makes. It rises with the clock,
+// so that it doesn't come back when the database goes back.
+func (w write) move(ctx context.Context, q store.Queries, at store.LockTenantRow) error {
+	next := store.SetRevisionParams{TenantKey: w.tenant, Revision: max(at.Revision+1, w.now.UnixMicro()), Epoch: at.Epoch}
+	if *w.moved {
+		next.Epoch = newEpoch()
+	}
+	return q.SetRevision(ctx, next)
+}
 
 // newEpoch never comes back either, whatever the clocks: it is 63 random bits.
 func newEpoch() int64 {

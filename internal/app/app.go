@@ -129,11 +129,12 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		Alarms:   &witness.Alarms{Store: a.Store, Now: store.Now},
 		Witness:  witness.New(witness.Options{Store: a.Store.Hot(), Now: store.Now, CacheBytes: packets, MaxInFlight: waiting}),
 		LastUsed: &server.LastUsed{Store: a.Store, Now: store.Now},
-		Metrics:  server.NewMetrics(a.Store),
+		Metrics:  server.NewMetrics(a.Store, b.Version),
 		Draining: a.draining.Load,
 		Version:  a.config.MetagateVersion, Build: b.Version,
 		APIKeyHeader: a.config.APIKeyHeader, AdminPrincipalKeys: a.config.AdminPrincipalKeys,
 		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CacheBytes: 3 * packets, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
+		AuthFailureBurst: int(a.config.AuthFailureBurst),
 	}
 	a.options.Metrics.LogDrops(func() float64 { return droppedLines(a.log) })
 	handler, err := server.New(a.options)

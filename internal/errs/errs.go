@@ -27,11 +27,13 @@ const (
 	AlreadyExists         Code = "ALREADY_EXISTS"          // 409
 	InUse                 Code = "IN_USE"                  // 409
 	InvalidState          Code = "INVALID_STATE"           // 409
+	LastAdmin             Code = "LAST_ADMIN"              // 409
 	PrincipalMismatch     Code = "PRINCIPAL_MISMATCH"      // 409
 	PreconditionFailed    Code = "PRECONDITION_FAILED"     // 412
 	TooLarge              Code = "PAYLOAD_TOO_LARGE"       // 413
 	RequestTimeout        Code = "REQUEST_TIMEOUT"         // 408
 	UnsupportedMediaType  Code = "UNSUPPORTED_MEDIA_TYPE"  // 415
+	TooManyRequests       Code = "TOO_MANY_REQUESTS"       // 429, with Retry-After
 	Canceled              Code = "CANCELED"                // 499: the caller hung up, and only log and metrics learn of it
 	Internal              Code = "INTERNAL"                // 500
 	Unavailable           Code = "UNAVAILABLE"             // 503, with Retry-After

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,14 +33,21 @@ type caller struct {
 	expires time.Time // of the credential; zero is never
 }
 
+// door is what a request shows to be let in, and what its operation asks for.
+type door struct {
+	header       http.Header
+	peer         string
+	requirements openapi3.SecurityRequirements
+}
+
 // authenticate tries the security requirements of an operation in order, the
 // bearer token first as openapi.yaml lists them. The first that opens the door
 // names the caller; an operation without requirements is open.
-func (s *Server) authenticate(ctx context.Context, q store.Queries, header http.Header, requirements openapi3.SecurityRequirements, fresh bool) (who caller, err error) {
+func (s *Server) authenticate(ctx context.Context, q store.Queries, d door, fresh bool) (who caller, err error) {
 	var refusals []error
-	for _, requirement := range requirements {
+	for _, requirement := range d.requirements {
 		for scheme, scopes := range requirement { // each names one
-			known, err := s.try(ctx, q, header, scheme, scopes, fresh)
+			known, err := s.try(ctx, q, d, scheme, scopes, fresh)
 			if err == nil {
 				return known, nil
 			}
@@ -49,20 +57,27 @@ func (s *Server) authenticate(ctx context.Context, q store.Queries, header http.
 			}
 		}
 	}
-	return who, refusal(refusals)
+	err = refusal(refusals)
+	if errs.Is(err, errs.Unauthenticated) && !errors.Is(err, errNoCredential) { // who sends none guesses nothing
+		if limited := s.guesses.failed(senders(d.peer, d.header.Get(s.keyHeader))); limited != nil {
+			return who, limited
+		}
+	}
+	return who, err
 }
 
-var errNoCredential = auth.Unauthenticated(errors.New("no credential"))
+var errNoCredential = errors.New("no credential")
 
-func (s *Server) try(ctx context.Context, q store.Queries, header http.Header, scheme string, scopes []string, fresh bool) (caller, error) {
-	credential, read := header.Get(s.keyHeader), s.byAPIKey
+func (s *Server) try(ctx context.Context, q store.Queries, d door, scheme string, scopes []string, fresh bool) (caller, error) {
+	name, read := s.keyHeader, s.byAPIKey
 	if scheme == "bearerAuth" {
-		credential, read = header.Get("Authorization"), s.byToken
+		name, read = "Authorization", s.byToken
 	}
+	credential := d.header.Get(name)
 	if credential == "" {
-		return caller{}, errNoCredential
+		return caller{}, auth.Unauthenticated(errNoCredential)
 	}
-	who, err := s.callers.get(scheme, credential, fresh, func() (caller, error) { return read(ctx, q, credential) })
+	who, err := s.callers.get(scheme, credential, fresh, func(known bool) (caller, error) { return read(ctx, q, d.peer, credential, known) })
 	if err != nil {
 		return who, err
 	}
@@ -75,7 +90,7 @@ func (s *Server) try(ctx context.Context, q store.Queries, header http.Header, s
 	return who, nil
 }
 
-func (s *Server) byToken(ctx context.Context, q store.Queries, header string) (caller, error) {
+func (s *Server) byToken(ctx context.Context, q store.Queries, _, header string, _ bool) (caller, error) {
 	scheme, token, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return caller{}, auth.Unauthenticated(errors.New("no bearer token"))
@@ -95,10 +110,15 @@ func (s *Server) byToken(ctx context.Context, q store.Queries, header string) (c
 	return s.asPrincipal(who, row, api.StartupCredential{Issuer: claims.Issuer, Subject: claims.Subject})
 }
 
-func (s *Server) byAPIKey(ctx context.Context, q store.Queries, header string) (caller, error) {
+func (s *Server) byAPIKey(ctx context.Context, q store.Queries, peer, header string, known bool) (caller, error) {
 	hash, err := auth.HashAPIKey(header)
 	if err != nil {
 		return caller{}, err
+	}
+	if !known {
+		if err := s.guesses.admit(ctx, senders(peer, header), hash); err != nil {
+			return caller{}, err
+		}
 	}
 	row, err := q.GetIdentityByKeyHash(ctx, hash)
 	if store.IsNotFound(err) {
@@ -139,20 +159,29 @@ func (s *Server) asPrincipal(who caller, row store.GetIdentityBySubjectRow, by a
 }
 
 // refusal picks what to answer when no requirement opened the door: a database
-// that doesn't answer before "you may not" before "who are you".
+// that doesn't answer before "you may not" before "who are you". The log is told
+// what was wrong with each credential that was sent.
 func refusal(all []error) error {
 	if all == nil {
 		return nil
 	}
-	worst := auth.Unauthenticated(errors.Join(all...))
+	var worst *errs.Error
+	cause := errNoCredential
 	for _, one := range all {
-		switch e := errs.From(store.Classify(one)); e.Code {
-		case errs.Unauthenticated:
-		case errs.Forbidden:
+		switch e := errs.From(store.Classify(one)); {
+		case e.Code == errs.Unauthenticated && errors.Is(cause, errNoCredential):
+			cause = e.Cause
+		case e.Code == errs.Unauthenticated && !errors.Is(e, errNoCredential):
+			cause = fmt.Errorf("%w; %w", cause, e.Cause)
+		case e.Code == errs.Unauthenticated:
+		case e.Code == errs.Forbidden, e.Code == errs.TooManyRequests && worst == nil:
 			worst = e
-		default:
+		case e.Code != errs.TooManyRequests:
 			return e
 		}
 	}
-	return worst
+	if worst != nil {
+		return worst
+	}
+	return auth.Unauthenticated(cause)
 }

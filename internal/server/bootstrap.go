@@ -12,6 +12,9 @@ import (
 	"github.com/legivellum/metagate/internal/witness"
 )
 
+// operationBootstrap is the operation that a component is born by.
+const operationBootstrap = "bootstrap"
+
 // The headers that name the startup a bootstrap opened.
 const (
 	headerStartupID       = "Metagate-Startup-Id"
@@ -21,7 +24,6 @@ const (
 // Bootstrap implements POST /v1/bootstrap.
 func (s *Server) Bootstrap(ctx context.Context, r api.BootstrapRequestObject) (api.BootstrapResponseObject, error) {
 	opened, err := s.bootstrap(ctx, r.Body)
-	s.Metrics.bootstrap(hungUp(ctx, err))
 	if err != nil {
 		return nil, err
 	}

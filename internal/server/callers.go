@@ -37,23 +37,26 @@ func newCallers(maxBytes uint64, now func() time.Time, generation func() uint64)
 }
 
 // get reads who a credential belongs to, or remembers it unless fresh is wanted.
-func (c *callers) get(scheme, credential string, fresh bool, read func() (caller, error)) (caller, error) {
+// known is one that was good lately.
+func (c *callers) get(scheme, credential string, fresh bool, read func(known bool) (caller, error)) (caller, error) {
 	id := binary.BigEndian.AppendUint64(make([]byte, 0, 256), c.generation()) // on the stack
 	key := sha256.Sum256(append(append(id, scheme...), credential...))
-	if !fresh {
-		if who, ok := c.cache.GetIfPresent(key); ok && (who.expires.IsZero() || who.expires.After(c.now())) {
-			return who, nil
-		}
+	who, known := c.cache.GetIfPresent(key)
+	if known && !fresh && (who.expires.IsZero() || who.expires.After(c.now())) {
+		return who, nil
 	}
-	who, err := read()
-	if err == nil {
+	who, err := read(known)
+	switch {
+	case err == nil:
 		c.cache.Set(key, who)
+	case known && errs.Is(err, errs.Unauthenticated):
+		c.cache.Invalidate(key)
 	}
 	return who, err
 }
 
 // hot are the operations that may remember.
-var hot = map[string]bool{"bootstrap": true, "reportReady": true, "reportFailed": true}
+var hot = map[string]bool{operationBootstrap: true, "reportReady": true, "reportFailed": true}
 
 // maxStale is how often a call is repeated because its world moved on.
 const maxStale = 3

@@ -32,11 +32,13 @@ var status = map[errs.Code]int{
 	errs.AlreadyExists:         http.StatusConflict,
 	errs.InUse:                 http.StatusConflict,
 	errs.InvalidState:          http.StatusConflict,
+	errs.LastAdmin:             http.StatusConflict,
 	errs.PrincipalMismatch:     http.StatusConflict,
 	errs.PreconditionFailed:    http.StatusPreconditionFailed,
 	errs.TooLarge:              http.StatusRequestEntityTooLarge,
 	errs.RequestTimeout:        http.StatusRequestTimeout,
 	errs.UnsupportedMediaType:  http.StatusUnsupportedMediaType,
+	errs.TooManyRequests:       http.StatusTooManyRequests,
 	errs.Canceled:              statusHungUp,
 	errs.Internal:              http.StatusInternalServerError,
 	errs.Unavailable:           http.StatusServiceUnavailable,
@@ -61,7 +63,7 @@ func hungUp(ctx context.Context, err error) error {
 // meets the answer and no reset connection.
 const linger = 500 * time.Millisecond
 
-// retryAfter is the Retry-After of a 503, in seconds.
+// retryAfter is the Retry-After of a 503 and a 429, in seconds.
 const retryAfter = 1
 
 // answerError is Echo's HTTPErrorHandler: every error leaves through here.
@@ -75,7 +77,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 	switch e.Code {
 	case errs.Unauthenticated:
 		h.Set(echo.HeaderWWWAuthenticate, `Bearer realm="metagate", ApiKey realm="metagate", header="`+s.APIKeyHeader+`"`)
-	case errs.Unavailable:
+	case errs.Unavailable, errs.TooManyRequests:
 		h.Set(echo.HeaderRetryAfter, strconv.Itoa(retryAfter))
 	}
 	if r := c.Request(); r.ContentLength != 0 && !callOf(r.Context()).bodyRead {

@@ -68,7 +68,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Error(k.err)
 		}
 		end := time.Now()
-		s.Metrics.observe(k.operation, c.Response().Status, end.Sub(start))
+		s.Metrics.observe(k.operation, c.Response().Status, end.Sub(start), k.err)
 		s.logRequest(c, k, start, end)
 		return nil
 	}

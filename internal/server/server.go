@@ -40,6 +40,7 @@ type Options struct {
 	ApplyMaxBytes      int64
 	CORSAllowedOrigins []string
 	CacheBytes         uint64 // for who credentials belong to
+	AuthFailureBurst   int    // AUTH_FAILURE_BURST
 }
 
 // Server implements api.StrictServerInterface.
@@ -47,6 +48,7 @@ type Server struct {
 	Options
 	spec      *spec
 	callers   *callers
+	guesses   *guesses
 	keyHeader string // APIKeyHeader as net/http keeps it
 
 	largeApplies chan struct{} // one at a time
@@ -62,6 +64,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	s := &Server{
 		Options: o, spec: spec, callers: newCallers(o.CacheBytes, o.Now, o.Verifier.Generation),
+		guesses: newGuesses(o.AuthFailureBurst, o.Now, func(ctx context.Context) ([]string, error) {
+			return o.Store.ListGoodKeyHashes(ctx, new(o.Now()))
+		}),
 		keyHeader: http.CanonicalHeaderKey(o.APIKeyHeader), largeApplies: make(chan struct{}, 1),
 	}
 	e := echo.New()

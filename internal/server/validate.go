@@ -37,15 +37,15 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		k := callOf(r.Context())
 		k.operation = route.Operation.OperationID
-		header, q, remember := r.Header, store.Queries(s.Store), hot[k.operation]
+		d, q, remember := door{r.Header, k.remoteAddr, route.security}, store.Queries(s.Store), hot[k.operation]
 		if !route.admin {
 			q = s.Store.Hot()
 		}
 		k.again = func(ctx context.Context, q store.Queries) (caller, error) {
-			return s.authenticate(ctx, q, header, route.security, true)
+			return s.authenticate(ctx, q, d, true)
 		}
 		err := within(r.Context(), long[k.operation], func(ctx context.Context) (err error) {
-			k.caller, err = s.authenticate(ctx, q, header, route.security, !remember)
+			k.caller, err = s.authenticate(ctx, q, d, !remember)
 			return err
 		})
 		if err != nil {

@@ -17,7 +17,7 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 		return nil, err
 	}
 	args := store.ListStartupsParams{
-		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, RowLimit: pg.rows(),
+		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
 		Status: text(p.Status), PrincipalKey: p.PrincipalKey, ComponentKey: p.ComponentKey, Since: p.Since,
 	}
 	args.InstanceID, args.Source = p.InstanceID, text(p.Source)
@@ -58,7 +58,7 @@ func (s *Server) ListAuditLog(ctx context.Context, r api.ListAuditLogRequestObje
 		return nil, err
 	}
 	rows, err := s.Store.ListAuditLog(ctx, store.ListAuditLogParams{
-		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, RowLimit: pg.rows(),
+		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
 		ResourceType: text(p.ResourceType), ResourceID: p.ResourceID, Actor: p.Actor, Since: p.Since,
 	})
 	if err != nil {

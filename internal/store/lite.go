@@ -35,6 +35,10 @@ func (q lite) CountOpenStartups(ctx context.Context, now time.Time) (postgres.Co
 	return postgres.CountOpenStartupsRow(row), err
 }
 
+func (q lite) CountOtherAdmins(ctx context.Context, arg postgres.CountOtherAdminsParams) (int64, error) {
+	return q.r.CountOtherAdmins(ctx, sqlite.CountOtherAdminsParams(arg))
+}
+
 func (q lite) CreateAPIKey(ctx context.Context, arg postgres.CreateAPIKeyParams) (postgres.APIKey, error) {
 	row, err := q.w.CreateAPIKey(ctx, sqlite.CreateAPIKeyParams(arg))
 	return postgres.APIKey(row), err
@@ -67,11 +71,6 @@ func (q lite) CreateProfile(ctx context.Context, arg postgres.CreateProfileParam
 func (q lite) CreateSecretRef(ctx context.Context, arg postgres.CreateSecretRefParams) (postgres.SecretRef, error) {
 	row, err := q.w.CreateSecretRef(ctx, sqlite.CreateSecretRefParams(arg))
 	return postgres.SecretRef(row), err
-}
-
-func (q lite) DeactivateBindings(ctx context.Context, arg postgres.DeactivateBindingsParams) ([]postgres.Binding, error) {
-	rows, err := q.w.DeactivateBindings(ctx, sqlite.DeactivateBindingsParams(arg))
-	return convert(rows, func(r sqlite.Binding) postgres.Binding { return postgres.Binding(r) }), err
 }
 
 func (q lite) DeleteBinding(ctx context.Context, id uuid.UUID) error {
@@ -208,6 +207,10 @@ func (q lite) ListBindings(ctx context.Context, arg postgres.ListBindingsParams)
 
 func (q lite) ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error) {
 	return q.r.ListForeignSubjects(ctx, tenantKey)
+}
+
+func (q lite) ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error) {
+	return q.r.ListGoodKeyHashes(ctx, now)
 }
 
 func (q lite) ListManifests(ctx context.Context, arg postgres.ListManifestsParams) ([]postgres.Manifest, error) {

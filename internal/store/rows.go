@@ -24,6 +24,7 @@ type (
 type (
 	AcknowledgeStartupParams = postgres.AcknowledgeStartupParams
 	CountOpenStartupsRow     = postgres.CountOpenStartupsRow
+	CountOtherAdminsParams   = postgres.CountOtherAdminsParams
 	CreateAPIKeyParams       = postgres.CreateAPIKeyParams
 	CreateAuditEntryParams   = postgres.CreateAuditEntryParams
 	CreateBindingParams      = postgres.CreateBindingParams
@@ -31,7 +32,6 @@ type (
 	CreatePrincipalParams    = postgres.CreatePrincipalParams
 	CreateProfileParams      = postgres.CreateProfileParams
 	CreateSecretRefParams    = postgres.CreateSecretRefParams
-	DeactivateBindingsParams = postgres.DeactivateBindingsParams
 	DeleteOldStartupsParams  = postgres.DeleteOldStartupsParams
 	GetIdentityByKeyHashRow  = postgres.GetIdentityByKeyHashRow
 	GetIdentityBySubjectRow  = postgres.GetIdentityBySubjectRow

@@ -79,15 +79,24 @@ func sqliteDSN(path, txlock string, pragmas ...string) string {
 // inTx waits for its turn first, so that at most one admin's transaction stands
 // before a batch, however many there are.
 func (e embedded) inTx(ctx context.Context, fn func(Queries) error) error {
-	if e.turns != nil {
-		select {
-		case e.turns <- struct{}{}:
-			defer func() { <-e.turns }()
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	done, err := e.turn(ctx)
+	if err != nil {
+		return err
 	}
+	defer done()
 	return within(ctx, e.w, func(tx *sql.Tx) error { return fn(liteOf(tx)) })
+}
+
+func (e embedded) turn(ctx context.Context) (done func(), err error) {
+	if e.turns == nil {
+		return func() {}, nil
+	}
+	select {
+	case e.turns <- struct{}{}:
+		return func() { <-e.turns }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // inSnapshot needs no more than a transaction of a reader: in WAL mode it sees

@@ -33,6 +33,7 @@ type Store struct {
 type engine interface {
 	inTx(ctx context.Context, fn func(Queries) error) error
 	inSnapshot(ctx context.Context, fn func(Queries) error) error
+	staged(ctx context.Context, record, confirm func(Queries) error) error
 	ping(ctx context.Context) error
 	migrations(ctx context.Context, run func(migrator) error) error
 	version(ctx context.Context) (int64, error)
