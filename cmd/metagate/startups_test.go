@@ -28,11 +28,11 @@ func starts(t *testing.T, a *apptest.App, subject, component string) uuid.UUID {
 // overdue puts a receipt that is past its deadline into the database.
 func overdue(t *testing.T, a *apptest.App) {
 	t.Helper()
-	revision, err := a.Store.GetRevision(t.Context(), "default")
+	at, err := a.Store.GetRevision(t.Context(), "default")
 	require.NoError(t, err)
 	opened := store.Now().Add(-time.Hour)
 	n, err := a.Store.OpenStartup(t.Context(), store.OpenStartupParams{
-		ID: store.NewID(opened), TenantKey: "default", Revision: revision, PrincipalID: uuid.New(), PrincipalKey: "asyncgate", ComponentKey: "lost",
+		ID: store.NewID(opened), TenantKey: "default", Epoch: at.Epoch, Source: "live", PrincipalID: uuid.New(), PrincipalKey: "asyncgate", ComponentKey: "lost",
 		ProfileKey: "gate", ManifestKey: "mesh", ManifestVersion: 1, PacketID: uuid.New(), PacketEtag: strings.Repeat("0", 64),
 		OpenedAt: opened, DeadlineAt: opened.Add(time.Minute),
 	})

@@ -106,6 +106,7 @@ func differing(before, after map[string]json.RawMessage) []string {
 		names = map[string]json.RawMessage{}
 	}
 	stdmaps.Copy(names, after)
+	delete(names, "manifest_version") // no part of the etag
 	out := []string{}
 	for _, name := range slices.Sorted(stdmaps.Keys(names)) {
 		b, _ := jsondoc.Canonical(before[name])

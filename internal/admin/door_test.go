@@ -17,11 +17,15 @@ import (
 func TestTheFirstAdminsDoorIsMadeOnceHoweverOftenTheServerStarts(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *admin.Service) {
+		var first store.GetRevisionRow
 		for range 3 {
 			require.NoError(t, s.EnsureAdmin(t.Context(), plain))
 			require.Equal(t, "admin", opens(t, s, plain))
 			require.Equal(t, []string{"create principal admin", "create api_key ADMIN_API_KEY"}, audit(t, s))
-			require.EqualValues(t, 1, revision(t, s, "default"), "a start that changes nothing writes nothing")
+			if first.Revision == 0 {
+				first = at(t, s, "default")
+			}
+			require.Equal(t, first, at(t, s, "default"), "a start that changes nothing writes nothing")
 		}
 	})
 }
@@ -166,14 +170,15 @@ func TestAnActorChangesItsOwnTenantOnly(t *testing.T) {
 		create := api.ProfileCreate{ProfileKey: "p"}
 		_, _, err := admin.Profiles.Create(t.Context(), s, actor, "elsewhere", create)
 		require.True(t, errs.Is(err, errs.Forbidden), "%v", err)
-		require.Zero(t, revision(t, s, "elsewhere"))
+		require.Zero(t, at(t, s, "elsewhere"))
 
 		crossing := *s
 		crossing.AnyTenant = true
 		theirs, _, err := admin.Profiles.Create(t.Context(), &crossing, actor, "elsewhere", create)
 		require.NoError(t, err)
 		require.Equal(t, "elsewhere", theirs.TenantKey)
-		require.EqualValues(t, 1, revision(t, s, "elsewhere"))
+		created := at(t, s, "elsewhere")
+		require.Positive(t, created.Revision)
 
 		_, _, err = admin.Profiles.Get(t.Context(), s, actor, theirs.ID)
 		require.True(t, errs.Is(err, errs.NotFound), "%v", err)
@@ -188,7 +193,7 @@ func TestAnActorChangesItsOwnTenantOnly(t *testing.T) {
 		require.Nil(t, crossing.Scope(actor))
 		_, _, err = admin.Profiles.Update(t.Context(), &crossing, actor, theirs.ID, "", []byte(`{"profile_key":"q"}`))
 		require.NoError(t, err)
-		require.EqualValues(t, 2, revision(t, s, "elsewhere"), "of the row's tenant, not the actor's")
-		require.Zero(t, revision(t, s, "default"))
+		require.Greater(t, at(t, s, "elsewhere").Revision, created.Revision, "of the row's tenant, not the actor's")
+		require.Zero(t, at(t, s, "default"))
 	})
 }

@@ -79,12 +79,13 @@ func audit(t *testing.T, s *admin.Service) []string {
 	return out
 }
 
-func revision(t *testing.T, s *admin.Service, tenant string) int64 {
+// at tells where a tenant is: nowhere before its first write.
+func at(t *testing.T, s *admin.Service, tenant string) store.GetRevisionRow {
 	t.Helper()
-	n, err := s.Store.GetRevision(t.Context(), tenant)
+	row, err := s.Store.GetRevision(t.Context(), tenant)
 	if store.IsNotFound(err) {
-		return 0
+		return store.GetRevisionRow{}
 	}
 	require.NoError(t, err)
-	return n
+	return row
 }

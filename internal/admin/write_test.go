@@ -23,7 +23,7 @@ func TestARefusedWriteLeavesNoTrace(t *testing.T) {
 		require.NoError(t, err)
 		_, _, err = admin.Profiles.Create(t.Context(), s, actor, "", api.ProfileCreate{ProfileKey: "q"})
 		require.NoError(t, err)
-		log, at := audit(t, s), revision(t, s, "default")
+		log, before := audit(t, s), at(t, s, "default")
 		for name, refused := range map[string]struct {
 			code errs.Code
 			do   func() error
@@ -65,7 +65,7 @@ func TestARefusedWriteLeavesNoTrace(t *testing.T) {
 			err := refused.do()
 			require.True(t, errs.Is(err, refused.code), "%s: %v", name, err)
 			require.Equal(t, log, audit(t, s), name)
-			require.Equal(t, at, revision(t, s, "default"), name)
+			require.Equal(t, before, at(t, s, "default"), name)
 		}
 	})
 }
@@ -77,7 +77,7 @@ func TestAPatchThatChangesNothingWritesNothing(t *testing.T) {
 			ManifestKey: "m", Services: json.RawMessage(`{"b":{"x":1.10},"a":[1, 2]}`),
 		})
 		require.NoError(t, err)
-		log, at := audit(t, s), revision(t, s, "default")
+		log, before := audit(t, s), at(t, s, "default")
 		for _, patch := range []string{
 			`{}`, `{"manifest_key":"m"}`, `{"services":{}}`, `{"services":{"a":[1,2],"b":{"x":1.10}}}`, `{"services":{"gone":null}}`,
 			`{"deployment_key":"default","polling":{}}`,
@@ -88,7 +88,7 @@ func TestAPatchThatChangesNothingWritesNothing(t *testing.T) {
 			require.Equal(t, tag, same, patch)
 		}
 		require.Equal(t, log, audit(t, s))
-		require.Equal(t, at, revision(t, s, "default"))
+		require.Equal(t, before, at(t, s, "default"))
 
 		got, changed, err := admin.Manifests.Update(t.Context(), s, actor, created.ID, tag, []byte(`{"services":{"b":{"x":1.1}}}`))
 		require.NoError(t, err)

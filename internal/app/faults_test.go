@@ -128,7 +128,7 @@ func TestALockOfAnotherProcessOnSQLiteIs503AndPassesOver(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(another.Close)
 	err = another.InTx(t.Context(), func(q store.Queries) error { // it holds the lock while this runs
-		if err := q.BumpRevision(t.Context(), "default"); err != nil {
+		if err := lockTenant(t.Context(), q, "default"); err != nil {
 			return err
 		}
 		for name, call := range l.knock(t, id) {

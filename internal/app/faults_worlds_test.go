@@ -55,7 +55,7 @@ func recomputed(p *api.WelcomePacket) string {
 	if err := json.Unmarshal(text, &stable); err != nil {
 		return err.Error()
 	}
-	for _, name := range []string{"packet_id", "packet_etag", "issued_at", "startup"} {
+	for _, name := range []string{"packet_id", "packet_etag", "issued_at", "manifest_version", "startup"} {
 		delete(stable, name)
 	}
 	text, err = json.Marshal(stable)

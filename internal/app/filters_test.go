@@ -105,7 +105,7 @@ func TestAFilterThatCanNotBeIsRefused(t *testing.T) {
 			"manifests?deployment_key=a*", "bindings?principal_id=p3", "bindings?profile_id=", "bindings?active=maybe", "secret-refs?status=revoked",
 			"api-keys?status=disabled", "startups?status=open", "startups?since=yesterday", "startups?since=2026-11-22", "startups?since=",
 			"startups?since=2026-11-22T12:00:00+01:00", // an unescaped plus is a space
-			"audit-log?resource_type=startup", "audit-log?resource_id=1", "audit-log?since=1700000000",
+			"audit-log?resource_type=startups", "audit-log?resource_id=1", "audit-log?since=1700000000",
 		} {
 			resp := get(t, a, "/v1/admin/"+bad)
 			require.NoError(t, resp.Body.Close())
@@ -162,11 +162,11 @@ func TestStartupsAreFoundByStateAndByWhenTheyWereOpened(t *testing.T) {
 // overdue opens a startup an hour ago whose deadline has passed.
 func overdue(t *testing.T, a *apptest.App) uuid.UUID {
 	t.Helper()
-	revision, err := a.Store.GetRevision(t.Context(), "default")
+	at, err := a.Store.GetRevision(t.Context(), "default")
 	require.NoError(t, err)
 	opened := store.Now().Add(-time.Hour)
 	s := store.OpenStartupParams{
-		ID: store.NewID(opened), TenantKey: "default", Revision: revision, PrincipalID: uuid.New(), PrincipalKey: "late", ComponentKey: "c",
+		ID: store.NewID(opened), TenantKey: "default", Epoch: at.Epoch, Source: "live", PrincipalID: uuid.New(), PrincipalKey: "late", ComponentKey: "c",
 		ProfileKey: "gate", ManifestKey: "legivellum-mesh", ManifestVersion: 1, PacketID: store.NewID(opened), PacketEtag: "e",
 		OpenedAt: opened, DeadlineAt: opened.Add(time.Minute),
 	}

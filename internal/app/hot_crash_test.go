@@ -70,7 +70,7 @@ func hold(t *testing.T, url string) (release func()) {
 		if err == nil {
 			defer another.Close()
 			err = another.InTx(t.Context(), func(q store.Queries) error {
-				held <- q.BumpRevision(t.Context(), "another")
+				held <- lockTenant(t.Context(), q, "another")
 				<-let
 				return nil
 			})

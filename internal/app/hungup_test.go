@@ -58,7 +58,7 @@ func TestAnAdminWhoHangsUpIsNoFailureOfTheDatabase(t *testing.T) {
 		held, release, released := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 		go func() { // holds the tenant's lock, and SQLite's writer
 			released <- a.Store.InTx(t.Context(), func(q store.Queries) error {
-				err := q.BumpRevision(t.Context(), "default")
+				err := lockTenant(t.Context(), q, "default")
 				close(held)
 				<-release
 				return errors.Join(err, errors.New("not to be kept"))

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -86,9 +87,9 @@ func (l *lab) get(t *testing.T, id uuid.UUID) api.StartupSession {
 // opened puts a receipt with these times into the database: nobody waits for a deadline.
 func (l *lab) opened(t *testing.T, p store.OpenStartupParams) uuid.UUID {
 	t.Helper()
-	revision, err := l.Store.GetRevision(t.Context(), l.principal.TenantKey)
+	at, err := l.Store.GetRevision(t.Context(), l.principal.TenantKey)
 	require.NoError(t, err)
-	p.ID, p.TenantKey, p.Revision = store.NewID(p.OpenedAt), l.principal.TenantKey, revision
+	p.ID, p.TenantKey, p.Epoch, p.Source = store.NewID(p.OpenedAt), l.principal.TenantKey, at.Epoch, "live"
 	p.PrincipalID, p.PrincipalKey, p.PacketID = l.principal.ID, l.principal.PrincipalKey, uuid.New()
 	p.ProfileKey, p.ManifestKey, p.ManifestVersion = l.profile.ProfileKey, l.manifest.ManifestKey, 1
 	p.PacketEtag = "0000000000000000000000000000000000000000000000000000000000000000"
@@ -119,4 +120,10 @@ func adminList[T any](t *testing.T, a *apptest.App, path string) (rows []T, next
 		next, _, _ = strings.Cut(strings.TrimPrefix(link, "</v1/admin/"), ">")
 	}
 	return rows, next
+}
+
+// lockTenant makes the writes of a tenant wait, and on SQLite all.
+func lockTenant(ctx context.Context, q store.Queries, tenant string) error {
+	_, err := q.LockTenant(ctx, store.LockTenantParams{TenantKey: tenant})
+	return err
 }

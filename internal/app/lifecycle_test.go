@@ -49,6 +49,14 @@ func TestAStartupIsOpenUntilItIsReportedReady(t *testing.T) {
 		}
 		want.ReadyAt, want.FailedAt, want.BuildVersion = got.ReadyAt, got.FailedAt, got.BuildVersion
 		want.Health, want.Error, want.Details = got.Health, got.Error, got.Details
+		want.Source, want.Revision, want.Credential, want.RemoteAddr = api.StartupSource("live"), got.Revision, got.Credential, got.RemoteAddr
+		for _, n := range []interface{ IsNull() bool }{
+			got.InstanceID, got.Host, got.Labels, got.SupersededBy, got.SupersededAt, got.AcknowledgedAt, got.AcknowledgedBy, got.AcknowledgedReason,
+		} {
+			require.True(t, n.IsNull())
+		}
+		want.InstanceID, want.Host, want.Labels, want.SupersededBy, want.SupersededAt = got.InstanceID, got.Host, got.Labels, got.SupersededBy, got.SupersededAt
+		want.AcknowledgedAt, want.AcknowledgedBy, want.AcknowledgedReason = got.AcknowledgedAt, got.AcknowledgedBy, got.AcknowledgedReason
 		require.Equal(t, want, got)
 
 		ack := *apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(id))).Is(t, 200).JSON200
@@ -116,16 +124,24 @@ func TestAContradictingReportIsRefusedAndNamesTheState(t *testing.T) {
 	})
 }
 
-func TestAForbiddenKeyInAReportLeavesTheStartupOpen(t *testing.T) {
+// What a component reports is testimony (contract 1.5, 5).
+func TestAReportIsNeverRefusedForItsForm(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
+		for _, doc := range []string{`{"a":[{"Tasks ":1}],"deploy":{"scale":1}}`, `"all fine"`, `[1.10,null]`, `true`, `1.10`} {
+			up, down := l.start(t, "c").Startup.StartupID, l.start(t, "c").Startup.StartupID
+			apptest.Got(l.component.ReportReadyWithResponse(t.Context(), api.ReadyReport{StartupID: up, Health: []byte(doc)})).Is(t, 200)
+			apptest.Got(l.component.ReportFailedWithResponse(t.Context(), api.FailedReport{StartupID: down, Details: []byte(doc)})).Is(t, 200)
+			require.Equal(t, doc, string(l.get(t, up).Health.MustGet()))
+			require.Empty(t, l.get(t, up).BuildVersion.MustGet())
+			require.Equal(t, doc, string(l.get(t, down).Details.MustGet()))
+			require.Empty(t, l.get(t, down).Error.MustGet())
+		}
 		id := l.start(t, "c").Startup.StartupID
-		r, f := ready(id), failed(id)
-		r.Health, f.Details = []byte(`{"a":[{"Tasks ":1}]}`), []byte(`{"deploy":{"scale":1}}`)
-		require.Equal(t, "/health/a/0/Tasks ", apptest.Got(l.component.ReportReadyWithResponse(t.Context(), r)).Fails(t, 400, "FORBIDDEN_KEYS").Errors[0].Pointer)
-		require.Len(t, apptest.Got(l.component.ReportFailedWithResponse(t.Context(), f)).Fails(t, 400, "FORBIDDEN_KEYS").Errors, 2)
-		require.Equal(t, api.StartupStatusOPEN, l.get(t, id).Status)
+		wire{a, l.key.APIKey}.send(t, "POST", "/v1/startup/ready", `{"startup_id":"`+id.String()+`","build_version":"1","health":null}`)
+		require.True(t, l.get(t, id).Health.IsNull())
+		require.Equal(t, api.StartupStatusREADY, l.get(t, id).Status)
 	})
 }
 

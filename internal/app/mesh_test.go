@@ -196,7 +196,7 @@ func etagOf(t *testing.T, packet []byte) string {
 	t.Helper()
 	var members map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(packet, &members))
-	for _, volatile := range []string{"packet_id", "packet_etag", "issued_at", "startup"} {
+	for _, volatile := range []string{"packet_id", "packet_etag", "issued_at", "manifest_version", "startup"} {
 		require.Contains(t, members, volatile)
 		delete(members, volatile)
 	}

@@ -29,6 +29,7 @@ type operator struct {
 	ctx  context.Context
 	ids  apptest.Created
 	mesh *client.ClientWithResponses // as asyncgate
+	app  *apptest.App
 	n    atomic.Int64
 }
 
@@ -232,6 +233,9 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 	"listStartups 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.ListStartupsWithResponse(o.ctx, nil))
 	},
+	"acknowledgeStartup 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.AcknowledgeStartupWithResponse(o.ctx, overdue(t, o.app), api.Acknowledgement{Reason: "gone"}))
+	},
 	"listAuditLog 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.ListAuditLogWithResponse(o.ctx, nil))
 	},
@@ -265,7 +269,7 @@ func TestEveryOperationAnswersAsOpenAPISaysWithEveryGoodStatus(t *testing.T) {
 		var last atomic.Pointer[http.Request]
 		seen := client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error { last.Store(r); return nil })
 		ids := apptest.ReadWorld(t, meshFile).Create(t, a)
-		o := &operator{ClientWithResponses: a.AdminClient(t), ctx: t.Context(), ids: ids, mesh: a.Client(t, ids.APIKeys["asyncgate"])}
+		o := &operator{ClientWithResponses: a.AdminClient(t), ctx: t.Context(), ids: ids, mesh: a.Client(t, ids.APIKeys["asyncgate"]), app: a}
 		require.NoError(t, seen(o.ClientInterface.(*client.Client)))
 		require.NoError(t, seen(o.mesh.ClientInterface.(*client.Client)))
 		for name, call := range operations {

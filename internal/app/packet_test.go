@@ -23,7 +23,7 @@ func jsonOf(t *testing.T, doc []byte) map[string]any {
 const awkward = `{"z":12345678901234567890,"a":1.10,"huge":1e400,"tiny":-1E-400,"zero":-0.0,"e":{},"l":[],"deep":{"a":{"b":{}},"l":[{},[]]},"":null,` +
 	`"ünï":"\u2028</script>","s":"1.10","big":123456789012345678901234567890.123456789}`
 
-const awkwardEtag = "0428f986614b360806ba2148c97edd1872684426aa72546890cd10fef55997a7"
+const awkwardEtag = "ead61f18a1c2d0bc5b579cdd4e614b38d7a79e99249ca065dfbfbd7109cd67a6"
 
 // soleComponent is one principal with its own profile, manifest and binding.
 type soleComponent struct {
@@ -144,8 +144,8 @@ func TestTheEtagChangesWhenAndOnlyWhenSomethingStableChanges(t *testing.T) {
 			{"the subject of its tokens", func() { principal(`{"auth_subject":"another"}`) }, false, 1},
 			{"the type of the principal", func() { principal(`{"principal_type":"worker"}`) }, false, 1},
 			{"a service", func() { manifest(`{"services":{"a":{"b":2}}}`) }, true, 2},
-			{"the deployment, and with it the version", func() { manifest(`{"deployment_key":"x"}`) }, true, 3},
-			{"a service back again, at a later version", func() { manifest(`{"services":{"a":{"b":1}}}`) }, true, 4},
+			{"the deployment, and with it the version", func() { manifest(`{"deployment_key":"x"}`) }, false, 3},
+			{"another service", func() { manifest(`{"services":{"a":{"b":3}}}`) }, true, 4},
 			{"a policy", func() { profile(`{"policy":{"n":2}}`) }, true, 4},
 			{"a capability", func() { profile(`{"capabilities":{"c":{}}}`) }, true, 4},
 			{"an override", func() { binding(`{"overrides":{"policy":{"n":3}}}`) }, true, 4},

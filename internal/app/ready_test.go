@@ -123,7 +123,7 @@ func TestAServerWhoseSQLiteFileIsLockedAtItsStartNamesTheDatabase(t *testing.T) 
 	require.NoError(t, err)
 	t.Cleanup(another.Close)
 	require.NoError(t, another.InTx(t.Context(), func(q store.Queries) error { // it holds the lock while this runs
-		require.NoError(t, q.BumpRevision(t.Context(), "default"))
+		require.NoError(t, lockTenant(t.Context(), q, "default"))
 		for _, migrate := range []bool{true, false} {
 			c := apptest.Config(t, url)
 			c.AutoMigrate = migrate

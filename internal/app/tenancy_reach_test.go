@@ -152,3 +152,14 @@ func reachReport(what, members string) reach {
 		got.refused(t, 404, "SESSION_NOT_FOUND")
 	}
 }
+
+func reachAcknowledge(t *testing.T, ours, theirs wireWorld, cross bool) {
+	t.Helper()
+	path := "/v1/admin/startups/" + theirs.startup + "/acknowledge"
+	got := ours.admin.send(t, "POST", path, `{"reason":"mine now"}`)
+	if cross { // it exists, and isn't overdue
+		got.refused(t, 409, "INVALID_STATE")
+		return
+	}
+	got.refused(t, 404, "SESSION_NOT_FOUND")
+}

@@ -25,7 +25,7 @@ func holdTenant(t *testing.T, a *apptest.App) (release func()) {
 	held, let, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
 		done <- a.Store.InTx(context.WithoutCancel(t.Context()), func(q store.Queries) error {
-			if err := q.BumpRevision(context.WithoutCancel(t.Context()), "default"); err != nil {
+			if err := lockTenant(context.WithoutCancel(t.Context()), q, "default"); err != nil {
 				return err
 			}
 			close(held)

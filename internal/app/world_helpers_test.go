@@ -84,9 +84,9 @@ func (w worlds) refuse(t *testing.T, doc string, status int, code string, how ..
 
 func (w worlds) revision(t *testing.T) int64 {
 	t.Helper()
-	n, err := w.Store.GetRevision(t.Context(), "default")
+	at, err := w.Store.GetRevision(t.Context(), "default")
 	require.NoError(t, err)
-	return n
+	return at.Revision
 }
 
 // export gives the world as bytes.
@@ -161,7 +161,7 @@ func (w worlds) bear(t *testing.T, subject, component string) born {
 	}
 	out := born{etag: r.JSON200.PacketEtag}
 	require.NoError(t, json.NewDecoder(bytes.NewReader(r.Body)).Decode(&out.members))
-	for _, volatile := range []string{"packet_id", "packet_etag", "issued_at", "startup"} {
+	for _, volatile := range []string{"packet_id", "packet_etag", "issued_at", "manifest_version", "startup"} {
 		delete(out.members, volatile)
 	}
 	return out

@@ -130,7 +130,6 @@ func TestARenameIsADeleteAndACreate(t *testing.T) {
 		b := w.bear(t, "interview@mesh", "c")
 		require.JSONEq(t, `"renamed"`, string(b.members["profile"]))
 		require.JSONEq(t, `"renamed"`, string(b.members["manifest"]))
-		require.JSONEq(t, `1`, string(b.members["manifest_version"]), "a new one")
 		require.JSONEq(t, `{"memory_read":true,"memory_write":false,"async_poll":true}`, string(b.members["capabilities"]), "the binding has stayed")
 	})
 }

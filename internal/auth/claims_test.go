@@ -110,5 +110,5 @@ func TestIssuerAndAudienceAreFreeWhereNoneIsConfigured(t *testing.T) {
 	v := newVerifier(t, auth.JWTConfig{Secret: secret})
 	got, err := v.Verify(hs256(hsHeader, claims(set{"iss": "x", "aud": 5}), secret))
 	require.NoError(t, err)
-	require.Equal(t, auth.Claims{Subject: "component", ExpiresAt: noon.Add(time.Hour)}, got)
+	require.Equal(t, auth.Claims{Subject: "component", Issuer: "x", ExpiresAt: noon.Add(time.Hour)}, got)
 }

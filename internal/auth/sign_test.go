@@ -42,7 +42,7 @@ func TestWhatIsSignedVerifies(t *testing.T) {
 		c := auth.JWTConfig{Secret: secret, Algorithm: alg, Issuer: "iss", Audience: "aud"}
 		got, err := newVerifier(t, c).Verify(token)
 		require.NoError(t, err)
-		require.Equal(t, auth.Claims{Subject: "Zoë <z>", ExpiresAt: noon.Add(time.Second)}, got)
+		require.Equal(t, auth.Claims{Subject: "Zoë <z>", Issuer: "iss", ExpiresAt: noon.Add(time.Second)}, got)
 		c.Audience = "other"
 		refused(t, newVerifier(t, c), token, "aud")
 	}

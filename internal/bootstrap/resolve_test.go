@@ -59,7 +59,7 @@ func requirePacket(t *testing.T, b *bootstrap.Blueprint, principal, component st
 	var members map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(text, &members))
 	require.Equal(t, names(t, p), names(t, members), "openapi.yaml's members, all of them")
-	for _, volatile := range []string{"packet_id", "packet_etag", "issued_at", "startup"} {
+	for _, volatile := range []string{"packet_id", "packet_etag", "issued_at", "manifest_version", "startup"} {
 		delete(members, volatile)
 	}
 	stable, err := json.Marshal(members)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/store/storetest"
 	"github.com/legivellum/metagate/internal/testdb"
 )
 
@@ -25,13 +26,14 @@ func BenchmarkOpenStartups(b *testing.B) {
 			s, err := store.Open(b.Context(), url(b))
 			require.NoError(b, err)
 			b.Cleanup(s.Close)
-			require.NoError(b, s.BumpRevision(b.Context(), "default"))
+			epoch, err := storetest.Move(b.Context(), s, "default")
+			require.NoError(b, err)
 			rows := make([]store.OpenStartupParams, 24)
 			for b.Loop() {
 				now := store.Now()
 				for i := range rows {
 					rows[i] = store.OpenStartupParams{
-						ID: store.NewID(now), TenantKey: "default", Revision: 1, PrincipalID: uuid.Nil, PrincipalKey: "memorygate",
+						ID: store.NewID(now), TenantKey: "default", Epoch: epoch, Source: "live", PrincipalID: uuid.Nil, PrincipalKey: "memorygate",
 						ComponentKey: "memorygate_main", ProfileKey: "memorygate-profile", ManifestKey: "legivellum-mesh", ManifestVersion: 1, PacketID: uuid.New(),
 						PacketEtag: "0000000000000000000000000000000000000000000000000000000000000000", OpenedAt: now, DeadlineAt: now.Add(time.Minute),
 					}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/store/storetest"
 	"github.com/legivellum/metagate/internal/testdb"
 )
 
@@ -46,7 +47,9 @@ func TestATimeThatRanOutIsUnavailable(t *testing.T) {
 		requireCode(t, errs.Unavailable, s.Ping(ctx))
 		_, err := s.GetRevision(ctx, "default")
 		requireCode(t, errs.Unavailable, err)
-		requireCode(t, errs.Unavailable, s.BumpRevision(ctx, "default"))
+		_, err = s.LockTenant(ctx, store.LockTenantParams{TenantKey: "default"})
+		requireCode(t, errs.Unavailable, err)
+		requireCode(t, errs.Unavailable, s.SetRevision(ctx, store.SetRevisionParams{TenantKey: "default"}))
 		requireCode(t, errs.Unavailable, s.InTx(ctx, func(store.Queries) error { return nil }))
 	})
 }
@@ -55,7 +58,8 @@ func TestALockThatIsNotGivenIsUnavailable(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, migrate, func(t *testing.T, url string) {
 		s := open(t, url)
-		require.NoError(t, s.BumpRevision(t.Context(), "default"))
+		epoch, err := storetest.Move(t.Context(), s, "default")
+		require.NoError(t, err)
 		tx, err := raw(t, url).BeginTx(t.Context(), nil)
 		require.NoError(t, err)
 		_, err = tx.ExecContext(t.Context(), "UPDATE tenant_revisions SET revision = 7")
@@ -63,13 +67,15 @@ func TestALockThatIsNotGivenIsUnavailable(t *testing.T) {
 
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
-		requireCode(t, errs.Unavailable, s.BumpRevision(ctx, "default"))
-		revision, err := s.GetRevision(t.Context(), "default")
+		_, err = storetest.Move(ctx, s, "default")
+		requireCode(t, errs.Unavailable, err)
+		at, err := s.GetRevision(t.Context(), "default")
 		require.NoError(t, err, "readers don't wait for a writer")
-		require.EqualValues(t, 1, revision)
+		require.Equal(t, store.GetRevisionRow{Revision: 1, Epoch: epoch}, at)
 
 		require.NoError(t, tx.Rollback())
-		require.NoError(t, s.BumpRevision(t.Context(), "default"))
+		_, err = storetest.Move(t.Context(), s, "default")
+		require.NoError(t, err)
 	})
 }
 

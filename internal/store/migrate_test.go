@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"github.com/google/uuid"
 	"github.com/pressly/goose/v3/lock"
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/store/storetest"
 	"github.com/legivellum/metagate/internal/testdb"
 )
 
@@ -80,6 +82,46 @@ func TestWhoeverMigratesKeepsTheOthersWaiting(t *testing.T) {
 		release()
 		require.NoError(t, <-done)
 		require.NoError(t, s.Ready(t.Context()))
+	})
+}
+
+// What the first release wrote is there after the migrations, and after those back and forth.
+func TestReceiptsOfTheFirstSchemaStay(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, migrate, func(t *testing.T, url string) {
+		s, id, opened := open(t, url), uuid.New(), time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
+		down := func() {
+			for {
+				undone, err := s.MigrateDown(t.Context())
+				require.NoError(t, err)
+				if undone.Version == 2 {
+					return
+				}
+			}
+		}
+		down()
+		storetest.Behind(t, url,
+			"INSERT INTO tenant_revisions VALUES ('a', 7), ('b', 7)",
+			"INSERT INTO startup_sessions VALUES ('"+id.String()+"', 'a', '"+id.String()+"', 'p', 'c', 'f', 'm', 3, '"+id.String()+"', 'etag', 'OPEN', "+
+				"'2026-01-02 03:04:05.678000+00:00', '2026-01-02 03:04:05.678000+00:00', NULL, NULL, NULL, NULL, NULL, NULL, 'mirrored')")
+		for range 2 {
+			_, err := s.Migrate(t.Context())
+			require.NoError(t, err)
+			a, err := s.GetRevision(t.Context(), "a")
+			require.NoError(t, err)
+			b, err := s.GetRevision(t.Context(), "b")
+			require.NoError(t, err)
+			require.EqualValues(t, 7, a.Revision)
+			require.Positive(t, a.Epoch)
+			require.NotEqual(t, a.Epoch, b.Epoch, "nobody's is another's")
+			row, err := s.GetStartup(t.Context(), id)
+			require.NoError(t, err)
+			require.Equal(t, store.StartupSession{
+				ID: id, TenantKey: "a", PrincipalID: id, PrincipalKey: "p", ComponentKey: "c", ProfileKey: "f", ManifestKey: "m", ManifestVersion: 3,
+				PacketID: id, PacketEtag: "etag", Status: "OPEN", OpenedAt: opened, DeadlineAt: opened, Source: "live",
+			}, row)
+			down()
+		}
 	})
 }
 

@@ -44,7 +44,7 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 		return err
 	}
 	if c.ConnConfig.ValidateConnect == nil { // unless the URL's target_session_attrs wants another
-		c.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+		c.ConnConfig.ValidateConnect = writableServer
 	}
 	c.ConnConfig.BuildContextWatcherHandler = cancelOnServer
 	// Half of the connections are for what components wait for.
@@ -66,6 +66,16 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 		hot:  &Store{Queries: postgres.New(hotPool), engine: pg{hotPool}},
 		shut: func() { hotPool.Close(); pool.Close() },
 	}, nil
+}
+
+// writableServer refuses a standby, and a server that is set to read only: after a
+// failover one must not stay with it.
+func writableServer(ctx context.Context, c *pgconn.PgConn) error {
+	err := pgconn.ValidateConnectTargetSessionAttrsReadWrite(ctx, c)
+	if err != nil && ctx.Err() == nil && !c.IsClosed() {
+		err = fmt.Errorf("%w: %w", errReadOnly, err)
+	}
+	return err
 }
 
 // cancelOnServer ends on the server, too, what nobody waits for any more: a list

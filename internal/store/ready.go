@@ -20,6 +20,8 @@ type NotReady struct {
 
 func (e NotReady) Error() string { return e.Reason }
 
+var errReadOnly = NotReady{Reason: "the database is read-only, or a standby"}
+
 func outOfStep(now int64) error {
 	if now > newest {
 		return NotReady{Newer: true, Reason: fmt.Sprintf(
@@ -50,7 +52,7 @@ func (s *Store) Ready(ctx context.Context) error {
 		return outOfStep(now)
 	}
 	if readOnly, err := s.engine.readOnly(ctx); err != nil || readOnly {
-		return cmp.Or[error](err, NotReady{Reason: "the database is read-only, or a standby"})
+		return cmp.Or[error](err, errReadOnly)
 	}
 	if err := s.engine.read(ctx, needed); err != nil && (otherSchema(err) || !unavailable(err)) {
 		return fmt.Errorf("%w: %w", NotReady{Reason: "a table is missing, or may not be read"}, err)

@@ -59,7 +59,8 @@ func TestTryingAReceiptLeavesNoneBehind(t *testing.T) {
 	testdb.Each(t, migrate, func(t *testing.T, url string) {
 		s := open(t, url)
 		require.NoError(t, s.TryReceipt(t.Context()), "nobody is there to get one")
-		require.NoError(t, s.BumpRevision(t.Context(), "default"))
+		_, err := storetest.Move(t.Context(), s, "default")
+		require.NoError(t, err)
 		require.NoError(t, s.TryReceipt(t.Context()))
 		n, err := s.CountOpenStartups(t.Context(), store.Now())
 		require.NoError(t, err)

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -65,30 +64,29 @@ func raw(t *testing.T, url string) *sql.DB {
 	return db
 }
 
-func TestAReceiptThatIsNotMirroredYetIsNeverRemoved(t *testing.T) {
+// Each receipt is looked at once: what comes before since was.
+func TestOnSQLiteWhatIsPastIsNotLookedAtAgain(t *testing.T) {
 	t.Parallel()
-	testdb.Each(t, migrate, func(t *testing.T, url string) {
-		s, now := open(t, url), store.Now()
-		require.NoError(t, s.BumpRevision(t.Context(), "default"))
-		ids := map[string]uuid.UUID{}
-		for _, mirror := range []string{"off", "pending", "mirrored"} {
-			p := store.OpenStartupParams{
-				ID: store.NewID(now.Add(-time.Hour)), TenantKey: "default", Revision: 1, PrincipalID: uuid.New(), PacketID: uuid.New(),
-				OpenedAt: now.Add(-time.Hour), DeadlineAt: now.Add(-time.Minute),
-			}
-			n, err := s.OpenStartup(t.Context(), p)
-			require.NoError(t, err)
-			require.EqualValues(t, 1, n)
-			ids[mirror] = p.ID
-			_, err = raw(t, url).ExecContext(t.Context(),
-				"UPDATE startup_sessions SET mirror_status = '"+mirror+"' WHERE id = '"+p.ID.String()+"'")
-			require.NoError(t, err)
+	url := testdb.SQLite(t)
+	require.NoError(t, migrate(t.Context(), url))
+	s, now, who := open(t, url), store.Now(), uuid.New()
+	epoch, err := storetest.Move(t.Context(), s, "default")
+	require.NoError(t, err)
+	rows := make([]store.OpenStartupParams, 3)
+	for i := range rows {
+		rows[i] = store.OpenStartupParams{
+			ID: store.NewID(now), TenantKey: "default", Epoch: epoch, Source: "live", PrincipalID: who, PacketID: uuid.New(),
+			InstanceID: new("one"), OpenedAt: now, DeadlineAt: now,
 		}
-		n, err := s.DeleteOldStartups(t.Context(), store.DeleteOldStartupsParams{BeforeID: store.FirstID(now), Now: now, RowLimit: 10})
+	}
+	_, err = s.OpenStartups(t.Context(), rows)
+	require.NoError(t, err)
+	alarm := store.ListAlarmsRow{ID: rows[0].ID, TenantKey: "default", PrincipalID: who, InstanceID: new("one"), DeadlineAt: now}
+	for from, want := range []map[uuid.UUID]store.Superseding{
+		{alarm.ID: {ID: rows[1].ID, OpenedAt: now}}, {alarm.ID: {ID: rows[2].ID, OpenedAt: now}}, {},
+	} {
+		got, err := s.Superseding(t.Context(), []store.ListAlarmsRow{alarm}, func(store.ListAlarmsRow) uuid.UUID { return rows[from].ID })
 		require.NoError(t, err)
-		require.EqualValues(t, 2, n)
-		row, err := s.GetStartup(t.Context(), ids["pending"])
-		require.NoError(t, err)
-		require.Equal(t, "pending", row.MirrorStatus)
-	})
+		require.Equal(t, want, got)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
 
@@ -32,7 +33,7 @@ func TestHundredsAtOnceGetTheirOwnAnswers(t *testing.T) {
 				if n%7 == 0 {
 					go hangUp()
 				}
-				out, err := b.do(ctx, n)
+				out, err := b.do(ctx, uuid.New(), n)
 				switch {
 				case n%97 == 13:
 					if err == nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/internal/errs"
@@ -62,7 +63,7 @@ func ask(t *testing.T, b *batcher[int, int], ctx context.Context, n int) <-chan 
 	t.Helper()
 	waiting, got := len(b.queue), make(chan result, 1)
 	go func() {
-		out, err := b.do(ctx, n)
+		out, err := b.do(ctx, uuid.New(), n)
 		got <- result{out, err}
 	}()
 	for len(b.queue) == waiting {
@@ -77,7 +78,7 @@ func busy(t *testing.T, p *pen, maxRows, maxWaiting int) (*batcher[int, int], <-
 	b := newBatcher(1, maxRows, maxWaiting, p.write)
 	first := make(chan result, 1)
 	go func() {
-		out, err := b.do(context.Background(), 0)
+		out, err := b.do(context.Background(), uuid.New(), 0)
 		first <- result{out, err}
 	}()
 	require.Equal(t, 1, <-p.entered)
@@ -181,7 +182,7 @@ func TestACallerThatHangsUpDoesNotHurtTheOthers(t *testing.T) {
 	// Whoever leaves during the write is written, and hurts nobody either.
 	ctx, hangUp = context.WithCancel(t.Context())
 	blocked := make(chan result, 1)
-	go func() { _, err := b.do(t.Context(), 4); blocked <- result{err: err} }()
+	go func() { _, err := b.do(t.Context(), uuid.New(), 4); blocked <- result{err: err} }()
 	<-p.entered
 	left, stays := ask(t, b, ctx, 5), ask(t, b, t.Context(), 6)
 	p.open(1)
@@ -195,7 +196,7 @@ func TestACallerThatHangsUpDoesNotHurtTheOthers(t *testing.T) {
 
 	// When all have left, there is nothing to write.
 	ctx, hangUp = context.WithCancel(t.Context())
-	go func() { _, err := b.do(t.Context(), 7); blocked <- result{err: err} }()
+	go func() { _, err := b.do(t.Context(), uuid.New(), 7); blocked <- result{err: err} }()
 	<-p.entered
 	one, two := ask(t, b, ctx, 8), ask(t, b, ctx, 9)
 	hangUp()
@@ -216,7 +217,7 @@ func TestAFullQueueIsUnavailableAtOnce(t *testing.T) {
 		waiting = append(waiting, ask(t, b, t.Context(), n))
 	}
 	for range 100 { // the gate is shut: only what doesn't wait returns
-		_, err := b.do(t.Context(), 99)
+		_, err := b.do(t.Context(), uuid.New(), 99)
 		require.True(t, errs.Is(err, errs.Unavailable), "%v", err)
 		require.ErrorContains(t, err, "MAX_IN_FLIGHT")
 	}
@@ -226,7 +227,7 @@ func TestAFullQueueIsUnavailableAtOnce(t *testing.T) {
 		require.NoError(t, (<-w).err)
 	}
 	p.open(1)
-	_, err := b.do(t.Context(), 7)
+	_, err := b.do(t.Context(), uuid.New(), 7)
 	require.NoError(t, err, "there is room again")
 	b.close()
 	require.NotContains(t, p.rows(), 99)

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
 
@@ -26,7 +27,7 @@ func start(w *writes) (b *batcher[int, int], call func(callers int)) {
 	return b, func(callers int) {
 		var group sync.WaitGroup
 		for n := range callers {
-			group.Go(func() { _, _ = b.do(context.Background(), n) })
+			group.Go(func() { _, _ = b.do(context.Background(), uuid.New(), n) })
 		}
 		group.Wait()
 	}

@@ -64,7 +64,7 @@ func (s *Service) loaded(ctx context.Context, who Identity, key blueprintKey) (b
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 		defer cancel()
 		var loaded blueprintAt
-		err := s.store.InSnapshot(ctx, func(q store.Queries) (err error) {
+		err := s.snapshot(ctx, func(q store.Queries) (err error) {
 			loaded, err = s.load(ctx, q, who, key)
 			return err
 		})

@@ -23,7 +23,7 @@ func TestCompiledPacketsStayWithinTheirBound(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, b.Size(), 2*7*2000, "what it weighs is what it holds: literal and canonical")
 	for _, bound := range []uint64{0, 1, 5_000, 1 << 20} {
-		c := newBlueprints(nil, bound)
+		c := newBlueprints(bound)
 		for n := range 1000 {
 			overrides := fmt.Sprintf(`{"policy":{"n":%d,"text":%q}}`, n, strings.Repeat("y", n))
 			key := blueprintKey{uuid.New(), uuid.New(), overrides}

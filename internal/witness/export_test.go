@@ -1,4 +1,15 @@
 package witness
 
+import (
+	"context"
+
+	"github.com/legivellum/metagate/internal/store"
+)
+
 // ReportsWaiting is how many reports wait for a writer.
 func (s *Service) ReportsWaiting() int { return len(s.reports.queue) }
+
+// Snapshot is where worlds are read from now on.
+func (s *Service) Snapshot(snapshot func(context.Context, func(store.Queries) error) error) {
+	s.snapshot = snapshot
+}

@@ -2,6 +2,7 @@ package witness_test
 
 import (
 	"context"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -48,7 +49,7 @@ func (w *world) identity(t *testing.T) witness.Identity {
 	row, err := w.GetIdentityBySubject(t.Context(), w.principal.AuthSubject)
 	require.NoError(t, err)
 	return witness.Identity{
-		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, Revision: row.Revision,
+		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, Epoch: row.Epoch,
 		ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
 	}
 }
@@ -70,8 +71,8 @@ func newWorld(t *testing.T, s *store.Store) *world {
 	t.Helper()
 	w := &world{Store: s}
 	ctx, doc := t.Context(), store.JSON("{}")
-	require.NoError(t, s.BumpRevision(ctx, "t"))
 	var err error
+	move(t, s, "t")
 	w.principal, err = s.CreatePrincipal(ctx, store.CreatePrincipalParams{
 		ID: store.NewID(noon), TenantKey: "t", PrincipalKey: "p", AuthSubject: "s", PrincipalType: "component", Status: "active",
 		CreatedAt: noon, UpdatedAt: noon,
@@ -97,11 +98,11 @@ func newWorld(t *testing.T, s *store.Store) *world {
 
 func (w *world) open(t *testing.T, opened, deadline time.Time) uuid.UUID {
 	t.Helper()
-	revision, err := w.GetRevision(t.Context(), "t")
+	at, err := w.GetRevision(t.Context(), "t")
 	require.NoError(t, err)
 	id := store.NewID(opened)
 	n, err := w.OpenStartup(t.Context(), store.OpenStartupParams{
-		ID: id, TenantKey: "t", Revision: revision, PrincipalID: w.principal.ID, PrincipalKey: "p",
+		ID: id, TenantKey: "t", Epoch: at.Epoch, Source: "live", PrincipalID: w.principal.ID, PrincipalKey: "p",
 		OpenedAt: opened, DeadlineAt: deadline,
 	})
 	require.NoError(t, err)
@@ -125,9 +126,7 @@ func (w *world) ids(t *testing.T) []uuid.UUID {
 func (w *world) edit(t *testing.T, seconds int64) {
 	t.Helper()
 	require.NoError(t, w.InTx(t.Context(), func(q store.Queries) error {
-		if err := q.BumpRevision(t.Context(), "t"); err != nil {
-			return err
-		}
+		move(t, q, "t")
 		_, err := q.UpdateProfile(t.Context(), store.UpdateProfileParams{
 			ID: w.profile.ID, ProfileKey: w.profile.ProfileKey, Capabilities: w.profile.Capabilities, Policy: w.profile.Policy,
 			StartupSLASeconds: seconds, UpdatedAt: noon,
@@ -135,3 +134,14 @@ func (w *world) edit(t *testing.T, seconds int64) {
 		return err
 	}))
 }
+
+// move gives a tenant another epoch, as an admin's write does.
+func move(t *testing.T, q store.Queries, tenant string) {
+	t.Helper()
+	at, err := q.LockTenant(t.Context(), store.LockTenantParams{TenantKey: tenant, Epoch: rand.Int64()})
+	require.NoError(t, err)
+	require.NoError(t, q.SetRevision(t.Context(), store.SetRevisionParams{TenantKey: tenant, Revision: at.Revision + 1, Epoch: rand.Int64()}))
+}
+
+// birth is that of component c, which takes itself for hint.
+func birth(hint string) witness.Birth { return witness.Birth{ComponentKey: "c", PrincipalKey: hint} }

@@ -36,7 +36,7 @@ func (w *world) caller(t *testing.T) witness.Identity {
 	row, err := w.GetIdentityBySubject(t.Context(), "s")
 	require.NoError(t, err)
 	return witness.Identity{
-		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, Revision: row.Revision,
+		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, Epoch: row.Epoch,
 		ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
 	}
 }
@@ -71,7 +71,7 @@ func (w *world) together(t *testing.T, s *witness.Service, id uuid.UUID, who []w
 	err := w.InTx(t.Context(), func(q store.Queries) error {
 		at := noon
 		if _, err := q.ReportStartup(t.Context(), store.ReportStartupParams{
-			ID: held, Status: "READY", ReadyAt: &at, PrincipalID: owner.ID, CallerTenant: "t", CallerRevision: owner.Revision,
+			ID: held, Status: "READY", ReadyAt: &at, PrincipalID: owner.ID, CallerTenant: "t", CallerEpoch: owner.Epoch,
 		}); err != nil {
 			return err
 		}
@@ -198,7 +198,7 @@ func TestABatchOfBootstrapsOpensOnlyThoseOfThePresentWorld(t *testing.T) {
 		all := make(chan got)
 		for i := range 100 {
 			go func() {
-				opened, err := s.Bootstrap(t.Context(), callers[i%2], "", "c")
+				opened, err := s.Bootstrap(t.Context(), callers[i%2], birth(""))
 				all <- got{opened, err, i%2 == 1}
 			}()
 		}
@@ -234,17 +234,19 @@ func (q turnstile) GetProfile(ctx context.Context, id uuid.UUID) (store.Profile,
 func TestACallerThatHangsUpDoesNotHurtThoseWhoNeedTheSamePacket(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
-		slow, gate := *w.Store, turnstile{w.Queries, make(chan struct{}, 100), make(chan struct{})}
-		slow.Queries = gate
-		s, who := ticking(t, &slow), w.caller(t)
+		gate := turnstile{nil, make(chan struct{}, 100), make(chan struct{})}
+		s, who := ticking(t, w.Store), w.caller(t)
+		s.Snapshot(func(ctx context.Context, fn func(store.Queries) error) error {
+			return w.InSnapshot(ctx, func(q store.Queries) error { return fn(turnstile{q, gate.entered, gate.let}) })
+		})
 		first, hangUp := context.WithCancel(t.Context())
 		gone, stay, started := make(chan error, 1), make(chan error), make(chan struct{})
-		go func() { _, err := s.Bootstrap(first, who, "", "c"); gone <- err }()
+		go func() { _, err := s.Bootstrap(first, who, birth("")); gone <- err }()
 		<-gate.entered
 		for range 20 {
 			go func() {
 				started <- struct{}{}
-				_, err := s.Bootstrap(t.Context(), who, "", "c")
+				_, err := s.Bootstrap(t.Context(), who, birth(""))
 				stay <- err
 			}()
 			<-started

@@ -69,6 +69,7 @@ type Service struct {
 	opens      *batcher[store.OpenStartupParams, bool]
 	reports    *batcher[store.ReportStartupParams, store.Reported]
 	settles    *batcher[settlement, settled]
+	snapshot   func(ctx context.Context, fn func(store.Queries) error) error
 	closed     sync.Once
 	fate       *fate
 }
@@ -109,7 +110,7 @@ const (
 func New(o Options) *Service {
 	last := &fate{}
 	s := &Service{
-		store: o.Store, now: o.Now, blueprints: newBlueprints(o.CacheBytes), fate: last,
+		store: o.Store, snapshot: o.Store.InSnapshot, now: o.Now, blueprints: newBlueprints(o.CacheBytes), fate: last,
 		opens: newBatcher(writers, maxRows, o.MaxInFlight, noted(last, o.Store.OpenStartups)),
 		reports: newBatcher(writers, maxRows, o.MaxInFlight, noted(last, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
 			reported, err := o.Store.ReportStartups(ctx, rows)

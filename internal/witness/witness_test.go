@@ -2,6 +2,7 @@ package witness_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,12 +19,12 @@ func TestABootstrapThatCantBeAnsweredLeavesNoReceipt(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		s, who := service(t, w, atNoon), w.identity(t)
-		_, err := s.Bootstrap(t.Context(), who, "somebody-else", "c")
+		_, err := s.Bootstrap(t.Context(), who, birth("somebody-else"))
 		require.True(t, errs.Is(err, errs.PrincipalMismatch), "%v", err)
 
 		unbound := who
 		unbound.ProfileID, unbound.ManifestID, unbound.Overrides = nil, nil, nil
-		_, err = s.Bootstrap(t.Context(), unbound, "p", "c")
+		_, err = s.Bootstrap(t.Context(), unbound, birth("p"))
 		require.True(t, errs.Is(err, errs.NoBinding), "%v", err)
 
 		_, err = w.UpdateProfile(t.Context(), store.UpdateProfileParams{
@@ -31,7 +32,7 @@ func TestABootstrapThatCantBeAnsweredLeavesNoReceipt(t *testing.T) {
 			Policy: store.JSON(`{}`), StartupSLASeconds: 60, UpdatedAt: noon,
 		})
 		require.NoError(t, err)
-		_, err = s.Bootstrap(t.Context(), who, "", "c")
+		_, err = s.Bootstrap(t.Context(), who, birth(""))
 		require.True(t, errs.Is(err, errs.ComponentNotPermitted), "%v", err)
 		require.Empty(t, w.ids(t))
 	})
@@ -40,14 +41,16 @@ func TestABootstrapThatCantBeAnsweredLeavesNoReceipt(t *testing.T) {
 func TestAnAnsweredBootstrapHasItsReceipt(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
-		opened, err := service(t, w, atNoon).Bootstrap(t.Context(), w.identity(t), "p", "c")
+		opened, err := service(t, w, atNoon).Bootstrap(t.Context(), w.identity(t), birth("p"))
 		require.NoError(t, err)
 		row, err := w.GetStartup(t.Context(), opened.StartupID)
+		require.NoError(t, err)
+		at, err := w.GetRevision(t.Context(), "t")
 		require.NoError(t, err)
 		require.Equal(t, store.StartupSession{
 			ID: opened.StartupID, TenantKey: "t", PrincipalID: w.principal.ID, PrincipalKey: "p", ComponentKey: "c",
 			ProfileKey: "profile", ManifestKey: "manifest", ManifestVersion: 1, PacketID: opened.PacketID, PacketEtag: opened.Etag,
-			Status: "OPEN", OpenedAt: noon, DeadlineAt: noon.Add(time.Minute), MirrorStatus: "off",
+			Status: "OPEN", OpenedAt: noon, DeadlineAt: noon.Add(time.Minute), Source: "live", Revision: &at.Revision,
 		}, row)
 		require.Contains(t, string(opened.Packet()), opened.StartupID.String())
 	})
@@ -59,7 +62,7 @@ func TestARememberedEtagIsThatOfTheComponentAndTheRevision(t *testing.T) {
 		s := service(t, w, atNoon)
 		seen := map[string]bool{}
 		etag := func(who witness.Identity, component string) string {
-			opened, err := s.Bootstrap(t.Context(), who, "", component)
+			opened, err := s.Bootstrap(t.Context(), who, witness.Birth{ComponentKey: component})
 			require.NoError(t, err)
 			return opened.Etag
 		}
@@ -90,12 +93,12 @@ func TestABootstrapIsStaleWhenTheWorldChangesUnderItAndLeavesNoReceipt(t *testin
 			return noon
 		})
 		for want := range int64(3) {
-			_, err := s.Bootstrap(t.Context(), w.identity(t), "", "c")
+			_, err := s.Bootstrap(t.Context(), w.identity(t), birth(""))
 			require.ErrorIs(t, err, witness.ErrStale)
 			require.Equal(t, want+1, changes)
 			require.Empty(t, w.ids(t))
 		}
-		opened, err := s.Bootstrap(t.Context(), w.identity(t), "", "c")
+		opened, err := s.Bootstrap(t.Context(), w.identity(t), birth(""))
 		require.NoError(t, err)
 		require.Equal(t, noon.Add(103*time.Second), opened.DeadlineAt, "the world after the last change")
 		require.Equal(t, []uuid.UUID{opened.StartupID}, w.ids(t))
@@ -112,7 +115,7 @@ func TestARefusalOfAWorldThatHasPassedIsStale(t *testing.T) {
 		unbound.ProfileID, unbound.ManifestID = nil, nil
 		for _, who := range []witness.Identity{before, unbound} {
 			for _, hint := range []string{"", "somebody-else"} {
-				_, err := s.Bootstrap(t.Context(), who, hint, "c")
+				_, err := s.Bootstrap(t.Context(), who, birth(hint))
 				require.ErrorIs(t, err, witness.ErrStale)
 			}
 		}
@@ -181,19 +184,27 @@ func TestTheFirstReportDecidesAndIsRepeated(t *testing.T) {
 	})
 }
 
-func TestAReportWithAForbiddenKeyLeavesTheStartupOpen(t *testing.T) {
+// A report is testimony (contract 1.5, 5).
+func TestAReportIsKeptAsItCame(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
-		s, owner, id := service(t, w, atNoon), witness.Reader{Identity: w.identity(t)}, w.open(t, noon, noon)
-		bad := []byte(`{"a":[{"Jobs":1}]}`)
-		_, err := s.Ready(t.Context(), owner, api.ReadyReport{StartupID: id, BuildVersion: "1", Health: bad})
-		require.True(t, errs.Is(err, errs.ForbiddenKeys), "%v", err)
-		_, err = s.Failed(t.Context(), owner, api.FailedReport{StartupID: id, Error: "e", Details: bad})
-		require.True(t, errs.Is(err, errs.ForbiddenKeys), "%v", err)
-		_, err = s.Ready(t.Context(), owner, api.ReadyReport{StartupID: uuid.New(), BuildVersion: "1", Health: bad})
-		require.True(t, errs.Is(err, errs.SessionNotFound), "what isn't there comes first: %v", err)
-		row, err := w.GetStartup(t.Context(), id)
-		require.NoError(t, err)
-		require.Equal(t, "OPEN", row.Status)
+		s, owner := service(t, w, atNoon), witness.Reader{Identity: w.identity(t)}
+		for _, doc := range []string{`{"a":[{"Jobs":1}]}`, `"fine"`, `[1.10]`, `7`, `null`, ``} {
+			ready, failed := w.open(t, noon, noon), w.open(t, noon, noon)
+			_, err := s.Ready(t.Context(), owner, api.ReadyReport{StartupID: ready, Health: []byte(doc)})
+			require.NoError(t, err)
+			_, err = s.Failed(t.Context(), owner, api.FailedReport{StartupID: failed, Details: []byte(doc)})
+			require.NoError(t, err)
+			r, err := w.GetStartup(t.Context(), ready)
+			require.NoError(t, err)
+			f, err := w.GetStartup(t.Context(), failed)
+			require.NoError(t, err)
+			want := strings.TrimSuffix(doc, "null")
+			require.Equal(t, want, string(r.Health))
+			require.Equal(t, want, string(f.Details))
+			require.Equal(t, []string{"", ""}, []string{*r.BuildVersion, *f.Error}, "empty texts are texts")
+			require.Nil(t, r.Error)
+			require.Nil(t, f.BuildVersion)
+		}
 	})
 }

@@ -32,19 +32,21 @@ func emptyBatches(t *testing.T, s *store.Store) {
 	require.Empty(t, must(s.ReportStartups(t.Context(), nil))(t))
 }
 
-// openBatch mixes tenants and revisions, in any order: each row stands for itself.
+// openBatch mixes tenants and epochs, in any order: each row stands for itself.
 func openBatch(t *testing.T, s *store.Store) {
 	w, other := newWorld(t, s), newWorld(t, s)
-	require.NoError(t, s.BumpRevision(t.Context(), other.tenant)) // at 2
 	var rows []store.OpenStartupParams
 	want := map[uuid.UUID]bool{}
 	for i := range 150 {
 		who := []*world{w, other}[i%2]
 		p := who.newStartup(w.now.Add(time.Duration(i)*time.Microsecond), w.now.Add(time.Duration(i)*time.Second))
-		p.Revision, p.ManifestVersion = int64(i%3), int64(i)
+		p.Epoch, p.ManifestVersion = []int64{w.epoch, other.epoch, 0}[i%3], int64(i)
+		if i%5 == 0 {
+			p, p.Source = told(p), []string{"live", "cache", "bench"}[i/5%3]
+		}
 		if i%7 == 0 {
 			p.TenantKey = unique("tenant") // that there isn't
-		} else if p.Revision == int64(1+i%2) {
+		} else if p.Epoch == who.epoch {
 			want[p.ID] = true
 		}
 		rows = append(rows, p)
@@ -59,12 +61,7 @@ func openBatch(t *testing.T, s *store.Store) {
 		if !want[p.ID] {
 			continue
 		}
-		require.Equal(t, store.StartupSession{
-			ID: p.ID, TenantKey: p.TenantKey, PrincipalID: p.PrincipalID, PrincipalKey: p.PrincipalKey, ComponentKey: p.ComponentKey,
-			ProfileKey: p.ProfileKey, ManifestKey: p.ManifestKey, ManifestVersion: p.ManifestVersion,
-			PacketID: p.PacketID, PacketEtag: p.PacketEtag, Status: "OPEN",
-			OpenedAt: p.OpenedAt, DeadlineAt: p.DeadlineAt, MirrorStatus: "off",
-		}, stored[p.ID], "as OpenStartup writes it")
+		require.Equal(t, asOpened(p), stored[p.ID], "as OpenStartup writes it")
 	}
 }
 
@@ -108,7 +105,7 @@ func reportBatch(t *testing.T, s *store.Store) {
 			p.Details = nil
 		case 4:
 			[]func(){
-				func() { p.CallerRevision-- }, func() { p.CallerRevision++ }, func() { p.CallerTenant = unique("tenant") },
+				func() { p.CallerEpoch-- }, func() { p.CallerEpoch++ }, func() { p.CallerTenant = unique("tenant") },
 				func() { p.PrincipalID = other.principal.ID }, func() { p.ID = uuid.New() },
 			}[i/6%5]()
 		case 5: // closed already

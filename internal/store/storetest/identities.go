@@ -13,7 +13,7 @@ func (w *world) identity() store.GetIdentityBySubjectRow {
 	p := w.principal
 	return store.GetIdentityBySubjectRow{
 		ID: p.ID, TenantKey: p.TenantKey, PrincipalKey: p.PrincipalKey, PrincipalType: p.PrincipalType, Status: p.Status,
-		Revision: 1, ProfileID: &w.profile.ID, ManifestID: &w.manifest.ID, Overrides: w.binding.Overrides,
+		Epoch: w.epoch, ProfileID: &w.profile.ID, ManifestID: &w.manifest.ID, Overrides: w.binding.Overrides,
 	}
 }
 
@@ -21,7 +21,7 @@ func (w *world) identity() store.GetIdentityBySubjectRow {
 func withKey(i store.GetIdentityBySubjectRow, k store.APIKey) store.GetIdentityByKeyHashRow {
 	return store.GetIdentityByKeyHashRow{
 		ID: i.ID, TenantKey: i.TenantKey, PrincipalKey: i.PrincipalKey, PrincipalType: i.PrincipalType, Status: i.Status,
-		Revision: i.Revision, ProfileID: i.ProfileID, ManifestID: i.ManifestID, Overrides: i.Overrides,
+		Epoch: i.Epoch, ProfileID: i.ProfileID, ManifestID: i.ManifestID, Overrides: i.Overrides,
 		KeyID: k.ID, KeyStatus: k.Status, KeyExpiresAt: k.ExpiresAt,
 	}
 }
@@ -54,8 +54,7 @@ func identitiesAre(t *testing.T, w *world, got func() any, as func(store.GetIden
 	require.Equal(t, as(want), got())
 
 	must(w.CreateBinding(t.Context(), w.newBinding(false)))(t) // of no account
-	require.NoError(t, w.BumpRevision(t.Context(), w.tenant))
-	want.Revision = 2
+	want.Epoch = must(Move(t.Context(), w, w.tenant))(t)
 	require.Equal(t, as(want), got())
 
 	must(w.UpdateBinding(t.Context(), w.deactivated()))(t)

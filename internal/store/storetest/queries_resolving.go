@@ -60,17 +60,35 @@ var bindings = tests{
 
 var resolving = tests{
 	"GetRevision": func(t *testing.T, w *world) {
-		require.EqualValues(t, 1, must(w.GetRevision(t.Context(), w.tenant))(t))
+		requireAt(t, w, w.tenant, 1, w.epoch)
 		_, err := w.GetRevision(t.Context(), unique("tenant"))
 		require.True(t, store.IsNotFound(err))
 	},
-	"BumpRevision": func(t *testing.T, w *world) {
-		other := newWorld(t, w.Store)
-		for want := int64(2); want < 5; want++ {
-			require.NoError(t, w.BumpRevision(t.Context(), w.tenant))
-			require.Equal(t, want, must(w.GetRevision(t.Context(), w.tenant))(t))
+	"LockTenant": func(t *testing.T, w *world) {
+		fresh, first := unique("tenant"), newEpoch()
+		for range 2 { // what there is stays as it is
+			at := must(w.LockTenant(t.Context(), store.LockTenantParams{TenantKey: fresh, Epoch: first}))(t)
+			require.Equal(t, store.LockTenantRow{Revision: 0, Epoch: first}, at)
+			at = must(w.LockTenant(t.Context(), store.LockTenantParams{TenantKey: w.tenant, Epoch: newEpoch()}))(t)
+			require.Equal(t, store.LockTenantRow{Revision: 1, Epoch: w.epoch}, at)
+			requireAt(t, w, fresh, 0, first)
+			requireAt(t, w, w.tenant, 1, w.epoch)
 		}
-		require.EqualValues(t, 1, must(w.GetRevision(t.Context(), other.tenant))(t), "each tenant has its own")
+	},
+	"SetRevision": func(t *testing.T, w *world) {
+		other := newWorld(t, w.Store)
+		for _, at := range []store.SetRevisionParams{
+			{Revision: 2, Epoch: w.epoch}, {Revision: 2, Epoch: newEpoch()}, {Revision: store.Now().UnixMicro(), Epoch: newEpoch()}, {},
+		} {
+			at.TenantKey = w.tenant
+			require.NoError(t, w.SetRevision(t.Context(), at))
+			requireAt(t, w, w.tenant, at.Revision, at.Epoch)
+		}
+		requireAt(t, w, other.tenant, 1, other.epoch, "each tenant has its own")
+		nobody := unique("tenant")
+		require.NoError(t, w.SetRevision(t.Context(), store.SetRevisionParams{TenantKey: nobody}))
+		_, err := w.GetRevision(t.Context(), nobody)
+		require.True(t, store.IsNotFound(err), "LockTenant makes a tenant")
 	},
 	"ListActiveSecretRefs": func(t *testing.T, w *world) {
 		// In any order: bootstrap.Compile sorts, by bytes and not by a locale's alphabet.

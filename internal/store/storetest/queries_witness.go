@@ -14,12 +14,17 @@ var startups = tests{
 	"OpenStartup": func(t *testing.T, w *world) {
 		p := w.newStartup(w.now, w.now.Add(time.Minute))
 		require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
-		require.Equal(t, store.StartupSession{
-			ID: p.ID, TenantKey: p.TenantKey, PrincipalID: p.PrincipalID, PrincipalKey: p.PrincipalKey, ComponentKey: p.ComponentKey,
-			ProfileKey: p.ProfileKey, ManifestKey: p.ManifestKey, ManifestVersion: p.ManifestVersion,
-			PacketID: p.PacketID, PacketEtag: p.PacketEtag, Status: "OPEN",
-			OpenedAt: p.OpenedAt, DeadlineAt: p.DeadlineAt, MirrorStatus: "off",
-		}, must(w.GetStartup(t.Context(), p.ID))(t))
+		require.Equal(t, asOpened(p), must(w.GetStartup(t.Context(), p.ID))(t))
+		for _, source := range []string{"live", "cache", "bench"} {
+			p := told(w.newStartup(w.now, w.now))
+			p.Source = source
+			require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
+			require.Equal(t, asOpened(p), must(w.GetStartup(t.Context(), p.ID))(t))
+		}
+		p = w.newStartup(w.now, w.now)
+		p.Source = "hearsay"
+		_, err := w.OpenStartup(t.Context(), p)
+		require.Error(t, err)
 	},
 	"GetStartup": func(t *testing.T, w *world) {
 		_, err := w.GetStartup(t.Context(), uuid.New())
@@ -49,7 +54,7 @@ var startups = tests{
 		old := w.open(t, w.now.Add(-time.Hour), w.now.Add(-time.Minute))
 		fresh := w.open(t, w.now, w.now.Add(time.Minute))
 		p := w.newStartup(w.now.Add(time.Second), w.now.Add(time.Minute))
-		p.PrincipalKey = unique("another")
+		p.PrincipalKey, p.InstanceID, p.Source = unique("another"), new("one"), "cache"
 		require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
 		w.ready(t, p.ID)
 		done := must(w.GetStartup(t.Context(), p.ID))(t)
@@ -63,10 +68,21 @@ var startups = tests{
 		list(store.ListStartupsParams{Status: new("FAILED")})
 		list(store.ListStartupsParams{PrincipalKey: &p.PrincipalKey}, done)
 		list(store.ListStartupsParams{ComponentKey: &old.ComponentKey}, old)
+		list(store.ListStartupsParams{InstanceID: p.InstanceID}, done)
+		list(store.ListStartupsParams{Source: new("live")}, fresh, old)
+		list(store.ListStartupsParams{Source: new("bench")})
 		list(store.ListStartupsParams{Since: &w.now}, done, fresh)
 		list(store.ListStartupsParams{FromID: store.FirstID(w.now)}, done, fresh)
 		list(store.ListStartupsParams{FromID: done.ID}, done)
 		list(store.ListStartupsParams{Status: new("OPEN"), OverdueAt: &w.now}, old)
+		list(store.ListStartupsParams{Superseded: new(true)})
+		list(store.ListStartupsParams{Acknowledged: new(false)}, done, fresh, old)
+
+		old, fresh = w.superseded(t, old.ID, fresh.ID), w.acknowledged(t, fresh.ID, w.now.Add(time.Hour))
+		list(store.ListStartupsParams{Superseded: new(true)}, old)
+		list(store.ListStartupsParams{Superseded: new(false)}, done, fresh)
+		list(store.ListStartupsParams{Acknowledged: new(true)}, fresh)
+		list(store.ListStartupsParams{Acknowledged: new(false)}, done, old)
 	},
 	// Over all tenants, so they have a database of their own: see receipts.go.
 	"CountOpenStartups": func(t *testing.T, w *world) { must(w.CountOpenStartups(t.Context(), w.now))(t) },

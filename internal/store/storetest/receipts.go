@@ -14,7 +14,7 @@ import (
 	"github.com/legivellum/metagate/internal/store"
 )
 
-func openStartupRevision(t *testing.T, s *store.Store) {
+func openStartupEpoch(t *testing.T, s *store.Store) {
 	w := newWorld(t, s)
 	refused := func(p store.OpenStartupParams) {
 		require.EqualValues(t, 0, must(w.OpenStartup(t.Context(), p))(t))
@@ -22,38 +22,46 @@ func openStartupRevision(t *testing.T, s *store.Store) {
 		require.True(t, store.IsNotFound(err))
 	}
 	p := w.newStartup(w.now, w.now)
-	for _, p.Revision = range []int64{0, 2, -1} {
+	for _, p.Epoch = range []int64{0, 1, w.epoch - 1, w.epoch + 1, -w.epoch} { // 1 is the revision
 		refused(p)
 	}
 	other := p
-	other.Revision, other.TenantKey = 1, unique("tenant")
+	other.Epoch, other.TenantKey = w.epoch, unique("tenant")
 	refused(other)
 
-	require.NoError(t, w.BumpRevision(t.Context(), w.tenant))
-	p.Revision = 1 // what it was when the world was read
-	refused(p)
-	p.Revision = 2
-	require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
+	old, at := w.epoch, store.SetRevisionParams{TenantKey: w.tenant, Epoch: newEpoch()}
+	for _, at.Revision = range []int64{1, 2, 0} { // an epoch that passed writes nothing, whatever the revision
+		require.NoError(t, w.SetRevision(t.Context(), at))
+		p.Epoch = old
+		refused(p)
+	}
+	p.Epoch = at.Epoch
+	for _, at.Revision = range []int64{2, 3, 1} { // what changes no answer holds nobody up
+		require.NoError(t, w.SetRevision(t.Context(), at))
+		p.ID = store.NewID(w.now)
+		require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
+		require.Equal(t, &at.Revision, must(w.GetStartup(t.Context(), p.ID))(t).Revision)
+	}
 	rows, err := w.ListStartups(t.Context(), store.ListStartupsParams{BeforeID: store.MaxID, RowLimit: all})
 	require.NoError(t, err)
-	require.Len(t, rows, 1)
+	require.Len(t, rows, 3)
 }
 
 func reportStartupConditions(t *testing.T, s *store.Store) {
 	w, elsewhere := newWorld(t, s), newWorld(t, s)
-	require.NoError(t, w.BumpRevision(t.Context(), elsewhere.tenant)) // at 2
 	p := w.newStartup(w.now, w.now)
-	p.Revision = 1
 	require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
 	want := must(w.GetStartup(t.Context(), p.ID))(t)
+	passed := w.epoch
+	w.epoch = must(Move(t.Context(), w, w.tenant))(t)
 	report := w.readyReport(p.ID, w.now)
 	for name, change := range map[string]func(*store.ReportStartupParams){
-		"another's":              func(r *store.ReportStartupParams) { r.PrincipalID = elsewhere.principal.ID },
-		"no startup":             func(r *store.ReportStartupParams) { r.ID = uuid.New() },
-		"a revision that passed": func(r *store.ReportStartupParams) { r.CallerRevision = 0 },
-		"one to come":            func(r *store.ReportStartupParams) { r.CallerRevision = 2 },
-		"another tenant's":       func(r *store.ReportStartupParams) { r.CallerTenant = elsewhere.tenant },
-		"no tenant":              func(r *store.ReportStartupParams) { r.CallerTenant = unique("tenant") },
+		"another's":            func(r *store.ReportStartupParams) { r.PrincipalID = elsewhere.principal.ID },
+		"no startup":           func(r *store.ReportStartupParams) { r.ID = uuid.New() },
+		"an epoch that passed": func(r *store.ReportStartupParams) { r.CallerEpoch = passed },
+		"its revision":         func(r *store.ReportStartupParams) { r.CallerEpoch = 2 },
+		"another tenant's":     func(r *store.ReportStartupParams) { r.CallerTenant = elsewhere.tenant },
+		"no tenant":            func(r *store.ReportStartupParams) { r.CallerTenant = unique("tenant") },
 	} {
 		refused := report
 		change(&refused)
@@ -62,7 +70,7 @@ func reportStartupConditions(t *testing.T, s *store.Store) {
 		require.Equal(t, want, must(w.GetStartup(t.Context(), p.ID))(t), name)
 	}
 	// The caller need not be of the startup's tenant: an admin may report for it.
-	report.CallerTenant, report.CallerRevision = elsewhere.tenant, 2
+	report.CallerTenant, report.CallerEpoch = elsewhere.tenant, elsewhere.epoch
 	require.EqualValues(t, 1, must(w.ReportStartup(t.Context(), report))(t))
 }
 
@@ -121,6 +129,9 @@ func countOpen(t *testing.T, s *store.Store) {
 	newWorld(t, s).open(t, w.now, w.now.Add(-time.Hour))
 	w.ready(t, w.open(t, w.now, w.now.Add(-time.Hour)).ID)
 	require.Equal(t, store.CountOpenStartupsRow{Open: 4, Overdue: 2}, count())
+	w.acknowledged(t, w.open(t, w.now, w.now.Add(-time.Hour)).ID, w.now)
+	w.superseded(t, w.open(t, w.now, w.now.Add(-time.Hour)).ID, uuid.New())
+	require.Equal(t, store.CountOpenStartupsRow{Open: 4, Overdue: 2}, count(), "what ended is no alarm")
 }
 
 func oneReportWins(t *testing.T, s *store.Store) {

@@ -37,7 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"what can't all be written of what is staged is not written":         stagedUndone,
 		"a snapshot sees one moment and writes nothing":                      snapshot,
 		"whoever was told that a write is done reads it":                     readYourWrites,
-		"a receipt is written only for the world that was resolved":          openStartupRevision,
+		"a receipt is written only for the world that was resolved":          openStartupEpoch,
 		"concurrent writers of a tenant stand in a row":                      revisionsSerialise,
 		"a rolled back write leaves the revision as it was":                  revisionRollsBack,
 		"a report counts only from who opened it, while it is who it was":    reportStartupConditions,
@@ -52,10 +52,13 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"open startups are counted, and the overdue among them":              countOpen,
 		"each principal's last component is found, however long ago":         lastComponents,
 		"one report wins, whoever else reports at the same time":             oneReportWins,
+		"alarms are those that nothing ended, by deadline":                   listAlarms,
+		"the first startup that supersedes an alarm is found":                superseding,
 		"migrating twice is the same as once":                                migrateTwice,
 		"the newest migration can be taken back and applied again":           migrateDownUp,
 		"a database that lacks migrations is not ready":                      readyPending,
 		"the pool counts the connections in use":                             poolStats,
+		"components have connections when all others are taken":              hotLane,
 		"a context that has ended is an error and leaves the store in order": endedContext,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,7 +83,7 @@ func everyQuery(t *testing.T, s *store.Store) {
 }
 
 // queries has a test for each query, run in a tenant of its own.
-var queries = join(principals, profiles, manifests, bindings, secretRefs, apiKeys, startups, auditLog, resolving, identities)
+var queries = join(principals, profiles, manifests, bindings, secretRefs, apiKeys, startups, alarms, auditLog, resolving, identities)
 
 type tests map[string]func(t *testing.T, w *world)
 

@@ -107,13 +107,13 @@ func snapshot(t *testing.T, s *store.Store) {
 	w := newWorld(t, s)
 	var later store.Profile
 	require.NoError(t, s.InSnapshot(t.Context(), func(q store.Queries) error {
-		require.EqualValues(t, 1, must(q.GetRevision(t.Context(), w.tenant))(t))
+		requireAt(t, q, w.tenant, 1, w.epoch)
 		require.NoError(t, s.InTx(t.Context(), func(tx store.Queries) error { // neither waits for the other
-			require.NoError(t, tx.BumpRevision(t.Context(), w.tenant))
+			must(Move(t.Context(), tx, w.tenant))(t)
 			later = must(tx.CreateProfile(t.Context(), w.newProfile()))(t)
 			return nil
 		}))
-		require.EqualValues(t, 1, must(q.GetRevision(t.Context(), w.tenant))(t))
+		requireAt(t, q, w.tenant, 1, w.epoch)
 		_, err := q.GetProfile(t.Context(), later.ID)
 		require.True(t, store.IsNotFound(err), "%v", err)
 		return nil
@@ -167,11 +167,11 @@ func revisionsSerialise(t *testing.T, s *store.Store) {
 	for range writers {
 		wg.Go(func() {
 			_ = s.InTx(t.Context(), func(q store.Queries) error {
-				if err := q.BumpRevision(t.Context(), tenant); err != nil {
+				if _, err := Move(t.Context(), q, tenant); err != nil {
 					return err
 				}
-				revision, err := q.GetRevision(t.Context(), tenant)
-				got <- revision
+				at, err := q.GetRevision(t.Context(), tenant)
+				got <- at.Revision
 				return err
 			})
 		})
@@ -184,19 +184,19 @@ func revisionsSerialise(t *testing.T, s *store.Store) {
 		seen[revision] = true
 	}
 	require.Len(t, seen, writers)
-	require.EqualValues(t, writers, must(s.GetRevision(t.Context(), tenant))(t))
+	require.EqualValues(t, writers, must(s.GetRevision(t.Context(), tenant))(t).Revision)
 }
 
 func revisionRollsBack(t *testing.T, s *store.Store) {
 	w := newWorld(t, s)
 	err := w.InTx(t.Context(), func(q store.Queries) error {
-		require.NoError(t, q.BumpRevision(t.Context(), w.tenant))
-		require.EqualValues(t, 2, must(q.GetRevision(t.Context(), w.tenant))(t))
+		epoch := must(Move(t.Context(), q, w.tenant))(t)
+		requireAt(t, q, w.tenant, 2, epoch)
 		return errTest
 	})
 	require.ErrorIs(t, err, errTest)
-	require.EqualValues(t, 1, must(w.GetRevision(t.Context(), w.tenant))(t))
-	w.open(t, w.now, w.now) // of revision 1
+	requireAt(t, w, w.tenant, 1, w.epoch)
+	w.open(t, w.now, w.now) // of the epoch that was
 }
 
 func ended(t *testing.T) context.Context {

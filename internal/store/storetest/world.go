@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 type world struct {
 	*store.Store
 	tenant    string
+	epoch     int64
 	now       time.Time
 	principal store.Principal
 	profile   store.Profile
@@ -30,10 +33,30 @@ var made atomic.Int64
 // unique makes a text that no other test of this process uses.
 func unique(prefix string) string { return fmt.Sprintf("%s-%d", prefix, made.Add(1)) }
 
+// newEpoch is as long as the product's, and next to others: all its digits count.
+func newEpoch() int64 { return math.MaxInt64 - made.Add(1) }
+
+// Move gives a tenant the next revision and another epoch, as a write does: 1 and a
+// first epoch if there was none.
+func Move(ctx context.Context, q store.Queries, tenant string) (epoch int64, err error) {
+	epoch = newEpoch()
+	at, err := q.LockTenant(ctx, store.LockTenantParams{TenantKey: tenant, Epoch: epoch})
+	if err != nil {
+		return 0, err
+	}
+	return epoch, q.SetRevision(ctx, store.SetRevisionParams{TenantKey: tenant, Revision: at.Revision + 1, Epoch: epoch})
+}
+
+// requireAt asserts where a tenant is.
+func requireAt(t *testing.T, q store.Queries, tenant string, revision, epoch int64, msg ...any) {
+	t.Helper()
+	require.Equal(t, store.GetRevisionRow{Revision: revision, Epoch: epoch}, must(q.GetRevision(t.Context(), tenant))(t), msg...)
+}
+
 func newWorld(t *testing.T, s *store.Store) *world {
 	t.Helper()
 	w := &world{Store: s, tenant: unique("tenant"), now: store.Now()}
-	require.NoError(t, s.BumpRevision(t.Context(), w.tenant))
+	w.epoch = must(Move(t.Context(), s, w.tenant))(t)
 	w.principal = w.addPrincipal(t)
 	w.profile = w.addProfile(t)
 	w.manifest = w.addManifest(t)
@@ -122,10 +145,28 @@ func (w *world) addKey(t *testing.T) store.APIKey {
 
 func (w *world) newStartup(opened, deadline time.Time) store.OpenStartupParams {
 	return store.OpenStartupParams{
-		ID: store.NewID(opened), TenantKey: w.tenant, Revision: 1, PrincipalID: w.principal.ID, PrincipalKey: w.principal.PrincipalKey,
+		ID: store.NewID(opened), TenantKey: w.tenant, Epoch: w.epoch, Source: "live", PrincipalID: w.principal.ID, PrincipalKey: w.principal.PrincipalKey,
 		ComponentKey: unique("component"), ProfileKey: w.profile.ProfileKey, ManifestKey: w.manifest.ManifestKey,
 		ManifestVersion: 7, PacketID: store.NewID(opened), PacketEtag: unique("etag"), OpenedAt: opened, DeadlineAt: deadline,
 	}
+}
+
+// asOpened is how the startup is stored while the tenant is at revision 1.
+func asOpened(p store.OpenStartupParams) store.StartupSession {
+	return store.StartupSession{
+		ID: p.ID, TenantKey: p.TenantKey, PrincipalID: p.PrincipalID, PrincipalKey: p.PrincipalKey, ComponentKey: p.ComponentKey,
+		ProfileKey: p.ProfileKey, ManifestKey: p.ManifestKey, ManifestVersion: p.ManifestVersion,
+		PacketID: p.PacketID, PacketEtag: p.PacketEtag, Status: "OPEN", OpenedAt: p.OpenedAt, DeadlineAt: p.DeadlineAt,
+		InstanceID: p.InstanceID, Host: p.Host, Labels: p.Labels, Source: p.Source, Revision: new(int64(1)),
+		Credential: p.Credential, RemoteAddr: p.RemoteAddr,
+	}
+}
+
+// told adds all that may be known of who starts.
+func told(p store.OpenStartupParams) store.OpenStartupParams {
+	p.InstanceID, p.Host, p.RemoteAddr = new(unique("instance")), new("höst"), new("::1")
+	p.Labels, p.Credential = store.JSON(`{"zone":"a","n": 1.10}`), store.JSON(`{"method":"api_key"}`)
+	return p
 }
 
 // open opens a startup and returns it as it was stored.
@@ -138,14 +179,14 @@ func (w *world) open(t *testing.T, opened, deadline time.Time) store.StartupSess
 
 func (w *world) readyReport(id uuid.UUID, at time.Time) store.ReportStartupParams {
 	return store.ReportStartupParams{
-		ID: id, PrincipalID: w.principal.ID, CallerTenant: w.tenant, CallerRevision: 1,
+		ID: id, PrincipalID: w.principal.ID, CallerTenant: w.tenant, CallerEpoch: w.epoch,
 		Status: "READY", ReadyAt: &at, BuildVersion: new("1.2.3"), Health: store.JSON(`{"ok":1.10}`),
 	}
 }
 
 func (w *world) failedReport(id uuid.UUID, at time.Time) store.ReportStartupParams {
 	return store.ReportStartupParams{
-		ID: id, PrincipalID: w.principal.ID, CallerTenant: w.tenant, CallerRevision: 1,
+		ID: id, PrincipalID: w.principal.ID, CallerTenant: w.tenant, CallerEpoch: w.epoch,
 		Status: "FAILED", FailedAt: &at, Error: new("no route\nto host"), Details: store.JSON(`{"code":7}`),
 	}
 }
