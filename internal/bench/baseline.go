@@ -71,11 +71,19 @@ func SingleRowCommits(ctx context.Context, url string, row Row, concurrency int,
 	return float64(n.Load()) / time.Since(start).Seconds(), err
 }
 
-// BareHTTP serves body from an Echo handler that does nothing else, until it fails.
-func BareHTTP(address string, body []byte) error {
+// BareEcho answers a bootstrap with body and does nothing else.
+func BareEcho(body []byte) http.Handler {
 	e := echo.New()
 	e.POST("/v1/bootstrap", func(c echo.Context) error {
 		return c.Blob(http.StatusOK, "application/json", body)
 	})
-	return (&http.Server{Addr: address, Handler: e, ReadHeaderTimeout: time.Second}).ListenAndServe()
+	return e
+}
+
+// BareHTTP does the same with net/http alone.
+func BareHTTP(body []byte) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(body)
+	})
 }

@@ -23,8 +23,8 @@ const (
 )
 
 func main() {
-	if url := os.Getenv(bareEnv); url != "" {
-		bare(url)
+	if what := os.Getenv(bareEnv); what != "" {
+		bare(what)
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -49,12 +49,18 @@ func run(ctx context.Context) error {
 	}
 	defer cluster.Stop() //nolint:errcheck // its directory goes with it
 	binary := filepath.Join(dir, "metagate")
-	if err := build(ctx, binary); err != nil {
+	if err := build(ctx, ".", binary); err != nil {
 		return err
 	}
-	if *grow {
+	switch {
+	case *grow:
 		return growth(ctx, dir, binary, cluster)
+	default:
+		return everything(ctx, dir, binary, cluster)
 	}
+}
+
+func everything(ctx context.Context, dir, binary string, cluster *testdb.Cluster) error {
 	for _, name := range []string{"bench", "limits", "worlds"} {
 		if err := cluster.CreateDatabase(ctx, name, ""); err != nil {
 			return err
@@ -65,8 +71,8 @@ func run(ctx context.Context) error {
 	if err := prepareLimits(ctx, binary, cluster.URL("limits")); err != nil {
 		return err
 	}
-	fmt.Println("| engine | connections | what | answers/s | p50 ms | p99 ms | p99.9 ms | allocations | peak RSS MiB | ÷ commits | ÷ receipt commits | ÷ bare HTTP |")
-	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Println("| engine | connections | what | answers/s | p50 ms | p99 ms | p99.9 ms | CPU µs | allocations | peak RSS MiB | ÷ commits | ÷ receipt commits | ÷ bare HTTP |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, connections := range []int{64, 256} {
 		for _, e := range servers {
 			if err := e.measure(ctx, binary, cluster.URL("limits"), connections); err != nil {
