@@ -36,15 +36,16 @@ func (c *applyCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return c.reached(err)
 	}
-	if err := refused(s.log, r.StatusCode(), r.Body); err != nil {
+	plan, err := answer(s.log, r.HTTPResponse, r.Body, r.JSON200)
+	if err != nil {
 		return err
 	}
 	if c.Output == "json" {
-		err = asJSON(s.out, r.JSON200)
+		err = asJSON(s.out, plan)
 	} else {
-		renderPlan(s.out, *r.JSON200, c.All)
+		renderPlan(s.out, plan, c.All)
 	}
-	n := r.JSON200.Summary
+	n := plan.Summary
 	if err == nil && c.DryRun && c.ExitCode && n.Create+n.Update+n.Delete > 0 {
 		return coded{errors.New("changes are pending"), exitPending}
 	}

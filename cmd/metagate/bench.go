@@ -44,7 +44,7 @@ func (c *benchCmd) Run(ctx context.Context, s streams) error {
 	}
 	target := bench.Target{
 		URL: strings.TrimRight(c.URL, "/"), APIKeyHeader: c.APIKeyHeader, APIKey: c.APIKey, Component: c.Component,
-		Concurrency: c.Concurrency, Duration: c.Duration, Opened: bench.NewOpened(c.Concurrency),
+		Concurrency: c.Concurrency, Duration: c.Duration, Source: "bench", Opened: bench.NewOpened(c.Concurrency),
 	}
 	var sent atomic.Int64
 	stop := counting(s.log, &sent)

@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,6 +82,7 @@ func TestBenchClosesTheStartupsThatItOpened(t *testing.T) {
 				require.GreaterOrEqual(t, r.Closed, r.Requests)
 			}
 			require.Equal(t, "[]\n", ok(t, a, "startups", "--status=OPEN", "-ojson"), load)
+			require.Equal(t, []string{"bench"}, sources(t, a), load)
 		}
 		text := ok(t, a, "bench", "-c4", "-d100ms")
 		require.Contains(t, text, " 0 failed\n")
@@ -106,6 +109,18 @@ func TestBenchSaysWhichStartupsItCouldNotClose(t *testing.T) {
 		require.Zero(t, r.Closed)
 		require.EqualValues(t, 20, r.Open)
 	})
+}
+
+// sources are those of all startups, each once.
+func sources(t *testing.T, a *apptest.App) []string {
+	t.Helper()
+	var rows []struct{ Source string }
+	require.NoError(t, json.Unmarshal([]byte(ok(t, a, "startups", "--limit=1000", "-ojson")), &rows))
+	all := map[string]bool{}
+	for _, r := range rows {
+		all[r.Source] = true
+	}
+	return slices.Collect(maps.Keys(all))
 }
 
 // before puts f between the caller and the server.

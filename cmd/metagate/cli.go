@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -84,9 +85,17 @@ func helpfulCommand(err error) string {
 	return "metagate"
 }
 
-// fail says what went wrong in one line.
+// fail says what went wrong in one line, for a second at most: nobody may be reading.
 func fail(log io.Writer, code int, err error) int {
-	fmt.Fprintln(log, "metagate:", strings.Join(strings.Fields(err.Error()), " "))
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		fmt.Fprintln(log, "metagate:", strings.Join(strings.Fields(err.Error()), " "))
+	}()
+	select {
+	case <-said:
+	case <-time.After(time.Second):
+	}
 	return code
 }
 

@@ -21,6 +21,7 @@ func (c *devCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	conf.Host, conf.Port, conf.DatabaseURL, conf.AutoMigrate = c.Host, c.Port, "sqlite:"+c.File, true
+	conf.DrainSeconds = 0 // Ctrl-C ends it
 	conf.Tokens = config.Tokens{JWTSecret: rand.Text() + rand.Text(), JWTAlgorithm: "HS256"}
 	log, flush := app.Logger(conf, s.log)
 	defer flush()

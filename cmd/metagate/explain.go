@@ -33,13 +33,14 @@ func (c *explainCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return c.reached(err)
 	}
-	if err := refused(s.log, r.StatusCode(), r.Body); err != nil {
+	packet, err := answer(s.log, r.HTTPResponse, r.Body, r.JSON200)
+	if err != nil {
 		return err
 	}
 	if c.Output == "json" {
-		return asJSON(s.out, r.JSON200)
+		return asJSON(s.out, packet)
 	}
-	return c.render(s, *r.JSON200)
+	return c.render(s, packet)
 }
 
 // find takes an id as it is and looks a key up.
@@ -51,10 +52,11 @@ func (c *explainCmd) find(ctx context.Context, s streams, remote *client.ClientW
 	if err != nil {
 		return uuid.Nil, c.reached(err)
 	}
-	if err := refused(s.log, r.StatusCode(), r.Body); err != nil {
+	found, err := answer(s.log, r.HTTPResponse, r.Body, r.JSON200)
+	if err != nil {
 		return uuid.Nil, err
 	}
-	switch found := *r.JSON200; len(found) {
+	switch len(found) {
 	case 1:
 		return found[0].ID, nil
 	case 0:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/legivellum/metagate/gen/api"
 )
@@ -25,17 +26,20 @@ func (c *exportCmd) Run(ctx context.Context, s streams) error {
 	if c.Tenant != "" {
 		params.TenantKey = &c.Tenant
 	}
-	answer, err := remote.ExportWorld(ctx, params) // the bytes as they are, not parsed
+	r, err := remote.ExportWorld(ctx, params) // the bytes as they are, not parsed
 	if err != nil {
 		return c.reached(err)
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return c.reached(err)
 	}
-	if err := refused(s.log, answer.StatusCode, body); err != nil {
+	if err := refused(s.log, r, body); err != nil {
 		return err
+	}
+	if media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); media != *params.Accept {
+		return stranger(r) // it must not end in a backup
 	}
 	_, err = fmt.Fprint(s.out, string(body))
 	return err

@@ -14,6 +14,7 @@ var version = "dev"
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "serve" {
 		raiseTimerSlack()
+		signal.Ignore(syscall.SIGPIPE) // who reads the log may go: the server stays
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)

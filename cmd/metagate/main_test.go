@@ -58,7 +58,7 @@ func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), self, args...) // a test that is over leaves nothing behind
 	cmd.Dir = t.TempDir()
-	cmd.Env = append([]string{beMetagate + "=1", "PATH=" + os.Getenv("PATH")}, env...)
+	cmd.Env = append([]string{beMetagate + "=1", "DRAIN_SECONDS=0", "PATH=" + os.Getenv("PATH")}, env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGKILL) }
 	return cmd
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"strings"
 	"testing"
 
+	"github.com/gofrs/flock"
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/internal/testdb"
@@ -45,4 +47,21 @@ func TestAServerThatMustNotMigrateStartsOnceMigrateUpHasRun(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 200, ready.StatusCode(), string(ready.Body))
 	})
+}
+
+func TestMigrateSaysThatItWaitsForAnotherProcess(t *testing.T) {
+	t.Parallel()
+	url := testdb.SQLite(t)
+	held := flock.New(strings.TrimPrefix(url, "sqlite:") + ".migrate.lock")
+	require.NoError(t, held.Lock())
+	cmd := command(t, []string{"DATABASE_URL=" + url}, "migrate", "up")
+	stderr, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	said, err := bufio.NewReader(stderr).ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, said, "another process migrates this database: waiting for it")
+	require.Contains(t, said, held.Path())
+	require.NoError(t, held.Unlock())
+	require.NoError(t, cmd.Wait())
 }

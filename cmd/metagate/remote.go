@@ -49,19 +49,38 @@ func (r remote) reached(err error) error {
 	return fmt.Errorf("METAGATE_URL: %w", err)
 }
 
+// answer is the body of a 200; an error where the server refused, or it is another
+// server that answers 200 to everything.
+func answer[T any](log io.Writer, r *http.Response, raw []byte, body *T) (T, error) {
+	var none T
+	if err := refused(log, r, raw); err != nil {
+		return none, err
+	}
+	if body == nil {
+		return none, stranger(r)
+	}
+	return *body, nil
+}
+
 // refused is a problem document as an error; nil for a 2xx.
-func refused(log io.Writer, status int, body []byte) error {
-	if status < http.StatusBadRequest {
+func refused(log io.Writer, r *http.Response, body []byte) error {
+	if r.StatusCode < http.StatusBadRequest {
 		return nil
 	}
 	var p api.Problem
 	if json.Unmarshal(body, &p) != nil || p.Code == "" {
-		return coded{fmt.Errorf("the server answers %d: is it a MetaGate?", status), exitRefused}
+		return stranger(r)
 	}
 	for _, place := range p.Errors {
 		fmt.Fprintf(log, "  %s: %s\n", place.Pointer, place.Detail)
 	}
 	return coded{fmt.Errorf("%s: %s (request %s)", p.Code, p.Detail, p.RequestID), exitRefused}
+}
+
+// stranger is the error of an answer that no MetaGate gives.
+func stranger(r *http.Response) error {
+	return coded{fmt.Errorf("METAGATE_URL: the server answers %d with %q: is it a MetaGate? (curl %s://%s/ tells)",
+		r.StatusCode, r.Header.Get("Content-Type"), r.Request.URL.Scheme, r.Request.URL.Host), exitRefused}
 }
 
 // asJSON prints v for scripts.

@@ -128,9 +128,15 @@ func TestTheLogIsJSONElsewhereThanOnATerminal(t *testing.T) {
 
 func TestTheLogIsTextWhereItWasAskedFor(t *testing.T) {
 	t.Parallel()
-	r := metagate(t, []string{"LOG_FORMAT=text", "HOST=127.0.0.1", "PORT=" + takenPort(t)}, "serve")
-	require.Equal(t, 1, r.code)
-	require.Regexp(t, `(?m)^time=20\S+ level=INFO msg="migration applied" version=1 `, r.log)
+	env := []string{"DATABASE_URL=" + testdb.SQLite(t), "LOG_FORMAT=text"}
+	cmd := command(t, env, "serve", "--host=127.0.0.1", "--port=0")
+	stderr, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	first, err := bufio.NewReader(stderr).ReadString('\n')
+	require.NoError(t, err)
+	require.Regexp(t, `^time=20\S+ level=INFO msg="migration applied" version=1 `, first)
 }
 
 func TestAServerThatListensEverywhereNamesAnAddressThatCanBeOpened(t *testing.T) {

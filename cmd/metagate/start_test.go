@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/internal/testdb"
 )
 
 // takenPort is a port that somebody listens on, closedPort one where nobody does.
@@ -55,6 +57,7 @@ func TestAFailureToStartIsOneLineThatNamesTheSettingAndExits1(t *testing.T) {
 		"a deadline before the start":        {"DEFAULT_STARTUP_SLA_SECONDS=0", "DEFAULT_STARTUP_SLA_SECONDS"},
 		"receipts kept for less than none":   {"RECEIPT_RETENTION_HOURS=-1", "RECEIPT_RETENTION_HOURS"},
 		"room for no body":                   {"MAX_BODY_BYTES=0", "MAX_BODY_BYTES"},
+		"a drain that is over already":       {"DRAIN_SECONDS=-1", "DRAIN_SECONDS"},
 		"a shutdown that is over already":    {"SHUTDOWN_SECONDS=-1", "SHUTDOWN_SECONDS"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -69,6 +72,16 @@ func TestAFailureToStartIsOneLineThatNamesTheSettingAndExits1(t *testing.T) {
 			require.True(t, strings.HasSuffix(r.log, own), "the last word")
 		})
 	}
+}
+
+func TestAPortThatIsTakenLeavesNoDatabaseBehind(t *testing.T) {
+	t.Parallel()
+	url := testdb.SQLite(t)
+	r := metagate(t, []string{"DATABASE_URL=" + url, "HOST=127.0.0.1", "PORT=" + takenPort(t)}, "serve")
+	require.Equal(t, 1, r.code)
+	left, err := os.ReadDir(filepath.Dir(strings.TrimPrefix(url, "sqlite:")))
+	require.NoError(t, err)
+	require.Empty(t, left)
 }
 
 // withoutRecords leaves the log's JSON records out.

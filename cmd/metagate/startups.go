@@ -73,10 +73,7 @@ func (c *startupsCmd) list(ctx context.Context, s streams, remote *client.Client
 	if err != nil {
 		return nil, c.reached(err)
 	}
-	if err := refused(s.log, r.StatusCode(), r.Body); err != nil {
-		return nil, err
-	}
-	return *r.JSON200, nil
+	return answer(s.log, r.HTTPResponse, r.Body, r.JSON200)
 }
 
 func state(r api.StartupSession) string {

@@ -15,6 +15,11 @@ SELECT * FROM api_keys WHERE id = sqlc.arg(id);
 -- name: GetAPIKeyByHash :one
 SELECT * FROM api_keys WHERE key_hash = sqlc.arg(key_hash);
 
+-- name: ListGoodKeyHashes :many
+-- Of all tenants: those that open a door, now.
+SELECT key_hash FROM api_keys
+WHERE status = 'active' AND (expires_at IS NULL OR expires_at > sqlc.arg(now));
+
 -- name: TouchAPIKey :exec
 UPDATE api_keys SET last_used_at = sqlc.arg(last_used_at)
 WHERE id = sqlc.arg(id) AND (last_used_at IS NULL OR last_used_at < sqlc.arg(last_used_at));

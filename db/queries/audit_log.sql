@@ -3,13 +3,13 @@ INSERT INTO audit_log (id, tenant_key, actor, auth_method, action, resource_type
 VALUES (sqlc.arg(id), sqlc.arg(tenant_key), sqlc.arg(actor), sqlc.arg(auth_method), sqlc.arg(action), sqlc.arg(resource_type), sqlc.arg(resource_id), sqlc.arg(resource_key), sqlc.arg(request_id), sqlc.arg(remote_addr), sqlc.narg(before), sqlc.narg(after), sqlc.arg(created_at));
 
 -- name: ListAuditLog :many
--- Newest first.
+-- Newest first: ids are UUIDv7, so from_id is what since is to the index.
 SELECT * FROM audit_log
 WHERE (CAST(sqlc.narg(tenant_key) AS text) IS NULL OR tenant_key = sqlc.narg(tenant_key))
   AND (CAST(sqlc.narg(resource_type) AS text) IS NULL OR resource_type = sqlc.narg(resource_type))
   AND (CAST(sqlc.narg(resource_id) AS uuid) IS NULL OR resource_id = sqlc.narg(resource_id))
   AND (CAST(sqlc.narg(actor) AS text) IS NULL OR actor = sqlc.narg(actor))
   AND (CAST(sqlc.narg(since) AS timestamptz) IS NULL OR created_at >= sqlc.narg(since))
-  AND id < sqlc.arg(before_id)
+  AND id < sqlc.arg(before_id) AND id >= sqlc.arg(from_id)
 ORDER BY id DESC
 LIMIT CAST(sqlc.arg(row_limit) AS bigint);

@@ -9,13 +9,6 @@ SET profile_id = sqlc.arg(profile_id), manifest_id = sqlc.arg(manifest_id), over
 WHERE id = sqlc.arg(id)
 RETURNING *;
 
--- name: DeactivateBindings :many
--- Makes room for a new active binding of the principal.
-UPDATE bindings
-SET active = FALSE, updated_at = sqlc.arg(updated_at)
-WHERE principal_id = sqlc.arg(principal_id) AND active AND id <> sqlc.arg(except_id)
-RETURNING *;
-
 -- name: GetBinding :one
 SELECT * FROM bindings WHERE id = sqlc.arg(id);
 

@@ -84,6 +84,24 @@ func (e AuthMethod) Valid() bool {
 	}
 }
 
+// Defines values for BootstrapRequestSource.
+const (
+	BootstrapRequestSourceBench BootstrapRequestSource = "bench"
+	BootstrapRequestSourceLive  BootstrapRequestSource = "live"
+)
+
+// Valid indicates whether the value is a known member of the BootstrapRequestSource enum.
+func (e BootstrapRequestSource) Valid() bool {
+	switch e {
+	case BootstrapRequestSourceBench:
+		return true
+	case BootstrapRequestSourceLive:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DiscoveryAuthMethods.
 const (
 	DiscoveryAuthMethodsAPIKey DiscoveryAuthMethods = "api_key"
@@ -173,6 +191,7 @@ const (
 	ResourceTypePrincipal ResourceType = "principal"
 	ResourceTypeProfile   ResourceType = "profile"
 	ResourceTypeSecretRef ResourceType = "secret_ref"
+	ResourceTypeStartup   ResourceType = "startup"
 )
 
 // Valid indicates whether the value is a known member of the ResourceType enum.
@@ -189,6 +208,8 @@ func (e ResourceType) Valid() bool {
 	case ResourceTypeProfile:
 		return true
 	case ResourceTypeSecretRef:
+		return true
+	case ResourceTypeStartup:
 		return true
 	default:
 		return false
@@ -236,15 +257,19 @@ func (e SectionSourceFrom) Valid() bool {
 
 // Defines values for StartupFilterStatus.
 const (
-	StartupFilterStatusFAILED  StartupFilterStatus = "FAILED"
-	StartupFilterStatusOPEN    StartupFilterStatus = "OPEN"
-	StartupFilterStatusOVERDUE StartupFilterStatus = "OVERDUE"
-	StartupFilterStatusREADY   StartupFilterStatus = "READY"
+	StartupFilterStatusACKNOWLEDGED StartupFilterStatus = "ACKNOWLEDGED"
+	StartupFilterStatusFAILED       StartupFilterStatus = "FAILED"
+	StartupFilterStatusOPEN         StartupFilterStatus = "OPEN"
+	StartupFilterStatusOVERDUE      StartupFilterStatus = "OVERDUE"
+	StartupFilterStatusREADY        StartupFilterStatus = "READY"
+	StartupFilterStatusSUPERSEDED   StartupFilterStatus = "SUPERSEDED"
 )
 
 // Valid indicates whether the value is a known member of the StartupFilterStatus enum.
 func (e StartupFilterStatus) Valid() bool {
 	switch e {
+	case StartupFilterStatusACKNOWLEDGED:
+		return true
 	case StartupFilterStatusFAILED:
 		return true
 	case StartupFilterStatusOPEN:
@@ -252,6 +277,29 @@ func (e StartupFilterStatus) Valid() bool {
 	case StartupFilterStatusOVERDUE:
 		return true
 	case StartupFilterStatusREADY:
+		return true
+	case StartupFilterStatusSUPERSEDED:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StartupSource.
+const (
+	StartupSourceBench StartupSource = "bench"
+	StartupSourceCache StartupSource = "cache"
+	StartupSourceLive  StartupSource = "live"
+)
+
+// Valid indicates whether the value is a known member of the StartupSource enum.
+func (e StartupSource) Valid() bool {
+	switch e {
+	case StartupSourceBench:
+		return true
+	case StartupSourceCache:
+		return true
+	case StartupSourceLive:
 		return true
 	default:
 		return false
@@ -346,6 +394,12 @@ type APIKeyPatch = json.RawMessage
 // APIKeyStatus defines model for APIKeyStatus.
 type APIKeyStatus string
 
+// Acknowledgement defines model for Acknowledgement.
+type Acknowledgement struct {
+	// Reason Why it is no alarm any more.
+	Reason string `json:"reason"`
+}
+
 // AuditEntry One admin write.
 type AuditEntry struct {
 	Action AuditEntryAction `json:"action"`
@@ -425,12 +479,27 @@ type BootstrapRequest struct {
 	// ComponentKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	ComponentKey Key `json:"component_key"`
 
+	// Host Where it starts. Kept on the receipt.
+	Host Text `json:"host,omitempty,omitzero"`
+
+	// InstanceID Which replica of the component this is: a later start of the same instance supersedes this one. Kept on the receipt, no part of the packet.
+	InstanceID Text `json:"instance_id,omitempty,omitzero"`
+
+	// Labels What else its operators want to find on the receipt: at most 16 texts, 4 KiB in all.
+	Labels Labels `json:"labels,omitempty,omitzero"`
+
 	// LastPacketEtag The etag of the packet that the caller already has.
 	LastPacketEtag string `json:"last_packet_etag,omitempty,omitzero"`
 
 	// PrincipalKey A hint: refused with 409 when the caller is somebody else.
 	PrincipalKey string `json:"principal_key,omitempty,omitzero"`
+
+	// Source `bench` marks a measurement, which is no alarm; absent is `live`.
+	Source BootstrapRequestSource `json:"source,omitempty,omitzero"`
 }
+
+// BootstrapRequestSource `bench` marks a measurement, which is no alarm; absent is `live`.
+type BootstrapRequestSource string
 
 // Discovery defines model for Discovery.
 type Discovery struct {
@@ -481,8 +550,8 @@ type Explanation struct {
 
 // FailedReport defines model for FailedReport.
 type FailedReport struct {
-	// Details A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
-	Details JSONObject `json:"details,omitempty,omitzero"`
+	// Details Anything, kept as it came.
+	Details json.RawMessage `json:"details,omitempty,omitzero"`
 
 	// Error What went wrong; line breaks are fine.
 	Error     string `json:"error"`
@@ -524,6 +593,9 @@ type JSONObject = json.RawMessage
 
 // Key A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 type Key = string
+
+// Labels defines model for Labels.
+type Labels = json.RawMessage
 
 // Manifest A world: services, endpoints, memory map, polling, schemas.
 type Manifest struct {
@@ -702,7 +774,7 @@ type Problem struct {
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
 
-	// Errors Every offending place.
+	// Errors Every offending place, at most 100: the last then says that there may be more.
 	Errors    []ProblemPlace `json:"errors,omitempty,omitzero"`
 	RequestID string         `json:"request_id"`
 	Status    int            `json:"status"`
@@ -768,12 +840,12 @@ type ProfilePatch = json.RawMessage
 
 // ReadyReport defines model for ReadyReport.
 type ReadyReport struct {
-	// BuildVersion Any text of 1–255 characters without control characters.
-	BuildVersion Text `json:"build_version"`
+	// BuildVersion The version of what started.
+	BuildVersion string `json:"build_version"`
 
-	// Health A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
-	Health    JSONObject `json:"health,omitempty,omitzero"`
-	StartupID UUID       `json:"startup_id"`
+	// Health How it is: a text or an object, kept as it came.
+	Health    json.RawMessage `json:"health,omitempty,omitzero"`
+	StartupID UUID            `json:"startup_id"`
 }
 
 // RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
@@ -889,29 +961,53 @@ type StartupBlock struct {
 	Status     StartupStatus `json:"status"`
 }
 
+// StartupCredential What opened the door: an API key, or a token's issuer and subject.
+type StartupCredential struct {
+	APIKeyID UUID   `json:"api_key_id,omitempty,omitzero"`
+	Issuer   string `json:"issuer,omitempty,omitzero"`
+	Subject  string `json:"subject,omitempty,omitzero"`
+}
+
 // StartupFilterStatus defines model for StartupFilterStatus.
 type StartupFilterStatus string
 
 // StartupSession A startup receipt.
 type StartupSession struct {
+	// AcknowledgedAt When an admin ended the alarm.
+	AcknowledgedAt     nullable.Nullable[time.Time] `json:"acknowledged_at"`
+	AcknowledgedBy     nullable.Nullable[string]    `json:"acknowledged_by"`
+	AcknowledgedReason nullable.Nullable[string]    `json:"acknowledged_reason"`
+
 	// BuildVersion As reported with READY.
 	BuildVersion nullable.Nullable[string] `json:"build_version"`
 
 	// ComponentKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	ComponentKey Key `json:"component_key"`
 
+	// Credential StartupCredential.
+	Credential nullable.Nullable[json.RawMessage] `json:"credential"`
+
 	// DeadlineAt RFC 3339, UTC, microseconds.
 	DeadlineAt Timestamp `json:"deadline_at"`
 
-	// Details As reported with FAILED.
+	// Details As reported with FAILED: anything, or null.
 	Details nullable.Nullable[json.RawMessage] `json:"details"`
 
 	// Error As reported with FAILED.
 	Error    nullable.Nullable[string]    `json:"error"`
 	FailedAt nullable.Nullable[time.Time] `json:"failed_at"`
 
-	// Health As reported with READY.
+	// Health As reported with READY: a text, an object or null.
 	Health nullable.Nullable[json.RawMessage] `json:"health"`
+
+	// Host As said in the bootstrap.
+	Host nullable.Nullable[string] `json:"host"`
+
+	// InstanceID As said in the bootstrap.
+	InstanceID nullable.Nullable[string] `json:"instance_id"`
+
+	// Labels As said in the bootstrap.
+	Labels nullable.Nullable[json.RawMessage] `json:"labels"`
 
 	// Late Reported after its deadline.
 	Late bool `json:"late"`
@@ -923,7 +1019,7 @@ type StartupSession struct {
 	// OpenedAt RFC 3339, UTC, microseconds.
 	OpenedAt Timestamp `json:"opened_at"`
 
-	// Overdue OPEN and past its deadline.
+	// Overdue An alarm: OPEN, past its deadline, and neither superseded nor acknowledged.
 	Overdue    bool   `json:"overdue"`
 	PacketEtag string `json:"packet_etag"`
 	PacketID   UUID   `json:"packet_id"`
@@ -932,14 +1028,30 @@ type StartupSession struct {
 	PrincipalKey Key `json:"principal_key"`
 
 	// Profile A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
-	Profile   Key                          `json:"profile"`
-	ReadyAt   nullable.Nullable[time.Time] `json:"ready_at"`
-	StartupID UUID                         `json:"startup_id"`
-	Status    StartupStatus                `json:"status"`
+	Profile Key                          `json:"profile"`
+	ReadyAt nullable.Nullable[time.Time] `json:"ready_at"`
+
+	// RemoteAddr The peer's address.
+	RemoteAddr nullable.Nullable[string] `json:"remote_addr"`
+
+	// Revision The tenant's revision that the packet was answered from; null for receipts of an older server.
+	Revision nullable.Nullable[int64] `json:"revision"`
+
+	// Source `live`: answered by this server. `cache`: told afterwards by a component that started without it. `bench`: a measurement.
+	Source       StartupSource                `json:"source"`
+	StartupID    UUID                         `json:"startup_id"`
+	Status       StartupStatus                `json:"status"`
+	SupersededAt nullable.Nullable[time.Time] `json:"superseded_at"`
+
+	// SupersededBy The later start that ended the alarm: of the same principal, component and instance, or where no instance is known one that began after the deadline.
+	SupersededBy nullable.Nullable[openapi_types.UUID] `json:"superseded_by"`
 
 	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	TenantKey Key `json:"tenant_key"`
 }
+
+// StartupSource `live`: answered by this server. `cache`: told afterwards by a component that started without it. `bench`: a measurement.
+type StartupSource string
 
 // StartupStatus defines model for StartupStatus.
 type StartupStatus string
@@ -1093,8 +1205,14 @@ type NotFound = Problem
 // PreconditionFailed A problem document (RFC 9457).
 type PreconditionFailed = Problem
 
+// RequestTimeout A problem document (RFC 9457).
+type RequestTimeout = Problem
+
 // TooLarge A problem document (RFC 9457).
 type TooLarge = Problem
+
+// TooManyRequests A problem document (RFC 9457).
+type TooManyRequests = Problem
 
 // Unauthorized A problem document (RFC 9457).
 type Unauthorized = Problem
@@ -1329,6 +1447,12 @@ type ListStartupsParams struct {
 	// ComponentKey Only those of this component.
 	ComponentKey *Key `form:"component_key,omitempty" json:"component_key,omitempty"`
 
+	// InstanceID Only those of this instance.
+	InstanceID *Text `form:"instance_id,omitempty" json:"instance_id,omitempty"`
+
+	// Source Only those of this source.
+	Source *StartupSource `form:"source,omitempty" json:"source,omitempty"`
+
 	// Since Only those from this time on (RFC 3339).
 	Since *Since `form:"since,omitempty" json:"since,omitempty"`
 
@@ -1383,6 +1507,9 @@ type CreateSecretRefJSONRequestBody = SecretRefCreate
 
 // UpdateSecretRefApplicationMergePatchPlusJSONRequestBody defines body for UpdateSecretRef for application/merge-patch+json ContentType.
 type UpdateSecretRefApplicationMergePatchPlusJSONRequestBody = SecretRefPatch
+
+// AcknowledgeStartupJSONRequestBody defines body for AcknowledgeStartup for application/json ContentType.
+type AcknowledgeStartupJSONRequestBody = Acknowledgement
 
 // BootstrapJSONRequestBody defines body for Bootstrap for application/json ContentType.
 type BootstrapJSONRequestBody = BootstrapRequest
@@ -1527,6 +1654,9 @@ type ServerInterface interface {
 	// ListStartups List startup receipts
 	// (GET /v1/admin/startups)
 	ListStartups(ctx echo.Context, params ListStartupsParams) error
+	// AcknowledgeStartup End the alarm of an overdue startup
+	// (POST /v1/admin/startups/{startup_id}/acknowledge)
+	AcknowledgeStartup(ctx echo.Context, startupID UUID) error
 	// Bootstrap Bootstrap a component
 	// (POST /v1/bootstrap)
 	Bootstrap(ctx echo.Context, params BootstrapParams) error
@@ -2629,6 +2759,20 @@ func (w *ServerInterfaceWrapper) ListStartups(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter component_key: %s", err))
 	}
 
+	// ------------- Optional query parameter "instance_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "instance_id", ctx.QueryParams(), &params.InstanceID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter instance_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", ctx.QueryParams(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter source: %s", err))
+	}
+
 	// ------------- Optional query parameter "since" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", ctx.QueryParams(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
@@ -2652,6 +2796,22 @@ func (w *ServerInterfaceWrapper) ListStartups(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListStartups(ctx, params)
+	return err
+}
+
+// AcknowledgeStartup converts echo context to params.
+func (w *ServerInterfaceWrapper) AcknowledgeStartup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "startup_id" -------------
+	var startupID UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "startup_id", ctx.Param("startup_id"), &startupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter startup_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AcknowledgeStartup(ctx, startupID)
 	return err
 }
 
@@ -2803,6 +2963,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/admin/export", wrapper.ExportWorld, options.OperationMiddlewares["exportWorld"]...)
 	router.GET(options.BaseURL+"/v1/admin/principals/:id/packet", wrapper.ExplainPacket, options.OperationMiddlewares["explainPacket"]...)
 	router.GET(options.BaseURL+"/v1/admin/startups", wrapper.ListStartups, options.OperationMiddlewares["listStartups"]...)
+	router.POST(options.BaseURL+"/v1/admin/startups/:startup_id/acknowledge", wrapper.AcknowledgeStartup, options.OperationMiddlewares["acknowledgeStartup"]...)
 	router.GET(options.BaseURL+"/v1/admin/audit-log", wrapper.ListAuditLog, options.OperationMiddlewares["listAuditLog"]...)
 	router.GET(options.BaseURL+"/", wrapper.GetInfo, options.OperationMiddlewares["getInfo"]...)
 	router.GET(options.BaseURL+"/health", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
@@ -2877,6 +3038,15 @@ type PreconditionFailedApplicationProblemPlusJSONResponse struct {
 	Headers PreconditionFailedResponseHeaders
 }
 
+type RequestTimeoutResponseHeaders struct {
+	XRequestID string
+}
+type RequestTimeoutApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers RequestTimeoutResponseHeaders
+}
+
 type TooLargeResponseHeaders struct {
 	XRequestID string
 }
@@ -2884,6 +3054,16 @@ type TooLargeApplicationProblemPlusJSONResponse struct {
 	Body Problem
 
 	Headers TooLargeResponseHeaders
+}
+
+type TooManyRequestsResponseHeaders struct {
+	RetryAfter int
+	XRequestID string
+}
+type TooManyRequestsApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers TooManyRequestsResponseHeaders
 }
 
 type UnauthorizedResponseHeaders struct {
@@ -3476,6 +3656,24 @@ func (response ListAPIKeys403ApplicationProblemPlusJSONResponse) VisitListAPIKey
 	return err
 }
 
+type ListAPIKeys429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys429ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListAPIKeys500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -3597,6 +3795,23 @@ func (response CreateAPIKey403ApplicationProblemPlusJSONResponse) VisitCreateAPI
 	return err
 }
 
+type CreateAPIKey408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey408ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAPIKey409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -3644,6 +3859,24 @@ func (response CreateAPIKey415ApplicationProblemPlusJSONResponse) VisitCreateAPI
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey429ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3786,6 +4019,24 @@ func (response RevokeAPIKey412ApplicationProblemPlusJSONResponse) VisitRevokeAPI
 	return err
 }
 
+type RevokeAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey429ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RevokeAPIKey500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -3918,6 +4169,24 @@ func (response GetAPIKey404ApplicationProblemPlusJSONResponse) VisitGetAPIKeyRes
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetAPIKey429ApplicationProblemPlusJSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4060,6 +4329,23 @@ func (response UpdateAPIKey404ApplicationProblemPlusJSONResponse) VisitUpdateAPI
 	return err
 }
 
+type UpdateAPIKey408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAPIKey408ApplicationProblemPlusJSONResponse) VisitUpdateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateAPIKey409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -4124,6 +4410,24 @@ func (response UpdateAPIKey415ApplicationProblemPlusJSONResponse) VisitUpdateAPI
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAPIKey429ApplicationProblemPlusJSONResponse) VisitUpdateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4247,6 +4551,23 @@ func (response ApplyWorld403ApplicationProblemPlusJSONResponse) VisitApplyWorldR
 	return err
 }
 
+type ApplyWorld408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyWorld408ApplicationProblemPlusJSONResponse) VisitApplyWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ApplyWorld409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -4294,6 +4615,24 @@ func (response ApplyWorld415ApplicationProblemPlusJSONResponse) VisitApplyWorldR
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyWorld429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyWorld429ApplicationProblemPlusJSONResponse) VisitApplyWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4417,6 +4756,24 @@ func (response ListAuditLog403ApplicationProblemPlusJSONResponse) VisitListAudit
 	return err
 }
 
+type ListAuditLog429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditLog429ApplicationProblemPlusJSONResponse) VisitListAuditLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListAuditLog500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -4532,6 +4889,24 @@ func (response ListBindings403ApplicationProblemPlusJSONResponse) VisitListBindi
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBindings429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListBindings429ApplicationProblemPlusJSONResponse) VisitListBindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4657,6 +5032,23 @@ func (response CreateBinding403ApplicationProblemPlusJSONResponse) VisitCreateBi
 	return err
 }
 
+type CreateBinding408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBinding408ApplicationProblemPlusJSONResponse) VisitCreateBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateBinding409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -4704,6 +5096,24 @@ func (response CreateBinding415ApplicationProblemPlusJSONResponse) VisitCreateBi
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBinding429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBinding429ApplicationProblemPlusJSONResponse) VisitCreateBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4846,6 +5256,24 @@ func (response DeleteBinding412ApplicationProblemPlusJSONResponse) VisitDeleteBi
 	return err
 }
 
+type DeleteBinding429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteBinding429ApplicationProblemPlusJSONResponse) VisitDeleteBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteBinding500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -4978,6 +5406,24 @@ func (response GetBinding404ApplicationProblemPlusJSONResponse) VisitGetBindingR
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBinding429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetBinding429ApplicationProblemPlusJSONResponse) VisitGetBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5120,6 +5566,23 @@ func (response UpdateBinding404ApplicationProblemPlusJSONResponse) VisitUpdateBi
 	return err
 }
 
+type UpdateBinding408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateBinding408ApplicationProblemPlusJSONResponse) VisitUpdateBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateBinding409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -5184,6 +5647,24 @@ func (response UpdateBinding415ApplicationProblemPlusJSONResponse) VisitUpdateBi
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBinding429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateBinding429ApplicationProblemPlusJSONResponse) VisitUpdateBindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5327,6 +5808,24 @@ func (response ExportWorld403ApplicationProblemPlusJSONResponse) VisitExportWorl
 	return err
 }
 
+type ExportWorld429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ExportWorld429ApplicationProblemPlusJSONResponse) VisitExportWorldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ExportWorld500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -5442,6 +5941,24 @@ func (response ListManifests403ApplicationProblemPlusJSONResponse) VisitListMani
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListManifests429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListManifests429ApplicationProblemPlusJSONResponse) VisitListManifestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5567,6 +6084,23 @@ func (response CreateManifest403ApplicationProblemPlusJSONResponse) VisitCreateM
 	return err
 }
 
+type CreateManifest408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreateManifest408ApplicationProblemPlusJSONResponse) VisitCreateManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateManifest409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -5614,6 +6148,24 @@ func (response CreateManifest415ApplicationProblemPlusJSONResponse) VisitCreateM
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateManifest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateManifest429ApplicationProblemPlusJSONResponse) VisitCreateManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5773,6 +6325,24 @@ func (response DeleteManifest412ApplicationProblemPlusJSONResponse) VisitDeleteM
 	return err
 }
 
+type DeleteManifest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteManifest429ApplicationProblemPlusJSONResponse) VisitDeleteManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteManifest500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -5905,6 +6475,24 @@ func (response GetManifest404ApplicationProblemPlusJSONResponse) VisitGetManifes
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetManifest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetManifest429ApplicationProblemPlusJSONResponse) VisitGetManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6047,6 +6635,23 @@ func (response UpdateManifest404ApplicationProblemPlusJSONResponse) VisitUpdateM
 	return err
 }
 
+type UpdateManifest408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateManifest408ApplicationProblemPlusJSONResponse) VisitUpdateManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateManifest409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -6111,6 +6716,24 @@ func (response UpdateManifest415ApplicationProblemPlusJSONResponse) VisitUpdateM
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateManifest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateManifest429ApplicationProblemPlusJSONResponse) VisitUpdateManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6230,6 +6853,24 @@ func (response ListPrincipals403ApplicationProblemPlusJSONResponse) VisitListPri
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrincipals429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrincipals429ApplicationProblemPlusJSONResponse) VisitListPrincipalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6355,6 +6996,23 @@ func (response CreatePrincipal403ApplicationProblemPlusJSONResponse) VisitCreate
 	return err
 }
 
+type CreatePrincipal408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePrincipal408ApplicationProblemPlusJSONResponse) VisitCreatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreatePrincipal409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -6402,6 +7060,24 @@ func (response CreatePrincipal415ApplicationProblemPlusJSONResponse) VisitCreate
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePrincipal429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePrincipal429ApplicationProblemPlusJSONResponse) VisitCreatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6527,6 +7203,23 @@ func (response DeletePrincipal404ApplicationProblemPlusJSONResponse) VisitDelete
 	return err
 }
 
+type DeletePrincipal409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePrincipal409ApplicationProblemPlusJSONResponse) VisitDeletePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeletePrincipal412ApplicationProblemPlusJSONResponse struct {
 	PreconditionFailedApplicationProblemPlusJSONResponse
 }
@@ -6540,6 +7233,24 @@ func (response DeletePrincipal412ApplicationProblemPlusJSONResponse) VisitDelete
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePrincipal429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePrincipal429ApplicationProblemPlusJSONResponse) VisitDeletePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6676,6 +7387,24 @@ func (response GetPrincipal404ApplicationProblemPlusJSONResponse) VisitGetPrinci
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPrincipal429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetPrincipal429ApplicationProblemPlusJSONResponse) VisitGetPrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6818,6 +7547,23 @@ func (response UpdatePrincipal404ApplicationProblemPlusJSONResponse) VisitUpdate
 	return err
 }
 
+type UpdatePrincipal408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePrincipal408ApplicationProblemPlusJSONResponse) VisitUpdatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdatePrincipal409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -6882,6 +7628,24 @@ func (response UpdatePrincipal415ApplicationProblemPlusJSONResponse) VisitUpdate
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePrincipal429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePrincipal429ApplicationProblemPlusJSONResponse) VisitUpdatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7021,6 +7785,24 @@ func (response ExplainPacket404ApplicationProblemPlusJSONResponse) VisitExplainP
 	return err
 }
 
+type ExplainPacket429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ExplainPacket429ApplicationProblemPlusJSONResponse) VisitExplainPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ExplainPacket500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -7136,6 +7918,24 @@ func (response ListProfiles403ApplicationProblemPlusJSONResponse) VisitListProfi
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProfiles429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListProfiles429ApplicationProblemPlusJSONResponse) VisitListProfilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7261,6 +8061,23 @@ func (response CreateProfile403ApplicationProblemPlusJSONResponse) VisitCreatePr
 	return err
 }
 
+type CreateProfile408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProfile408ApplicationProblemPlusJSONResponse) VisitCreateProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateProfile409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -7308,6 +8125,24 @@ func (response CreateProfile415ApplicationProblemPlusJSONResponse) VisitCreatePr
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProfile429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProfile429ApplicationProblemPlusJSONResponse) VisitCreateProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7467,6 +8302,24 @@ func (response DeleteProfile412ApplicationProblemPlusJSONResponse) VisitDeletePr
 	return err
 }
 
+type DeleteProfile429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProfile429ApplicationProblemPlusJSONResponse) VisitDeleteProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteProfile500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -7599,6 +8452,24 @@ func (response GetProfile404ApplicationProblemPlusJSONResponse) VisitGetProfileR
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProfile429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetProfile429ApplicationProblemPlusJSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7741,6 +8612,23 @@ func (response UpdateProfile404ApplicationProblemPlusJSONResponse) VisitUpdatePr
 	return err
 }
 
+type UpdateProfile408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProfile408ApplicationProblemPlusJSONResponse) VisitUpdateProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateProfile409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -7805,6 +8693,24 @@ func (response UpdateProfile415ApplicationProblemPlusJSONResponse) VisitUpdatePr
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProfile429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProfile429ApplicationProblemPlusJSONResponse) VisitUpdateProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7924,6 +8830,24 @@ func (response ListSecretRefs403ApplicationProblemPlusJSONResponse) VisitListSec
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSecretRefs429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListSecretRefs429ApplicationProblemPlusJSONResponse) VisitListSecretRefsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8049,6 +8973,23 @@ func (response CreateSecretRef403ApplicationProblemPlusJSONResponse) VisitCreate
 	return err
 }
 
+type CreateSecretRef408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSecretRef408ApplicationProblemPlusJSONResponse) VisitCreateSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateSecretRef409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -8096,6 +9037,24 @@ func (response CreateSecretRef415ApplicationProblemPlusJSONResponse) VisitCreate
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSecretRef429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSecretRef429ApplicationProblemPlusJSONResponse) VisitCreateSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8238,6 +9197,24 @@ func (response DeleteSecretRef412ApplicationProblemPlusJSONResponse) VisitDelete
 	return err
 }
 
+type DeleteSecretRef429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSecretRef429ApplicationProblemPlusJSONResponse) VisitDeleteSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteSecretRef500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -8370,6 +9347,24 @@ func (response GetSecretRef404ApplicationProblemPlusJSONResponse) VisitGetSecret
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSecretRef429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSecretRef429ApplicationProblemPlusJSONResponse) VisitGetSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8512,6 +9507,23 @@ func (response UpdateSecretRef404ApplicationProblemPlusJSONResponse) VisitUpdate
 	return err
 }
 
+type UpdateSecretRef408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateSecretRef408ApplicationProblemPlusJSONResponse) VisitUpdateSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateSecretRef409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -8576,6 +9588,24 @@ func (response UpdateSecretRef415ApplicationProblemPlusJSONResponse) VisitUpdate
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSecretRef429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateSecretRef429ApplicationProblemPlusJSONResponse) VisitUpdateSecretRefResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8699,6 +9729,24 @@ func (response ListStartups403ApplicationProblemPlusJSONResponse) VisitListStart
 	return err
 }
 
+type ListStartups429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListStartups429ApplicationProblemPlusJSONResponse) VisitListStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListStartups500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
@@ -8721,6 +9769,192 @@ type ListStartups503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListStartups503ApplicationProblemPlusJSONResponse) VisitListStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartupRequestObject struct {
+	StartupID UUID `json:"startup_id"`
+	Body      *AcknowledgeStartupJSONRequestBody
+}
+
+type AcknowledgeStartupResponseObject interface {
+	VisitAcknowledgeStartupResponse(w http.ResponseWriter) error
+}
+
+type AcknowledgeStartup200ResponseHeaders struct {
+	XRequestID string
+}
+
+type AcknowledgeStartup200JSONResponse struct {
+	Body    StartupSession
+	Headers AcknowledgeStartup200ResponseHeaders
+}
+
+func (response AcknowledgeStartup200JSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup400ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup401ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup403ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup404ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup409ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup413ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup415ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup500ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeStartup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeStartup503ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8843,6 +10077,23 @@ func (response Bootstrap403ApplicationProblemPlusJSONResponse) VisitBootstrapRes
 	return err
 }
 
+type Bootstrap408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response Bootstrap408ApplicationProblemPlusJSONResponse) VisitBootstrapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type Bootstrap409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -8890,6 +10141,24 @@ func (response Bootstrap415ApplicationProblemPlusJSONResponse) VisitBootstrapRes
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Bootstrap429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response Bootstrap429ApplicationProblemPlusJSONResponse) VisitBootstrapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9028,6 +10297,23 @@ func (response ReportFailed404ApplicationProblemPlusJSONResponse) VisitReportFai
 	return err
 }
 
+type ReportFailed408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response ReportFailed408ApplicationProblemPlusJSONResponse) VisitReportFailedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReportFailed409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -9075,6 +10361,24 @@ func (response ReportFailed415ApplicationProblemPlusJSONResponse) VisitReportFai
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportFailed429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReportFailed429ApplicationProblemPlusJSONResponse) VisitReportFailedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9213,6 +10517,23 @@ func (response ReportReady404ApplicationProblemPlusJSONResponse) VisitReportRead
 	return err
 }
 
+type ReportReady408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response ReportReady408ApplicationProblemPlusJSONResponse) VisitReportReadyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReportReady409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -9260,6 +10581,24 @@ func (response ReportReady415ApplicationProblemPlusJSONResponse) VisitReportRead
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportReady429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReportReady429ApplicationProblemPlusJSONResponse) VisitReportReadyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9394,6 +10733,24 @@ func (response GetStartup404ApplicationProblemPlusJSONResponse) VisitGetStartupR
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStartup429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetStartup429ApplicationProblemPlusJSONResponse) VisitGetStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9567,6 +10924,9 @@ type StrictServerInterface interface {
 	// ListStartups List startup receipts
 	// (GET /v1/admin/startups)
 	ListStartups(ctx context.Context, request ListStartupsRequestObject) (ListStartupsResponseObject, error)
+	// AcknowledgeStartup End the alarm of an overdue startup
+	// (POST /v1/admin/startups/{startup_id}/acknowledge)
+	AcknowledgeStartup(ctx context.Context, request AcknowledgeStartupRequestObject) (AcknowledgeStartupResponseObject, error)
 	// Bootstrap Bootstrap a component
 	// (POST /v1/bootstrap)
 	Bootstrap(ctx context.Context, request BootstrapRequestObject) (BootstrapResponseObject, error)
@@ -10982,6 +12342,54 @@ func (sh *strictHandler) ListStartups(ctx echo.Context, params ListStartupsParam
 	return nil
 }
 
+// AcknowledgeStartup operation middleware
+func (sh *strictHandler) AcknowledgeStartup(ctx echo.Context, startupID UUID) error {
+	var request AcknowledgeStartupRequestObject
+
+	request.StartupID = startupID
+
+	var body AcknowledgeStartupJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AcknowledgeStartup(ctx.Request().Context(), request.(AcknowledgeStartupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcknowledgeStartup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AcknowledgeStartupResponseObject); ok {
+		return validResponse.VisitAcknowledgeStartupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Bootstrap operation middleware
 func (sh *strictHandler) Bootstrap(ctx echo.Context, params BootstrapParams) error {
 	var request BootstrapRequestObject
@@ -11152,212 +12560,241 @@ func (sh *strictHandler) GetStartup(ctx echo.Context, startupID UUID) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3rcts41uCroLhfVXfSkizZTjpRampHiZUef3Fsl61MpqedT4JESMKYAtQEZEeTctX82gfYfYd5sHmS",
-	"LRyAIEiREqlLbq3+E7ckggc4F5z7+eQN+GTKGWFSeM1P3phgn4TwZ7uDR+pfn4hBSKeScuY1vRYSMuRs",
-	"hAiTVM6RxCP049XrV+h5o1GvIEEG6ofoWe1Z7ehRzat45COeTAPiNb0b72hYJ/XBU5z3743nVbyQ/D6j",
-	"IfG9pgxnpOKJwZhMsIJEzqdqHSFDykbew0PFO6PsdhHG3s2sXj8a/Odf/4Y/yAsUkuBPNx4jH+WN19Pw",
-	"Pjt89uwRuh8ThuSYhARRgTDj6m80xSOSgh1WPLhrHGB/QtnBNKRsQKc4EP97MAsFD//U+rv6zeHTgE6o",
-	"/FOjXs96t7diO3yA9R7SW+qMCWLkHoVE8Fk4SEGXBddBvfH80H/ar1efDo9w9edBo1F9Rn4eVuu40T8c",
-	"HPnH5Mmw5HG/JRKPsCTXEodyNj0h2A8oI4vgvlfHetVunfyqjtWfEX3mR0dHzyvoXedVijIO64dPq41G",
-	"9fCw0zhs1g+b9XqtDv/9fSmEQx5OsPSano8lqUo6IV5lNdinfvb5Cv01kmMskRxTgfqcSyFDPEV8Shjx",
-	"k1BvfMAW/NmM+pmQXxEZzltDScJFkK/JgDNfIKy+RvdjOhgjyZEM5wiPMGUJYBsFEE2ZJCMSwovfv3/f",
-	"msmxYvIBliT7wAYh8dUvcCD0oalT0ifHpyQEUs4SDo1G7WmtkaKBlwSHJEQhwcHkTzfexODsxqug1pS+",
-	"IfOMr0qS79+uyO8zIuTpSfZ+Qv31DwJRv6KkAhrgICDhDwLxe4boEFGJBGESYTQTuB8QxBnZMlGkwX6o",
-	"eFMc4gmRRi5reZPJcyFRFDDiiLMKGoZ8ApvoKSnZQ1q0Iz6ED5WIQ30y5CGpoYsp/n0GG6Fqpd9nJJx7",
-	"FY/hiQLFvNAFcoI/nhE2kmOveVivV7wJZdH/NxbouOJ9rI54VX1aFbd0WuUAMg6qU65oLvSaQxwI8lDx",
-	"hjSQJOzigaR3GUR3wYI50l+qkxcVxEPE1YdqSyC7Rd4uzJoZR93nPCCYrQXoTI67Ytb/BxnIHHDhsCOp",
-	"jO6pHGsOMU/lguuu7AL9XyEZek3vfx3EF/eB/lYcdMhHuc42fDIN+HxCmOzeknnORiaY0SERUmgSUnLd",
-	"Ppa3i9TCRffxhszX2UYEYZf6ucjggjhIiJ7Ig99dsSjw796dnmwEfT4KFC1FP3N2cUvmKzfwGY7fUvmq",
-	"84/oxz6QB31ixV2ff/yy5QjIYuYlGEguu3MU8CENSHEGMA/kA2/X2/3x61etOnz4VdGjj5fc8cELMgjJ",
-	"KtYNyZCEhA0Kgu+suSvoaY4qTP1IT3ANDgByiuU4hhEII1+ZWU0oCojhWywH42xIlBUaaeQEDcaYjQi6",
-	"x0p0+wQNefhC23BUKktDSBwQ95dUqFOfCeLrMz9uHNqdaIUo3svpsKoBydF0juvPn26i3IBluLjLv/B7",
-	"JdTnCEs04fl3kX7chc0nQzwLpNdsKB3MWhOUyafHXkWBTiezCXytdTTzv5UFjb/ELgRlA7JUuhjFkwqk",
-	"LDIU2QDK+Ftu99Wb2uDLZAZ4bVnjr/C+HhQViylngoCS/RL7xlgAlZszSRj8iafTgGor/WAa8n5AJj/9",
-	"Q2iT3W5MPeErOF5fXL08PTlpn3fftH+99iqeTySmgdcEm/QXLAnSx9hXyiyViJE7EiIsBB0xge55eNtE",
-	"DUXmfer7hCEtDEgYcmUM/PYpXjDxG3Tj/YP3BVhIdqfegSDhHR0QcUCZTz6S8ED9yHv4oFk40pyK2jBC",
-	"YjkTii/qFU9Sqc047KPo5Cw6ZiFrRlZb05xa0wJcvSVzoXBVTG5c6ue1aZRrxKF+SPCt0LKAMxnigXyB",
-	"evrkekhRlf5yGuABAavB8X39rWr2UNW2YhY85ucHjlUJIL3ibBjQwWaE0zoD70m3/bfT606CcKIb8MbT",
-	"NjDCQUiwP0fkIxVSeJvi8nmMS7uT5Yg0AFQNANtGpMaeTwfSICwkYIMrkMkW8fY6oseNEHd+0X15en5y",
-	"ev5LEmmRznjjKaYmYXXKeXDjoTEWiPHIqO1T5ivBtSkSj2IkxttajkXGq9Hbt4HBN4zfswrqz7Shwmf6",
-	"Ag/paCybzo7tyVTgQ39CWWXxQMDQx8iCEGsEETv4nKiDlGhKwgmVW6SLUyU9GQ7aSnRsRBun55321Xnr",
-	"zKUMalZHIJk2RPwTVxJHcKNrEqpLpW1esIwIImi2QgIt5JMhGchIlRQARw0p5g74CEhfO9lmgqAZ80lo",
-	"VE7N+NTfIhbP+asYbUk4T4wTb2tvkq/5jPkbipFO9/XFu/MTl1YYR2I2GEc0v7GUOI6J5ZxLpKFeJSVk",
-	"dQi/2waFnJsNyXHE44qDhzzU6qP2vm4RNZch+Mypev1rTAOyGZIur9qvLs5PTjunF+fd163Ts3YCXQlv",
-	"jSJ2bZP4m+KtcRjjzd0RMltajsGp80R1qJ/Y3pWtjUV3twg0d2BssOUoQ73I0uptEbcdzs9wOCKbYbT1",
-	"69lF66TbubjonrWufmmn8dnn/lwZlYF6lSJTzFCjfvzsyc9PUX8uiUA/vm39rfvy4uTX7stfO+3rRxtj",
-	"27nLzZZRW8deO5wjvecVKMfzgGO/KjmvAuBbQ3jWccSi/geBwGjdIpbfMTyTYx7Sf27Iu+/OW+86f2mf",
-	"d05ftTpJvp1QISgbKXFE2R0OqO9GujaWuo0Yn4ndLMfhDH4axeO2Jn7T26uhC0bQhAiBR+BeQTgIUEiw",
-	"4CxtJL1//76aDhIuw2U6pvhQ2ZQU7jANcD8gm1LCX1unZ62XZwvc7mOJ+1g42iVm4p5srqY5PH2tbXLk",
-	"bmclKdhfbouR83ZaQ+ccbmfwud2HVErCXiSDzA5JQLy6agPWy9DphLY3JgQxm055KIn/lvgUd+DsNqKI",
-	"63eXlxdXnfZJ92375LTV7fx6mSAOQZiPjEJZVe9rIvcVsPSmcv+JKyfsDhFsEcEeV5GJfag6UQ+BG2yr",
-	"ov8HkTgEdRMo0oFgLCPpTACJb7foaLH7gHVal6dvtO8d+1q3wcFlqN4tKRHGy7dooMSCTxkpOLZGX8Am",
-	"bskcUSlIMATn8pjfM8TZgFRcnzMVYqZTQ6bOCz95g5AoSd3FcmXYlk6IkHgyVcghH6c0JMI8lgT4tQnp",
-	"KyjM2413+wVisyBAE4KZ0E5EBdASF+lvkY+04qknvQ82GlAkuBNgIbvqvZlgvjeHo0SG+iVSv6wgyRHu",
-	"85lEGE0om0nyAvWVNkOGQx7KNeDVruFiIfF0cLLILiNeXP5rTXrX+rcPFU8ShuNAeoFozWzqlyeUBzfs",
-	"8puOwzhvrqRjp3BWCeqy+0uhs+JSbgK6D1bgcJ2X8FAxjPcKnljJfo6oNW79fjAjaWALysqHNMN9Qc7Z",
-	"LSWmcJ2F2XzUnIJ4+qokI57S7EhpR69csQsGczQmYSrFajK67R79flj9+b5V5L+sqNBeNu9l8/clmyuW",
-	"q/JFwWUUZi8jCRi6ev0K/Xz0/CmakHBE0FStEvl09cIJ/kwKYu+wfvhztd6o1hsdCPBCjPcBwtHuyxvL",
-	"pfnOqO8hfVpOyNhrekqTr13h+7faIo7P8trSH2GziYLCJhiG5I7fEt9BRCx4WjOfyjaTYVldVZnlEB0B",
-	"I4xkCNVBlDkeAaRJxZIJ2C8BkSQTMDyQWUmlHTfhSZGXQvz9mCOf+kh7dhaXys5XTjgI4TdGMIKXAWnY",
-	"ag5aLUI0WlciBlImJ0SO+Uop0prJ8Vv9y4eKp9NgV0Csf5QAWR/wJiCveQ8VF5MhmXBJutj3w4zk4qSJ",
-	"mvm13n23zBvNI5k3/KmElCdw9eMJQTgK5dEJySQmu5w0Vv0yGK7MjzvG0C0p7lfKbc0kSUqrRJyXhjV5",
-	"eqmDSZx8Ek2WHiNOSpBJpnSPqdlh/3/cu7dCxRsENJPzX5qobzl5FEe0//N//q+Nwv4UBzx+/AnxOxKG",
-	"1CfiUQ21dHIT+AWosNFfEiazQBdlms4DX0zV3jnrpLKJizxiN7zqgf++vji/sPhbR/9JZnoWeeLr1H0S",
-	"GabJdOv4NCvx5VrGNjWUXd44TaC+gDX6tOGlkD/lAR3MTQJhd0ImPJx3J32v+azx/PDhYT2LN4n1InDV",
-	"F61kt7bCpA/qrM1UUFx/iXrqy54jmiMWLJEy+AfnpOXmey4DLKHoHSjyZuWUJh8RiyKCAjr7Mnm9KRFk",
-	"b1WTbo76tQZyy5sDL6MaQSdfNBFSMG/S5OJpUTDCknQnmLJF/kw9UEhSg404xYNbIrtEZpXtKlVWfROX",
-	"f6kfO4nVkGphcwnHGBz1bpnXkycZusOKmokWGlMmm6kU7PpzW3YbvZcKJPiEQDiZBIJkvXxpjVmKx5KH",
-	"mMVJJ1QMFH2ttsMyfVddkzzuItv7W7V1eVp9A9fcolUU64ywEJVkkrQfraamNLcsTc18gMMQA9oJ80HW",
-	"rhSSbfvDh4pnkoCToEfRoyzI70goaCpW5tVrDW8VFqI3xUukjqGSPk53T1lYa7s7LiH8LrEcC8RNcapJ",
-	"RFtQN225b3KrB3eNg/irjAPy+UCkHlEfHWT9dkxwIMepX5sPM37Op4ThKU393nxam+NJkG00YX+eekZ/",
-	"lvFjU/a8uGfzxcEn80eX+g9LFugObUZV9jrDVHrS4gpZcDsL5GwhRXUuqpILL4Aab94iJjq8+OgNfjPJ",
-	"8eM0wMyW7JcgyPdK8Mbl5fd8FvhRyN3bxpWgBfyqizMDKF1F0w8Iosy5Kl4g3Ie0axDdaci1gHe0xKK3",
-	"59JLq1XmjUsupQLHBcvhYLWDQf+sTL2MLnoXuQXbY4LucDAjAg34RFfPQAlQdD8sg+daL34NjoXFKyJX",
-	"8zQegQRdOaBm0bpOLrwiUx6mdRydFmHsHvXts3q98WDKVLwmfIjUZ4q4JL6FXPRYqGSZModFAn7Oe4ub",
-	"CCRK486g/Xsgt5Cz0QsUUEaiIhIcEjSkLK2WPH3y5OjpyuJ3d6NrRPucxyPgM9FDSeC/gpTLNTzLUa4m",
-	"FMNk+GGyPbouf9pSGoXjkcmoXtDLNV1WXI/9pA/3fmxWFnSd5jltc4Fi5H7XMFnmX1SEFRGiS/29rod7",
-	"+rzeeIQok3yh0HL5BRe9JYsM/mLVixI6bRxLi+9dfrtavdOPZYFxyoa8JBD9GQ1yqlH7lOFw/oNARo1M",
-	"hoPv6rVGrZ6pl7krZXi3fdcGcFSO2j0Jguot4/fsIFKMayanayPlbxPVe/FYWpen8ZmgH9+2O61fWp12",
-	"96/tq+vTi/NUreW6CrvGS/Iw3aNboh45greUHtJCw5CQ6pCHE803eskaOgfOFBXEiJCUjRBmPiKTqZyb",
-	"n2hRfUumEpGPeCCDdGjSeOKUjme9GiVVljfZli7kLTT+86//d/jkiZKnIR5IEkKzjF6r+neEq/9E9epz",
-	"VENd1EQH6M/oJ1TtpTIbUs4BpR9JSUL1hv/5rVX9O67+s159Xus2D/78U/XDp0bl8MmTh//Kopy3xt1S",
-	"OvHjnoeB30RRqWgFWYusgjR8aIKnFTTlQQBVG+b22loC3GIzkgL6G2F3NORsYvI9i6sDa8QDikMV+X21",
-	"RVnCjanPttxDTjZkiYcMmss99XlCCUvE3xUVRKD+HMJJ4FUieDA2akwiWyUqhs/ocbU8TpHqnLLQycal",
-	"OOccE0iPMRmjx5WtZYIZEUOXj2akGcoL+ABsmBTTCKkkXNPzyR0J+BQ+XqB7LyAjekeCYDapTogYe0ka",
-	"CsmA0KkcGRAj2eE1vbGU0+bBgfMDZSbUDyYDx6fiPq5bX6UU/rKiQUlzHoKn7mhtMeEscryGIHAeP1xX",
-	"KDhrPF1LQDgL/LyWsHAWeLae4HBWeFJaiDgPN9LMm0DIMt7ZQdzkrdNByuG5dXmiehhzBTDAqpDLNm7L",
-	"9UIrG9+Ha0Z0YtJfbwGH9NdcwMHtOiuUVzkvwUu2lnXfcvtVQXsWE/rRbrT4xtzc5ajsmG6Oq+B8FgQ2",
-	"NfieBgEaEYlYyk+wmMgHa+aZ+slFYT9jfEfQiBdZeh03Yb4zTxlkEwLmSVaMzafDoXbtWr/eivBOSd+d",
-	"e1AJVKxw610GeC3fNWZQ8TTXBWOSawUssz3tJ09TmW5YE+UpOlmJdDjUX2naicRiP06Fsp/hnIY2jgg9",
-	"sAJWN7Zx09E8o7KkssqsLINHfGUgzljExhqNGvhV0dwkE3jPcWOQwk0TmiB7C+TnLOWizL3dYr3RSqAP",
-	"Cl4xm0ywdmKYlM9m3eZ6qj9nLKo8bzYObTpos5G6hG1CyGJMOsJfmurbdyScxzmShvB9Ppipu6UC9vm9",
-	"iSpMw5lpoVvIta0I00i8jNCnxdGCTHDKFc2uM5JXHhy0ZnaygpoHX+1txpoJwSkWJGex7bgiPGNDDhJX",
-	"ncq1+enGmSgJeyc60RiUisV7fFp5IqRVPPvYpcesKLeD+DXk0hhPp4SBRFK2oSuQ8vKlV5232dtDJKk+",
-	"FcO465HPQHihPNkXmhBNFxzUW5V12dt2Dm2KYlanuhpiUgeVRyvXMamXwK5tkxe9KtfjlNXSOpaHWd85",
-	"AjLzayMwP63yIpSkeedYIryWJnkOAdspwbcmeytF5akGxUXKcXaeWbuO5hU/U4SIo60UqxKyp/8VFwqZ",
-	"BPRkV+jUoThVQ2U8S3b75V1LSfJydJg/G0VrqZaTxmmsXmWkrZYl5JTnpzTNpbw2a9Bfym20Hi3uzGmy",
-	"lLSWkskOvCiXbg2A60YxZ+b5FPrt+0Uqx9aReV+9SFrDaZBaIqtUzR5rpiJmGkCUdzjAc9YMMCMgjp/8",
-	"/CjL0eDnVF7dUgZdiKPlhjxUf49CPBHJsFmi52JGFFg37ciwuKM+qtlmDR8Oida7bFpEMVVfA3ypHsrW",
-	"/JbWXMUEsqiJmIYguc6DxbDku6tT7YGIO56mDnZ1woG5XPTLnUvGnGxFIzGxsWwB4pxLueSAJTjcLOfC",
-	"9Irl/rx43oXdeM4moTffGqZLhBdtwDol94iKJhrgKe7TgKpVIPpKB/OKnVlzfdbK4C3nkXIBvt2rgLY+",
-	"pkxxR6JDfBF3ncmdEgHuCj0uJ3+ODrStvrhsnyNDHb4Zb5QZT7TNtY8aT46eFmiw/dVolG5P/ASFWKxk",
-	"H1xZpRLeU16lTBNtVsZGbnVVo354nKYUL/KpZRFD47D+sCW2Sal7pSk8pemVpPaUurodyn+RbOZ30n7d",
-	"enfW6V53Wledd5fd67NW9xpaYF5rN7xOEd4Cv6SU921qvfGpLiHbnai4dtKGQ+25lHxYP35W8UIsSRd6",
-	"KHbDqfCabBYERaKCaRJeO9RmgNus+Gpjgb0eNf3mkNPaobcrgv15ZtYzJMZZp3zTa9SOa4eeW+ERUCEJ",
-	"g2ClEVxbSHpOvbaY0RHDVCI1aIt5y0mgsxjvigzfUOYvy5LX81BAGcIMOTFsdIdDqsexhQgj8IkarrPQ",
-	"1lDvloDjoadb84BU8yFCYcrTgDWNhUTYnQfDXdTNYR7MNJKu4sKBErJCd5aAJ7V2nl0KAqlN+TZTGVMn",
-	"36rIzuq1Sv0SXffKPNZmdyX1+ZAMu7cG3SvqLYAqdIVGd0IkLkfE6qkyrYiSc3zKBlQSE3vsHh0onG1k",
-	"H6jje3fsdWsJxAqck6Gm+MvODTAgKMCzWgLFBHENP7wiw9KmiuJHHHOjUhr6BEFX8BdmgEnMrltLCy3T",
-	"geT7IK6iviKLya/OfV2GH9Z0XtvNl7c0Yjox4j7Gp3fVftU+vexAPn3r8rT7pv1rcj+JXMVuxGgPmwq6",
-	"lOK7Bl2mzIhSNJr2WJei10ULZA3aTeU5bk/xX0mKS4lrB/aAXXsbLu8NRd566v3XKv7KK/npJUq7ypN1",
-	"mOtcqE4ZKIT8o1nJiZrQJNLVp0ktIUMziPUBkQl5bh9Os9oPQinV0YI/mKwEBa3mzR8AXqMM2AGHIjMP",
-	"wfTzMCOWkq90fbWgUtxHrSmMbqNeFPUDQYJIBVZIJvyOlMmqs6lVyRosJ31/VYVUlAEBp6/PL7GzTDmi",
-	"baHW4LZUcHVwy/h9QPyRuZgz5uUd1RqH0Zz08sZlzGIejBvL6haUgqGExlbWgCzM8Hpdh91z7U6rUqT3",
-	"sQRLLwNeAE/rjo9PxzW0o63s0Q55EPB73bShBOl/RQhxd+7sZwleXsOk1UUJfXHZPvcqhoArnp3Dc/HX",
-	"9tXJu3a2vDYQEyHK925oWVQbFTB1g+c5hlYnjybIIc3tiuFr9XrE7bb4Xd3Htqxd/49ubwGr6A+W+aQC",
-	"UJvNTu3NkVXos5CJqhQRTdp58smFWAlJfxa/K9H7AdJi64OneN1/bZJiyYZqS/NTTCwvCiFAa5DPJIqL",
-	"5uYu+ANTxCpQSMzoCCiUg9WXZ8avk/y/riRzejisAFwz9ibdVnNaPxR40+IZOSxWujtxzI1lcVV2x4Ex",
-	"iVPVk9FLIE8dUSkSsc783m1Fy3wW5MSn1QWZCUlSgoCsVFnI475sn4N7d4qFLLDJVCuaxUSDWLrsMs3R",
-	"pg8U6loTyaPSNPiZdIFNU9QTykPStxRpEqsqYzLNooyiihi/SVpwCTOtt1gEuAIhpknDgOn4h9NsKpr6",
-	"GYnBJfpPUc0nS98BE3xR3rA5kuQjDOjM6FwQzW2FAbw8cL7K61rwZ6soLGvd5/Y0+J+bm5m6NKvwb+M1",
-	"/PPza/2/z19/eJzZ3CAWAIuyzUwar6B3nVcVNKGDkJtI4srZ446uUmy4OLBGsi1eMbXDLj+b0cyOaO9J",
-	"oCz/yxVdvHKNEejikJiYC5wkEGXp2qxV+Ra2bBMaz1u1sUApVHZ5+TTk/syWVOgZIUXUx/KqabLcdBrS",
-	"qOxAl+ImlT3Ij5tCalqsbD18JVrqqnwXpyZWzNkgo9TY1NmDf+UOB11lMjbq9frDQ3klWIvnLmF3UBSX",
-	"6Uc3rsWHrXjVPySqds1PutEYs+iDmv6gdtfQzXoelrYmGHA2pKMoX1iZybEPf7O2BYmWimVMutiq/827",
-	"vLjuoKzmhwtfmF6GHza0OuAyeXjYYg7hOiXEa7dxicVICd3x8+i1a3eBWdYb8Yzfk7A6wIKgMfmIrv/S",
-	"qh4+eWrTHjDjjA5woHNgIff12c/PnjxK1SZHV7yVSRXkvLWC7LGCIm3oK7vpYmnteJ0M0HX64nwONdyV",
-	"iAXLA93kiSxf3efr5uNIqwKavXaPLuTV5SrPMWduT1XPS1tdvydPAoXxkWSp4++ValXaZWijJVoz68/R",
-	"LZkrdUxIgiHtm6Y01E9RVocuPXfUn3Rt1YorW12f0dPJtZJF8Zv38Xl4UO+ycJmC/w1qxPRysBtTgF8k",
-	"O3gx+/fhw6LfzB5uQYYFvEfDUtIcm4pbO8ddcPVUe6cl6x8/JI/4U9GqlGSV35I3OOnHZdZ3E76XrH70",
-	"kIxKFn1BOtNjySsON04dyOb69UbltGz9tuH6ZYNuPs9QjhSyy+hBKUyuM6gjj5hLI6rURZ2gj7xiyOxL",
-	"aPEa0DQ8C6mcX6t32OEAb8i8Nct07jLUujxFZoQaZnYEkq3y+bE3Gd12//Ovf/ce1ZAy4nVT/B+EHpVF",
-	"RTIb3xhQ3b+0WyftKwiCq/fYTvrG5soYSqDB1E10cUjCCGD9f68jjfa/33e8RVr+7/cd0w+jJ2b9XgRW",
-	"zxXzvZwt6m2FPFC/9yeU9cxUzGQpZfRlLbqigcQBuHgT6h7SLbKoaTabhPQl9FtJuEBgADWa4lAiyhBG",
-	"Yi4kmSAqYQyFQD1rW9nIba+G3hKJf8GSIHcAv0BUVqAVQXBHxA2jMCxVzqEvQ8Tubo8G9XdETxWT3qtd",
-	"bAgj4+1Bl27HINhN39Tsaa2BOm6cyg1TOrk/C3E/mKOQDHjoC3Xq4PhOhyjh5J2jGBNmgg1ChxkQD03g",
-	"Q6d3QC2H7ukC398w8KO75SEw41UPgVVopGw0nAW1G3bD7Jkp6ghnclyBweDGk9hUG9GJolgIOmKgFd1W",
-	"1GHdUaXjiQri4WBMFA7UYfMQ3WMqYYQDZlyOSRh1KIX3PX7chlLOx4+hAWwvb957z6lFjQ6/N+A+6elD",
-	"x1GFqbKgFPnqF/qaxOP6xt4Ns6NTAj5Ct4zfixp6/Pi1bVwbVb8qmH5MFu/FvVX/869/P0K3hEzVSjRE",
-	"uvW0sM1r1c6u4iJFSqIdnlZjw+7n4+dHj5roDgfUR+86r6vP1Gkjf6bPwPalgk8DzggSszDkSjHSn737",
-	"qV6v1ys3jBEBYSEzq+3pMfIJmQLudE0ixIvcFj+1G9ZCEyrElATSvEhh6/cZCeeK1fCEqGeMPIABlvFE",
-	"+HhGrqYPOmI8JD5sW4m1x49hVhwwC/HR/ZiEQDW/tDuIiorGIAhFJSC15AN0MQ41nQbbjUa9YhOqnteO",
-	"aoePajfqsgzogDABt4dm4CGFvk1vTzuxAFX/4zboiSf+gETg6g5wzWMFFSNCQMGyT5WJ3J+pY9XiRnjx",
-	"XP+ITZymoLpRszv5wzsy/a2nWI7hmjkAH6b2C9vDPPW9pvcLkdB6GxqyTDkT+l46rNeNy0tGLf8cBgFn",
-	"WfOTF/nTll+lsD7I3VTjJTwhFduNWjd+gsQ2jkZcl5hFo5y3Mv+/4j3Ru8p6xO7+4FRpPQwHIB8S97bX",
-	"/M1tnqVrcJ35MIgCqjDYX941IE+XEC1pEB4jJi/Jz7ZTBj7W50QHY2fgtkhAgQcDMpWgMy7g+sTpwr0z",
-	"hMcvycC6ulVsL/BYKny1SL7Wohe5/cszUax7uC/hsxM+EKuPXZKP8mAsJ0HyvNNJhpnnOsWjr5hdru/x",
-	"aERC9O506RF+wkIQ+bDqJFvqV6uP8/HB4+RBWvernhGQkb+ZebRRJeaWjva4yNG+xH40Ig4eOV79yDmX",
-	"r/lM52tvGX0tWya3HJHq2jGXuPbALLTqX1gmGWcV+vPqjNYGQkRWirrL4isWW+xHJpm2fmM8OxHlRr2e",
-	"jCHrpvgfzL+1ambQGDxAB3HmTaaUPtfFS3ymVE+t52CJ+1gPGlog3L/EI6N2JHvNGzKouBXQu6/6MiWg",
-	"pEudST5Q+pBS5QKdTJ8pLyZEhlQP08gTFW/NT4rJ3WmAKSspeM0bouFXlyGfqJ3MhM6U0PLm6z13B96J",
-	"PavM045myKXUloUjv5gS1ro8VebGLindDUlky2wwHsEkG6bH+H2duOgoIG0TJCyQOcOl6ICRfqvR8Wvr",
-	"7Vk5dEQLx+hYXfUTu7u+U4yYY8zEiB1GmHlVdJzLwbpzlDZPpUATOtJYM0q+QoNO/1/A55UJ63+BKwRe",
-	"/YWRpZ46Wv3UO4bvMA1wPyCFrx1jPw0w03/m4fmucQB+iQM8pdVbMhe5OD/VdwI4kRXNQ50q5awSh92D",
-	"AHyzOvignW5M3RtKlwd3mV6id0bZbc94LBbp4owK2bo8faOAWVDAsk4q/snBEMokuokp0w+VzCbHEty4",
-	"xomi5z7KmbCeZPDhxEqaTbgsRnca/jgPtOjAxJUbhHYoXoEfDmahUDT2YUPuKhSd0tvNaOP+kNEgTxED",
-	"H0bxAJHiQUUbq3gPfvNQ+fxWS6MQs2q/2D918epxEQ5/zcO+LqD7YpLkUyIc8psHUkGZQMnATvxFQvQo",
-	"nrUYdWRNxMe6oY7IEitCzAh47s3jWm6A9gpKZyQ3rC/U+Di1g40EgjQRVwyt7p4oEwj4GbypC+JFB1AN",
-	"xdq2fS+5vu62cuvoxaNIbTLcZsL0KZ5sbPndcKp+nuoSheKwQFQmz8rhxHYHj1ZxFfzmoeKd8QFe1lHc",
-	"cm70u++We4/rz1c/8YqzYUB1bP24UeAVHc7PcKjLWo4bT4psRMymutDlLfEp1g3Nv03hohnJERGZAiZT",
-	"mzn4RP0HLXSiBuhpNfCO3ybkTxN0FNBbog6ZoCRoTom6JZlY7r1SG+ZRMEYrCagXwqJ+b1H46NdZ4VNO",
-	"uaHDt9CJIeNOL+ROe2Xky1fOPyVdg8eNw9UPXIZQBQEWn57l/K0yg6agVcxQyTWhnYtvRzZXpAwuvXsq",
-	"UQBayJCzEVIXCcQMe6fDKpB5b4Pr6Hu9Wj6D1/xL0/cvRK4m7pJy09eplFEbm0Kdal4gosf7zLSHH2uD",
-	"l6AxD3wd3jaDq2eBrKH3ippj2gXCxgHRdB3fG5rqjxuH+gJRSpjJIRlg9oNEfTuNvKnTz3UzFM58GOii",
-	"+/WBAJAQyAn17L0kl7+DplFbuWSK6MZwaFU4tJ/WkRS6vVAhNfkzC6lYQWb8fi+ONr6py6vGa1/te616",
-	"pVYNcqakVj0N5rpxb5Ypr/V07QjWjetE3MjIOp6h1LASZQObKWkgPWFG2p8guxdpfd08TyUM2lMCkkGi",
-	"DWUgDmWImdBTmV7EWZTCZLOFRKdcaTe0zrgzY9hQS+2EslGcP2Xhk/d0EElhESV/RQLezAkzQEaZYdRO",
-	"W7PpcpGrIhAcSRIEYskYtSakJkKWVH8e3So80K0ksdQOXKehTg3BiAYz6g3UJ+NZtZugTjMFLBFnA/LC",
-	"Bdc45SETcvECgdPRlR6rIuBxp1Yd7QywTn/SO7PHl+NVdcauWaltc8BNrvZir4LiztR0ArmiqQySdIkr",
-	"D1SgnN0A+mE3XiiNQMXByyNhRdb4rHczTOXMuJkhR+0eC+RzRiqQFusyZU9jVnNWn8CvvnSay97l9G1e",
-	"jm+xUbFNKwGBcCwuBE74uDWPpK/KmU9lNeCjJek290RIrcPnx9AuGEGEyXAOFgeMmdV5xNCPoIIm2CdK",
-	"+lMp3OuwhqJRoNFFxkN7p0L/cBnOc0JvCvIzPlol+iGIptahask+n5n80WiQizt8MkugpocoFpMNyQGN",
-	"698FedAXhlo3dCsEc1T0uxGs9tZyJlrb2KWyVXzq5wGNBxL6rBQD10TythayFJTBKKhvNbap+KGt+KVc",
-	"fBMkQERi+yDn9xLkBOUeUBuAjLS3gK57SN8DbqHtl0+reBlBs628iqKP6ZrkUg/ZMu1ST5la0m9W2uSV",
-	"WC8VNRGR7aXM9yJl+jGjRgLG8m5+LkUHlBlHQ5BcF/VBmroyy7Etw6yhli1RjUo2fQIfgOMGhBIjSE/u",
-	"Bzcoi70ljqrZtBVzXBdF6kXzEi9e2mEdu7B5zepfJvXC8m62Uzk65X3Wxd4E/oayLlA8XidDFGUqOyuz",
-	"Lk4iSzRafFFa6J/E0mKfKrFPlShJwcbfu4KC81Ml3KtqR67OYlfGPllinyyRnyyxiry/h2SJl2SAZ0Lx",
-	"MpsFgW5g4o4V0rNQBHw66ZOwEv9SUJ+gnu3U04OaiD4BB6okDPXnCDqf4MDEC7KSKbZzD+02m8LA+EXS",
-	"Kcqqvvt8in0+xXeaT1FCXyYfo8m6OW0zsHTaMjk5GD3dzamChA7x62SKZhzW58leHjKdz1Bxf4oZIpOp",
-	"nGsDXioxrSxTp/dSzdZ2uL1eTGIFl7qrFB8iKmtQVagHYvda0L2jh6YwGkskOxPN8STIyJBuw5kUSj7o",
-	"2DlcFf1CkC3sB5n0m/J7hn5snbw9Pe+2zs4u3ndfXV1cX3c77fPWeedRXswk2W5/N4GT5HbS0hfm+aYO",
-	"LLfRmT5qL7drwOFxRtvaMvkJO7o4iiYpLCvXTbtF30cxW0WKTp/A5fW8mtD/CPkC36J07WTH4leF4ROt",
-	"SL98/OWtBWfNAEyid23xqIhPpgGfT6Jew99sdCQ6v3LhEUsE+/jI9xIfmTiMFAmAmLnyIyQ2RdWugLC0",
-	"fdsaNdRSxqo+IJ0BLhFmc+STqRwbu9ToRSGVOqYCCa3GAJ4GeJAb+ngbt/XeRewj3UT58wY/YtbMvl7j",
-	"896HP/bhj28o/OE048+SNNnqRokISByQPa4/R73T8+6763YP3Y8hZmtdJ8aEklwZWTnREkfA7MMl35Z/",
-	"5ZuOr6xgkfwIS+JG3JGFWfRi2gdZ9kGWJUGWlTT+PYRZWlHdToipUnR7RjPuoT54B/PCI1u6eHYbH4mA",
-	"/CIBkvLq8T5Esg+RfK8hkjI6dXLaz5f34V3G8GycRV3Oi5eYJfUlutrZrf9hGtvZHZfzOMY0u3c5fi8u",
-	"x6nL95HUcoRBEadjnJlt5M2CYOolhAMMGJox+vuMRE9EAc/UyCFQDO+jGRNZ3sdLZ8rTLtyPCyPWPq//",
-	"0eHUnIEC9uz3Hsi9B/Jb8kC689kyBU+OvlTCCZkqKqVS2BIUiHHYZq3oVIr0eC34YJ7nlHTlzt4ruU/i",
-	"XtfJuJIL8t2MyatvV10rCl9Ae0/j3tO4xNNYgNC/A19jjidxW7fFbl2JFsov4ktcR9XdexP33sTv1Zu4",
-	"kX58oDuy5foWL6aEKfaJlN4aeh014omGalJpW7wRKJUW6A4HMyIQzLUdhnzywnxne7iZNlVaLFbiJbRM",
-	"Hc4EDjJzowNMmR6UWyQ72h15a1tjwUbyPIL2CZP5nD+UbGUm9E7zhuEomDGq8yYIqmOCPmGpU/0DdAT7",
-	"A2hLMY6TBiwQ+YhIdeeZ9pLjeUai8FpqVEqUQGeFryYwYaBZOyyhu7R80xnC5hDKuuv1ye2d9d+Ps97y",
-	"QqwRmI+KOerhx7vNB45odVf+eFj9S3njDRvmGSimJc3eE7/3xH9TnviIYzOkSqZqUMoHb2TOxnnAsWDZ",
-	"O9z3acCf0UO/hDuWeefja3BnHrMi19HeL7+3NJf65ZeS9/fsk9/GdbJrjzzA+IX88eWU3b0vfu+L/359",
-	"8UU1ZEEGIZHVkAy/Ev/ZNQB0peBZ04Omt2QdaJ87Pddu4A+Tnmt3XM7fp/GkTSnCBnvH3/fj+FtArTv4",
-	"PmbwfB/gOXjvdLQOR8tRMLj7BA3V9VNDb4nEvyjFS0+V0u2SKigkchYymLUR8JH2C0Ik0Az5y3MExmS8",
-	"G1egXf/LOAMdLs3WkNJI2/sF937Bb8ovmCbgPKGTpwCV8BKmX5XnA3Rlyt4LuE+7XdepV5S08/17ydtt",
-	"RzZ46Ttm7+zbO/uWOPuKk/336/fb1hWyW8+fhfKL+P420G33bsC9G/B7dQOupxCbtsIbjszsabfZny7+",
-	"2r46edfuoRG9M0k6F5ftc8QZcUZET7Ee6kZD5BPsB5SRJrofc2PaD/CEoNnUWfWyfd5DlA2Cma9XneS4",
-	"E6PdFJmjqf2C4Ks0XkGyLaegBuM1eCh34BjM7WmQu0vAGxVxcnLRXOT9+Mp1XKQa/9dECOPeKOEnTdV5",
-	"7t2k342bNIXZZYMsbc1C/uR/PQZexHPg35MAah90qUJSVEOSJIeyCs5IGpQK8mch7gfzSjR6zhmnDy3t",
-	"mVVxAyxkV6eAd4nEox4y9ts5ZyTSfsnvMz0JTw/PJWoBpH6dWviofgzw8xnMVOH+vGJG5kUQUgFgEx/h",
-	"ILCz8JpKHU/WWYQEHhGRiWmy1DlDPhW3MCMP9WmozorzGnoLI0vMnQSiMWpI63Pdsh/dMn4P1xUdscgj",
-	"mrxyXlosrbhv2grRkPUMUNnXxugJQoL9ORpjofYWKHrhQ/T7jEviw8kJKKroPe6hH5W58rzRqFdsNUzj",
-	"qNaoHUJfffIRT6aBEjY33tGwTuqDp3jdf2+8vNb3CXzndcA/rj9/umEH/B1MK4xwZiXX5zVeDJeaeqIc",
-	"AybJypWYxy1bSMMWG1gzbxVZYUmq5rqqnhhdbNUC0YPmOftY1pqKT0qtdupvenUdaXsmozIr0lqNbACt",
-	"jxqxEkkpziADPTroeyz2J70PvHyPduai8pLSWqyodG9bd8SOvf6s3mLY5mCoDfhc5QWMwj5RQk6g163T",
-	"s/ZJBXE2IDqbBObdhkSdHMIjTBnc36A2RD40xbNglKIeHqirOiD+iPhdLHsvEB5Kdamiq3br5Ffj+kl6",
-	"4HS6919bZ6cn3etOq9POGItzBQAYX8RubiO9uH7RZ3ejaVy1Brd515DBABzegIc+8feVnFtyiO2lTVra",
-	"aCYwTiJ9/8Lti/uwI9ebpQl3UeqADl1Q6IBo2IXM0dKsqNBBLSOkIp+Y9Yjpsd4DMlUWgDKKJji8JT4K",
-	"jJ8qS1ZdwQHsRlTB2ntJtZdUe0mVkFSxH4IKMNwJg7GbzEeUUUlxQEUx8fXJ/NE1iSmZ/vjXJvAYF98D",
-	"HMZJQqV2oAx5iDBD4IzSQwJjX71agcsxCSEoZt0d5CMVGdVtv5DIq+7tnsOtxzSPy8FdtWftrzbuv5J3",
-	"TKQ/6X/MZI4CrVZ6McP0dIw+6TixQY4pluNENMc8tXazlXfvgII+6NMI7/JgtPNAvYo3CwOv6R1ADMJs",
-	"d8Gn60gTLG51moHiXTso0WwhNr0Wwz7uIvpeFGjM72EdrVYRZi5Is1p06ItrvR9zcJNMCb6lbOQ84zT7",
-	"yXoMS3RLmW8CT2yk9aHE86ZEIedpPXhQa1GUOQ/GTcuznqSDcVz8A0pT1OPfkZgjIkUl7rpp51S7BxyN",
-	"j816CQmjHAM9jtXJU35hYpjSpiG4qzpx2MV1X4XEJ0xdGGKxn3U0cvTy9A2ZZz0NwxrHPHBGNnJG7NBG",
-	"Pad2XkE+5LSwCtKDcOHfACdO2MwHzcYLXCkCBnoHnN+i2VRrvvc49F1Io5DG4jInVAzUkc8raExwIMcV",
-	"NCEypAPd9hSc8RHY7tnNhSQT7+HDw/8PAAD//w==",
+	"7L3rkto62ih8Kyp/b1XWAWjo7pxITX1D0mRNv+nT7u5MVmYlLwgsQNNGYlmiCZPqqvm1L2Dve5gLmyvZ",
+	"pUeSLRsbbA5JZoX1YyUBLEuPnvPxs9fn4wlnhEnhNT97I4J9EsJf27d4qP70ieiHdCIpZ17TayEhQ86G",
+	"iDBJ5RxJPEQ/XL9+hZ43GvUKEqSvfoie1Z7Vjn6seRWPfMLjSUC8pvfBOxrUSb3/BOf9+cHzKl5Ifp/S",
+	"kPheU4ZTUvFEf0TGWO1EzidqHSFDyobew0PFO6PsbnGP3Q/Tev2o/+9//gv+Ql6gkAR/+uAx8kl+8Lp6",
+	"v88Onz37Ec1GhCE5IiFBVCDMuPo7muAhSe0dVjy4bxxgf0zZwSSkrE8nOBD/f38aCh7+qfU39ZvDJwEd",
+	"U/mnRr2e9W5vxXF4H+szpI90OyKIkRkKieDTsJ/aXda+DuqN54f+k169+mRwhKtP+41G9Rl5OqjWcaN3",
+	"2D/yj8njQUlwnxOJh1iSG4lDOZ2cEOwHlJHF7b5TYL1ut07eK7D6U6JhfnR09LyC3t6+SmHGYf3wSbXR",
+	"qB4e3jYOm/XDZr1eq8N/f1u6wwEPx1h6Tc/HklQlHROvsnrbp342fIX+GskRlkiOqEA9zqWQIZ4gPiGM",
+	"+MldbwzgaPvTKfUzd35NZDhvDSQJF7d8Q/qc+QJh9TWajWh/hCRHMpwjPMSUJTbbKHDRlEkyJCG8+N27",
+	"d62pHCki72NJsgHWD4mvfoEDoYGmoKQhxyckBFTOYg6NRu1JrZHCgZcEhyREIcHB+E8fvLG5sw9eBbUm",
+	"9A2ZZ3xVEn1/vSa/T4mQpyfZ5wn1148Eon5FcQXUx0FAwkcC8RlDdICoRIIwiTCaCtwLCOKMbBkp0tt+",
+	"qHgTHOIxkYYva36TSXMhURgw5IizChqEfAyH6Cou2UWatSM+gA8Vi0M9MuAhqaHLCf59CgehaqXfpySc",
+	"exWP4bHainmhu8kx/nRG2FCOvOZhvV7xxpTZfzcW8LjifaoOeVV9WhV3dFLlsGUcVCdc4VzoNQc4EOSh",
+	"4g1oIEnYwX1J7zOQ7pIFc6S/VJAXFcRDxNWH6kjAu0XeKcyaGaDucR4QzNba6FSOOmLa+zvpy5ztArAt",
+	"V0YzKkeaQsxTudt1V3Y3/V8hGXhN7/87iAX3gf5WHNyST3KdY/hkEvD5mDDZuSPznIOMMaMDIqTQKKT4",
+	"evRY3ilSCxc9xxsyX+cYdocd6udeBhfEuQT7RN7+3RWLbv7t29OTjXaffwUKl+zPnFPckfnKA3wB8EdY",
+	"vgr+Fn+iB/J2n1hx1/CPX7b8ArKIeckNJJfd+RXwAQ1IcQIwD+RvPlpv9+DXr1oFfPhVUdDHS+4Y8IL0",
+	"Q7KKdEMyICFh/YLbd9bc1e5pjipMfasnuAYHbHKC5SjeIyBGvjKzGlHUJgbnWPZH2TtRVqjVyAnqjzAb",
+	"EjTDinX7BA14+ELbcFQqS0NIHBD3l1QoqE8F8TXMjxuH0Um0QhSf5XRQ1RvJ0XSO68+fbKLcgGW4eMq/",
+	"8Jli6nOEJRrzfFmkH3f35pMBngbSazaUDhZZE5TJJ8deRW2djqdj+FrraOaflQWNv8QpBGV9spS7GMWT",
+	"CqQsMmRtAGX8Lbf76k1t8GUSA7y2rPFX+FwPCovFhDNBQMl+iX1jLIDKzZkkDP6KJ5OAaiv9YBLyXkDG",
+	"P/9daJM9Oph6wlf7eH15/fL05KR90XnTfn/jVTyfSEwDrwk26S9YEqTB2FPKLJWIkXsSIiwEHTKBZjy8",
+	"a6KGQvMe9X3CkGYGJAy5MgZ++xwvmPgN+uD9nfcEWEjRSb0DQcJ72ifigDKffCLhgfqR9/BRk7DVnIra",
+	"MEJiORWKLuoVT1KpzTjsIwu56DqmIWtaq61poNaMNly9I3Oh7qoY37jSz2vTKNeIQ72Q4DuheQFnMsR9",
+	"+QJ1NeS6SGGV/nIS4D4Bq8Hxff1aNWeoalsxaz/m5weOVQlbesXZIKD9zRCndQbek07719Ob2wTiWAn4",
+	"wdM2MMJBSLA/R+QTFVJ4m97l8/guo5Msv0izgarZwLYvUt+eT/vSXFhIwAZXWyZbvLfXFh83uriLy87L",
+	"04uT04tfkpdmdcYPniJqElYnnAcfPDTCAjFujdoeZb5iXJte4lF8ifGxlt8i41X79m3c4BvGZ6yCelNt",
+	"qPCpFuAhHY5k0zlxBJkKfOiPKassAgQMfYyiLcQagSUHnxMFSIkmJBxTuUW8OFXck+GgrVjHRrhxenHb",
+	"vr5onbmYQc3qCDjThhf/2OXEdt/ohoRKqLTNC5Yhgd3NVlCghXwyIH1pVUkB+6ghRdwBHwLqayfbVBA0",
+	"ZT4JjcqpCZ/6W7zFC/4qvrbkPk+ME29rb5Kv+ZT5G7KR287ry7cXJy6uMI7EtD+yOL8xlziOkeWCS6R3",
+	"vYpLyOoAfrcNDLkwB5IjS+OKggc81Oqj9r5u8WquQvCZU/X615gGZLNLurpuv7q8ODm9Pb286LxunZ61",
+	"E9eV8NYoZNc2ib/pvTUO43tzT4TMkZbf4MR5ojrQT2xPZGtj0T0tAs0dCBtsOcpQ11pa3S3erfnnLR0T",
+	"Pt1M+bpu/6+37Zvbzu3pefvy7W36TnvcnyPJ+Z36Hwo4GyLJEQ5Dek+UaANsBht1FlIpCavEQZmNafZZ",
+	"fPfmxMgeefm9m9eCoaR+va07XwaNGrpYhMaLZIhqS9d/y/kZDodkM4JuvT+7bJ10bi8vO2et61/amVdP",
+	"BQrUqxSXwgw16sfPHj99gnpzSQT64bz1a+fl5cn7zsv3t+2bHzcm9qPFC2/r0Pst50ifeQXF43nAsV+V",
+	"nFdh49u9+xQ4IBJjo3+PBAK3RcXEJ7samsb+2u71n2M2N5+KjbBA3f556+J9x/CBhPmlkBy8NW7wEzwe",
+	"EH6bqf8Zj1MzRnQUYEk21e6ODx3bTF2+OjGKjrwcCdTlq31XQ/v7rSCBhcYMckJcmPTx2HUFYd8PidAR",
+	"ux4ZYoYCekf0d62rU/CDol849yGwhyZYCISDQCuOeJxW0CAwXo0i48tQxYmhP1Q2QrK3DE/liIf0Hxsq",
+	"Dm8vWm9v/9K+uD191bpNKg1jKoRimDxElN3jgPouVDcWH40YgxKnWY48U/ipTQbYmu6XPl4NXTKCxkQI",
+	"PATfLmBASLDgLM0s3r17V01nKCy7y3RCw+aocI9pgHsB2RQT/to6PWu9PFuQNT6WuIeFY9piJmZkcxvR",
+	"kSg32iGI3OOsRIXol9sSI3knLak+fCWeIKaTCQ8l8c+JT/EtwG4jjLh5e3V1eX3bPumct09OW53b91cJ",
+	"5BCE+chYs1X1viZyXwFLb6p1PHb5RHRCBEdEcMZVaBI9VB2rh8AHv1XF45FIAEHpIQp1QP9gJJ2GJPHd",
+	"FhWO6BywTuvq9I0O/GFfG1Y4uArVuyUlwoQYFr0jMeNDfIBw7Ap7AYe4I3NEpSDBACJbIz5jiLM+qbgB",
+	"LyrEVOelTZwXfvb6IVGcuoPlypwROiZC4vFEXQ75NKEhEeax5IZfm3witQvzdqPovEBsGgRoTDATOoKh",
+	"NrQkPvObDdBUPPWk9zEKRRaJLAdYyI56b+Y23xngKJahfonULytgk/T4VCKMxpRNJXmBekqXJoMBD+Ua",
+	"+9VxqWL5OOnMiCKntLS4/Nca9W70bx8qniQMx1k8BULF04lfHlEe3JjvbzoI7Ly5kk7cAFglsCs6X+o6",
+	"Ky7mJnb3MWI4XCdFPVQM4b2CJ1aSn8NqTUyxF0xJerMFeeVDmuC+IuXsFhNTd511s/lXcwrs6ZvijHhC",
+	"s9M0bvXKlWjBYA42XTJkPR7edY5+P6w+nbWK/JcVkt7z5j1v/mPx5kpEVfms4Mrm+JThBAxdv36Fnh49",
+	"f4LGJBwSNFGr2ICSXjhBn0lG7B3WD59W641qvXEL2SWQYPIAuTDuyxvLufnOsO8hDS0nX8VrekqTr13j",
+	"2bm2iGNY3kT4R9h0rHYRZTeH5J7fEd+5iJjxtPp3jM8C4g/J2NomBSWmNsIho7fPx+Ck4EzRriBRrtXx",
+	"00ZjUTDaJxd5wdxwKsYRDnA4RpjN0ZhrjuvkXTXqh8crUsxTSG/emYmMU5/KNpNhWX39khEdngZDlGQI",
+	"lr4t3bGXosklIhWw4QIiSebl4L7Myuq/dTNOFYkp5J+NOPKpj3Sce3Gp7IKRRIQGfmOEA3hakN5bzUHt",
+	"CCk1aq9ETshZHxM54is5aWsqR+f6lw8VT9chrNix/lFiyxrAm2x5TVlcXFSEZMwl6WDfDzOqO5JmeubX",
+	"+vSdMm80j2RqOacSck4h1orHBGGbS0HHJBOZouWk8Wws28O1+fGtMfZLiryVsksTSRLTKpby0ntNQi8F",
+	"mATkk9cU4aOlpASaZDOVCJsd8v/7zJWMFa8f0EzKf2nSbsrxozil6N//+/9EaTA/xxHnH35G/J6EIfWJ",
+	"+LGGWjq7FHwjVETpNyRMpuEv8jRdiLNYK7Nz0kmVcxR5JDrwqgf+++by4jK6v3V0wGSqfZEnvk39L5Hi",
+	"n6x3iaFZiRWMMva5wezyBnri6gtY5E8aXuryJzyg/bnJ4O6MyZiH88645zWfNZ4fPjysZ/Unb73IvuqL",
+	"CpFb3Gbyt3XafCorSX+JuurLrsOaLQmWyNn+zilpuQsjlwCWYPQOjBmzcsqasciikKCA3bKMX2+KBNlH",
+	"1aibo36tcbnlTaKXtkjbSdhPhFXMmzS6eJoVDLEknbFOyKFMSMyMjuVNuF99Oni+SLephQpx8BEXsqgj",
+	"IrGNYo8EuEeClRR6pn9lvTMT3L8jskNkVnsHpXGrb+IyYfVjpwAHUvKinPMRFilj7fDx4wwVZ0VtXQuN",
+	"KJPNVKlO/XnUnsG+lwok+JhA3gkJBMl6+YpaZK0DZjSN6BHWH3XRGId3AmE0JlhMQzCUbfaKY6u+QLgH",
+	"WehUoG5A7zWHtppfoEUlrJih8qX4URKxsrjOCRV9RYurbdZMX2fHVDq5hOH9Wm1dnVbfgEqwaEHG+jUs",
+	"RCUZJ/0NkVartNwsrdZ8gMMQAykQ5oNcWomu7eiH6rZ0gDq5dRttzNr5PQkFTcVWvXqt4a26BfumeIkU",
+	"GCppcLpnyrq1tnviEoLiCsuRQNx0UjBZ0wuqedSbInnUg/vGQfxVBoB83hepR9RHB1m/HREcyFHq1+bD",
+	"jJ/zCWF4QlO/N5/W5ngcZBuY2J+nntGfZVGv7tGxeGbzxcFn85cO9R+WLNAZROm/2esMUrm0iytk7dtZ",
+	"IOcIKaxzryq58MJW48NHF2OBF4Pe3G8mOn6aBJhF/WVKIOQ7xf3jXigzPg18m6LhbUNMaimzSsnI2JQu",
+	"+ewFBFHmyKuIO4P8SO9cSxlHoy6qaSyVnK0yb1wiGQuAC5bDwWpnjP5ZmeJO3aFF5HYXGRF0j4MpEajP",
+	"TX4f1Kta+bBsPzd68RstgBdERK6WbrwnCbxytpqF6zoT/ppMeJjWB3UajbER1bfP6vXGg6mpBP0vlEh9",
+	"ppBL4jsonIqZSpbZd1gkQOy8N20XzE39wx2ZSIQFohKyJ2urMZLYmqQM2pgBOoacDV+ggDJiKyJxSNCA",
+	"smx0dA+6RnTYedxuLvN6KAn8VxA1WMMLbwsLoHIzw2eV7f126TOq+1R3POQs24Ws8bLiRnjGPZD7sQle",
+	"0M2c5+DO3RQjs13vKSL+RW1c2fToSn+vi7efPK83fkSUSb7QFWC5gLNvyUKDv0TqRQmdNo69xnKX361W",
+	"7/RjWds4ZQNechO9KQ1yWif0KMPh/JFARo1Mpg/c12uNWj1TL3NXyogE+K4N4KgctRkJguod4zN2YBXj",
+	"mskB3Ej520T1XgRL6+o0hgn64bx92/qlddvu/LV9fXN6eZFqDLCuwq7vJQlMF3RL1CPHj1VKD2mhQUhI",
+	"dcDDsaYbvWQNXQBligpiREjKhggzH5HxRM7NTzQrBqZPPuG+DNKhbOO1VDpe5AEqqbK8yTa3Ic+l8e9/",
+	"/t/Dx48VPw1xX5IQOjt1W9W/IVz9B6pXn6Ma6qAmOkB/Rj+jajeVCbPgSJlgKUmo3vA/v7Wqf8PVf9Sr",
+	"z2ud5sGff65+/NyoHD5+/PBfWZhzFvkxsuH+eTEcvLDGGH9KuMaelIbVuXGQlU5XmvEw8JvIdleooMgu",
+	"rCANJTTGkwqa8CAAQW9k6NbSNhf7dxXQIgm7pyFnNhOguI93jQhO8V1ZT722a0s4njVsyz3k5PCWeMhc",
+	"c7mnvkzwZwkTvqaCCNSbQwAQHGwE90dGmUrkWNn+MRltIZdHllLNxhaav7kY58AxcenxTcbX43L4MuEn",
+	"S9Dl409pgvIC3gdLKkU0Qire0fR8ck8CPoGPF/DeC8iQ3pMgmI6rYyJGXhKHQtIndCKHZouWd3hNbyTl",
+	"pHlw4PxAGSv1g3Hf8ey4j+tukSmzoyxrUHySh+AvPFqbTTiLHK/BCJzHD9dlCs4aT9ZiEM4CT9diFs4C",
+	"z9ZjHM4Kj0szEefhRpp4ExeyjHZ2EOk6d5ouOjS3Lk1UD2OqAAJYFSTbhrRcLxi2sTxcMwYXo/56Czio",
+	"v+YCzt2us0J5xfcKfHVr+RhabotH6GhmomDamRdLzM0dn8qa6uQ4LC6mQRAltM9oEKAhkYilvBWL6aew",
+	"Zp7DIbkonGeE7wka8iJLr+OszHcpKrNwTMBIygo3+nQw0A7myLu4IshU0oPoAipxFSuci1cBXsuDjhnU",
+	"6c11maPkWgHL7Oj+2dNYpnu82cxSJ4+UDgb6K407li324uS16DOc0wPOYaEHEYPVveDcBELPqCypPMCI",
+	"l8EjvjJTp8ySsb5GvfnV8XeXCLznuNFP3U0T5gZ4C+jnLOVemSvdYr0x4kAf1X7FdDzG2pViknSb9Sg7",
+	"V/11ymyzlmbjMErgbTZSQjhK4VnMFrD3l8b69j0J53FWq0F8n/enOtSMmY9mJrYxCaem63whB7tCTMPx",
+	"MgKw0R0t8ASnyNacOiPd6MG51szmj1Cp46uzTVkzwTjFAucsdhyXhWccyLnEVVC5MT/dOHcoYe9YiMZb",
+	"qUT3HkMrj4W0iueLu/iYFWt3Ln4NvjTCkwlhwJGUbegypLwM91XwNmd7sJzqc7Ebd+MCGRdeKLP5hUZE",
+	"0zgOdVflyXa3nfWcwpjVyckGmRSg8nDlJkb1ErcbdZa1r8r1OGVNgYj5YdZ3DoPM/NowzM+rvAglcd4B",
+	"i73X0ijPIWw8IfjO5NulsDzV079IItbOc6HX0bziZ4ogsT1Ksdq2CPrfcHmbKRlIDlJIAcWpdSvjWYqO",
+	"X961lEQvR4f5s1G0lmo56TuN1auMROOyiJzy/JTGuZTXZg38S7mN1sPFnTlNlqLWUjTZgRflyq3acN0o",
+	"BmaeT2FEjV+k3nEdnvfNs6Q1nAapJbIKLCOwZipipm1JeYcDPBeZAWZq0vHjpz9mORr8nFq5O8qgcb9d",
+	"bsBD9fdhiMciGbxLtCnOiEXrVjMZFrdtPZ5t1vDBgGi9CzIZKranPWrU601AWyj7hkp1geciSiwOCRrj",
+	"OeqRqAC0mImgD3qlXmaCgKf6OWiJv6hALi22i/FsUaEx3XByfRCLMda316f6eHGv8dT9rM6eMDJKv9yR",
+	"VeaCKhoXEgfL5kMOmMplOixBhc0SSEyXdu7PiyeRRAfPOSR0xV3DArL3ou1gp98EoqKJ+niCezSgahUI",
+	"4tL+vBJNi7s5a2WQqPNIuTjh7jXJqDCqTFVPYjZLEa+fSQQTAe4IPaguf4IddAm8vGpfIIMdvhksmBmW",
+	"jMZaHDUeHz0pMNrim1FM3Wk0CQyJbiUbcGV1U3hPec00jbRZ6Se5ZXWN+uFxGlM865rLQobGYf1hS2ST",
+	"0hpLY3hKYSyJ7SmtdzuY/8LpmP5IoJP269bbs9vOzW3r+vbtVefmrNW5gebTN9qbr/Odt0AvKRtgm8pz",
+	"DNUlaLsTTTmaceVgey4mH9aPn1W8EEvSgd61nXAivCabBkGR4GIahdeO2JnNbVZ1tzHDXg+bfnPQae0I",
+	"3jXB/jwzhRuy/CLfftNr1I5rh55brhJQIQmDmKdhXFvI4E69NksBt/mN0KMDS60kJNzpWcU1i147aIzS",
+	"RBhJ8knC7AtmkgbXyRLfZlJ3EghZhHxNBm8o85eVEOjJZvqIDDmhdXSPQ6oHq4YII3DVGiqOdltD3TsC",
+	"/pCu7nMFXNKHwIkpIHRr8Qi792BMm5JE5sFM2+06rqoowXt0ixJ4Umv72XUykHGVb8qVscDyrZTslOfI",
+	"SFiiO1+bx9rsvqR9EJJB585c94piFMAKXb7SGROJy+mg6qkyfb2SE/nKxnkSs/eiMzq7cI6RDVAnJOC4",
+	"ESLLIlYIncQ5RV/RBCCzBbVxt4uILQLLQuEbeOSaDEobQYoycUyXSh3pEQSTPl6YoWQx4W4tb7VMU5s/",
+	"BpoVdWZFN/nN+dfLUMaa3vXo8OVtmBhPDOOP79O7br9qn17dQtlB6+q086b9PnmeRDJlx5Lcw6YsL6VS",
+	"r4GXKQOlFI6mXeql8HXRtlkDd1OJmNszKVai4lLk2oGlEa29DZ/8hixvPcPhW2V/5c2H9BKlffnJctV1",
+	"BKpTLQs5CSZFKVk6m7x09WlSX8jQEWLNQGTuPLe9rVntkVDqtV3wkUmbULvVtPkI9muUgWhosci0YkyL",
+	"GDM2MflK1wsMKsXMthExWo56kW0xgwQBSyckY35PyqT9RblfyVI1p75gVSGZTdEA6Gv4JU6WyUe0Htbq",
+	"35WK/sYtOP2oRWlqBu5RrXFYr+tRuOXN1pjEPBghmtWAKrWHEhpbWVOyMMHrdR1yz7VAI5UifY4lt/Qy",
+	"4AXuaZFgrJPfhKmocMw7PiEsq8G0deGVBe2ABwGf6d4WJVD/G7oQ9+TOeZbcy6uo0fc6YRt9AyZ/kofg",
+	"TDCzhMzAUMnvCHtkmoGH4CIwUe7cxuAlIKlXzTbS41j6IvPJg8ZrmCW/KK8ur9oXXsWQc8WLJg1e/rV9",
+	"ffK27VW8m7dX7eub9gl83Hr15uLy3Vn75Jf2SbZkM3dLhCjfDKQVEYVRlhc6lqW4i9ItUsTam2d+bFsF",
+	"66/yvHyrE4r7Saxy7nWRhdazPX8JIk7zaMWma/W65dFRZwe9b9OTQf9D925x4LDMR6m7hXmM+6R6lNuY",
+	"zG37FZKhBg6ZVhu6w5eyl8zFRSpDVgnaQo600kA1ReUJJvfQSjr60/hdid4okLBd7z/B6/4Zpc+WbM64",
+	"NHPKhIdtVApa5xSRwYkWvl6jXqvXjmqNp7rZNjWwe/rk6Fnj8Fnd/Bf3GbPNwLYgyRVbmZBQED+BUs6H",
+	"MWEVy1LPUAUyOvZjZjpfE+YbfgtN0NbozL/ABj4X/XHcRzz/gRUe+pZAITGTjKACFsC6vORlnaqeJP9J",
+	"Rf7Sgm+T7tXrqhr5vWjSENKyRknWuTOkdxoEOVBbaEay0Lmk4NFyOtvkbHD5HTpMuHQz/7woTTYu2ZBN",
+	"JQ7YfCmA2VaTC9sUmPq2PVakvS4HWKoV5TaWjGVW+dXKkkVgnIapAnh7XVBqhKgUiTyT/IapRSs1FwTq",
+	"59U19QmRW4KCI/G72E1K8+YmpBVU0AQLmTirrjBihMoRCVEsOxBTGrPDcZfVAEU90BaTwmKxvcvM9ijV",
+	"q1C7NCvoS1N/qnt/hkeFQH6GmW5aW7GY1RayVopcL/ZncdNVW36KhYkmEh/cR84sBKOLa0cTQzzw1eVG",
+	"rSNz8DAjTu82SC1iH0bN3L6QIbqgA5W+05S6lHUXMK1X2zn6FlKKT9M6fAUeO+M5KnGQGojMslEQmjNw",
+	"CTIefYqoQNC2yYwrxNIMxtX8KTcPbjql/tIDblbhljDtk5Efa+evKqzNdFpm1GTGvCLJV1ymmPYqRMTs",
+	"ivWYHxrmn1YFnY6ZWrGIdaCktDNyNJJXETk45JtQ8NKjI5LYlcbWRafVokqcrfcucaLc5HU0hr7EzZhn",
+	"9OaJlrKo28f9kfqF5IERizMc+tAlBju4LJ1UFlB2+FTJlBoyPZObyXbJGZ2Q4UVLOiLHZyno/MhaAmIS",
+	"We0VTRbNIKvjlT1OnzMZ8sD5Kq/b1Z8jA3pZ32m3F9b/fPgwVUZhFf5svIY/nr7W/3z++uNPmU2xYnm/",
+	"qMq8foWOjo6eV9Db21cVNKb9kJukreSul9vwSxinsw9g18l2ysXM8WyO5az8jgR9PiZXK7q/5npnoe9W",
+	"AlMBSQWiLF1Nvyq1NWq0AcOdIo9MgeL17IZAk5D706gIVs8iLOJWKe+ySTYImYTUForq5ilJJwiUIkyg",
+	"CiB2Cjx8I96bVanFThcTMWf9jOYwpjMSBJzucdAxhSD1h4fyziEtETuE3UMbg8zEAhNrfdhKmsHHRJ8V",
+	"85OOHZdsP6jpD2r3Dd3k8WFpM6k+ZwM6tBVeXtNzkho2azSVaMVdxlsahzl+864ub25RVtPshS9MD+yP",
+	"G/rRQJg8PGyxXGOdpi9rN96L2UgJU/HLmLFr9+1b1lP7jM9IWO1jQdCIfEI3f2lVDx8/iTJCMeOM9nGg",
+	"y42gzOjZ02ePf0x1k7EiPuJJFeS8tYIisOr4kMav7GbdpY3bdYpt1ulk+CWsaJcjFmzo4OaVZgUvv1z/",
+	"RYdbFbA2dbx4oYQh116JKXN71lFehdD6XRQTV5iVSRqbFu+UalU6Mhj5MLRm1pujOzIXYPESDBV2NKWh",
+	"frYJr7pZkKP+pKvhV4hsJT7t08m1km2MNu+8+PCg3hXty7Ro2qCqXy8HpzEtk4oUYi0WWj18XCxZiIBb",
+	"kGDh3u1AwjTFphL5HHAXXD3VkHPJ+scPSRB/LloPnOzLsOQNTqVXmfXd2rolqx89JNO0ir4gnfq65BWH",
+	"G+dSZlP9euMoW1HHHUP1y4ZJfpnBd6nLLqMHpW5ynWF4echc+qJKCeoEfuS1r8gWQotiQOPwNKRyfqPe",
+	"EeXJvCHz1jQzKhYl4BhHtB0zGhVU/9AdD+86//7nv7o/1pAy4vUwpUdCj6OlIln4aAyozl/arZP2NWQF",
+	"qvdEE5iMzZUxzEpvUw9fwCEJ7Yb1v15bjfa/3916i7j83+9uTQezrpj2unZbXZfNd3OOqI8V8kD93h9T",
+	"1jXT95PNL+yXNSuiAcVhc/EhlBzSTU2pGVKQ3OlL6JCXdNbhOyLQBIcSUYYwEnMhyVhXiwWBQN3Itopi",
+	"bd0aOicS/4IlQeqEhEnax5IIRGUFmkcF90R8YBScnnIOnbQsubtdtdTfLT5VjN9Ru9gQRsbbg67cHo9w",
+	"mp5pj6C1Buq4cSofmNLJ/WmIe8EchaTPQ18oqEPRbDoTCSDv+i0JM1FaoeOziIcmYqzzXaFsVnfhg+8/",
+	"sInpTxH53tXdUylIMIBrpGw4mAa1D+wDi2CmsCOcylEFMR55EpvqILpyBgtBhwy0oruKApZ2JIsK4mF/",
+	"RNQdKGDzEM0wlTD6CzOu43NaXYH3/fRTG5pv/PQTDA7o4skkUPdEOTswHSV+/rvgrOt0D7HA7/a5T7oa",
+	"6Nj2BFEWlEJf/UId3+jGrSS6H1gUggr4EIIVooZ++ul1NPDA9itRe/oh2Sch7ob/73/+60d0R8hErURD",
+	"pIPeIhp6oE52HfeDoMSe8LQaG3ZPj58f/dhE9zigPnp7+7r6TEEb+VMNg6iTKHwacEaQmIYhV4qR/uzt",
+	"z5CX84ExIiAKbDqTPDlGPiETuDvd/iEOv8RNGW0bk0r9+Fnl8dMnJq+7hloowOGQhNDJQsGXofPWr52X",
+	"lyfvOy/f37Zv0A9PjtEb+vIDG/Awjm8LU68IyFlBraurs/cdeBIe0vPNgSB+1FWO7mTExlHtA2uhMRVi",
+	"QgJpzq4Q6PcpCeeK+vGYqGMYFgXZO0oWA7Y4C2qUpUPGQ+LDTShO+9NPMCLaxg0gdKUQ+Zf2LaKioncR",
+	"xb80M9ZhZa7hoBGw0ahXoqT357Wj2uGPtQ9Kfge0T5gAgaZ5yoBC88/z09uYp6t/uF0e40GfwKS4Ekuu",
+	"xa52xYgQADufKqu9N1U3rTmgiPqoND1LuU5neT1zxB1i5x2ZUS0TLEcg+Q7Arapd1REwT32v6f1CJEyR",
+	"ga5+E86EFpWH9brxwknbN9qh2b+bfCbr4lsu3WF9EAWp7p14TCpR4bHuHgrFBxwNuW4woP5d0zEwn+jm",
+	"Pb9WDcVVtXM/683m5we/mp9CafBDxXusT5X1SHT6g1OliDEcAMtKqBJe8ze3A6tO5XXiUojCVWEwCb0b",
+	"uDxdQL5k1k18MXmFGNFMDmAtGk60P0JxLE8kdoH7fTKRoMYu3PWJM1BmZxcevyTj1pWgi8baRIzq273k",
+	"Gy0NkDuKJ/OK9TiiJXR2wvtiNdgl+SQPRnIcJOGdzsXOhOsED79hcrmZ4aGSN29Pl4LwMxaCyIdVkGyp",
+	"X60G508HPyUBGXmE9birjBqbTNDaPhxbAu1xEdC+xL6dDA2PHK9+5ILL13yqa+q2fH2tqKnB8otUYscI",
+	"ce0UWpg6tbBMMvQr9OfVKa31hbCGk5JlsYjF0e1bK1Eb5PE9J+Yu1ZNhbT3f6aP5s1bNjGODU+ogzqLM",
+	"5NIXusCcT5U2rFUvLHEP65mZC4j7l3j66Y54r3lDBha3Anr/TQtTAnaD1NV+faUPKVXO5GFk8osxkSHV",
+	"c+HyWMW5+UkxvjsJMGUlGa95g80DvQr5WJ1kKnTyhuY33y7cnf2OI1hlQtuOQ06pLQsgv5wQ1ro6VRbQ",
+	"LjHdjZJk82ywZ8FKHKQnUn+bd3GrNhl10sQCGRguvQ6YTr36Ot63zs/KXYddOL6O1ZXZsQfuD3ojBoyZ",
+	"NxLN1c5R6MGDke6yMyZENhOSw7qfKmiEtUwZ06G+U5ECHPgHdMqsMWIZmSnjmRGh06W1Uw1yg+wnkZcS",
+	"UcEeSSRGUwljHn0+YzXUAi8C1s9ov4vOYdAvhiFsZjnJ0QAaUE6NB6urcxO1gxE9rh/pXqnaXtGx7bFu",
+	"EZUpHq9NEsVXkI7w6q+Mh+qpo9VPvWX4HtMA9wJSWKKaC+9jpv+ah8L3jQNwuRzgCa3ekbnIRedTLe7A",
+	"Za+uFtqkUM4qcZJDEIAnXId6NIIwJRKVmQLOSb1E94yyu65xxizixRkVsnV1+kZtZkG3zIJU/JODAdSl",
+	"dmL/NVWaceYQEAlOc+Mf0tPZ5VREfntwT8X6Z5RRXAzv9P7jTPCiY81XHhD6/HkFftifhkLh2McNqatQ",
+	"LFAfN2PM0UNGA2mFDHxgoy8iRYMKN1bRHvzmofLlDbJGIWLVLr9/6N4px0Uo/DUPe7p/g3ri8PnqJ245",
+	"P8dsbnYnvK/GgT4ngla/ecBNlFWYDL/FXyRYlqL1CBMcHmXpX3eYzCoXOxViSoRTR6/5DSj0oIdbfhO5",
+	"h43E1D5HEgjSRFwxAipFlK8FfAAczAtsSYe5DaZHfaxfcq0BbEVa6cVtPD0ZFDXJFClabmz53QBVP0+b",
+	"swFT3dIxASuHgtu3eLiKGuE3DxXvjOvNrqR4+7s/LtXXn61+wmzrlo4Jn5rdFWAWrzgbBFQnThw3jgpx",
+	"lzMc6hLF48bjIucX04kuWjwnPsV6vtD3xcs03TocKZOfZSpdB5+p/6B5nJ1jlNZW7/ldgt1pEwLUK9uh",
+	"HnQZTZi2u6gJ8M+UdjO34TCty6BuCIv63UVep18X8bpyOhgdnEO/sgzVo5BD85VhZ984uZZ0zh43Dlc/",
+	"cBVCaQzY3K91Hvl3RkQa81YRUSXX+eHI5x2ZlFbXXSoiKzabQciQsyFS8g6ivd3TQRXIo7uB1PyjSsCy",
+	"JPUd0cUvRK4mipJ82tf5vLa5ZKH+kS8Q0VNBpzqmg7UfgKARD3yd0KCHpohpIGvonaKCGOeBIHBAND0s",
+	"JoscaoGldEyTyNTH7JFEPWLHfTZ1DYRuUciZD+4pnZ8CjENC6C7UI7uT3OEttHLdilArovoD0KoAtJ/X",
+	"4TC66WchK+ALM7dY/2d8tmdjG7OxL6b5r6+B7I2GXRkNwNZKGg2TYK7ngmQ5RrQZopP2dPdqEXczjSIb",
+	"UF5bsRnwZpYzMGuY5PwnyGhH2hwxz1MJ48AVP2aQyUVNP4gQM6Fnx76IM4fNwDTIYFLb1slMOstUD4vW",
+	"Lz2uP0fds9bNbad1cn560Y1ycbEThoEIhQ4qUCmQIMwnIfSqAGnU477SuEzXCpPlrDMJMZvrOW2opcBG",
+	"2TDOBozWlzPatxJG2OxKK7zM6GQDEZt6SaMB1FGMxXqZAsGRJEEglkyWbkLuL+T8QasDYnOXQ9PCgIT3",
+	"xGnhWUMwtc5MvwaV0jjTo0NQp80TlohDN4/pBEmOGvW6nnInXrgHADGhm4WwGmrFS/EBwEzniB4+foLe",
+	"0JcAbT5AU4YZ41PWJz4KIN+iYnKBp0zSQMcIGEF6IrqREz5npAnhITowzWIgTCU5ZMAOF4U13JYu7VqV",
+	"XxJPrdC5BAHWyYUa0tF15jj2ncnYkYSMij5MccZib6Hi/vx0xYgiqAx6dCkrb6tANrvZ6MfdODT1BSr2",
+	"tTzOXGSNL6oHXQUKfItaEMR0Z1hjtG6W4zKJrr5ZTek9Ar/62klke+/lXhEpoIicY2M9mVYlCQEscCI6",
+	"o0kyrZZMfSqrAR8uyZ2bESG1eZYfNb5kBBEmwzkYkwT3R0aUQxJCBY2xT5TwUyLHUT1q6MJINivHeRjp",
+	"LzC6SYbznGCz2vkZH66SNBA2VutQtWSPT00yuJ3JaWfX5/Hv9Fj9YqwoObJ/fdGTt/vCu9YdtAvt2TYV",
+	"2GivkZCMS/LiaL0yQ33q520a9yW0ziq2XRO73lqQXlAGneb+U6P5ih7ail7KRfSBA1gU24f1v/ewPthE",
+	"gBIB8NZIeujip7T8cBsAfP0EpJd2N9vKQCr6mO6VUOqhqH1EqadMjft/LJfKa/2wlEVZJNtzp++dO/Vi",
+	"AreMKaL5/KyjW1CeHI1Ecl2kDDUumPkIR2XlNdSKSu5tCbpP4ANwymV4SljsnHJU22ZU1Mt1kbdeNC9F",
+	"6WU0l3EXJr1Z/eskKUU0nx2fsFDe5yftLfy9hZ+Xn4Tiwa0ZnC9TJ1uZn3RiDW27+CJz0j+JmdM+qWif",
+	"VPSFMN943Vdgfn5SkStRd+RwLibZ9mlF+7Si7acVrSKLP0Ja0UvSx1OheAAMooB+U+5YXD3LU8Cn4x4J",
+	"K/EvBfUJ6kaN1bpQVNXTRXGSMNSbI2hUhQMT7clKO9qO3Ntt3pHZ41dJPCqr2e8zj/aZR3tzYBuZRyXM",
+	"AfJJwWx5wXPctM/JVurqfI8KEjo/RacdNeMMFJ5sqyTTyTgV96eYITKeyLl2h0glFZSd73Tmq0U1ZW7b",
+	"LZOCxKXuOcgHMBnkfev8DM1GhKFuCxopddEEJkmLZN+6OR4HGaUSbYBJoUyVeHZSRb8QWBl7JJPeaz5j",
+	"6AdIhuq0zs4u33VeXV/e3HRu2xeti9sf8yJeyfk3uwl7JY+TZvYwxzYFsNw2mBrUXm4Dl8PjjKbmZZJZ",
+	"diSnima0LOuckHZOv7MRd4WKThfZ5a0VNKJ/F8kl3xFXvs3OwFiVfJFocP31o2fn0XbWDJ8lOqIXj2n5",
+	"ZBLw+dh2sP+PjW1Z+JULbkVIsI9ufe/RrbFDgJZxxESZH9+KksejFRCWUcvORg21lC2uAatLQSSkWPtk",
+	"IkfG7DZ6GHSTgZJ7PCbC2PeQhZwXuDqPh0zsInKVbun/ZUNXMUlni/MY3vvg1T54tbdW84JXziSaLMaW",
+	"rRWViF/F0XuoTDm96Ly9aXfRbAQB/sgRZSxEyZUNmRPrcvjZPti1DW/VF3Q7fY/RsRWklR8fSwjuHRne",
+	"ReXnPkS2D5HtIES2kjb+CEGylq2ZCzFVenzXKP5d1ANna15wa0uCbrfRLbvJrxLeKq/97wNc+wDX3mTY",
+	"SoCrjMmQnOT39T2pV/F+Nq5EKOdLTcyJ/Bo9VKOjfzdtVKMTl/P7xji7d/x+747ficsvLLdzmEgR129c",
+	"3WD41AJD6yaYCgwdnDL6+5TYJ2yYOzWGEPTXmR3ylOUDvnImP+7CCbwwdvXLeoEdCs+Z6BPBfu8H3vuB",
+	"90pdrh/YHRGbyedy1LoSruBU3TmVIqoag8BW1MEcnUqRnvAJH8xri/2NrJkeYGXuub2KwKQ3LDbHpeyy",
+	"x71Pee9T/uZ9yivJNN+rnFQFdtXop7BA3juW947lHTiWCxDIH8C1nOM43pY4263nONrlV3Edr2My7J3H",
+	"e+fx3s7YivN4IzvjQPf+zHUlX04IU9RqjYcaem17ntlh5FRGzUQJdIkQZqA76vMxganZL8x36UlzmgtX",
+	"4iU0Cx9MBQ4yCxkCTNmV3nGBUoboQnRHT/1OOEieAzh6wpQp5A9zXVm2sNMkfwAFM76QvMnLCkzQATIF",
+	"1e+g1+NeqVuav69xI+lAAOIYEqlEs+m2PJpnZPWvpe2lWBA0o/lm4ldmN2tHr3RDrP/odH4DhLJRHQ25",
+	"fUxnH9OJaCjWQMxHxeI58OPdJu9bHN9V2AZW/1pBG0O+efaX6f61D9jsAzZ7Qyo/YGMZRAYTy9RgSoVq",
+	"DIvbOGk/5mP7+Mo+vvIfEF9ZQlXLYiuxtN6Z37KI1NxHVfYG+E6iKkvJ4o8cUdmG+Np1PAX2+JWiKeV0",
+	"+X0kZR9J2RsAW4qkFDUABOmHRFZDMvhGvJg3sKFrtZ81/Zj6SJEb80vn0kcH+G5y6aMTl/O66nvSliJh",
+	"/b37de9+XUAJh4M5jCHfE3sBPlQdo8V2OQp+iB5BAyUla+icSPyL0g/1iEzd0a6CQiKnIYNhVgEfau8s",
+	"xH/NgOQ8d2yM/rtxyEbrfx2XrEPd2Ypc+tL23tm9d3avnOV7Z9P0ksfj8vS0Er7a9KvyPLEuC9v7YvfD",
+	"Ar60a7UoSeR7WZNCeEcejdKicO9y3btcd+ByLU4uf1zv67ZE1m79r9Euv4oHdgPVfe+M3Ttj9/r+Vpyx",
+	"6+n7po/+hhO+u9p5+afLv7avT962u2hI703i2eVV+wJxBv/CEvr1T7CeJUtD5BPsB5SRJpqNuHGU9PGY",
+	"oOlEzw3XD6EAS3Ch4FCiERZITCckFMQnvknYhsQ3U3WrfoD7d4zPAuIP1U+A0yAc4HAM+XFjHpIm6t68",
+	"vWpf37RP2iddSI3rtl69ubh8d9Y++UV9pA6hnbjOCa/aF11EWT+Y+sr2CQIDlHGOn9kCuMgkcu0wBie2",
+	"cReTbXmL9TZeg+t6Bx7j3M40uacEqFER1xwULTH4IpMQMjZKmZCY5U9Vt9+Xmap+Sz7JLW9z+eh3/W1Z",
+	"tLnRT+0Hqi8Ahghh/IElAhKptgL7eMR3H49IYcTq0epWbh98Nn/rUP/hwBF66kgr671sjZplFhMsRwkR",
+	"Y1Zeu7Dr7VvAto95cZQbPBdoNppr8wxgAKI8oQhkSu8aOgW4zQVoGLoAZ4znSEgaBCgkSi3UEWLQXdCM",
+	"hz7q8ymTouloB5QNlSmCh5gyGMTMxIyE1jBUm3H0ENiIRPyehP6ULJqROlP1r62z05POzW3rtp0xXagV",
+	"35FhIjuK5zgvgnkjX9ooTHHIHMswifn7arstpdx+SWvrP5HttpkP1olmKnygjAdL1iIiy1wmHNXlApvN",
+	"ZG0tYCTC8hGC3pEA6nt1OW7SlALuxaF0mLMFqqggfxriXjCv2MnysHV4AcQ/lfZsPF4BFrKjyxU7ROJh",
+	"Fxk38AVnxDrDyO9TPeheQoIcUQsg9evUwkf1Y9g/n8JMUe7PK2Yivt0hFbBt4oMlZEfdNxFO1xKHBB4R",
+	"1lNtKio5Qz4Vd8B5UY+GClac19A5jOw0NiPotXZiic/1DDmkuBuYk3TIeEj8F3q655hgJhDuwZkGPDRu",
+	"Q6upQtNjEAvqONpUNKP4nxyjN/TlIsd+GV32ChuurfAFCv3gcNHu41sOQoL1WxWIAiX7+QD9PuWS+HAB",
+	"AszZ7k9d9MP161foeaNRr0SF442jWqN2CPPiyCc8ngRKSn/wjgZ1Uu8/wev++cHLG+mWQJu8yW7H9edP",
+	"Npzstn3hF91ZxN6/rPQzxG5K73OEX5IjVGJWEVGXNNS1gY/0XKEVlqRqBHL1xLhcVi1gHzTPRY9lrano",
+	"pNRqp/6m5suRlqIZTQysc8qwGPCkUMOdLLMDLtCKAD3DYg/pfbbKPltlYz1sUQFLaV4RZ3Z1BHdSbSRt",
+	"I23LUOnBQIcTclUucDX3iOKpAr1unZ61TyqIs74R+EozMYZhvr1nzcWu60DuYNl9gfBAKhmOrtutk/cm",
+	"frXS/lumahTUWPT48kW95BqOYmIsuxGjenH9oq9kQLb6d3ny09wlXEOfhz7x9/bj140P7tnkttikpjkb",
+	"/tKBL6Wl4B5Awg3uGXN1gV2CrVGQWwJP2wWz1Gy4MLdsGe5qQ4RRgBBeDxOmla0Jvr7wjvgQGNw9k70G",
+	"UO6Gx8Laexa7Z7F7Fvs1WWzsr6ICPDOEUTYEVkMZlRQHVBTju25IJjev4rXJV4sbisE+jDONSu1oU4wq",
+	"SmvgA+gVaHMu1ApcjkgIuVSRW4x8oiKjFcYvRLrhhq/q9N87+/+oaaYrac4klib925lEVaBdZTcmtK5O",
+	"CU161HYf19TQCO/z9gjOefW1V/GmYeA1vQNIUDDHXYgZOFwIizud1apofsbDACSvOUJsJC/mhLiLaPEt",
+	"0IjPYB2tRxJm5LhZzQJ9ca13Iw7+swnBd5QNnWechqlZj2GJ7ijzTVaKjrFSkXjeFArnPA0nNmojZc6D",
+	"8ZyvrCdpfxRX/IOWaKfwOZx2SKSoxBMg+D0JQ+oTd3svzVSIzJeQ0Ka0CghAOFV/L0zoWkZZr+6qTh7e",
+	"4rqvQuITpgSNWBwBZRZoXZ2+IfOspxU9zEY8IAZyWEeSfN6fjgmTTaSY+ryCfEihZhVEPinUgD8DnICw",
+	"blyZcy8gigTqY4YCzu/QdKJV/RkOfXenNmS2uMwJFX0F8nkFjQgO5KiCxkSGtK9HcECwx27bhd1cSDL2",
+	"Hj4+/L8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

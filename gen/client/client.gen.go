@@ -141,7 +141,7 @@ type ClientInterface interface {
 
 	// GetReady Whether the server can serve
 	//
-	// The database answers and its migrations are applied.
+	// What a bootstrap would meet: the database answers, has the migrations of this server, no older and no newer ones, and takes writes, and the server isn't shutting down. After a write that failed this one writes, to find out. The `detail` of a 503 says which of them it is.
 	//
 	// Corresponds with GET /ready (the `GetReady` operationId).
 	GetReady(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -203,7 +203,7 @@ type ClientInterface interface {
 
 	// ApplyWorldWithBody Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -212,7 +212,7 @@ type ClientInterface interface {
 
 	// ApplyWorld Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -370,7 +370,7 @@ type ClientInterface interface {
 
 	// DeletePrincipal Delete a principal
 	//
-	// Deletes a principal with its bindings and API keys. Its startup receipts stay.
+	// Deletes a principal with its bindings and API keys. Its startup receipts stay. 409 `LAST_ADMIN` for the last active admin of a tenant.
 	//
 	// Corresponds with DELETE /v1/admin/principals/{id} (the `DeletePrincipal` operationId).
 	DeletePrincipal(ctx context.Context, id ID, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -517,14 +517,32 @@ type ClientInterface interface {
 
 	// ListStartups List startup receipts
 	//
-	// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. `status=OPEN` includes them.
+	// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. One that a later start has superseded, or that an admin has acknowledged, is no alarm any more: `SUPERSEDED` and `ACKNOWLEDGED` give those. `status=OPEN` includes all of them.
 	//
 	// Corresponds with GET /v1/admin/startups (the `ListStartups` operationId).
 	ListStartups(ctx context.Context, params *ListStartupsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// AcknowledgeStartupWithBody End the alarm of an overdue startup
+	//
+	// Says why a startup that never came up is no alarm any more. It stays OPEN, and may still report. The first word counts: acknowledging it again is answered with that. One that is not overdue is refused with 409 `INVALID_STATE`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
+	AcknowledgeStartupWithBody(ctx context.Context, startupID UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AcknowledgeStartup End the alarm of an overdue startup
+	//
+	// Says why a startup that never came up is no alarm any more. It stays OPEN, and may still report. The first word counts: acknowledging it again is answered with that. One that is not overdue is refused with 409 `INVALID_STATE`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
+	AcknowledgeStartup(ctx context.Context, startupID UUID, body AcknowledgeStartupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// BootstrapWithBody Bootstrap a component
 	//
-	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -533,7 +551,7 @@ type ClientInterface interface {
 
 	// Bootstrap Bootstrap a component
 	//
-	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -542,7 +560,7 @@ type ClientInterface interface {
 
 	// ReportFailedWithBody Report that a start was aborted
 	//
-	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -551,7 +569,7 @@ type ClientInterface interface {
 
 	// ReportFailed Report that a start was aborted
 	//
-	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -560,7 +578,7 @@ type ClientInterface interface {
 
 	// ReportReadyWithBody Report that a component is listening and initialised
 	//
-	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -569,7 +587,7 @@ type ClientInterface interface {
 
 	// ReportReady Report that a component is listening and initialised
 	//
-	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -710,7 +728,7 @@ func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditor
 
 // GetReady Whether the server can serve
 //
-// The database answers and its migrations are applied.
+// What a bootstrap would meet: the database answers, has the migrations of this server, no older and no newer ones, and takes writes, and the server isn't shutting down. After a write that failed this one writes, to find out. The `detail` of a 503 says which of them it is.
 //
 // Corresponds with GET /ready (the `GetReady` operationId).
 func (c *Client) GetReady(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -852,7 +870,7 @@ func (c *Client) UpdateAPIKeyWithApplicationMergePatchPlusJSONBody(ctx context.C
 
 // ApplyWorldWithBody Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes any type of body and a specified content type.
 //
@@ -871,7 +889,7 @@ func (c *Client) ApplyWorldWithBody(ctx context.Context, params *ApplyWorldParam
 
 // ApplyWorld Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1229,7 +1247,7 @@ func (c *Client) CreatePrincipal(ctx context.Context, body CreatePrincipalJSONRe
 
 // DeletePrincipal Delete a principal
 //
-// Deletes a principal with its bindings and API keys. Its startup receipts stay.
+// Deletes a principal with its bindings and API keys. Its startup receipts stay. 409 `LAST_ADMIN` for the last active admin of a tenant.
 //
 // Corresponds with DELETE /v1/admin/principals/{id} (the `DeletePrincipal` operationId).
 func (c *Client) DeletePrincipal(ctx context.Context, id ID, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1566,7 +1584,7 @@ func (c *Client) UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx contex
 
 // ListStartups List startup receipts
 //
-// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. `status=OPEN` includes them.
+// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. One that a later start has superseded, or that an admin has acknowledged, is no alarm any more: `SUPERSEDED` and `ACKNOWLEDGED` give those. `status=OPEN` includes all of them.
 //
 // Corresponds with GET /v1/admin/startups (the `ListStartups` operationId).
 func (c *Client) ListStartups(ctx context.Context, params *ListStartupsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1581,9 +1599,47 @@ func (c *Client) ListStartups(ctx context.Context, params *ListStartupsParams, r
 	return c.Client.Do(req)
 }
 
+// AcknowledgeStartupWithBody End the alarm of an overdue startup
+//
+// Says why a startup that never came up is no alarm any more. It stays OPEN, and may still report. The first word counts: acknowledging it again is answered with that. One that is not overdue is refused with 409 `INVALID_STATE`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
+func (c *Client) AcknowledgeStartupWithBody(ctx context.Context, startupID UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAcknowledgeStartupRequestWithBody(c.Server, startupID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AcknowledgeStartup End the alarm of an overdue startup
+//
+// Says why a startup that never came up is no alarm any more. It stays OPEN, and may still report. The first word counts: acknowledging it again is answered with that. One that is not overdue is refused with 409 `INVALID_STATE`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
+func (c *Client) AcknowledgeStartup(ctx context.Context, startupID UUID, body AcknowledgeStartupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAcknowledgeStartupRequest(c.Server, startupID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // BootstrapWithBody Bootstrap a component
 //
-// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1602,7 +1658,7 @@ func (c *Client) BootstrapWithBody(ctx context.Context, params *BootstrapParams,
 
 // Bootstrap Bootstrap a component
 //
-// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1621,7 +1677,7 @@ func (c *Client) Bootstrap(ctx context.Context, params *BootstrapParams, body Bo
 
 // ReportFailedWithBody Report that a start was aborted
 //
-// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1640,7 +1696,7 @@ func (c *Client) ReportFailedWithBody(ctx context.Context, contentType string, b
 
 // ReportFailed Report that a start was aborted
 //
-// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1659,7 +1715,7 @@ func (c *Client) ReportFailed(ctx context.Context, body ReportFailedJSONRequestB
 
 // ReportReadyWithBody Report that a component is listening and initialised
 //
-// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1678,7 +1734,7 @@ func (c *Client) ReportReadyWithBody(ctx context.Context, contentType string, bo
 
 // ReportReady Report that a component is listening and initialised
 //
-// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4019,6 +4075,30 @@ func NewListStartupsRequest(server string, params *ListStartupsParams) (*http.Re
 
 		}
 
+		if params.InstanceID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "instance_id", *params.InstanceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Source != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "source", *params.Source, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Since != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
@@ -4065,6 +4145,53 @@ func NewListStartupsRequest(server string, params *ListStartupsParams) (*http.Re
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewAcknowledgeStartupRequest calls the generic AcknowledgeStartup builder with application/json body
+func NewAcknowledgeStartupRequest(server string, startupID UUID, body AcknowledgeStartupJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAcknowledgeStartupRequestWithBody(server, startupID, "application/json", bodyReader)
+}
+
+// NewAcknowledgeStartupRequestWithBody constructs an http.Request for the AcknowledgeStartup method, with any body, and a specified content type
+func NewAcknowledgeStartupRequestWithBody(server string, startupID UUID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "startup_id", startupID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/startups/%s/acknowledge", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -4344,7 +4471,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetReadyWithResponse Whether the server can serve
 	//
-	// The database answers and its migrations are applied.
+	// What a bootstrap would meet: the database answers, has the migrations of this server, no older and no newer ones, and takes writes, and the server isn't shutting down. After a write that failed this one writes, to find out. The `detail` of a 503 says which of them it is.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4414,7 +4541,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApplyWorldWithBodyWithResponse Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4423,7 +4550,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApplyWorldWithResponse Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4599,7 +4726,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeletePrincipalWithResponse Delete a principal
 	//
-	// Deletes a principal with its bindings and API keys. Its startup receipts stay.
+	// Deletes a principal with its bindings and API keys. Its startup receipts stay. 409 `LAST_ADMIN` for the last active admin of a tenant.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4764,16 +4891,34 @@ type ClientWithResponsesInterface interface {
 
 	// ListStartupsWithResponse List startup receipts
 	//
-	// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. `status=OPEN` includes them.
+	// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. One that a later start has superseded, or that an admin has acknowledged, is no alarm any more: `SUPERSEDED` and `ACKNOWLEDGED` give those. `status=OPEN` includes all of them.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/startups (the `ListStartups` operationId).
 	ListStartupsWithResponse(ctx context.Context, params *ListStartupsParams, reqEditors ...RequestEditorFn) (*ListStartupsResult, error)
 
+	// AcknowledgeStartupWithBodyWithResponse End the alarm of an overdue startup
+	//
+	// Says why a startup that never came up is no alarm any more. It stays OPEN, and may still report. The first word counts: acknowledging it again is answered with that. One that is not overdue is refused with 409 `INVALID_STATE`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
+	AcknowledgeStartupWithBodyWithResponse(ctx context.Context, startupID UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcknowledgeStartupResult, error)
+
+	// AcknowledgeStartupWithResponse End the alarm of an overdue startup
+	//
+	// Says why a startup that never came up is no alarm any more. It stays OPEN, and may still report. The first word counts: acknowledging it again is answered with that. One that is not overdue is refused with 409 `INVALID_STATE`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
+	AcknowledgeStartupWithResponse(ctx context.Context, startupID UUID, body AcknowledgeStartupJSONRequestBody, reqEditors ...RequestEditorFn) (*AcknowledgeStartupResult, error)
+
 	// BootstrapWithBodyWithResponse Bootstrap a component
 	//
-	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4782,7 +4927,7 @@ type ClientWithResponsesInterface interface {
 
 	// BootstrapWithResponse Bootstrap a component
 	//
-	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4791,7 +4936,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReportFailedWithBodyWithResponse Report that a start was aborted
 	//
-	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4800,7 +4945,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReportFailedWithResponse Report that a start was aborted
 	//
-	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4809,7 +4954,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReportReadyWithBodyWithResponse Report that a component is listening and initialised
 	//
-	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4818,7 +4963,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReportReadyWithResponse Report that a component is listening and initialised
 	//
-	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+	// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5437,6 +5582,12 @@ type ListAPIKeysResult403Headers struct {
 	XRequestID string
 }
 
+// ListAPIKeysResult429Headers the declared response headers of an HTTP 429 response for ListAPIKeys
+type ListAPIKeysResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ListAPIKeysResult500Headers the declared response headers of an HTTP 500 response for ListAPIKeys
 type ListAPIKeysResult500Headers struct {
 	XRequestID string
@@ -5459,6 +5610,8 @@ type ListAPIKeysResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -5471,6 +5624,8 @@ type ListAPIKeysResult struct {
 	Headers401 *ListAPIKeysResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListAPIKeysResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListAPIKeysResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ListAPIKeysResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -5495,6 +5650,11 @@ func (r ListAPIKeysResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListAPIKeysResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListAPIKeysResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -5559,6 +5719,11 @@ type CreateAPIKeyResult403Headers struct {
 	XRequestID string
 }
 
+// CreateAPIKeyResult408Headers the declared response headers of an HTTP 408 response for CreateAPIKey
+type CreateAPIKeyResult408Headers struct {
+	XRequestID string
+}
+
 // CreateAPIKeyResult409Headers the declared response headers of an HTTP 409 response for CreateAPIKey
 type CreateAPIKeyResult409Headers struct {
 	XRequestID string
@@ -5571,6 +5736,12 @@ type CreateAPIKeyResult413Headers struct {
 
 // CreateAPIKeyResult415Headers the declared response headers of an HTTP 415 response for CreateAPIKey
 type CreateAPIKeyResult415Headers struct {
+	XRequestID string
+}
+
+// CreateAPIKeyResult429Headers the declared response headers of an HTTP 429 response for CreateAPIKey
+type CreateAPIKeyResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -5596,12 +5767,16 @@ type CreateAPIKeyResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -5614,12 +5789,16 @@ type CreateAPIKeyResult struct {
 	Headers401 *CreateAPIKeyResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateAPIKeyResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateAPIKeyResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateAPIKeyResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *CreateAPIKeyResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *CreateAPIKeyResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateAPIKeyResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *CreateAPIKeyResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -5646,6 +5825,11 @@ func (r CreateAPIKeyResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
 }
 
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateAPIKeyResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r CreateAPIKeyResult) GetApplicationProblemJSON409() *Conflict {
 	return r.ApplicationProblemJSON409
@@ -5659,6 +5843,11 @@ func (r CreateAPIKeyResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r CreateAPIKeyResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateAPIKeyResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -5731,6 +5920,12 @@ type RevokeAPIKeyResult412Headers struct {
 	XRequestID string
 }
 
+// RevokeAPIKeyResult429Headers the declared response headers of an HTTP 429 response for RevokeAPIKey
+type RevokeAPIKeyResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // RevokeAPIKeyResult500Headers the declared response headers of an HTTP 500 response for RevokeAPIKey
 type RevokeAPIKeyResult500Headers struct {
 	XRequestID string
@@ -5755,6 +5950,8 @@ type RevokeAPIKeyResult struct {
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
 	ApplicationProblemJSON412 *PreconditionFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -5771,6 +5968,8 @@ type RevokeAPIKeyResult struct {
 	Headers404 *RevokeAPIKeyResult404Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *RevokeAPIKeyResult412Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RevokeAPIKeyResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *RevokeAPIKeyResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -5800,6 +5999,11 @@ func (r RevokeAPIKeyResult) GetApplicationProblemJSON404() *NotFound {
 // GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
 func (r RevokeAPIKeyResult) GetApplicationProblemJSON412() *PreconditionFailed {
 	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RevokeAPIKeyResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -5868,6 +6072,12 @@ type GetAPIKeyResult404Headers struct {
 	XRequestID string
 }
 
+// GetAPIKeyResult429Headers the declared response headers of an HTTP 429 response for GetAPIKey
+type GetAPIKeyResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // GetAPIKeyResult500Headers the declared response headers of an HTTP 500 response for GetAPIKey
 type GetAPIKeyResult500Headers struct {
 	XRequestID string
@@ -5892,6 +6102,8 @@ type GetAPIKeyResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -5906,6 +6118,8 @@ type GetAPIKeyResult struct {
 	Headers403 *GetAPIKeyResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *GetAPIKeyResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetAPIKeyResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetAPIKeyResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -5935,6 +6149,11 @@ func (r GetAPIKeyResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetAPIKeyResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetAPIKeyResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -6003,6 +6222,11 @@ type UpdateAPIKeyResult404Headers struct {
 	XRequestID string
 }
 
+// UpdateAPIKeyResult408Headers the declared response headers of an HTTP 408 response for UpdateAPIKey
+type UpdateAPIKeyResult408Headers struct {
+	XRequestID string
+}
+
 // UpdateAPIKeyResult409Headers the declared response headers of an HTTP 409 response for UpdateAPIKey
 type UpdateAPIKeyResult409Headers struct {
 	XRequestID string
@@ -6020,6 +6244,12 @@ type UpdateAPIKeyResult413Headers struct {
 
 // UpdateAPIKeyResult415Headers the declared response headers of an HTTP 415 response for UpdateAPIKey
 type UpdateAPIKeyResult415Headers struct {
+	XRequestID string
+}
+
+// UpdateAPIKeyResult429Headers the declared response headers of an HTTP 429 response for UpdateAPIKey
+type UpdateAPIKeyResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -6047,6 +6277,8 @@ type UpdateAPIKeyResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -6055,6 +6287,8 @@ type UpdateAPIKeyResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -6069,6 +6303,8 @@ type UpdateAPIKeyResult struct {
 	Headers403 *UpdateAPIKeyResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdateAPIKeyResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateAPIKeyResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateAPIKeyResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -6077,6 +6313,8 @@ type UpdateAPIKeyResult struct {
 	Headers413 *UpdateAPIKeyResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *UpdateAPIKeyResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateAPIKeyResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *UpdateAPIKeyResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -6108,6 +6346,11 @@ func (r UpdateAPIKeyResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
 }
 
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateAPIKeyResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r UpdateAPIKeyResult) GetApplicationProblemJSON409() *Conflict {
 	return r.ApplicationProblemJSON409
@@ -6126,6 +6369,11 @@ func (r UpdateAPIKeyResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r UpdateAPIKeyResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateAPIKeyResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -6188,6 +6436,11 @@ type ApplyWorldResult403Headers struct {
 	XRequestID string
 }
 
+// ApplyWorldResult408Headers the declared response headers of an HTTP 408 response for ApplyWorld
+type ApplyWorldResult408Headers struct {
+	XRequestID string
+}
+
 // ApplyWorldResult409Headers the declared response headers of an HTTP 409 response for ApplyWorld
 type ApplyWorldResult409Headers struct {
 	XRequestID string
@@ -6200,6 +6453,12 @@ type ApplyWorldResult413Headers struct {
 
 // ApplyWorldResult415Headers the declared response headers of an HTTP 415 response for ApplyWorld
 type ApplyWorldResult415Headers struct {
+	XRequestID string
+}
+
+// ApplyWorldResult429Headers the declared response headers of an HTTP 429 response for ApplyWorld
+type ApplyWorldResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -6225,12 +6484,16 @@ type ApplyWorldResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -6243,12 +6506,16 @@ type ApplyWorldResult struct {
 	Headers401 *ApplyWorldResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ApplyWorldResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *ApplyWorldResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *ApplyWorldResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *ApplyWorldResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *ApplyWorldResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ApplyWorldResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ApplyWorldResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -6275,6 +6542,11 @@ func (r ApplyWorldResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
 }
 
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r ApplyWorldResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r ApplyWorldResult) GetApplicationProblemJSON409() *Conflict {
 	return r.ApplicationProblemJSON409
@@ -6288,6 +6560,11 @@ func (r ApplyWorldResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r ApplyWorldResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ApplyWorldResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -6351,6 +6628,12 @@ type ListAuditLogResult403Headers struct {
 	XRequestID string
 }
 
+// ListAuditLogResult429Headers the declared response headers of an HTTP 429 response for ListAuditLog
+type ListAuditLogResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ListAuditLogResult500Headers the declared response headers of an HTTP 500 response for ListAuditLog
 type ListAuditLogResult500Headers struct {
 	XRequestID string
@@ -6373,6 +6656,8 @@ type ListAuditLogResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -6385,6 +6670,8 @@ type ListAuditLogResult struct {
 	Headers401 *ListAuditLogResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListAuditLogResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListAuditLogResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ListAuditLogResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -6409,6 +6696,11 @@ func (r ListAuditLogResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListAuditLogResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListAuditLogResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -6472,6 +6764,12 @@ type ListBindingsResult403Headers struct {
 	XRequestID string
 }
 
+// ListBindingsResult429Headers the declared response headers of an HTTP 429 response for ListBindings
+type ListBindingsResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ListBindingsResult500Headers the declared response headers of an HTTP 500 response for ListBindings
 type ListBindingsResult500Headers struct {
 	XRequestID string
@@ -6494,6 +6792,8 @@ type ListBindingsResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -6506,6 +6806,8 @@ type ListBindingsResult struct {
 	Headers401 *ListBindingsResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListBindingsResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListBindingsResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ListBindingsResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -6530,6 +6832,11 @@ func (r ListBindingsResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListBindingsResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListBindingsResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -6594,6 +6901,11 @@ type CreateBindingResult403Headers struct {
 	XRequestID string
 }
 
+// CreateBindingResult408Headers the declared response headers of an HTTP 408 response for CreateBinding
+type CreateBindingResult408Headers struct {
+	XRequestID string
+}
+
 // CreateBindingResult409Headers the declared response headers of an HTTP 409 response for CreateBinding
 type CreateBindingResult409Headers struct {
 	XRequestID string
@@ -6606,6 +6918,12 @@ type CreateBindingResult413Headers struct {
 
 // CreateBindingResult415Headers the declared response headers of an HTTP 415 response for CreateBinding
 type CreateBindingResult415Headers struct {
+	XRequestID string
+}
+
+// CreateBindingResult429Headers the declared response headers of an HTTP 429 response for CreateBinding
+type CreateBindingResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -6631,12 +6949,16 @@ type CreateBindingResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -6649,12 +6971,16 @@ type CreateBindingResult struct {
 	Headers401 *CreateBindingResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateBindingResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateBindingResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateBindingResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *CreateBindingResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *CreateBindingResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateBindingResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *CreateBindingResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -6681,6 +7007,11 @@ func (r CreateBindingResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
 }
 
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateBindingResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r CreateBindingResult) GetApplicationProblemJSON409() *Conflict {
 	return r.ApplicationProblemJSON409
@@ -6694,6 +7025,11 @@ func (r CreateBindingResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r CreateBindingResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateBindingResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -6766,6 +7102,12 @@ type DeleteBindingResult412Headers struct {
 	XRequestID string
 }
 
+// DeleteBindingResult429Headers the declared response headers of an HTTP 429 response for DeleteBinding
+type DeleteBindingResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // DeleteBindingResult500Headers the declared response headers of an HTTP 500 response for DeleteBinding
 type DeleteBindingResult500Headers struct {
 	XRequestID string
@@ -6790,6 +7132,8 @@ type DeleteBindingResult struct {
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
 	ApplicationProblemJSON412 *PreconditionFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -6806,6 +7150,8 @@ type DeleteBindingResult struct {
 	Headers404 *DeleteBindingResult404Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *DeleteBindingResult412Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteBindingResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *DeleteBindingResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -6835,6 +7181,11 @@ func (r DeleteBindingResult) GetApplicationProblemJSON404() *NotFound {
 // GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
 func (r DeleteBindingResult) GetApplicationProblemJSON412() *PreconditionFailed {
 	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteBindingResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -6903,6 +7254,12 @@ type GetBindingResult404Headers struct {
 	XRequestID string
 }
 
+// GetBindingResult429Headers the declared response headers of an HTTP 429 response for GetBinding
+type GetBindingResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // GetBindingResult500Headers the declared response headers of an HTTP 500 response for GetBinding
 type GetBindingResult500Headers struct {
 	XRequestID string
@@ -6927,6 +7284,8 @@ type GetBindingResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -6941,6 +7300,8 @@ type GetBindingResult struct {
 	Headers403 *GetBindingResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *GetBindingResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetBindingResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetBindingResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -6970,6 +7331,11 @@ func (r GetBindingResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetBindingResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetBindingResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -7038,6 +7404,11 @@ type UpdateBindingResult404Headers struct {
 	XRequestID string
 }
 
+// UpdateBindingResult408Headers the declared response headers of an HTTP 408 response for UpdateBinding
+type UpdateBindingResult408Headers struct {
+	XRequestID string
+}
+
 // UpdateBindingResult409Headers the declared response headers of an HTTP 409 response for UpdateBinding
 type UpdateBindingResult409Headers struct {
 	XRequestID string
@@ -7055,6 +7426,12 @@ type UpdateBindingResult413Headers struct {
 
 // UpdateBindingResult415Headers the declared response headers of an HTTP 415 response for UpdateBinding
 type UpdateBindingResult415Headers struct {
+	XRequestID string
+}
+
+// UpdateBindingResult429Headers the declared response headers of an HTTP 429 response for UpdateBinding
+type UpdateBindingResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -7082,6 +7459,8 @@ type UpdateBindingResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -7090,6 +7469,8 @@ type UpdateBindingResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -7104,6 +7485,8 @@ type UpdateBindingResult struct {
 	Headers403 *UpdateBindingResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdateBindingResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateBindingResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateBindingResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -7112,6 +7495,8 @@ type UpdateBindingResult struct {
 	Headers413 *UpdateBindingResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *UpdateBindingResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateBindingResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *UpdateBindingResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -7143,6 +7528,11 @@ func (r UpdateBindingResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
 }
 
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateBindingResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r UpdateBindingResult) GetApplicationProblemJSON409() *Conflict {
 	return r.ApplicationProblemJSON409
@@ -7161,6 +7551,11 @@ func (r UpdateBindingResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r UpdateBindingResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateBindingResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -7223,6 +7618,12 @@ type ExportWorldResult403Headers struct {
 	XRequestID string
 }
 
+// ExportWorldResult429Headers the declared response headers of an HTTP 429 response for ExportWorld
+type ExportWorldResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ExportWorldResult500Headers the declared response headers of an HTTP 500 response for ExportWorld
 type ExportWorldResult500Headers struct {
 	XRequestID string
@@ -7247,6 +7648,8 @@ type ExportWorldResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -7259,6 +7662,8 @@ type ExportWorldResult struct {
 	Headers401 *ExportWorldResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ExportWorldResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ExportWorldResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ExportWorldResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -7288,6 +7693,11 @@ func (r ExportWorldResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ExportWorldResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ExportWorldResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -7351,6 +7761,12 @@ type ListManifestsResult403Headers struct {
 	XRequestID string
 }
 
+// ListManifestsResult429Headers the declared response headers of an HTTP 429 response for ListManifests
+type ListManifestsResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ListManifestsResult500Headers the declared response headers of an HTTP 500 response for ListManifests
 type ListManifestsResult500Headers struct {
 	XRequestID string
@@ -7373,6 +7789,8 @@ type ListManifestsResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -7385,6 +7803,8 @@ type ListManifestsResult struct {
 	Headers401 *ListManifestsResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListManifestsResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListManifestsResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ListManifestsResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -7409,6 +7829,11 @@ func (r ListManifestsResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListManifestsResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListManifestsResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -7473,6 +7898,11 @@ type CreateManifestResult403Headers struct {
 	XRequestID string
 }
 
+// CreateManifestResult408Headers the declared response headers of an HTTP 408 response for CreateManifest
+type CreateManifestResult408Headers struct {
+	XRequestID string
+}
+
 // CreateManifestResult409Headers the declared response headers of an HTTP 409 response for CreateManifest
 type CreateManifestResult409Headers struct {
 	XRequestID string
@@ -7485,6 +7915,12 @@ type CreateManifestResult413Headers struct {
 
 // CreateManifestResult415Headers the declared response headers of an HTTP 415 response for CreateManifest
 type CreateManifestResult415Headers struct {
+	XRequestID string
+}
+
+// CreateManifestResult429Headers the declared response headers of an HTTP 429 response for CreateManifest
+type CreateManifestResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -7510,12 +7946,16 @@ type CreateManifestResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -7528,12 +7968,16 @@ type CreateManifestResult struct {
 	Headers401 *CreateManifestResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateManifestResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateManifestResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateManifestResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *CreateManifestResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *CreateManifestResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateManifestResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *CreateManifestResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -7560,6 +8004,11 @@ func (r CreateManifestResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
 }
 
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateManifestResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r CreateManifestResult) GetApplicationProblemJSON409() *Conflict {
 	return r.ApplicationProblemJSON409
@@ -7573,6 +8022,11 @@ func (r CreateManifestResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r CreateManifestResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateManifestResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -7650,6 +8104,12 @@ type DeleteManifestResult412Headers struct {
 	XRequestID string
 }
 
+// DeleteManifestResult429Headers the declared response headers of an HTTP 429 response for DeleteManifest
+type DeleteManifestResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // DeleteManifestResult500Headers the declared response headers of an HTTP 500 response for DeleteManifest
 type DeleteManifestResult500Headers struct {
 	XRequestID string
@@ -7676,6 +8136,8 @@ type DeleteManifestResult struct {
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
 	ApplicationProblemJSON412 *PreconditionFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -7694,6 +8156,8 @@ type DeleteManifestResult struct {
 	Headers409 *DeleteManifestResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *DeleteManifestResult412Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteManifestResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *DeleteManifestResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -7728,6 +8192,11 @@ func (r DeleteManifestResult) GetApplicationProblemJSON409() *Conflict {
 // GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
 func (r DeleteManifestResult) GetApplicationProblemJSON412() *PreconditionFailed {
 	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteManifestResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -7796,6 +8265,12 @@ type GetManifestResult404Headers struct {
 	XRequestID string
 }
 
+// GetManifestResult429Headers the declared response headers of an HTTP 429 response for GetManifest
+type GetManifestResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // GetManifestResult500Headers the declared response headers of an HTTP 500 response for GetManifest
 type GetManifestResult500Headers struct {
 	XRequestID string
@@ -7820,6 +8295,8 @@ type GetManifestResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -7834,6 +8311,8 @@ type GetManifestResult struct {
 	Headers403 *GetManifestResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *GetManifestResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetManifestResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetManifestResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -7863,6 +8342,11 @@ func (r GetManifestResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetManifestResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetManifestResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -7931,6 +8415,11 @@ type UpdateManifestResult404Headers struct {
 	XRequestID string
 }
 
+// UpdateManifestResult408Headers the declared response headers of an HTTP 408 response for UpdateManifest
+type UpdateManifestResult408Headers struct {
+	XRequestID string
+}
+
 // UpdateManifestResult409Headers the declared response headers of an HTTP 409 response for UpdateManifest
 type UpdateManifestResult409Headers struct {
 	XRequestID string
@@ -7948,6 +8437,12 @@ type UpdateManifestResult413Headers struct {
 
 // UpdateManifestResult415Headers the declared response headers of an HTTP 415 response for UpdateManifest
 type UpdateManifestResult415Headers struct {
+	XRequestID string
+}
+
+// UpdateManifestResult429Headers the declared response headers of an HTTP 429 response for UpdateManifest
+type UpdateManifestResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -7975,6 +8470,8 @@ type UpdateManifestResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -7983,6 +8480,8 @@ type UpdateManifestResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -7997,6 +8496,8 @@ type UpdateManifestResult struct {
 	Headers403 *UpdateManifestResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdateManifestResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateManifestResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateManifestResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -8005,6 +8506,8 @@ type UpdateManifestResult struct {
 	Headers413 *UpdateManifestResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *UpdateManifestResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateManifestResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *UpdateManifestResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -8036,6 +8539,11 @@ func (r UpdateManifestResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
 }
 
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateManifestResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r UpdateManifestResult) GetApplicationProblemJSON409() *Conflict {
 	return r.ApplicationProblemJSON409
@@ -8054,6 +8562,11 @@ func (r UpdateManifestResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r UpdateManifestResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateManifestResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -8117,6 +8630,12 @@ type ListPrincipalsResult403Headers struct {
 	XRequestID string
 }
 
+// ListPrincipalsResult429Headers the declared response headers of an HTTP 429 response for ListPrincipals
+type ListPrincipalsResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ListPrincipalsResult500Headers the declared response headers of an HTTP 500 response for ListPrincipals
 type ListPrincipalsResult500Headers struct {
 	XRequestID string
@@ -8139,6 +8658,8 @@ type ListPrincipalsResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -8151,6 +8672,8 @@ type ListPrincipalsResult struct {
 	Headers401 *ListPrincipalsResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListPrincipalsResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListPrincipalsResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ListPrincipalsResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -8175,6 +8698,11 @@ func (r ListPrincipalsResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListPrincipalsResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListPrincipalsResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -8239,6 +8767,11 @@ type CreatePrincipalResult403Headers struct {
 	XRequestID string
 }
 
+// CreatePrincipalResult408Headers the declared response headers of an HTTP 408 response for CreatePrincipal
+type CreatePrincipalResult408Headers struct {
+	XRequestID string
+}
+
 // CreatePrincipalResult409Headers the declared response headers of an HTTP 409 response for CreatePrincipal
 type CreatePrincipalResult409Headers struct {
 	XRequestID string
@@ -8251,6 +8784,12 @@ type CreatePrincipalResult413Headers struct {
 
 // CreatePrincipalResult415Headers the declared response headers of an HTTP 415 response for CreatePrincipal
 type CreatePrincipalResult415Headers struct {
+	XRequestID string
+}
+
+// CreatePrincipalResult429Headers the declared response headers of an HTTP 429 response for CreatePrincipal
+type CreatePrincipalResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -8276,12 +8815,16 @@ type CreatePrincipalResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -8294,12 +8837,16 @@ type CreatePrincipalResult struct {
 	Headers401 *CreatePrincipalResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreatePrincipalResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreatePrincipalResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreatePrincipalResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *CreatePrincipalResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *CreatePrincipalResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreatePrincipalResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *CreatePrincipalResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -8326,6 +8873,11 @@ func (r CreatePrincipalResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
 }
 
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreatePrincipalResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r CreatePrincipalResult) GetApplicationProblemJSON409() *Conflict {
 	return r.ApplicationProblemJSON409
@@ -8339,6 +8891,11 @@ func (r CreatePrincipalResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r CreatePrincipalResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreatePrincipalResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -8406,8 +8963,19 @@ type DeletePrincipalResult404Headers struct {
 	XRequestID string
 }
 
+// DeletePrincipalResult409Headers the declared response headers of an HTTP 409 response for DeletePrincipal
+type DeletePrincipalResult409Headers struct {
+	XRequestID string
+}
+
 // DeletePrincipalResult412Headers the declared response headers of an HTTP 412 response for DeletePrincipal
 type DeletePrincipalResult412Headers struct {
+	XRequestID string
+}
+
+// DeletePrincipalResult429Headers the declared response headers of an HTTP 429 response for DeletePrincipal
+type DeletePrincipalResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -8433,8 +9001,12 @@ type DeletePrincipalResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
 	ApplicationProblemJSON412 *PreconditionFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -8449,8 +9021,12 @@ type DeletePrincipalResult struct {
 	Headers403 *DeletePrincipalResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *DeletePrincipalResult404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *DeletePrincipalResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *DeletePrincipalResult412Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeletePrincipalResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *DeletePrincipalResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -8477,9 +9053,19 @@ func (r DeletePrincipalResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
 }
 
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r DeletePrincipalResult) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
 // GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
 func (r DeletePrincipalResult) GetApplicationProblemJSON412() *PreconditionFailed {
 	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeletePrincipalResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -8548,6 +9134,12 @@ type GetPrincipalResult404Headers struct {
 	XRequestID string
 }
 
+// GetPrincipalResult429Headers the declared response headers of an HTTP 429 response for GetPrincipal
+type GetPrincipalResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // GetPrincipalResult500Headers the declared response headers of an HTTP 500 response for GetPrincipal
 type GetPrincipalResult500Headers struct {
 	XRequestID string
@@ -8572,6 +9164,8 @@ type GetPrincipalResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -8586,6 +9180,8 @@ type GetPrincipalResult struct {
 	Headers403 *GetPrincipalResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *GetPrincipalResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetPrincipalResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetPrincipalResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -8615,6 +9211,11 @@ func (r GetPrincipalResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetPrincipalResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetPrincipalResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -8683,6 +9284,11 @@ type UpdatePrincipalResult404Headers struct {
 	XRequestID string
 }
 
+// UpdatePrincipalResult408Headers the declared response headers of an HTTP 408 response for UpdatePrincipal
+type UpdatePrincipalResult408Headers struct {
+	XRequestID string
+}
+
 // UpdatePrincipalResult409Headers the declared response headers of an HTTP 409 response for UpdatePrincipal
 type UpdatePrincipalResult409Headers struct {
 	XRequestID string
@@ -8700,6 +9306,12 @@ type UpdatePrincipalResult413Headers struct {
 
 // UpdatePrincipalResult415Headers the declared response headers of an HTTP 415 response for UpdatePrincipal
 type UpdatePrincipalResult415Headers struct {
+	XRequestID string
+}
+
+// UpdatePrincipalResult429Headers the declared response headers of an HTTP 429 response for UpdatePrincipal
+type UpdatePrincipalResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -8727,6 +9339,8 @@ type UpdatePrincipalResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -8735,6 +9349,8 @@ type UpdatePrincipalResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -8749,6 +9365,8 @@ type UpdatePrincipalResult struct {
 	Headers403 *UpdatePrincipalResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdatePrincipalResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdatePrincipalResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdatePrincipalResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -8757,6 +9375,8 @@ type UpdatePrincipalResult struct {
 	Headers413 *UpdatePrincipalResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *UpdatePrincipalResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdatePrincipalResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *UpdatePrincipalResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -8788,6 +9408,11 @@ func (r UpdatePrincipalResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
 }
 
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdatePrincipalResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r UpdatePrincipalResult) GetApplicationProblemJSON409() *Conflict {
 	return r.ApplicationProblemJSON409
@@ -8806,6 +9431,11 @@ func (r UpdatePrincipalResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r UpdatePrincipalResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdatePrincipalResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -8873,6 +9503,12 @@ type ExplainPacketResult404Headers struct {
 	XRequestID string
 }
 
+// ExplainPacketResult429Headers the declared response headers of an HTTP 429 response for ExplainPacket
+type ExplainPacketResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ExplainPacketResult500Headers the declared response headers of an HTTP 500 response for ExplainPacket
 type ExplainPacketResult500Headers struct {
 	XRequestID string
@@ -8897,6 +9533,8 @@ type ExplainPacketResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -8911,6 +9549,8 @@ type ExplainPacketResult struct {
 	Headers403 *ExplainPacketResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *ExplainPacketResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ExplainPacketResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ExplainPacketResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -8940,6 +9580,11 @@ func (r ExplainPacketResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r ExplainPacketResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ExplainPacketResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -9003,6 +9648,12 @@ type ListProfilesResult403Headers struct {
 	XRequestID string
 }
 
+// ListProfilesResult429Headers the declared response headers of an HTTP 429 response for ListProfiles
+type ListProfilesResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ListProfilesResult500Headers the declared response headers of an HTTP 500 response for ListProfiles
 type ListProfilesResult500Headers struct {
 	XRequestID string
@@ -9025,6 +9676,8 @@ type ListProfilesResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -9037,6 +9690,8 @@ type ListProfilesResult struct {
 	Headers401 *ListProfilesResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListProfilesResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListProfilesResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ListProfilesResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -9061,6 +9716,11 @@ func (r ListProfilesResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListProfilesResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListProfilesResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -9125,6 +9785,11 @@ type CreateProfileResult403Headers struct {
 	XRequestID string
 }
 
+// CreateProfileResult408Headers the declared response headers of an HTTP 408 response for CreateProfile
+type CreateProfileResult408Headers struct {
+	XRequestID string
+}
+
 // CreateProfileResult409Headers the declared response headers of an HTTP 409 response for CreateProfile
 type CreateProfileResult409Headers struct {
 	XRequestID string
@@ -9137,6 +9802,12 @@ type CreateProfileResult413Headers struct {
 
 // CreateProfileResult415Headers the declared response headers of an HTTP 415 response for CreateProfile
 type CreateProfileResult415Headers struct {
+	XRequestID string
+}
+
+// CreateProfileResult429Headers the declared response headers of an HTTP 429 response for CreateProfile
+type CreateProfileResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -9162,12 +9833,16 @@ type CreateProfileResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -9180,12 +9855,16 @@ type CreateProfileResult struct {
 	Headers401 *CreateProfileResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateProfileResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateProfileResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateProfileResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *CreateProfileResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *CreateProfileResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateProfileResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *CreateProfileResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -9212,6 +9891,11 @@ func (r CreateProfileResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
 }
 
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateProfileResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r CreateProfileResult) GetApplicationProblemJSON409() *Conflict {
 	return r.ApplicationProblemJSON409
@@ -9225,6 +9909,11 @@ func (r CreateProfileResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r CreateProfileResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateProfileResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -9302,6 +9991,12 @@ type DeleteProfileResult412Headers struct {
 	XRequestID string
 }
 
+// DeleteProfileResult429Headers the declared response headers of an HTTP 429 response for DeleteProfile
+type DeleteProfileResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // DeleteProfileResult500Headers the declared response headers of an HTTP 500 response for DeleteProfile
 type DeleteProfileResult500Headers struct {
 	XRequestID string
@@ -9328,6 +10023,8 @@ type DeleteProfileResult struct {
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
 	ApplicationProblemJSON412 *PreconditionFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -9346,6 +10043,8 @@ type DeleteProfileResult struct {
 	Headers409 *DeleteProfileResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *DeleteProfileResult412Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteProfileResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *DeleteProfileResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -9380,6 +10079,11 @@ func (r DeleteProfileResult) GetApplicationProblemJSON409() *Conflict {
 // GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
 func (r DeleteProfileResult) GetApplicationProblemJSON412() *PreconditionFailed {
 	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteProfileResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -9448,6 +10152,12 @@ type GetProfileResult404Headers struct {
 	XRequestID string
 }
 
+// GetProfileResult429Headers the declared response headers of an HTTP 429 response for GetProfile
+type GetProfileResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // GetProfileResult500Headers the declared response headers of an HTTP 500 response for GetProfile
 type GetProfileResult500Headers struct {
 	XRequestID string
@@ -9472,6 +10182,8 @@ type GetProfileResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -9486,6 +10198,8 @@ type GetProfileResult struct {
 	Headers403 *GetProfileResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *GetProfileResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetProfileResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetProfileResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -9515,6 +10229,11 @@ func (r GetProfileResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetProfileResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetProfileResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -9583,6 +10302,11 @@ type UpdateProfileResult404Headers struct {
 	XRequestID string
 }
 
+// UpdateProfileResult408Headers the declared response headers of an HTTP 408 response for UpdateProfile
+type UpdateProfileResult408Headers struct {
+	XRequestID string
+}
+
 // UpdateProfileResult409Headers the declared response headers of an HTTP 409 response for UpdateProfile
 type UpdateProfileResult409Headers struct {
 	XRequestID string
@@ -9600,6 +10324,12 @@ type UpdateProfileResult413Headers struct {
 
 // UpdateProfileResult415Headers the declared response headers of an HTTP 415 response for UpdateProfile
 type UpdateProfileResult415Headers struct {
+	XRequestID string
+}
+
+// UpdateProfileResult429Headers the declared response headers of an HTTP 429 response for UpdateProfile
+type UpdateProfileResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -9627,6 +10357,8 @@ type UpdateProfileResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -9635,6 +10367,8 @@ type UpdateProfileResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -9649,6 +10383,8 @@ type UpdateProfileResult struct {
 	Headers403 *UpdateProfileResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdateProfileResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateProfileResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateProfileResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -9657,6 +10393,8 @@ type UpdateProfileResult struct {
 	Headers413 *UpdateProfileResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *UpdateProfileResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateProfileResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *UpdateProfileResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -9688,6 +10426,11 @@ func (r UpdateProfileResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
 }
 
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateProfileResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r UpdateProfileResult) GetApplicationProblemJSON409() *Conflict {
 	return r.ApplicationProblemJSON409
@@ -9706,6 +10449,11 @@ func (r UpdateProfileResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r UpdateProfileResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateProfileResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -9769,6 +10517,12 @@ type ListSecretRefsResult403Headers struct {
 	XRequestID string
 }
 
+// ListSecretRefsResult429Headers the declared response headers of an HTTP 429 response for ListSecretRefs
+type ListSecretRefsResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ListSecretRefsResult500Headers the declared response headers of an HTTP 500 response for ListSecretRefs
 type ListSecretRefsResult500Headers struct {
 	XRequestID string
@@ -9791,6 +10545,8 @@ type ListSecretRefsResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -9803,6 +10559,8 @@ type ListSecretRefsResult struct {
 	Headers401 *ListSecretRefsResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListSecretRefsResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListSecretRefsResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ListSecretRefsResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -9827,6 +10585,11 @@ func (r ListSecretRefsResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListSecretRefsResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListSecretRefsResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -9891,6 +10654,11 @@ type CreateSecretRefResult403Headers struct {
 	XRequestID string
 }
 
+// CreateSecretRefResult408Headers the declared response headers of an HTTP 408 response for CreateSecretRef
+type CreateSecretRefResult408Headers struct {
+	XRequestID string
+}
+
 // CreateSecretRefResult409Headers the declared response headers of an HTTP 409 response for CreateSecretRef
 type CreateSecretRefResult409Headers struct {
 	XRequestID string
@@ -9903,6 +10671,12 @@ type CreateSecretRefResult413Headers struct {
 
 // CreateSecretRefResult415Headers the declared response headers of an HTTP 415 response for CreateSecretRef
 type CreateSecretRefResult415Headers struct {
+	XRequestID string
+}
+
+// CreateSecretRefResult429Headers the declared response headers of an HTTP 429 response for CreateSecretRef
+type CreateSecretRefResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -9928,12 +10702,16 @@ type CreateSecretRefResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -9946,12 +10724,16 @@ type CreateSecretRefResult struct {
 	Headers401 *CreateSecretRefResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateSecretRefResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateSecretRefResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateSecretRefResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *CreateSecretRefResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *CreateSecretRefResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateSecretRefResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *CreateSecretRefResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -9978,6 +10760,11 @@ func (r CreateSecretRefResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
 }
 
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateSecretRefResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r CreateSecretRefResult) GetApplicationProblemJSON409() *Conflict {
 	return r.ApplicationProblemJSON409
@@ -9991,6 +10778,11 @@ func (r CreateSecretRefResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r CreateSecretRefResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateSecretRefResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -10063,6 +10855,12 @@ type DeleteSecretRefResult412Headers struct {
 	XRequestID string
 }
 
+// DeleteSecretRefResult429Headers the declared response headers of an HTTP 429 response for DeleteSecretRef
+type DeleteSecretRefResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // DeleteSecretRefResult500Headers the declared response headers of an HTTP 500 response for DeleteSecretRef
 type DeleteSecretRefResult500Headers struct {
 	XRequestID string
@@ -10087,6 +10885,8 @@ type DeleteSecretRefResult struct {
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
 	ApplicationProblemJSON412 *PreconditionFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -10103,6 +10903,8 @@ type DeleteSecretRefResult struct {
 	Headers404 *DeleteSecretRefResult404Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *DeleteSecretRefResult412Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteSecretRefResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *DeleteSecretRefResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -10132,6 +10934,11 @@ func (r DeleteSecretRefResult) GetApplicationProblemJSON404() *NotFound {
 // GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
 func (r DeleteSecretRefResult) GetApplicationProblemJSON412() *PreconditionFailed {
 	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteSecretRefResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -10200,6 +11007,12 @@ type GetSecretRefResult404Headers struct {
 	XRequestID string
 }
 
+// GetSecretRefResult429Headers the declared response headers of an HTTP 429 response for GetSecretRef
+type GetSecretRefResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // GetSecretRefResult500Headers the declared response headers of an HTTP 500 response for GetSecretRef
 type GetSecretRefResult500Headers struct {
 	XRequestID string
@@ -10224,6 +11037,8 @@ type GetSecretRefResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -10238,6 +11053,8 @@ type GetSecretRefResult struct {
 	Headers403 *GetSecretRefResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *GetSecretRefResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetSecretRefResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetSecretRefResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -10267,6 +11084,11 @@ func (r GetSecretRefResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetSecretRefResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetSecretRefResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -10335,6 +11157,11 @@ type UpdateSecretRefResult404Headers struct {
 	XRequestID string
 }
 
+// UpdateSecretRefResult408Headers the declared response headers of an HTTP 408 response for UpdateSecretRef
+type UpdateSecretRefResult408Headers struct {
+	XRequestID string
+}
+
 // UpdateSecretRefResult409Headers the declared response headers of an HTTP 409 response for UpdateSecretRef
 type UpdateSecretRefResult409Headers struct {
 	XRequestID string
@@ -10352,6 +11179,12 @@ type UpdateSecretRefResult413Headers struct {
 
 // UpdateSecretRefResult415Headers the declared response headers of an HTTP 415 response for UpdateSecretRef
 type UpdateSecretRefResult415Headers struct {
+	XRequestID string
+}
+
+// UpdateSecretRefResult429Headers the declared response headers of an HTTP 429 response for UpdateSecretRef
+type UpdateSecretRefResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -10379,6 +11212,8 @@ type UpdateSecretRefResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -10387,6 +11222,8 @@ type UpdateSecretRefResult struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -10401,6 +11238,8 @@ type UpdateSecretRefResult struct {
 	Headers403 *UpdateSecretRefResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *UpdateSecretRefResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateSecretRefResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateSecretRefResult409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
@@ -10409,6 +11248,8 @@ type UpdateSecretRefResult struct {
 	Headers413 *UpdateSecretRefResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *UpdateSecretRefResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateSecretRefResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *UpdateSecretRefResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -10440,6 +11281,11 @@ func (r UpdateSecretRefResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
 }
 
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateSecretRefResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r UpdateSecretRefResult) GetApplicationProblemJSON409() *Conflict {
 	return r.ApplicationProblemJSON409
@@ -10458,6 +11304,11 @@ func (r UpdateSecretRefResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r UpdateSecretRefResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateSecretRefResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -10521,6 +11372,12 @@ type ListStartupsResult403Headers struct {
 	XRequestID string
 }
 
+// ListStartupsResult429Headers the declared response headers of an HTTP 429 response for ListStartups
+type ListStartupsResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // ListStartupsResult500Headers the declared response headers of an HTTP 500 response for ListStartups
 type ListStartupsResult500Headers struct {
 	XRequestID string
@@ -10543,6 +11400,8 @@ type ListStartupsResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -10555,6 +11414,8 @@ type ListStartupsResult struct {
 	Headers401 *ListStartupsResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListStartupsResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListStartupsResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ListStartupsResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -10579,6 +11440,11 @@ func (r ListStartupsResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListStartupsResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListStartupsResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -10620,6 +11486,182 @@ func (r ListStartupsResult) ContentType() string {
 	return ""
 }
 
+// AcknowledgeStartupResult200Headers the declared response headers of an HTTP 200 response for AcknowledgeStartup
+type AcknowledgeStartupResult200Headers struct {
+	XRequestID string
+}
+
+// AcknowledgeStartupResult400Headers the declared response headers of an HTTP 400 response for AcknowledgeStartup
+type AcknowledgeStartupResult400Headers struct {
+	XRequestID string
+}
+
+// AcknowledgeStartupResult401Headers the declared response headers of an HTTP 401 response for AcknowledgeStartup
+type AcknowledgeStartupResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// AcknowledgeStartupResult403Headers the declared response headers of an HTTP 403 response for AcknowledgeStartup
+type AcknowledgeStartupResult403Headers struct {
+	XRequestID string
+}
+
+// AcknowledgeStartupResult404Headers the declared response headers of an HTTP 404 response for AcknowledgeStartup
+type AcknowledgeStartupResult404Headers struct {
+	XRequestID string
+}
+
+// AcknowledgeStartupResult409Headers the declared response headers of an HTTP 409 response for AcknowledgeStartup
+type AcknowledgeStartupResult409Headers struct {
+	XRequestID string
+}
+
+// AcknowledgeStartupResult413Headers the declared response headers of an HTTP 413 response for AcknowledgeStartup
+type AcknowledgeStartupResult413Headers struct {
+	XRequestID string
+}
+
+// AcknowledgeStartupResult415Headers the declared response headers of an HTTP 415 response for AcknowledgeStartup
+type AcknowledgeStartupResult415Headers struct {
+	XRequestID string
+}
+
+// AcknowledgeStartupResult500Headers the declared response headers of an HTTP 500 response for AcknowledgeStartup
+type AcknowledgeStartupResult500Headers struct {
+	XRequestID string
+}
+
+// AcknowledgeStartupResult503Headers the declared response headers of an HTTP 503 response for AcknowledgeStartup
+type AcknowledgeStartupResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type AcknowledgeStartupResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StartupSession
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *AcknowledgeStartupResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *AcknowledgeStartupResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *AcknowledgeStartupResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *AcknowledgeStartupResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *AcknowledgeStartupResult404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *AcknowledgeStartupResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *AcknowledgeStartupResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *AcknowledgeStartupResult415Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *AcknowledgeStartupResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *AcknowledgeStartupResult503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AcknowledgeStartupResult) GetJSON200() *StartupSession {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r AcknowledgeStartupResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r AcknowledgeStartupResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AcknowledgeStartupResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AcknowledgeStartupResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AcknowledgeStartupResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // BootstrapResult200Headers the declared response headers of an HTTP 200 response for Bootstrap
 type BootstrapResult200Headers struct {
 	ETag                    string
@@ -10652,6 +11694,11 @@ type BootstrapResult403Headers struct {
 	XRequestID string
 }
 
+// BootstrapResult408Headers the declared response headers of an HTTP 408 response for Bootstrap
+type BootstrapResult408Headers struct {
+	XRequestID string
+}
+
 // BootstrapResult409Headers the declared response headers of an HTTP 409 response for Bootstrap
 type BootstrapResult409Headers struct {
 	XRequestID string
@@ -10664,6 +11711,12 @@ type BootstrapResult413Headers struct {
 
 // BootstrapResult415Headers the declared response headers of an HTTP 415 response for Bootstrap
 type BootstrapResult415Headers struct {
+	XRequestID string
+}
+
+// BootstrapResult429Headers the declared response headers of an HTTP 429 response for Bootstrap
+type BootstrapResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -10689,12 +11742,16 @@ type BootstrapResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -10709,12 +11766,16 @@ type BootstrapResult struct {
 	Headers401 *BootstrapResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *BootstrapResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *BootstrapResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *BootstrapResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *BootstrapResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *BootstrapResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *BootstrapResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *BootstrapResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -10741,6 +11802,11 @@ func (r BootstrapResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
 }
 
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r BootstrapResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r BootstrapResult) GetApplicationProblemJSON409() *Conflict {
 	return r.ApplicationProblemJSON409
@@ -10754,6 +11820,11 @@ func (r BootstrapResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r BootstrapResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r BootstrapResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -10821,6 +11892,11 @@ type ReportFailedResult404Headers struct {
 	XRequestID string
 }
 
+// ReportFailedResult408Headers the declared response headers of an HTTP 408 response for ReportFailed
+type ReportFailedResult408Headers struct {
+	XRequestID string
+}
+
 // ReportFailedResult409Headers the declared response headers of an HTTP 409 response for ReportFailed
 type ReportFailedResult409Headers struct {
 	XRequestID string
@@ -10833,6 +11909,12 @@ type ReportFailedResult413Headers struct {
 
 // ReportFailedResult415Headers the declared response headers of an HTTP 415 response for ReportFailed
 type ReportFailedResult415Headers struct {
+	XRequestID string
+}
+
+// ReportFailedResult429Headers the declared response headers of an HTTP 429 response for ReportFailed
+type ReportFailedResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -10860,12 +11942,16 @@ type ReportFailedResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -10880,12 +11966,16 @@ type ReportFailedResult struct {
 	Headers403 *ReportFailedResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *ReportFailedResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *ReportFailedResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *ReportFailedResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *ReportFailedResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *ReportFailedResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ReportFailedResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ReportFailedResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -10917,6 +12007,11 @@ func (r ReportFailedResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
 }
 
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r ReportFailedResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r ReportFailedResult) GetApplicationProblemJSON409() *Conflict {
 	return r.ApplicationProblemJSON409
@@ -10930,6 +12025,11 @@ func (r ReportFailedResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r ReportFailedResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ReportFailedResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -10997,6 +12097,11 @@ type ReportReadyResult404Headers struct {
 	XRequestID string
 }
 
+// ReportReadyResult408Headers the declared response headers of an HTTP 408 response for ReportReady
+type ReportReadyResult408Headers struct {
+	XRequestID string
+}
+
 // ReportReadyResult409Headers the declared response headers of an HTTP 409 response for ReportReady
 type ReportReadyResult409Headers struct {
 	XRequestID string
@@ -11009,6 +12114,12 @@ type ReportReadyResult413Headers struct {
 
 // ReportReadyResult415Headers the declared response headers of an HTTP 415 response for ReportReady
 type ReportReadyResult415Headers struct {
+	XRequestID string
+}
+
+// ReportReadyResult429Headers the declared response headers of an HTTP 429 response for ReportReady
+type ReportReadyResult429Headers struct {
+	RetryAfter int
 	XRequestID string
 }
 
@@ -11036,12 +12147,16 @@ type ReportReadyResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Conflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -11056,12 +12171,16 @@ type ReportReadyResult struct {
 	Headers403 *ReportReadyResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *ReportReadyResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *ReportReadyResult408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *ReportReadyResult409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *ReportReadyResult413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *ReportReadyResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ReportReadyResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *ReportReadyResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -11093,6 +12212,11 @@ func (r ReportReadyResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
 }
 
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r ReportReadyResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r ReportReadyResult) GetApplicationProblemJSON409() *Conflict {
 	return r.ApplicationProblemJSON409
@@ -11106,6 +12230,11 @@ func (r ReportReadyResult) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r ReportReadyResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ReportReadyResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -11173,6 +12302,12 @@ type GetStartupResult404Headers struct {
 	XRequestID string
 }
 
+// GetStartupResult429Headers the declared response headers of an HTTP 429 response for GetStartup
+type GetStartupResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
 // GetStartupResult500Headers the declared response headers of an HTTP 500 response for GetStartup
 type GetStartupResult500Headers struct {
 	XRequestID string
@@ -11197,6 +12332,8 @@ type GetStartupResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -11211,6 +12348,8 @@ type GetStartupResult struct {
 	Headers403 *GetStartupResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *GetStartupResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetStartupResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetStartupResult500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -11240,6 +12379,11 @@ func (r GetStartupResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetStartupResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetStartupResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -11391,7 +12535,7 @@ func (c *ClientWithResponses) GetOpenAPIYAMLWithResponse(ctx context.Context, re
 
 // GetReadyWithResponse Whether the server can serve
 //
-// The database answers and its migrations are applied.
+// What a bootstrap would meet: the database answers, has the migrations of this server, no older and no newer ones, and takes writes, and the server isn't shutting down. After a write that failed this one writes, to find out. The `detail` of a 503 says which of them it is.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -11509,7 +12653,7 @@ func (c *ClientWithResponses) UpdateAPIKeyWithApplicationMergePatchPlusJSONBodyW
 
 // ApplyWorldWithBodyWithResponse Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11524,7 +12668,7 @@ func (c *ClientWithResponses) ApplyWorldWithBodyWithResponse(ctx context.Context
 
 // ApplyWorldWithResponse Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once; nothing is applied then.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11820,7 +12964,7 @@ func (c *ClientWithResponses) CreatePrincipalWithResponse(ctx context.Context, b
 
 // DeletePrincipalWithResponse Delete a principal
 //
-// Deletes a principal with its bindings and API keys. Its startup receipts stay.
+// Deletes a principal with its bindings and API keys. Its startup receipts stay. 409 `LAST_ADMIN` for the last active admin of a tenant.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12099,7 +13243,7 @@ func (c *ClientWithResponses) UpdateSecretRefWithApplicationMergePatchPlusJSONBo
 
 // ListStartupsWithResponse List startup receipts
 //
-// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. `status=OPEN` includes them.
+// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. One that a later start has superseded, or that an admin has acknowledged, is no alarm any more: `SUPERSEDED` and `ACKNOWLEDGED` give those. `status=OPEN` includes all of them.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12112,9 +13256,39 @@ func (c *ClientWithResponses) ListStartupsWithResponse(ctx context.Context, para
 	return ParseListStartupsResult(rsp)
 }
 
+// AcknowledgeStartupWithBodyWithResponse End the alarm of an overdue startup
+//
+// Says why a startup that never came up is no alarm any more. It stays OPEN, and may still report. The first word counts: acknowledging it again is answered with that. One that is not overdue is refused with 409 `INVALID_STATE`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
+func (c *ClientWithResponses) AcknowledgeStartupWithBodyWithResponse(ctx context.Context, startupID UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcknowledgeStartupResult, error) {
+	rsp, err := c.AcknowledgeStartupWithBody(ctx, startupID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAcknowledgeStartupResult(rsp)
+}
+
+// AcknowledgeStartupWithResponse End the alarm of an overdue startup
+//
+// Says why a startup that never came up is no alarm any more. It stays OPEN, and may still report. The first word counts: acknowledging it again is answered with that. One that is not overdue is refused with 409 `INVALID_STATE`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
+func (c *ClientWithResponses) AcknowledgeStartupWithResponse(ctx context.Context, startupID UUID, body AcknowledgeStartupJSONRequestBody, reqEditors ...RequestEditorFn) (*AcknowledgeStartupResult, error) {
+	rsp, err := c.AcknowledgeStartup(ctx, startupID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAcknowledgeStartupResult(rsp)
+}
+
 // BootstrapWithBodyWithResponse Bootstrap a component
 //
-// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12129,7 +13303,7 @@ func (c *ClientWithResponses) BootstrapWithBodyWithResponse(ctx context.Context,
 
 // BootstrapWithResponse Bootstrap a component
 //
-// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored.
+// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12144,7 +13318,7 @@ func (c *ClientWithResponses) BootstrapWithResponse(ctx context.Context, params 
 
 // ReportFailedWithBodyWithResponse Report that a start was aborted
 //
-// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12159,7 +13333,7 @@ func (c *ClientWithResponses) ReportFailedWithBodyWithResponse(ctx context.Conte
 
 // ReportFailedWithResponse Report that a start was aborted
 //
-// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`.
+// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12174,7 +13348,7 @@ func (c *ClientWithResponses) ReportFailedWithResponse(ctx context.Context, body
 
 // ReportReadyWithBodyWithResponse Report that a component is listening and initialised
 //
-// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12189,7 +13363,7 @@ func (c *ClientWithResponses) ReportReadyWithBodyWithResponse(ctx context.Contex
 
 // ReportReadyWithResponse Report that a component is listening and initialised
 //
-// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late.
+// OPEN becomes READY, once. The same report again is answered with the first `acknowledged_at`; after a FAILED it is refused with 409 `INVALID_STATE`. A READY past the deadline is accepted and marked late. The body has at most 64 KiB; null means absent for every optional member.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12800,6 +13974,13 @@ func ParseListAPIKeysResult(rsp *http.Response) (*ListAPIKeysResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -12871,6 +14052,23 @@ func ParseListAPIKeysResult(rsp *http.Response) (*ListAPIKeysResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListAPIKeysResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListAPIKeysResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -12945,6 +14143,13 @@ func ParseCreateAPIKeyResult(rsp *http.Response) (*CreateAPIKeyResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -12965,6 +14170,13 @@ func ParseCreateAPIKeyResult(rsp *http.Response) (*CreateAPIKeyResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -13044,6 +14256,16 @@ func ParseCreateAPIKeyResult(rsp *http.Response) (*CreateAPIKeyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateAPIKeyResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateAPIKeyResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -13074,6 +14296,23 @@ func ParseCreateAPIKeyResult(rsp *http.Response) (*CreateAPIKeyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateAPIKeyResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateAPIKeyResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -13157,6 +14396,13 @@ func ParseRevokeAPIKeyResult(rsp *http.Response) (*RevokeAPIKeyResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -13242,6 +14488,23 @@ func ParseRevokeAPIKeyResult(rsp *http.Response) (*RevokeAPIKeyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 429:
+		var headers RevokeAPIKeyResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers RevokeAPIKeyResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -13322,6 +14585,13 @@ func ParseGetAPIKeyResult(rsp *http.Response) (*GetAPIKeyResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -13404,6 +14674,23 @@ func ParseGetAPIKeyResult(rsp *http.Response) (*GetAPIKeyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetAPIKeyResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetAPIKeyResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -13485,6 +14772,13 @@ func ParseUpdateAPIKeyResult(rsp *http.Response) (*UpdateAPIKeyResult, error) {
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -13512,6 +14806,13 @@ func ParseUpdateAPIKeyResult(rsp *http.Response) (*UpdateAPIKeyResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -13594,6 +14895,16 @@ func ParseUpdateAPIKeyResult(rsp *http.Response) (*UpdateAPIKeyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateAPIKeyResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateAPIKeyResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -13634,6 +14945,23 @@ func ParseUpdateAPIKeyResult(rsp *http.Response) (*UpdateAPIKeyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateAPIKeyResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UpdateAPIKeyResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -13708,6 +15036,13 @@ func ParseApplyWorldResult(rsp *http.Response) (*ApplyWorldResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -13728,6 +15063,13 @@ func ParseApplyWorldResult(rsp *http.Response) (*ApplyWorldResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -13793,6 +15135,16 @@ func ParseApplyWorldResult(rsp *http.Response) (*ApplyWorldResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers ApplyWorldResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers ApplyWorldResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -13823,6 +15175,23 @@ func ParseApplyWorldResult(rsp *http.Response) (*ApplyWorldResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers ApplyWorldResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ApplyWorldResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -13897,6 +15266,13 @@ func ParseListAuditLogResult(rsp *http.Response) (*ListAuditLogResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -13968,6 +15344,23 @@ func ParseListAuditLogResult(rsp *http.Response) (*ListAuditLogResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListAuditLogResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListAuditLogResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14042,6 +15435,13 @@ func ParseListBindingsResult(rsp *http.Response) (*ListBindingsResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -14113,6 +15513,23 @@ func ParseListBindingsResult(rsp *http.Response) (*ListBindingsResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListBindingsResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListBindingsResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14187,6 +15604,13 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -14207,6 +15631,13 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -14286,6 +15717,16 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateBindingResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateBindingResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14316,6 +15757,23 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateBindingResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateBindingResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14399,6 +15857,13 @@ func ParseDeleteBindingResult(rsp *http.Response) (*DeleteBindingResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -14484,6 +15949,23 @@ func ParseDeleteBindingResult(rsp *http.Response) (*DeleteBindingResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteBindingResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteBindingResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14564,6 +16046,13 @@ func ParseGetBindingResult(rsp *http.Response) (*GetBindingResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -14646,6 +16135,23 @@ func ParseGetBindingResult(rsp *http.Response) (*GetBindingResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetBindingResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetBindingResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14727,6 +16233,13 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -14754,6 +16267,13 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -14836,6 +16356,16 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateBindingResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateBindingResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14876,6 +16406,23 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateBindingResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UpdateBindingResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -14957,6 +16504,13 @@ func ParseExportWorldResult(rsp *http.Response) (*ExportWorldResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15021,6 +16575,23 @@ func ParseExportWorldResult(rsp *http.Response) (*ExportWorldResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ExportWorldResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ExportWorldResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -15095,6 +16666,13 @@ func ParseListManifestsResult(rsp *http.Response) (*ListManifestsResult, error) 
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15166,6 +16744,23 @@ func ParseListManifestsResult(rsp *http.Response) (*ListManifestsResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListManifestsResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListManifestsResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -15240,6 +16835,13 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15260,6 +16862,13 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -15339,6 +16948,16 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateManifestResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateManifestResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -15369,6 +16988,23 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateManifestResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateManifestResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -15459,6 +17095,13 @@ func ParseDeleteManifestResult(rsp *http.Response) (*DeleteManifestResult, error
 			return nil, err
 		}
 		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -15554,6 +17197,23 @@ func ParseDeleteManifestResult(rsp *http.Response) (*DeleteManifestResult, error
 			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteManifestResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteManifestResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -15634,6 +17294,13 @@ func ParseGetManifestResult(rsp *http.Response) (*GetManifestResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -15716,6 +17383,23 @@ func ParseGetManifestResult(rsp *http.Response) (*GetManifestResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetManifestResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetManifestResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -15797,6 +17481,13 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15824,6 +17515,13 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -15906,6 +17604,16 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateManifestResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateManifestResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -15946,6 +17654,23 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateManifestResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UpdateManifestResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16020,6 +17745,13 @@ func ParseListPrincipalsResult(rsp *http.Response) (*ListPrincipalsResult, error
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -16091,6 +17823,23 @@ func ParseListPrincipalsResult(rsp *http.Response) (*ListPrincipalsResult, error
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListPrincipalsResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListPrincipalsResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16165,6 +17914,13 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -16185,6 +17941,13 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -16264,6 +18027,16 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreatePrincipalResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreatePrincipalResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16294,6 +18067,23 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreatePrincipalResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreatePrincipalResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16371,12 +18161,26 @@ func ParseDeletePrincipalResult(rsp *http.Response) (*DeletePrincipalResult, err
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
 		var dest PreconditionFailed
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -16452,6 +18256,16 @@ func ParseDeletePrincipalResult(rsp *http.Response) (*DeletePrincipalResult, err
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers DeletePrincipalResult409Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
 		var headers DeletePrincipalResult412Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16462,6 +18276,23 @@ func ParseDeletePrincipalResult(rsp *http.Response) (*DeletePrincipalResult, err
 			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeletePrincipalResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeletePrincipalResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16542,6 +18373,13 @@ func ParseGetPrincipalResult(rsp *http.Response) (*GetPrincipalResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -16624,6 +18462,23 @@ func ParseGetPrincipalResult(rsp *http.Response) (*GetPrincipalResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetPrincipalResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetPrincipalResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16705,6 +18560,13 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -16732,6 +18594,13 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -16814,6 +18683,16 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdatePrincipalResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdatePrincipalResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16854,6 +18733,23 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdatePrincipalResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UpdatePrincipalResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -16935,6 +18831,13 @@ func ParseExplainPacketResult(rsp *http.Response) (*ExplainPacketResult, error) 
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -17009,6 +18912,23 @@ func ParseExplainPacketResult(rsp *http.Response) (*ExplainPacketResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers ExplainPacketResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ExplainPacketResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -17083,6 +19003,13 @@ func ParseListProfilesResult(rsp *http.Response) (*ListProfilesResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -17154,6 +19081,23 @@ func ParseListProfilesResult(rsp *http.Response) (*ListProfilesResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListProfilesResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListProfilesResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -17228,6 +19172,13 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -17248,6 +19199,13 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -17327,6 +19285,16 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateProfileResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateProfileResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -17357,6 +19325,23 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateProfileResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateProfileResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -17447,6 +19432,13 @@ func ParseDeleteProfileResult(rsp *http.Response) (*DeleteProfileResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -17542,6 +19534,23 @@ func ParseDeleteProfileResult(rsp *http.Response) (*DeleteProfileResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteProfileResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteProfileResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -17622,6 +19631,13 @@ func ParseGetProfileResult(rsp *http.Response) (*GetProfileResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -17704,6 +19720,23 @@ func ParseGetProfileResult(rsp *http.Response) (*GetProfileResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetProfileResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetProfileResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -17785,6 +19818,13 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -17812,6 +19852,13 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -17894,6 +19941,16 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateProfileResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateProfileResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -17934,6 +19991,23 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateProfileResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UpdateProfileResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18008,6 +20082,13 @@ func ParseListSecretRefsResult(rsp *http.Response) (*ListSecretRefsResult, error
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -18079,6 +20160,23 @@ func ParseListSecretRefsResult(rsp *http.Response) (*ListSecretRefsResult, error
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListSecretRefsResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListSecretRefsResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18153,6 +20251,13 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -18173,6 +20278,13 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -18252,6 +20364,16 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateSecretRefResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateSecretRefResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18282,6 +20404,23 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateSecretRefResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateSecretRefResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18365,6 +20504,13 @@ func ParseDeleteSecretRefResult(rsp *http.Response) (*DeleteSecretRefResult, err
 			return nil, err
 		}
 		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -18450,6 +20596,23 @@ func ParseDeleteSecretRefResult(rsp *http.Response) (*DeleteSecretRefResult, err
 			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteSecretRefResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteSecretRefResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18530,6 +20693,13 @@ func ParseGetSecretRefResult(rsp *http.Response) (*GetSecretRefResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -18612,6 +20782,23 @@ func ParseGetSecretRefResult(rsp *http.Response) (*GetSecretRefResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetSecretRefResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetSecretRefResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18693,6 +20880,13 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -18720,6 +20914,13 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -18802,6 +21003,16 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateSecretRefResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateSecretRefResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18842,6 +21053,23 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateSecretRefResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UpdateSecretRefResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18916,6 +21144,13 @@ func ParseListStartupsResult(rsp *http.Response) (*ListStartupsResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -18987,6 +21222,23 @@ func ParseListStartupsResult(rsp *http.Response) (*ListStartupsResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListStartupsResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListStartupsResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -18999,6 +21251,212 @@ func ParseListStartupsResult(rsp *http.Response) (*ListStartupsResult, error) {
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListStartupsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAcknowledgeStartupResult parses an HTTP response from a AcknowledgeStartupWithResponse call
+func ParseAcknowledgeStartupResult(rsp *http.Response) (*AcknowledgeStartupResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AcknowledgeStartupResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StartupSession
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers AcknowledgeStartupResult200Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers AcknowledgeStartupResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers AcknowledgeStartupResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers AcknowledgeStartupResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers AcknowledgeStartupResult404Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers AcknowledgeStartupResult409Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers AcknowledgeStartupResult413Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers AcknowledgeStartupResult415Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 500:
+		var headers AcknowledgeStartupResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers AcknowledgeStartupResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -19064,6 +21522,13 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -19084,6 +21549,13 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -19201,6 +21673,16 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers BootstrapResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers BootstrapResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -19231,6 +21713,23 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers BootstrapResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers BootstrapResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -19312,6 +21811,13 @@ func ParseReportFailedResult(rsp *http.Response) (*ReportFailedResult, error) {
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -19332,6 +21838,13 @@ func ParseReportFailedResult(rsp *http.Response) (*ReportFailedResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -19407,6 +21920,16 @@ func ParseReportFailedResult(rsp *http.Response) (*ReportFailedResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers ReportFailedResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers ReportFailedResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -19437,6 +21960,23 @@ func ParseReportFailedResult(rsp *http.Response) (*ReportFailedResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers ReportFailedResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ReportFailedResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -19518,6 +22058,13 @@ func ParseReportReadyResult(rsp *http.Response) (*ReportReadyResult, error) {
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest Conflict
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -19538,6 +22085,13 @@ func ParseReportReadyResult(rsp *http.Response) (*ReportReadyResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -19613,6 +22167,16 @@ func ParseReportReadyResult(rsp *http.Response) (*ReportReadyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers ReportReadyResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers ReportReadyResult409Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -19643,6 +22207,23 @@ func ParseReportReadyResult(rsp *http.Response) (*ReportReadyResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers ReportReadyResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ReportReadyResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
@@ -19724,6 +22305,13 @@ func ParseGetStartupResult(rsp *http.Response) (*GetStartupResult, error) {
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -19798,6 +22386,23 @@ func ParseGetStartupResult(rsp *http.Response) (*GetStartupResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetStartupResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetStartupResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {

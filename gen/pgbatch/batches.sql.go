@@ -53,13 +53,79 @@ func (q *Queries) ListLastStarted(ctx context.Context, arg ListLastStartedParams
 	return items, nil
 }
 
-const openStartups = `-- name: OpenStartups :execrows
-
-INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, mirror_status)
-SELECT u.id, u.tenant_key, u.principal_id, u.principal_key, u.component_key, u.profile_key, u.manifest_key, u.manifest_version, u.packet_id, u.packet_etag, 'OPEN', u.opened_at, u.deadline_at, 'off'
+const listSuperseding = `-- name: ListSuperseding :many
+SELECT CAST(u.id AS uuid) AS id, s.id AS superseded_by, s.opened_at
 FROM (SELECT unnest($1::uuid[]) AS id,
              unnest($2::text[]) AS tenant_key,
-             unnest($3::bigint[]) AS revision,
+             unnest($3::uuid[]) AS principal_id,
+             unnest($4::text[]) AS principal_key,
+             unnest($5::text[]) AS component_key,
+             unnest($6::text[]) AS instance_id,
+             unnest($7::timestamptz[]) AS deadline_at) u
+CROSS JOIN LATERAL (
+    SELECT l.id, l.opened_at FROM startup_sessions l
+    WHERE l.tenant_key = u.tenant_key AND l.principal_key = u.principal_key AND l.principal_id = u.principal_id
+      AND l.component_key = u.component_key AND l.id > u.id
+      AND CASE WHEN u.instance_id = '' THEN l.opened_at > u.deadline_at ELSE l.instance_id = u.instance_id END
+    ORDER BY l.id
+    LIMIT 1) s
+`
+
+type ListSupersedingParams struct {
+	Ids           []uuid.UUID
+	TenantKeys    []string
+	PrincipalIds  []uuid.UUID
+	PrincipalKeys []string
+	ComponentKeys []string
+	InstanceIds   []string
+	DeadlineAts   []time.Time
+}
+
+type ListSupersedingRow struct {
+	ID           uuid.UUID
+	SupersededBy uuid.UUID
+	OpenedAt     time.Time
+}
+
+// The first startup that supersedes each of some overdue ones (contract 5): a later one
+// of the same principal, component and instance, or where no instance is known one
+// that began after the deadline.
+func (q *Queries) ListSuperseding(ctx context.Context, arg ListSupersedingParams) ([]ListSupersedingRow, error) {
+	rows, err := q.db.Query(ctx, listSuperseding,
+		arg.Ids,
+		arg.TenantKeys,
+		arg.PrincipalIds,
+		arg.PrincipalKeys,
+		arg.ComponentKeys,
+		arg.InstanceIds,
+		arg.DeadlineAts,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListSupersedingRow
+	for rows.Next() {
+		var i ListSupersedingRow
+		if err := rows.Scan(&i.ID, &i.SupersededBy, &i.OpenedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const openStartups = `-- name: OpenStartups :execrows
+
+INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr)
+SELECT u.id, u.tenant_key, u.principal_id, u.principal_key, u.component_key, u.profile_key, u.manifest_key, u.manifest_version, u.packet_id, u.packet_etag, 'OPEN', u.opened_at, u.deadline_at,
+       nullif(u.instance_id, ''), nullif(u.host, ''), nullif(u.labels, '')::json, u.source, r.revision, nullif(u.credential, '')::json, nullif(u.remote_addr, '')
+FROM (SELECT unnest($1::uuid[]) AS id,
+             unnest($2::text[]) AS tenant_key,
+             unnest($3::bigint[]) AS epoch,
              unnest($4::uuid[]) AS principal_id,
              unnest($5::text[]) AS principal_key,
              unnest($6::text[]) AS component_key,
@@ -69,14 +135,20 @@ FROM (SELECT unnest($1::uuid[]) AS id,
              unnest($10::uuid[]) AS packet_id,
              unnest($11::text[]) AS packet_etag,
              unnest($12::timestamptz[]) AS opened_at,
-             unnest($13::timestamptz[]) AS deadline_at) u
-JOIN tenant_revisions r ON r.tenant_key = u.tenant_key AND r.revision = u.revision
+             unnest($13::timestamptz[]) AS deadline_at,
+             unnest($14::text[]) AS instance_id,
+             unnest($15::text[]) AS host,
+             unnest($16::text[]) AS labels,
+             unnest($17::text[]) AS source,
+             unnest($18::text[]) AS credential,
+             unnest($19::text[]) AS remote_addr) u
+JOIN tenant_revisions r ON r.tenant_key = u.tenant_key AND r.epoch = u.epoch
 `
 
 type OpenStartupsParams struct {
 	Ids              []uuid.UUID
 	TenantKeys       []string
-	Revisions        []int64
+	Epochs           []int64
 	PrincipalIds     []uuid.UUID
 	PrincipalKeys    []string
 	ComponentKeys    []string
@@ -87,6 +159,12 @@ type OpenStartupsParams struct {
 	PacketEtags      []string
 	OpenedAts        []time.Time
 	DeadlineAts      []time.Time
+	InstanceIds      []string
+	Hosts            []string
+	Labels           []string
+	Sources          []string
+	Credentials      []string
+	RemoteAddrs      []string
 }
 
 // What only PostgreSQL can say: many rows in one statement, one commit.
@@ -96,7 +174,7 @@ func (q *Queries) OpenStartups(ctx context.Context, arg OpenStartupsParams) (int
 	result, err := q.db.Exec(ctx, openStartups,
 		arg.Ids,
 		arg.TenantKeys,
-		arg.Revisions,
+		arg.Epochs,
 		arg.PrincipalIds,
 		arg.PrincipalKeys,
 		arg.ComponentKeys,
@@ -107,6 +185,12 @@ func (q *Queries) OpenStartups(ctx context.Context, arg OpenStartupsParams) (int
 		arg.PacketEtags,
 		arg.OpenedAts,
 		arg.DeadlineAts,
+		arg.InstanceIds,
+		arg.Hosts,
+		arg.Labels,
+		arg.Sources,
+		arg.Credentials,
+		arg.RemoteAddrs,
 	)
 	if err != nil {
 		return 0, err
@@ -119,33 +203,34 @@ UPDATE startup_sessions s
 SET status = u.status,
     ready_at = CASE WHEN u.status = 'READY' THEN u.reported_at END,
     failed_at = CASE WHEN u.status = 'FAILED' THEN u.reported_at END,
-    build_version = u.build_version, health = u.health, error = u.error, details = u.details
+    build_version = CASE WHEN u.status = 'READY' THEN u.build_version END, health = u.health,
+    error = CASE WHEN u.status = 'FAILED' THEN u.error END, details = u.details
 FROM (SELECT unnest($1::uuid[]) AS id,
              unnest($2::uuid[]) AS principal_id,
              unnest($3::text[]) AS caller_tenant,
-             unnest($4::bigint[]) AS caller_revision,
+             unnest($4::bigint[]) AS caller_epoch,
              unnest($5::text[]) AS status,
              unnest($6::timestamptz[]) AS reported_at,
-             nullif(unnest($7::text[]), '') AS build_version,
+             unnest($7::text[]) AS build_version,
              nullif(unnest($8::text[]), '')::json AS health,
-             nullif(unnest($9::text[]), '') AS error,
+             unnest($9::text[]) AS error,
              nullif(unnest($10::text[]), '')::json AS details) u
-JOIN tenant_revisions r ON r.tenant_key = u.caller_tenant AND r.revision = u.caller_revision
+JOIN tenant_revisions r ON r.tenant_key = u.caller_tenant AND r.epoch = u.caller_epoch
 WHERE s.id = u.id AND s.status = 'OPEN' AND s.principal_id = u.principal_id
 RETURNING s.id, s.status, CAST(COALESCE(s.ready_at, s.failed_at) AS timestamptz) AS reported_at
 `
 
 type ReportStartupsParams struct {
-	Ids             []uuid.UUID
-	PrincipalIds    []uuid.UUID
-	CallerTenants   []string
-	CallerRevisions []int64
-	Statuses        []string
-	ReportedAts     []time.Time
-	BuildVersions   []string
-	Healths         []string
-	Errors          []string
-	Details         []string
+	Ids           []uuid.UUID
+	PrincipalIds  []uuid.UUID
+	CallerTenants []string
+	CallerEpochs  []int64
+	Statuses      []string
+	ReportedAts   []time.Time
+	BuildVersions []string
+	Healths       []string
+	Errors        []string
+	Details       []string
 }
 
 type ReportStartupsRow struct {
@@ -161,7 +246,7 @@ func (q *Queries) ReportStartups(ctx context.Context, arg ReportStartupsParams) 
 		arg.Ids,
 		arg.PrincipalIds,
 		arg.CallerTenants,
-		arg.CallerRevisions,
+		arg.CallerEpochs,
 		arg.Statuses,
 		arg.ReportedAts,
 		arg.BuildVersions,

@@ -157,6 +157,32 @@ func (q *Queries) ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]API
 	return items, nil
 }
 
+const listGoodKeyHashes = `-- name: ListGoodKeyHashes :many
+SELECT key_hash FROM api_keys
+WHERE status = 'active' AND (expires_at IS NULL OR expires_at > $1)
+`
+
+// Of all tenants: those that open a door, now.
+func (q *Queries) ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error) {
+	rows, err := q.db.Query(ctx, listGoodKeyHashes, now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var key_hash string
+		if err := rows.Scan(&key_hash); err != nil {
+			return nil, err
+		}
+		items = append(items, key_hash)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const touchAPIKey = `-- name: TouchAPIKey :exec
 UPDATE api_keys SET last_used_at = $1
 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)

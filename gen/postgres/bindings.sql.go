@@ -58,50 +58,6 @@ func (q *Queries) CreateBinding(ctx context.Context, arg CreateBindingParams) (B
 	return i, err
 }
 
-const deactivateBindings = `-- name: DeactivateBindings :many
-UPDATE bindings
-SET active = FALSE, updated_at = $1
-WHERE principal_id = $2 AND active AND id <> $3
-RETURNING id, tenant_key, principal_id, profile_id, manifest_id, overrides, active, created_at, updated_at
-`
-
-type DeactivateBindingsParams struct {
-	UpdatedAt   time.Time
-	PrincipalID uuid.UUID
-	ExceptID    uuid.UUID
-}
-
-// Makes room for a new active binding of the principal.
-func (q *Queries) DeactivateBindings(ctx context.Context, arg DeactivateBindingsParams) ([]Binding, error) {
-	rows, err := q.db.Query(ctx, deactivateBindings, arg.UpdatedAt, arg.PrincipalID, arg.ExceptID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Binding{}
-	for rows.Next() {
-		var i Binding
-		if err := rows.Scan(
-			&i.ID,
-			&i.TenantKey,
-			&i.PrincipalID,
-			&i.ProfileID,
-			&i.ManifestID,
-			&i.Overrides,
-			&i.Active,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const deleteBinding = `-- name: DeleteBinding :exec
 DELETE FROM bindings WHERE id = $1
 `

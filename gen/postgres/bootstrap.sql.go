@@ -13,20 +13,8 @@ import (
 	"github.com/legivellum/metagate/db"
 )
 
-const bumpRevision = `-- name: BumpRevision :exec
-INSERT INTO tenant_revisions (tenant_key, revision) VALUES ($1, 1)
-ON CONFLICT (tenant_key) DO UPDATE SET revision = tenant_revisions.revision + 1
-`
-
-// The first statement of each admin write: its row lock puts the writes of a tenant
-// one after another, and the new revision makes every packet resolved before it stale.
-func (q *Queries) BumpRevision(ctx context.Context, tenantKey string) error {
-	_, err := q.db.Exec(ctx, bumpRevision, tenantKey)
-	return err
-}
-
 const getIdentityByKeyHash = `-- name: GetIdentityByKeyHash :one
-SELECT p.id, p.tenant_key, p.principal_key, p.principal_type, p.status, r.revision,
+SELECT p.id, p.tenant_key, p.principal_key, p.principal_type, p.status, r.epoch,
        b.profile_id, b.manifest_id, b.overrides,
        k.id AS key_id, k.status AS key_status, k.expires_at AS key_expires_at
 FROM api_keys k
@@ -42,7 +30,7 @@ type GetIdentityByKeyHashRow struct {
 	PrincipalKey  string
 	PrincipalType string
 	Status        string
-	Revision      int64
+	Epoch         int64
 	ProfileID     *uuid.UUID
 	ManifestID    *uuid.UUID
 	Overrides     db.JSON
@@ -52,7 +40,7 @@ type GetIdentityByKeyHashRow struct {
 }
 
 // The one indexed read that opens the door to an API key. It is one snapshot: who
-// it is, what binds it, and the revision of the tenant's world that this holds for.
+// it is, what binds it, and the epoch of the tenant's world that this holds for.
 func (q *Queries) GetIdentityByKeyHash(ctx context.Context, keyHash string) (GetIdentityByKeyHashRow, error) {
 	row := q.db.QueryRow(ctx, getIdentityByKeyHash, keyHash)
 	var i GetIdentityByKeyHashRow
@@ -62,7 +50,7 @@ func (q *Queries) GetIdentityByKeyHash(ctx context.Context, keyHash string) (Get
 		&i.PrincipalKey,
 		&i.PrincipalType,
 		&i.Status,
-		&i.Revision,
+		&i.Epoch,
 		&i.ProfileID,
 		&i.ManifestID,
 		&i.Overrides,
@@ -74,7 +62,7 @@ func (q *Queries) GetIdentityByKeyHash(ctx context.Context, keyHash string) (Get
 }
 
 const getIdentityBySubject = `-- name: GetIdentityBySubject :one
-SELECT p.id, p.tenant_key, p.principal_key, p.principal_type, p.status, r.revision,
+SELECT p.id, p.tenant_key, p.principal_key, p.principal_type, p.status, r.epoch,
        b.profile_id, b.manifest_id, b.overrides
 FROM principals p
 JOIN tenant_revisions r ON r.tenant_key = p.tenant_key
@@ -88,7 +76,7 @@ type GetIdentityBySubjectRow struct {
 	PrincipalKey  string
 	PrincipalType string
 	Status        string
-	Revision      int64
+	Epoch         int64
 	ProfileID     *uuid.UUID
 	ManifestID    *uuid.UUID
 	Overrides     db.JSON
@@ -104,7 +92,7 @@ func (q *Queries) GetIdentityBySubject(ctx context.Context, authSubject string) 
 		&i.PrincipalKey,
 		&i.PrincipalType,
 		&i.Status,
-		&i.Revision,
+		&i.Epoch,
 		&i.ProfileID,
 		&i.ManifestID,
 		&i.Overrides,
@@ -113,14 +101,19 @@ func (q *Queries) GetIdentityBySubject(ctx context.Context, authSubject string) 
 }
 
 const getRevision = `-- name: GetRevision :one
-SELECT revision FROM tenant_revisions WHERE tenant_key = $1
+SELECT revision, epoch FROM tenant_revisions WHERE tenant_key = $1
 `
 
-func (q *Queries) GetRevision(ctx context.Context, tenantKey string) (int64, error) {
+type GetRevisionRow struct {
+	Revision int64
+	Epoch    int64
+}
+
+func (q *Queries) GetRevision(ctx context.Context, tenantKey string) (GetRevisionRow, error) {
 	row := q.db.QueryRow(ctx, getRevision, tenantKey)
-	var revision int64
-	err := row.Scan(&revision)
-	return revision, err
+	var i GetRevisionRow
+	err := row.Scan(&i.Revision, &i.Epoch)
+	return i, err
 }
 
 const listActiveSecretRefs = `-- name: ListActiveSecretRefs :many
@@ -158,14 +151,40 @@ func (q *Queries) ListActiveSecretRefs(ctx context.Context, tenantKey string) ([
 	return items, nil
 }
 
+const lockTenant = `-- name: LockTenant :one
+INSERT INTO tenant_revisions (tenant_key, revision, epoch) VALUES ($1, 0, $2)
+ON CONFLICT (tenant_key) DO UPDATE SET revision = tenant_revisions.revision
+RETURNING revision, epoch
+`
+
+type LockTenantParams struct {
+	TenantKey string
+	Epoch     int64
+}
+
+type LockTenantRow struct {
+	Revision int64
+	Epoch    int64
+}
+
+// The first statement of each admin write: its row lock puts the writes of a tenant
+// one after another. It tells where the tenant is; a new one is at revision 0.
+func (q *Queries) LockTenant(ctx context.Context, arg LockTenantParams) (LockTenantRow, error) {
+	row := q.db.QueryRow(ctx, lockTenant, arg.TenantKey, arg.Epoch)
+	var i LockTenantRow
+	err := row.Scan(&i.Revision, &i.Epoch)
+	return i, err
+}
+
 const openStartup = `-- name: OpenStartup :execrows
-INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, mirror_status)
+INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr)
 SELECT $1, r.tenant_key, $2, $3, $4,
        $5, $6, $7,
        $8, $9, 'OPEN',
-       $10, $11, 'off'
+       $10, $11,
+       $12, $13, $14, $15, r.revision, $16, $17
 FROM tenant_revisions r
-WHERE r.tenant_key = $12 AND r.revision = $13
+WHERE r.tenant_key = $18 AND r.epoch = $19
 `
 
 type OpenStartupParams struct {
@@ -180,8 +199,14 @@ type OpenStartupParams struct {
 	PacketEtag      string
 	OpenedAt        time.Time
 	DeadlineAt      time.Time
+	InstanceID      *string
+	Host            *string
+	Labels          db.JSON
+	Source          string
+	Credential      db.JSON
+	RemoteAddr      *string
 	TenantKey       string
-	Revision        int64
+	Epoch           int64
 }
 
 // Writes the receipt only if the world is still the one that was resolved.
@@ -198,11 +223,33 @@ func (q *Queries) OpenStartup(ctx context.Context, arg OpenStartupParams) (int64
 		arg.PacketEtag,
 		arg.OpenedAt,
 		arg.DeadlineAt,
+		arg.InstanceID,
+		arg.Host,
+		arg.Labels,
+		arg.Source,
+		arg.Credential,
+		arg.RemoteAddr,
 		arg.TenantKey,
-		arg.Revision,
+		arg.Epoch,
 	)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const setRevision = `-- name: SetRevision :exec
+UPDATE tenant_revisions SET revision = $1, epoch = $2 WHERE tenant_key = $3
+`
+
+type SetRevisionParams struct {
+	Revision  int64
+	Epoch     int64
+	TenantKey string
+}
+
+// The last statement of each admin write.
+func (q *Queries) SetRevision(ctx context.Context, arg SetRevisionParams) error {
+	_, err := q.db.Exec(ctx, setRevision, arg.Revision, arg.Epoch, arg.TenantKey)
+	return err
 }

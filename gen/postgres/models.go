@@ -102,29 +102,41 @@ type SecretRef struct {
 }
 
 type StartupSession struct {
-	ID              uuid.UUID
-	TenantKey       string
-	PrincipalID     uuid.UUID
-	PrincipalKey    string
-	ComponentKey    string
-	ProfileKey      string
-	ManifestKey     string
-	ManifestVersion int64
-	PacketID        uuid.UUID
-	PacketEtag      string
-	Status          string
-	OpenedAt        time.Time
-	DeadlineAt      time.Time
-	ReadyAt         *time.Time
-	FailedAt        *time.Time
-	BuildVersion    *string
-	Health          db.JSON
-	Error           *string
-	Details         db.JSON
-	MirrorStatus    string
+	ID                 uuid.UUID
+	TenantKey          string
+	PrincipalID        uuid.UUID
+	PrincipalKey       string
+	ComponentKey       string
+	ProfileKey         string
+	ManifestKey        string
+	ManifestVersion    int64
+	PacketID           uuid.UUID
+	PacketEtag         string
+	Status             string
+	OpenedAt           time.Time
+	DeadlineAt         time.Time
+	ReadyAt            *time.Time
+	FailedAt           *time.Time
+	BuildVersion       *string
+	Health             db.JSON
+	Error              *string
+	Details            db.JSON
+	InstanceID         *string
+	Host               *string
+	Labels             db.JSON
+	Source             string
+	Revision           *int64
+	Credential         db.JSON
+	RemoteAddr         *string
+	SupersededBy       *uuid.UUID
+	SupersededAt       *time.Time
+	AcknowledgedAt     *time.Time
+	AcknowledgedBy     *string
+	AcknowledgedReason *string
 }
 
 type TenantRevision struct {
 	TenantKey string
 	Revision  int64
+	Epoch     int64
 }

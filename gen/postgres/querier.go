@@ -12,10 +12,12 @@ import (
 )
 
 type Querier interface {
-	// The first statement of each admin write: its row lock puts the writes of a tenant
-	// one after another, and the new revision makes every packet resolved before it stale.
-	BumpRevision(ctx context.Context, tenantKey string) error
+	// Ends an alarm by an admin's word: the first one's.
+	AcknowledgeStartup(ctx context.Context, arg AcknowledgeStartupParams) (StartupSession, error)
+	// Those that still are, or may become, an alarm.
 	CountOpenStartups(ctx context.Context, now time.Time) (CountOpenStartupsRow, error)
+	// The active principals of type admin beside one.
+	CountOtherAdmins(ctx context.Context, arg CountOtherAdminsParams) (int64, error)
 	CreateAPIKey(ctx context.Context, arg CreateAPIKeyParams) (APIKey, error)
 	CreateAuditEntry(ctx context.Context, arg CreateAuditEntryParams) error
 	CreateBinding(ctx context.Context, arg CreateBindingParams) (Binding, error)
@@ -23,8 +25,6 @@ type Querier interface {
 	CreatePrincipal(ctx context.Context, arg CreatePrincipalParams) (Principal, error)
 	CreateProfile(ctx context.Context, arg CreateProfileParams) (Profile, error)
 	CreateSecretRef(ctx context.Context, arg CreateSecretRefParams) (SecretRef, error)
-	// Makes room for a new active binding of the principal.
-	DeactivateBindings(ctx context.Context, arg DeactivateBindingsParams) ([]Binding, error)
 	DeleteBinding(ctx context.Context, id uuid.UUID) error
 	DeleteManifest(ctx context.Context, id uuid.UUID) error
 	// One small batch. Ids are UUIDv7, so id < before_id is "opened before".
@@ -36,7 +36,7 @@ type Querier interface {
 	GetAPIKeyByHash(ctx context.Context, keyHash string) (APIKey, error)
 	GetBinding(ctx context.Context, id uuid.UUID) (Binding, error)
 	// The one indexed read that opens the door to an API key. It is one snapshot: who
-	// it is, what binds it, and the revision of the tenant's world that this holds for.
+	// it is, what binds it, and the epoch of the tenant's world that this holds for.
 	GetIdentityByKeyHash(ctx context.Context, keyHash string) (GetIdentityByKeyHashRow, error)
 	// The same for the subject of a JWT.
 	GetIdentityBySubject(ctx context.Context, authSubject string) (GetIdentityBySubjectRow, error)
@@ -46,27 +46,37 @@ type Querier interface {
 	GetPrincipalByKey(ctx context.Context, arg GetPrincipalByKeyParams) (Principal, error)
 	GetProfile(ctx context.Context, id uuid.UUID) (Profile, error)
 	GetProfileByKey(ctx context.Context, arg GetProfileByKeyParams) (Profile, error)
-	GetRevision(ctx context.Context, tenantKey string) (int64, error)
+	GetRevision(ctx context.Context, tenantKey string) (GetRevisionRow, error)
 	GetSecretRef(ctx context.Context, id uuid.UUID) (SecretRef, error)
 	GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error)
 	ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]APIKey, error)
 	ListActiveSecretRefs(ctx context.Context, tenantKey string) ([]SecretRef, error)
-	// Newest first.
+	// The overdue startups that nothing has ended, by deadline: who may have been superseded.
+	ListAlarms(ctx context.Context, arg ListAlarmsParams) ([]ListAlarmsRow, error)
+	// Newest first: ids are UUIDv7, so from_id is what since is to the index.
 	ListAuditLog(ctx context.Context, arg ListAuditLogParams) ([]AuditLog, error)
 	ListBindings(ctx context.Context, arg ListBindingsParams) ([]Binding, error)
 	// The subjects that other tenants hold: auth_subject is unique over all of them.
 	ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error)
+	// Of all tenants: those that open a door, now.
+	ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error)
 	ListManifests(ctx context.Context, arg ListManifestsParams) ([]Manifest, error)
 	ListPrincipals(ctx context.Context, arg ListPrincipalsParams) ([]Principal, error)
 	ListProfiles(ctx context.Context, arg ListProfilesParams) ([]Profile, error)
 	ListSecretRefs(ctx context.Context, arg ListSecretRefsParams) ([]SecretRef, error)
-	// Newest first: ids are UUIDv7. overdue_at is the present time, or null for any deadline.
+	// Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 	ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error)
+	// The first statement of each admin write: its row lock puts the writes of a tenant
+	// one after another. It tells where the tenant is; a new one is at revision 0.
+	LockTenant(ctx context.Context, arg LockTenantParams) (LockTenantRow, error)
 	// Writes the receipt only if the world is still the one that was resolved.
 	OpenStartup(ctx context.Context, arg OpenStartupParams) (int64, error)
 	// OPEN becomes READY or FAILED, once, if the caller is still who it was taken for:
-	// caller_tenant is at caller_revision.
+	// caller_tenant is at caller_epoch.
 	ReportStartup(ctx context.Context, arg ReportStartupParams) (int64, error)
+	// The last statement of each admin write.
+	SetRevision(ctx context.Context, arg SetRevisionParams) error
+	SupersedeStartup(ctx context.Context, arg SupersedeStartupParams) (int64, error)
 	TouchAPIKey(ctx context.Context, arg TouchAPIKeyParams) error
 	UpdateAPIKey(ctx context.Context, arg UpdateAPIKeyParams) (APIKey, error)
 	UpdateBinding(ctx context.Context, arg UpdateBindingParams) (Binding, error)

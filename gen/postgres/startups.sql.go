@@ -13,9 +13,68 @@ import (
 	"github.com/legivellum/metagate/db"
 )
 
+const acknowledgeStartup = `-- name: AcknowledgeStartup :one
+UPDATE startup_sessions
+SET acknowledged_at = $1, acknowledged_by = $2, acknowledged_reason = $3
+WHERE id = $4 AND status = 'OPEN' AND deadline_at < $1 AND acknowledged_at IS NULL
+RETURNING id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason
+`
+
+type AcknowledgeStartupParams struct {
+	AcknowledgedAt     *time.Time
+	AcknowledgedBy     *string
+	AcknowledgedReason *string
+	ID                 uuid.UUID
+}
+
+// Ends an alarm by an admin's word: the first one's.
+func (q *Queries) AcknowledgeStartup(ctx context.Context, arg AcknowledgeStartupParams) (StartupSession, error) {
+	row := q.db.QueryRow(ctx, acknowledgeStartup,
+		arg.AcknowledgedAt,
+		arg.AcknowledgedBy,
+		arg.AcknowledgedReason,
+		arg.ID,
+	)
+	var i StartupSession
+	err := row.Scan(
+		&i.ID,
+		&i.TenantKey,
+		&i.PrincipalID,
+		&i.PrincipalKey,
+		&i.ComponentKey,
+		&i.ProfileKey,
+		&i.ManifestKey,
+		&i.ManifestVersion,
+		&i.PacketID,
+		&i.PacketEtag,
+		&i.Status,
+		&i.OpenedAt,
+		&i.DeadlineAt,
+		&i.ReadyAt,
+		&i.FailedAt,
+		&i.BuildVersion,
+		&i.Health,
+		&i.Error,
+		&i.Details,
+		&i.InstanceID,
+		&i.Host,
+		&i.Labels,
+		&i.Source,
+		&i.Revision,
+		&i.Credential,
+		&i.RemoteAddr,
+		&i.SupersededBy,
+		&i.SupersededAt,
+		&i.AcknowledgedAt,
+		&i.AcknowledgedBy,
+		&i.AcknowledgedReason,
+	)
+	return i, err
+}
+
 const countOpenStartups = `-- name: CountOpenStartups :one
 SELECT COUNT(*) AS open, CAST(COALESCE(SUM(CASE WHEN deadline_at < $1 THEN 1 ELSE 0 END), 0) AS bigint) AS overdue
-FROM startup_sessions WHERE status = 'OPEN'
+FROM startup_sessions WHERE status = 'OPEN' AND superseded_at IS NULL AND acknowledged_at IS NULL
 `
 
 type CountOpenStartupsRow struct {
@@ -23,6 +82,7 @@ type CountOpenStartupsRow struct {
 	Overdue int64
 }
 
+// Those that still are, or may become, an alarm.
 func (q *Queries) CountOpenStartups(ctx context.Context, now time.Time) (CountOpenStartupsRow, error) {
 	row := q.db.QueryRow(ctx, countOpenStartups, now)
 	var i CountOpenStartupsRow
@@ -34,7 +94,6 @@ const deleteOldStartups = `-- name: DeleteOldStartups :execrows
 DELETE FROM startup_sessions WHERE id IN (
     SELECT s.id FROM startup_sessions s
     WHERE s.id < $1
-      AND s.mirror_status IN ('off', 'mirrored')
       AND (s.status <> 'OPEN' OR s.deadline_at < $2)
     ORDER BY s.id
     LIMIT CAST($3 AS bigint)
@@ -57,7 +116,7 @@ func (q *Queries) DeleteOldStartups(ctx context.Context, arg DeleteOldStartupsPa
 }
 
 const getStartup = `-- name: GetStartup :one
-SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, mirror_status FROM startup_sessions WHERE id = $1
+SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason FROM startup_sessions WHERE id = $1
 `
 
 func (q *Queries) GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error) {
@@ -83,22 +142,88 @@ func (q *Queries) GetStartup(ctx context.Context, id uuid.UUID) (StartupSession,
 		&i.Health,
 		&i.Error,
 		&i.Details,
-		&i.MirrorStatus,
+		&i.InstanceID,
+		&i.Host,
+		&i.Labels,
+		&i.Source,
+		&i.Revision,
+		&i.Credential,
+		&i.RemoteAddr,
+		&i.SupersededBy,
+		&i.SupersededAt,
+		&i.AcknowledgedAt,
+		&i.AcknowledgedBy,
+		&i.AcknowledgedReason,
 	)
 	return i, err
 }
 
+const listAlarms = `-- name: ListAlarms :many
+SELECT id, tenant_key, principal_id, principal_key, component_key, instance_id, deadline_at FROM startup_sessions
+WHERE status = 'OPEN' AND superseded_at IS NULL AND acknowledged_at IS NULL AND deadline_at < $1
+ORDER BY deadline_at, id
+LIMIT CAST($2 AS bigint)
+`
+
+type ListAlarmsParams struct {
+	Now      time.Time
+	RowLimit int64
+}
+
+type ListAlarmsRow struct {
+	ID           uuid.UUID
+	TenantKey    string
+	PrincipalID  uuid.UUID
+	PrincipalKey string
+	ComponentKey string
+	InstanceID   *string
+	DeadlineAt   time.Time
+}
+
+// The overdue startups that nothing has ended, by deadline: who may have been superseded.
+func (q *Queries) ListAlarms(ctx context.Context, arg ListAlarmsParams) ([]ListAlarmsRow, error) {
+	rows, err := q.db.Query(ctx, listAlarms, arg.Now, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListAlarmsRow{}
+	for rows.Next() {
+		var i ListAlarmsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.TenantKey,
+			&i.PrincipalID,
+			&i.PrincipalKey,
+			&i.ComponentKey,
+			&i.InstanceID,
+			&i.DeadlineAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listStartups = `-- name: ListStartups :many
-SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, mirror_status FROM startup_sessions
+SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason FROM startup_sessions
 WHERE (CAST($1 AS text) IS NULL OR tenant_key = $1)
   AND (CAST($2 AS text) IS NULL OR status = $2)
   AND (CAST($3 AS text) IS NULL OR principal_key = $3)
   AND (CAST($4 AS text) IS NULL OR component_key = $4)
-  AND (CAST($5 AS timestamptz) IS NULL OR opened_at >= $5)
-  AND (CAST($6 AS timestamptz) IS NULL OR deadline_at < $6)
-  AND id < $7
+  AND (CAST($5 AS text) IS NULL OR instance_id = $5)
+  AND (CAST($6 AS text) IS NULL OR source = $6)
+  AND (CAST($7 AS timestamptz) IS NULL OR opened_at >= $7)
+  AND (CAST($8 AS timestamptz) IS NULL OR deadline_at < $8)
+  AND (CAST($9 AS boolean) IS NULL OR (superseded_at IS NOT NULL) = $9)
+  AND (CAST($10 AS boolean) IS NULL OR (acknowledged_at IS NOT NULL) = $10)
+  AND id < $11 AND id >= $12
 ORDER BY id DESC
-LIMIT CAST($8 AS bigint)
+LIMIT CAST($13 AS bigint)
 `
 
 type ListStartupsParams struct {
@@ -106,22 +231,32 @@ type ListStartupsParams struct {
 	Status       *string
 	PrincipalKey *string
 	ComponentKey *string
+	InstanceID   *string
+	Source       *string
 	Since        *time.Time
 	OverdueAt    *time.Time
+	Superseded   *bool
+	Acknowledged *bool
 	BeforeID     uuid.UUID
+	FromID       uuid.UUID
 	RowLimit     int64
 }
 
-// Newest first: ids are UUIDv7. overdue_at is the present time, or null for any deadline.
+// Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 func (q *Queries) ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error) {
 	rows, err := q.db.Query(ctx, listStartups,
 		arg.TenantKey,
 		arg.Status,
 		arg.PrincipalKey,
 		arg.ComponentKey,
+		arg.InstanceID,
+		arg.Source,
 		arg.Since,
 		arg.OverdueAt,
+		arg.Superseded,
+		arg.Acknowledged,
 		arg.BeforeID,
+		arg.FromID,
 		arg.RowLimit,
 	)
 	if err != nil {
@@ -151,7 +286,18 @@ func (q *Queries) ListStartups(ctx context.Context, arg ListStartupsParams) ([]S
 			&i.Health,
 			&i.Error,
 			&i.Details,
-			&i.MirrorStatus,
+			&i.InstanceID,
+			&i.Host,
+			&i.Labels,
+			&i.Source,
+			&i.Revision,
+			&i.Credential,
+			&i.RemoteAddr,
+			&i.SupersededBy,
+			&i.SupersededAt,
+			&i.AcknowledgedAt,
+			&i.AcknowledgedBy,
+			&i.AcknowledgedReason,
 		); err != nil {
 			return nil, err
 		}
@@ -168,25 +314,25 @@ UPDATE startup_sessions
 SET status = $1, ready_at = $2, failed_at = $3,
     build_version = $4, health = $5, error = $6, details = $7
 WHERE startup_sessions.id = $8 AND startup_sessions.status = 'OPEN' AND startup_sessions.principal_id = $9
-  AND EXISTS (SELECT 1 FROM tenant_revisions r WHERE r.tenant_key = $10 AND r.revision = $11)
+  AND EXISTS (SELECT 1 FROM tenant_revisions r WHERE r.tenant_key = $10 AND r.epoch = $11)
 `
 
 type ReportStartupParams struct {
-	Status         string
-	ReadyAt        *time.Time
-	FailedAt       *time.Time
-	BuildVersion   *string
-	Health         db.JSON
-	Error          *string
-	Details        db.JSON
-	ID             uuid.UUID
-	PrincipalID    uuid.UUID
-	CallerTenant   string
-	CallerRevision int64
+	Status       string
+	ReadyAt      *time.Time
+	FailedAt     *time.Time
+	BuildVersion *string
+	Health       db.JSON
+	Error        *string
+	Details      db.JSON
+	ID           uuid.UUID
+	PrincipalID  uuid.UUID
+	CallerTenant string
+	CallerEpoch  int64
 }
 
 // OPEN becomes READY or FAILED, once, if the caller is still who it was taken for:
-// caller_tenant is at caller_revision.
+// caller_tenant is at caller_epoch.
 func (q *Queries) ReportStartup(ctx context.Context, arg ReportStartupParams) (int64, error) {
 	result, err := q.db.Exec(ctx, reportStartup,
 		arg.Status,
@@ -199,8 +345,27 @@ func (q *Queries) ReportStartup(ctx context.Context, arg ReportStartupParams) (i
 		arg.ID,
 		arg.PrincipalID,
 		arg.CallerTenant,
-		arg.CallerRevision,
+		arg.CallerEpoch,
 	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const supersedeStartup = `-- name: SupersedeStartup :execrows
+UPDATE startup_sessions SET superseded_by = $1, superseded_at = $2
+WHERE id = $3 AND status = 'OPEN' AND superseded_at IS NULL
+`
+
+type SupersedeStartupParams struct {
+	SupersededBy *uuid.UUID
+	SupersededAt *time.Time
+	ID           uuid.UUID
+}
+
+func (q *Queries) SupersedeStartup(ctx context.Context, arg SupersedeStartupParams) (int64, error) {
+	result, err := q.db.Exec(ctx, supersedeStartup, arg.SupersededBy, arg.SupersededAt, arg.ID)
 	if err != nil {
 		return 0, err
 	}

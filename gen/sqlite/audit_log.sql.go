@@ -60,9 +60,9 @@ WHERE (CAST(?1 AS text) IS NULL OR tenant_key = ?1)
   AND (CAST(?3 AS uuid) IS NULL OR resource_id = ?3)
   AND (CAST(?4 AS text) IS NULL OR actor = ?4)
   AND (CAST(?5 AS timestamptz) IS NULL OR created_at >= ?5)
-  AND id < ?6
+  AND id < ?6 AND id >= ?7
 ORDER BY id DESC
-LIMIT CAST(?7 AS bigint)
+LIMIT CAST(?8 AS bigint)
 `
 
 type ListAuditLogParams struct {
@@ -72,10 +72,11 @@ type ListAuditLogParams struct {
 	Actor        *string
 	Since        *time.Time
 	BeforeID     uuid.UUID
+	FromID       uuid.UUID
 	RowLimit     int64
 }
 
-// Newest first.
+// Newest first: ids are UUIDv7, so from_id is what since is to the index.
 func (q *Queries) ListAuditLog(ctx context.Context, arg ListAuditLogParams) ([]AuditLog, error) {
 	rows, err := q.db.QueryContext(ctx, listAuditLog,
 		arg.TenantKey,
@@ -84,6 +85,7 @@ func (q *Queries) ListAuditLog(ctx context.Context, arg ListAuditLogParams) ([]A
 		arg.Actor,
 		arg.Since,
 		arg.BeforeID,
+		arg.FromID,
 		arg.RowLimit,
 	)
 	if err != nil {

@@ -12,6 +12,24 @@ import (
 	"github.com/google/uuid"
 )
 
+const countOtherAdmins = `-- name: CountOtherAdmins :one
+SELECT COUNT(*) FROM principals
+WHERE tenant_key = ?1 AND status = 'active' AND principal_type = 'admin' AND id <> ?2
+`
+
+type CountOtherAdminsParams struct {
+	TenantKey string
+	ExceptID  uuid.UUID
+}
+
+// The active principals of type admin beside one.
+func (q *Queries) CountOtherAdmins(ctx context.Context, arg CountOtherAdminsParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countOtherAdmins, arg.TenantKey, arg.ExceptID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const createPrincipal = `-- name: CreatePrincipal :one
 INSERT INTO principals (id, tenant_key, principal_key, auth_subject, principal_type, status, created_at, updated_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)

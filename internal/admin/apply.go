@@ -122,6 +122,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a Actor, in Apply, 
 			put(p.after.principals, key, c)
 		},
 	}.into(ctx, p, w, in.Prune)
+	p.admins(s, a, in.World.Principals)
 	p.subjects(in.World.Principals, foreign)
 	p.park(r.principals)
 	p.bindings(in.World.Bindings, r, in.Prune, kept)
@@ -168,19 +169,29 @@ func (r *rows) protected(a Actor, adminKeys []string) map[uuid.UUID]bool {
 	return kept
 }
 
-// execute runs the plan in one transaction if the world is still the one it was made for.
+// execute runs the plan in one transaction if the world is still the one it was made
+// for. What it writes is prepared before: others wait for the writing alone.
 func (s *Service) execute(ctx context.Context, a Actor, tenant string, p *plan) error {
 	if p.empty() {
 		return nil
 	}
-	return s.write(ctx, a, tenant, func(w write) error {
-		now, err := w.GetRevision(ctx, tenant)
+	w := write{Service: s, actor: a, tenant: tenant, now: s.Now(), moved: new(bool)}
+	err := s.Store.Staged(ctx, func(q store.Queries) error {
+		w := w
+		w.Queries = q
+		return p.run(ctx, w)
+	}, func(q store.Queries) error {
+		at, err := q.LockTenant(ctx, store.LockTenantParams{TenantKey: tenant, Epoch: newEpoch()})
+		if err == nil && at.Revision != p.revision {
+			err = errMoved
+		}
 		if err != nil {
 			return err
 		}
-		if now != p.revision+1 { // write has raised it by one
-			return errMoved
-		}
-		return p.run(ctx, w)
+		return w.move(ctx, q, at)
 	})
+	if errors.Is(err, errMoved) {
+		return err
+	}
+	return store.Classify(Principals.conflict(err)) // another tenant may have taken an auth_subject
 }

@@ -31,24 +31,16 @@ var Bindings = &Kind[store.Binding, api.BindingCreate, api.Binding]{
 		return errs.Merge(overrides(&c.Overrides), w.references(ctx, c))
 	},
 	create: func(ctx context.Context, w write, c api.BindingCreate) (store.Binding, error) {
-		id := store.NewID(w.now)
-		if err := w.makeRoom(ctx, id, c); err != nil {
+		if err := w.makeRoom(ctx, uuid.Nil, c); err != nil {
 			return store.Binding{}, err
 		}
-		return w.CreateBinding(ctx, store.CreateBindingParams{
-			ID: id, TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
-			PrincipalID: c.PrincipalID, ProfileID: c.ProfileID, ManifestID: c.ManifestID,
-			Overrides: store.JSON(c.Overrides), Active: *c.Active,
-		})
+		return w.insertBinding(ctx, c)
 	},
 	update: func(ctx context.Context, w write, r store.Binding, c api.BindingCreate) (store.Binding, error) {
 		if err := w.makeRoom(ctx, r.ID, c); err != nil {
 			return r, err
 		}
-		return w.UpdateBinding(ctx, store.UpdateBindingParams{
-			ID: r.ID, UpdatedAt: w.now,
-			ProfileID: c.ProfileID, ManifestID: c.ManifestID, Overrides: store.JSON(c.Overrides), Active: *c.Active,
-		})
+		return w.updateBinding(ctx, r, c)
 	},
 	remove: func(ctx context.Context, w write, r store.Binding) error { return w.DeleteBinding(ctx, r.ID) },
 }
@@ -90,20 +82,43 @@ func (w write) missing(refs ...reference) error {
 	return errs.At(errs.InvalidReference, "a reference leads nowhere", places...)
 }
 
+// insertBinding and updateBinding write a binding for which there is room.
+func (w write) insertBinding(ctx context.Context, c api.BindingCreate) (store.Binding, error) {
+	return w.CreateBinding(ctx, store.CreateBindingParams{
+		ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
+		PrincipalID: c.PrincipalID, ProfileID: c.ProfileID, ManifestID: c.ManifestID,
+		Overrides: store.JSON(c.Overrides), Active: *c.Active,
+	})
+}
+
+func (w write) updateBinding(ctx context.Context, r store.Binding, c api.BindingCreate) (store.Binding, error) {
+	r.ProfileID, r.ManifestID, r.Overrides, r.Active, r.UpdatedAt = c.ProfileID, c.ManifestID, store.JSON(c.Overrides), *c.Active, w.now
+	_, err := w.UpdateBinding(ctx, store.UpdateBindingParams{
+		ID: r.ID, UpdatedAt: r.UpdatedAt, ProfileID: r.ProfileID, ManifestID: r.ManifestID, Overrides: r.Overrides, Active: r.Active,
+	})
+	return r, err
+}
+
 // makeRoom deactivates the binding that was active before an active one (contract 2).
 func (w write) makeRoom(ctx context.Context, id uuid.UUID, c api.BindingCreate) error {
 	if !*c.Active {
 		return nil
 	}
-	rows, err := w.DeactivateBindings(ctx, store.DeactivateBindingsParams{PrincipalID: c.PrincipalID, ExceptID: id, UpdatedAt: w.now})
-	for _, r := range rows {
-		before := r
-		before.Active = true
-		if err := w.audit(ctx, api.AuditEntryActionUpdate, api.ResourceTypeBinding, bindingIdentity(r), BindingView(before), BindingView(r)); err != nil {
-			return err
-		}
+	rows, err := w.ListBindings(ctx, store.ListBindingsParams{PrincipalID: &c.PrincipalID, Active: new(true), RowLimit: 1})
+	if err != nil || len(rows) == 0 || rows[0].ID == id {
+		return err
 	}
-	return err
+	return w.deactivate(ctx, rows[0])
+}
+
+func (w write) deactivate(ctx context.Context, before store.Binding) error {
+	after, err := w.updateBinding(ctx, before, api.BindingCreate{
+		ProfileID: before.ProfileID, ManifestID: before.ManifestID, Overrides: raw(before.Overrides), Active: new(false),
+	})
+	if err != nil {
+		return err
+	}
+	return w.audit(ctx, api.AuditEntryActionUpdate, api.ResourceTypeBinding, bindingIdentity(after), BindingView(before), BindingView(after))
 }
 
 // BindingView is what a caller sees of a row.

@@ -19,7 +19,7 @@ const DemoComponent = "memorygate_main"
 func (s *Service) SeedDemo(ctx context.Context) (store.Principal, error) {
 	var p store.Principal
 	err := s.write(ctx, CLI(), DefaultTenant, func(w write) (err error) {
-		if p, err = w.ensurePrincipal(ctx, Demo); err != nil {
+		if p, err = w.demoPrincipal(ctx); err != nil {
 			return err
 		}
 		bound, err := w.ListBindings(ctx, store.ListBindingsParams{PrincipalID: &p.ID, Active: new(true), RowLimit: 1})
@@ -38,6 +38,14 @@ func (s *Service) SeedDemo(ctx context.Context) (store.Principal, error) {
 		return err
 	})
 	return p, err
+}
+
+func (w write) demoPrincipal(ctx context.Context) (store.Principal, error) {
+	row, err := w.GetPrincipalByKey(ctx, store.GetPrincipalByKeyParams{TenantKey: w.tenant, PrincipalKey: Demo.PrincipalKey})
+	if !store.IsNotFound(err) {
+		return row, err
+	}
+	return Principals.createIn(ctx, w, Demo)
 }
 
 func (w write) demoProfile(ctx context.Context) (store.Profile, error) {

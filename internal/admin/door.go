@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -77,7 +78,7 @@ func (s *Service) EnsureAdmin(ctx context.Context, plaintext string) error {
 		case key.Status == keyActive && key.ExpiresAt == nil:
 			return errUnchanged
 		}
-		return w.setKey(ctx, key, keyActive)
+		return w.setKey(ctx, key, keyActive, nil)
 	})
 }
 
@@ -87,7 +88,7 @@ func (w write) revokeNamed(ctx context.Context, principal uuid.UUID, name, keep 
 	keys, err := w.ListAPIKeys(ctx, store.ListAPIKeysParams{PrincipalID: &principal, Status: &status, After: store.MinID, RowLimit: maxKeys})
 	for _, k := range keys {
 		if k.Name == name && k.KeyHash != keep {
-			if err := w.setKey(ctx, k, keyRevoked); err != nil {
+			if err := w.setKey(ctx, k, keyRevoked, k.ExpiresAt); err != nil {
 				return err
 			}
 		}
@@ -98,8 +99,10 @@ func (w write) revokeNamed(ctx context.Context, principal uuid.UUID, name, keep 
 // maxKeys is how many keys of one principal are looked through.
 const maxKeys = 10_000
 
-func (w write) setKey(ctx context.Context, before store.APIKey, status string) error {
-	after, err := w.UpdateAPIKey(ctx, store.UpdateAPIKeyParams{ID: before.ID, UpdatedAt: w.now, Name: before.Name, Status: status})
+func (w write) setKey(ctx context.Context, before store.APIKey, status string, expires *time.Time) error {
+	after, err := w.UpdateAPIKey(ctx, store.UpdateAPIKeyParams{
+		ID: before.ID, UpdatedAt: w.now, Name: before.Name, Status: status, ExpiresAt: expires,
+	})
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,10 @@ package admin_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/oapi-codegen/nullable"
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/api"
@@ -49,7 +51,9 @@ func TestTheDoorOpensAgainAfterAMishap(t *testing.T) {
 		require.Len(t, keys, 1)
 
 		require.NoError(t, admin.APIKeys.Delete(t.Context(), s, actor, keys[0].ID, ""))
-		_, _, err = admin.Principals.Update(t.Context(), s, actor, p.ID, "", []byte(`{"status":"disabled","principal_type":"component"}`))
+		_, err = s.Store.UpdatePrincipal(t.Context(), store.UpdatePrincipalParams{
+			ID: p.ID, PrincipalKey: p.PrincipalKey, AuthSubject: p.AuthSubject, PrincipalType: "component", Status: "disabled", UpdatedAt: s.Now(),
+		})
 		require.NoError(t, err)
 		require.Empty(t, opens(t, s, plain))
 
@@ -121,6 +125,38 @@ func TestTheDemoWorldIsMadeOnceAndKeepsWhatWasChangedInIt(t *testing.T) {
 		profile, err = s.Store.GetProfile(t.Context(), profile.ID)
 		require.NoError(t, err)
 		require.Contains(t, string(profile.Policy), "mine")
+	})
+}
+
+func TestADemoPrincipalThatWasDisabledStaysDisabled(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *admin.Service) {
+		p, err := s.SeedDemo(t.Context())
+		require.NoError(t, err)
+		_, _, err = admin.Principals.Update(t.Context(), s, actor, p.ID, "", []byte(`{"status":"disabled"}`))
+		require.NoError(t, err)
+		again, err := s.SeedDemo(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, "disabled", again.Status)
+	})
+}
+
+func TestAKeyThatIsRevokedByItsNameKeepsItsExpiry(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *admin.Service) {
+		p, err := s.SeedDemo(t.Context())
+		require.NoError(t, err)
+		expires := s.Now().Add(time.Hour)
+		key, _, err := s.IssueKey(t.Context(), actor, api.APIKeyCreate{
+			PrincipalID: p.ID, Name: "k", ExpiresAt: nullable.NewNullableWithValue(expires),
+		})
+		require.NoError(t, err)
+		_, err = s.ReissueKey(t.Context(), p, "k")
+		require.NoError(t, err)
+		row, err := s.Store.GetAPIKey(t.Context(), key.ID)
+		require.NoError(t, err)
+		require.Equal(t, "revoked", row.Status)
+		require.Equal(t, &expires, row.ExpiresAt)
 	})
 }
 

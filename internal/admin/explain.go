@@ -23,23 +23,26 @@ type Explanation struct {
 
 // Explain resolves a principal's packet for a component without opening a startup.
 func (s *Service) Explain(ctx context.Context, a Actor, id uuid.UUID, component string) (Explanation, error) {
-	row, err := Principals.find(ctx, s.Store, s, a, id)
-	if err != nil {
-		return Explanation{}, err
-	}
+	var row store.Principal
+	var w bootstrap.World
+	err := s.Store.InSnapshot(ctx, func(q store.Queries) (err error) {
+		if row, err = Principals.find(ctx, q, s, a, id); err != nil {
+			return err
+		}
+		w, err = worldOf(ctx, q, row)
+		return err
+	})
 	out := Explanation{Explanation: api.Explanation{
 		PrincipalKey: row.PrincipalKey, ComponentKey: component, Sections: []api.SectionSource{},
 	}}
-	r, err := s.read(ctx, row.TenantKey)
-	if err != nil {
-		return out, err
-	}
-	w, err := r.state().world(row.PrincipalKey)
-	if err != nil {
+	if row.ID != uuid.Nil && (errs.Is(err, errs.Forbidden) || errs.Is(err, errs.NoBinding)) {
 		out.Refusal = errs.From(err)
 		return out, nil
 	}
-	if out.Sections, err = sources(w, r); err != nil {
+	if err != nil {
+		return out, err
+	}
+	if out.Sections, err = sources(w, row.TenantKey); err != nil {
 		return out, err
 	}
 	b, err := bootstrap.Compile(w)
@@ -61,9 +64,40 @@ func (s *Service) Explain(ctx context.Context, a Actor, id uuid.UUID, component 
 	return out, err
 }
 
+// worldOf reads what bootstrap would resolve for a principal, or its refusal.
+func worldOf(ctx context.Context, q store.Queries, p store.Principal) (w bootstrap.World, err error) {
+	if p.Status != string(api.PrincipalStatusActive) {
+		return w, notActive(p.PrincipalKey)
+	}
+	bound, err := q.ListBindings(ctx, store.ListBindingsParams{PrincipalID: &p.ID, Active: new(true), RowLimit: 1})
+	if err != nil {
+		return w, err
+	}
+	if len(bound) == 0 {
+		return w, notBound(p.PrincipalKey)
+	}
+	w.Overrides = bound[0].Overrides
+	if w.Profile, err = q.GetProfile(ctx, bound[0].ProfileID); err != nil {
+		return w, err
+	}
+	if w.Manifest, err = q.GetManifest(ctx, bound[0].ManifestID); err != nil {
+		return w, err
+	}
+	w.Secrets, err = q.ListActiveSecretRefs(ctx, p.TenantKey)
+	return w, err
+}
+
+func notActive(key string) error {
+	return errs.New(errs.Forbidden, "principal %q is no active principal", key)
+}
+
+func notBound(key string) error {
+	return errs.New(errs.NoBinding, "principal %q has no active binding", key)
+}
+
 // sources tells for each section whose document it is, and what the binding's
 // overrides set or remove in it.
-func sources(w bootstrap.World, r *rows) ([]api.SectionSource, error) {
+func sources(w bootstrap.World, tenant string) ([]api.SectionSource, error) {
 	var overrides map[string]jsontext.Value
 	if err := json.Unmarshal(w.Overrides, &overrides); err != nil {
 		return nil, err
@@ -80,7 +114,7 @@ func sources(w bootstrap.World, r *rows) ([]api.SectionSource, error) {
 		out = append(out, s)
 	}
 	return append(out, api.SectionSource{
-		Section: "required_env", From: api.SectionSourceFromSecretRefs, Key: r.tenant, Overridden: []string{},
+		Section: "required_env", From: api.SectionSourceFromSecretRefs, Key: tenant, Overridden: []string{},
 	}), nil
 }
 

@@ -52,6 +52,8 @@ type Kind[R, C, V any] struct {
 	remove func(context.Context, write, R) error
 	// prepare fills defaults in and checks the rules of a create and of a patch's result.
 	prepare func(context.Context, write, *C) error
+	// guard refuses a change of a row, to after or to nothing; nil is for kinds without such a rule.
+	guard func(ctx context.Context, w write, before R, after *C) error
 }
 
 type identity struct {
@@ -67,6 +69,7 @@ type write struct {
 	actor  Actor
 	tenant string
 	now    time.Time
+	moved  *bool // what answers depend on has changed
 }
 
 // Get returns a resource of the actor's tenant and its strong ETag.
@@ -128,6 +131,9 @@ func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a Actor, id uuid
 		if unchanged(k.doc(before), c) {
 			return before, errUnchanged
 		}
+		if err := k.guarded(ctx, w, before, &c); err != nil {
+			return before, err
+		}
 		after, err := k.update(ctx, w, before, c)
 		if err != nil {
 			return before, k.conflict(err)
@@ -140,6 +146,9 @@ func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a Actor, id uuid
 // Delete removes a resource; an API key is revoked instead.
 func (k *Kind[R, C, V]) Delete(ctx context.Context, s *Service, a Actor, id uuid.UUID, ifMatch string) error {
 	_, err := k.change(ctx, s, a, id, ifMatch, func(w write, before R) (R, error) {
+		if err := k.guarded(ctx, w, before, nil); err != nil {
+			return before, err
+		}
 		if err := k.remove(ctx, w, before); err != nil {
 			if store.IsForeignKey(err) {
 				err = errs.New(errs.InUse, "a binding uses %s %q: change or delete the binding first", k.noun, k.ident(before).key)
@@ -149,6 +158,13 @@ func (k *Kind[R, C, V]) Delete(ctx context.Context, s *Service, a Actor, id uuid
 		return before, w.audit(ctx, api.AuditEntryActionDelete, k.typ, k.ident(before), k.view(before), nil)
 	})
 	return err
+}
+
+func (k *Kind[R, C, V]) guarded(ctx context.Context, w write, before R, after *C) error {
+	if k.guard == nil {
+		return nil
+	}
+	return k.guard(ctx, w, before, after)
 }
 
 // change runs fn on the present row, read again behind the tenant's lock.

@@ -39,12 +39,14 @@ var Manifests = &Kind[store.Manifest, api.ManifestCreate, api.Manifest]{
 		})
 	},
 	update: func(ctx context.Context, w write, r store.Manifest, c api.ManifestCreate) (store.Manifest, error) {
-		return w.UpdateManifest(ctx, store.UpdateManifestParams{
-			ID: r.ID, UpdatedAt: w.now,
-			ManifestKey: c.ManifestKey, DeploymentKey: c.DeploymentKey,
-			Environment: store.JSON(c.Environment), Services: store.JSON(c.Services), MemoryMap: store.JSON(c.MemoryMap),
-			Polling: store.JSON(c.Polling), Schemas: store.JSON(c.Schemas),
+		r.ManifestKey, r.DeploymentKey, r.Version, r.UpdatedAt = c.ManifestKey, c.DeploymentKey, r.Version+1, w.now
+		r.Environment, r.Services, r.MemoryMap = store.JSON(c.Environment), store.JSON(c.Services), store.JSON(c.MemoryMap)
+		r.Polling, r.Schemas = store.JSON(c.Polling), store.JSON(c.Schemas)
+		_, err := w.UpdateManifest(ctx, store.UpdateManifestParams{
+			ID: r.ID, UpdatedAt: r.UpdatedAt, ManifestKey: r.ManifestKey, DeploymentKey: r.DeploymentKey,
+			Environment: r.Environment, Services: r.Services, MemoryMap: r.MemoryMap, Polling: r.Polling, Schemas: r.Schemas,
 		})
+		return r, err
 	},
 	remove: func(ctx context.Context, w write, r store.Manifest) error { return w.DeleteManifest(ctx, r.ID) },
 }

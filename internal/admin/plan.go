@@ -71,6 +71,9 @@ type touched struct {
 
 // note puts one resource into the plan.
 func (p *plan) note(action api.PlanAction, typ api.ResourceType, key string, before, after any, phase int, run step) {
+	if p.errs != nil {
+		return // it will be refused: nobody reads on
+	}
 	change := api.PlanChange{Action: action, ResourceType: typ, ResourceKey: key, Diff: []api.FieldChange{}}
 	for _, d := range jsondoc.Diff(objectOf(before), objectOf(after)) {
 		change.Diff = append(change.Diff, api.FieldChange{
@@ -100,9 +103,13 @@ func objectOf(doc any) []byte {
 	return b
 }
 
+// fail keeps what is wrong: few errors of however many, since one lists so many places only.
 func (p *plan) fail(at string, err error) {
-	if err != nil {
-		p.errs = append(p.errs, errs.Under(at, err))
+	if err == nil {
+		return
+	}
+	if p.errs = append(p.errs, errs.Under(at, err)); len(p.errs) > 2*errs.MaxPlaces {
+		p.errs = []error{errs.Merge(p.errs...)}
 	}
 }
 

@@ -43,8 +43,11 @@ func (p *plan) bindings(docs []api.WorldBinding, r *rows, prune bool, kept map[u
 		case matched[m] || r.principals[was.Principal].ID == uuid.Nil:
 		case prune && !kept[r.bindings[m].ID]:
 			p.unbind(r.bindings[m], was)
-		case *was.Active && replaced: // whoever takes its place deactivates it
-			p.note(api.PlanActionUpdate, api.ResourceTypeBinding, bindingName(was), was, inactive(was), phaseWrite, nil)
+		case *was.Active && replaced:
+			row := r.bindings[m]
+			p.note(api.PlanActionUpdate, api.ResourceTypeBinding, bindingName(was), was, inactive(was), phaseWrite, func(ctx context.Context, w write) error {
+				return w.deactivate(ctx, row)
+			})
 		}
 	}
 	for _, wantActive := range []bool{false, true} { // one is deactivated before another takes its place
@@ -112,7 +115,7 @@ func (p *plan) refer(at string, d api.WorldBinding) {
 func (p *plan) bind(d api.WorldBinding) {
 	p.activate(d)
 	p.note(api.PlanActionCreate, api.ResourceTypeBinding, bindingName(d), nil, d, phaseWrite, func(ctx context.Context, w write) error {
-		row, err := Bindings.create(ctx, w, p.byIDs(d))
+		row, err := w.insertBinding(ctx, p.byIDs(d))
 		if err != nil {
 			return err
 		}
@@ -130,7 +133,7 @@ func (p *plan) rebind(row store.Binding, was, d api.WorldBinding) {
 	}
 	p.activate(d)
 	p.note(api.PlanActionUpdate, api.ResourceTypeBinding, bindingName(d), was, d, phaseWrite, func(ctx context.Context, w write) error {
-		updated, err := Bindings.update(ctx, w, row, p.byIDs(d))
+		updated, err := w.updateBinding(ctx, row, p.byIDs(d))
 		if err != nil {
 			return err
 		}

@@ -17,13 +17,8 @@ const TypeAdmin = "admin"
 var Principals = &Kind[store.Principal, api.PrincipalCreate, api.Principal]{
 	typ: api.ResourceTypePrincipal, noun: "principal",
 	ident: func(r store.Principal) identity { return identity{r.ID, r.TenantKey, r.PrincipalKey, r.UpdatedAt} },
-	doc: func(r store.Principal) api.PrincipalCreate {
-		return api.PrincipalCreate{
-			PrincipalKey: r.PrincipalKey, AuthSubject: r.AuthSubject,
-			PrincipalType: r.PrincipalType, Status: api.PrincipalStatus(r.Status),
-		}
-	},
-	view: PrincipalView,
+	doc:   principalDoc,
+	view:  PrincipalView,
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Principal, error) {
 		return q.GetPrincipal(ctx, id)
 	},
@@ -39,12 +34,23 @@ var Principals = &Kind[store.Principal, api.PrincipalCreate, api.Principal]{
 		})
 	},
 	update: func(ctx context.Context, w write, r store.Principal, c api.PrincipalCreate) (store.Principal, error) {
-		return w.UpdatePrincipal(ctx, store.UpdatePrincipalParams{
-			ID: r.ID, UpdatedAt: w.now,
-			PrincipalKey: c.PrincipalKey, AuthSubject: c.AuthSubject, PrincipalType: c.PrincipalType, Status: string(c.Status),
+		r.PrincipalKey, r.AuthSubject, r.PrincipalType = c.PrincipalKey, c.AuthSubject, c.PrincipalType
+		r.Status, r.UpdatedAt = string(c.Status), w.now
+		_, err := w.UpdatePrincipal(ctx, store.UpdatePrincipalParams{
+			ID: r.ID, UpdatedAt: r.UpdatedAt,
+			PrincipalKey: r.PrincipalKey, AuthSubject: r.AuthSubject, PrincipalType: r.PrincipalType, Status: r.Status,
 		})
+		return r, err
 	},
 	remove: func(ctx context.Context, w write, r store.Principal) error { return w.DeletePrincipal(ctx, r.ID) },
+	guard:  keepAnAdmin,
+}
+
+func principalDoc(r store.Principal) api.PrincipalCreate {
+	return api.PrincipalCreate{
+		PrincipalKey: r.PrincipalKey, AuthSubject: r.AuthSubject,
+		PrincipalType: r.PrincipalType, Status: api.PrincipalStatus(r.Status),
+	}
 }
 
 // PrincipalView is what a caller sees of a row.

@@ -34,10 +34,13 @@ var Profiles = &Kind[store.Profile, api.ProfileCreate, api.Profile]{
 		})
 	},
 	update: func(ctx context.Context, w write, r store.Profile, c api.ProfileCreate) (store.Profile, error) {
-		return w.UpdateProfile(ctx, store.UpdateProfileParams{
-			ID: r.ID, UpdatedAt: w.now,
-			ProfileKey: c.ProfileKey, Capabilities: store.JSON(c.Capabilities), Policy: store.JSON(c.Policy), StartupSLASeconds: c.StartupSLASeconds,
+		r.ProfileKey, r.Capabilities, r.Policy = c.ProfileKey, store.JSON(c.Capabilities), store.JSON(c.Policy)
+		r.StartupSLASeconds, r.UpdatedAt = c.StartupSLASeconds, w.now
+		_, err := w.UpdateProfile(ctx, store.UpdateProfileParams{
+			ID: r.ID, UpdatedAt: r.UpdatedAt,
+			ProfileKey: r.ProfileKey, Capabilities: r.Capabilities, Policy: r.Policy, StartupSLASeconds: r.StartupSLASeconds,
 		})
+		return r, err
 	},
 	remove: func(ctx context.Context, w write, r store.Profile) error { return w.DeleteProfile(ctx, r.ID) },
 }

@@ -36,10 +36,13 @@ var SecretRefs = &Kind[store.SecretRef, api.SecretRefCreate, api.SecretRef]{
 		})
 	},
 	update: func(ctx context.Context, w write, r store.SecretRef, c api.SecretRefCreate) (store.SecretRef, error) {
-		return w.UpdateSecretRef(ctx, store.UpdateSecretRefParams{
-			ID: r.ID, UpdatedAt: w.now,
-			SecretKey: c.SecretKey, RefKind: string(c.RefKind), RefName: c.RefName, RefMeta: store.JSON(c.RefMeta), Status: string(c.Status),
+		r.SecretKey, r.RefKind, r.RefName, r.RefMeta = c.SecretKey, string(c.RefKind), c.RefName, store.JSON(c.RefMeta)
+		r.Status, r.UpdatedAt = string(c.Status), w.now
+		_, err := w.UpdateSecretRef(ctx, store.UpdateSecretRefParams{
+			ID: r.ID, UpdatedAt: r.UpdatedAt,
+			SecretKey: r.SecretKey, RefKind: r.RefKind, RefName: r.RefName, RefMeta: r.RefMeta, Status: r.Status,
 		})
+		return r, err
 	},
 	remove: func(ctx context.Context, w write, r store.SecretRef) error { return w.DeleteSecretRef(ctx, r.ID) },
 }

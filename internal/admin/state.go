@@ -37,7 +37,7 @@ func (s *Service) read(ctx context.Context, tenant string) (r *rows, err error) 
 
 // readRows wants a q that sees one moment: a snapshot's, or a write's that holds the revision.
 func readRows(ctx context.Context, q store.Queries, tenant string) (*rows, error) {
-	revision, err := q.GetRevision(ctx, tenant)
+	at, err := q.GetRevision(ctx, tenant)
 	if err != nil && !store.IsNotFound(err) { // a tenant without a world is at 0
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func readRows(ctx context.Context, q store.Queries, tenant string) (*rows, error
 	bindings, err5 := q.ListBindings(ctx, store.ListBindingsParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
 	return &rows{
 		tenant:     tenant,
-		revision:   revision,
+		revision:   at.Revision,
 		secretRefs: byKey(secrets, func(r store.SecretRef) string { return r.SecretKey }),
 		profiles:   byKey(profiles, func(r store.Profile) string { return r.ProfileKey }),
 		manifests:  byKey(manifests, func(r store.Manifest) string { return r.ManifestKey }),
@@ -100,11 +100,11 @@ func (s *state) clone() *state {
 func (s *state) world(principal string) (bootstrap.World, error) {
 	p, ok := s.principals[principal]
 	if !ok || p.Status != api.PrincipalStatusActive {
-		return bootstrap.World{}, errs.New(errs.Forbidden, "principal %q is no active principal", principal)
+		return bootstrap.World{}, notActive(principal)
 	}
 	b, ok := s.active[principal]
 	if !ok {
-		return bootstrap.World{}, errs.New(errs.NoBinding, "principal %q has no active binding", principal)
+		return bootstrap.World{}, notBound(principal)
 	}
 	profile, manifest := s.profiles[b.Profile], s.manifests[b.Manifest]
 	w := bootstrap.World{

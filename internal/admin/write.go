@@ -2,6 +2,8 @@ package admin
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 
@@ -13,21 +15,69 @@ import (
 // errUnchanged rolls a write back that would change nothing.
 var errUnchanged = errors.New("unchanged")
 
-// write runs fn in a transaction that holds the tenant's revision.
+// write runs fn in a transaction that holds the tenant, and gives the tenant the
+// next revision. What changed tells whether it also gets another epoch, on which
+// answers depend.
 func (s *Service) write(ctx context.Context, a Actor, tenant string, fn func(write) error) error {
 	if !s.sees(a, tenant) {
 		return errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
 	}
 	err := s.Store.InTx(ctx, func(q store.Queries) error {
-		if err := q.BumpRevision(ctx, tenant); err != nil {
+		at, err := q.LockTenant(ctx, store.LockTenantParams{TenantKey: tenant, Epoch: newEpoch()})
+		if err != nil {
 			return err
 		}
-		return fn(write{Service: s, Queries: q, actor: a, tenant: tenant, now: s.Now()})
+		w := write{Service: s, Queries: q, actor: a, tenant: tenant, now: s.Now(), moved: new(bool)}
+		if err := fn(w); err != nil {
+			return err
+		}
+		return w.move(ctx, q, at)
 	})
 	if errors.Is(err, errUnchanged) {
 		return nil
 	}
 	return store.Classify(err)
+}
+
+// move gives the tenant the revision that this write makes. It rises with the clock,
+// so that it doesn't come back when the database goes back.
+func (w write) move(ctx context.Context, q store.Queries, at store.LockTenantRow) error {
+	next := store.SetRevisionParams{TenantKey: w.tenant, Revision: max(at.Revision+1, w.now.UnixMicro()), Epoch: at.Epoch}
+	if *w.moved {
+		next.Epoch = newEpoch()
+	}
+	return q.SetRevision(ctx, next)
+}
+
+// newEpoch never comes back either, whatever the clocks: it is 63 random bits.
+func newEpoch() int64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return int64(binary.BigEndian.Uint64(b[:]) >> 1)
+}
+
+// moves reports whether a change can change what a component is answered. What
+// nothing refers to yet can't, nor can a credential that opened nothing before.
+func moves(typ api.ResourceType, before, after any) bool {
+	switch typ {
+	case api.ResourceTypeBinding:
+		return active(before, after, func(b api.Binding) bool { return b.Active })
+	case api.ResourceTypeSecretRef:
+		return active(before, after, func(r api.SecretRef) bool { return r.Status == api.SecretRefStatusActive })
+	case api.ResourceTypeProfile, api.ResourceTypeManifest: // one that is deleted has no binding
+		return before != nil && after != nil
+	case api.ResourceTypeStartup:
+		return false
+	default:
+		return before != nil
+	}
+}
+
+// active reports whether a resource is in use before or after a change.
+func active[V any](before, after any, used func(V) bool) bool {
+	b, was := before.(V)
+	a, is := after.(V)
+	return (was && used(b)) || (is && used(a))
 }
 
 // sees reports whether the actor may see and change rows of tenant.
@@ -42,6 +92,7 @@ func (s *Service) Scope(a Actor) *string {
 }
 
 func (w write) audit(ctx context.Context, action api.AuditEntryAction, typ api.ResourceType, of identity, before, after any) error {
+	*w.moved = *w.moved || moves(typ, before, after)
 	b, err := document(before)
 	if err != nil {
 		return err

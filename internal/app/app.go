@@ -14,11 +14,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/server"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
@@ -41,19 +43,20 @@ type App struct {
 	config     config.Config
 	log        *slog.Logger
 	http       *http.Server
-	listener   net.Listener
 	verifier   *auth.Verifier
 	options    server.Options
 	background sync.WaitGroup
 	stop       context.CancelFunc
 	served     chan error
+	draining   atomic.Bool
 }
 
 // Build is what this binary is.
 type Build struct{ Version string }
 
-// Start opens the database, migrates it, opens the first admin's door and
-// serves until Close. An error is one line that names the setting to change.
+// Start takes the port, opens the database, migrates it, opens the first admin's
+// door and serves until Close: whoever connects early waits for that. An error is
+// one line that names the setting to change.
 func Start(ctx context.Context, c config.Config, b Build, log *slog.Logger) (*App, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
@@ -62,16 +65,25 @@ func Start(ctx context.Context, c config.Config, b Build, log *slog.Logger) (*Ap
 	if err != nil {
 		return nil, err
 	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Address()) // before anything is written
+	if err != nil {
+		return nil, fmt.Errorf("HOST, PORT: %w", err)
+	}
 	st, err := Open(ctx, c.DatabaseURL)
 	if err != nil {
+		_ = listener.Close()
 		return nil, err
 	}
-	a := &App{Store: st, Admin: Admin(c, st), config: c, log: log, verifier: verifier, served: make(chan error, 1)}
+	a := &App{
+		URL: "http://" + reachable(listener.Addr()), Store: st, Admin: Admin(c, st),
+		config: c, log: log, verifier: verifier, served: make(chan error, 1),
+	}
 	if err := a.prepare(ctx, b); err != nil {
 		st.Close()
+		_ = listener.Close()
 		return nil, err
 	}
-	a.run()
+	a.run(listener)
 	return a, nil
 }
 
@@ -99,20 +111,12 @@ func Admin(c config.Config, st *store.Store) *admin.Service {
 }
 
 func (a *App) prepare(ctx context.Context, b Build) error {
-	if a.config.AutoMigrate {
-		done, err := a.Store.Migrate(ctx)
-		if err != nil {
-			return fmt.Errorf("DATABASE_URL: migrating failed (AUTO_MIGRATE): %w", err)
-		}
-		for _, m := range done {
-			a.log.InfoContext(ctx, "migration applied", "version", m.Version, "name", m.Name)
-		}
-	} else if err := a.Store.Ready(ctx); err != nil {
-		return fmt.Errorf("AUTO_MIGRATE is off: %w", err)
+	if err := a.migrate(ctx); err != nil {
+		return err
 	}
 	if key := a.config.AdminAPIKey; key != "" {
 		if err := a.Admin.EnsureAdmin(ctx, key); err != nil {
-			return fmt.Errorf("ADMIN_API_KEY: %w", err)
+			return blame("ADMIN_API_KEY", err)
 		}
 	}
 	if !a.verifier.Enabled() {
@@ -122,31 +126,52 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	packets, waiting := uint64(a.config.PacketCacheBytes/4), int(a.config.MaxInFlight)
 	a.options = server.Options{
 		Store: a.Store, Admin: a.Admin, Verifier: a.verifier, Log: a.log, Now: store.Now,
-		Witness:  witness.New(witness.Options{Store: a.Store, Now: store.Now, CacheBytes: packets, MaxInFlight: waiting}),
+		Alarms:   &witness.Alarms{Store: a.Store, Now: store.Now},
+		Witness:  witness.New(witness.Options{Store: a.Store.Hot(), Now: store.Now, CacheBytes: packets, MaxInFlight: waiting}),
 		LastUsed: &server.LastUsed{Store: a.Store, Now: store.Now},
-		Metrics:  server.NewMetrics(a.Store),
+		Metrics:  server.NewMetrics(a.Store, b.Version),
+		Draining: a.draining.Load,
 		Version:  a.config.MetagateVersion, Build: b.Version,
 		APIKeyHeader: a.config.APIKeyHeader, AdminPrincipalKeys: a.config.AdminPrincipalKeys,
 		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CacheBytes: 3 * packets, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
+		AuthFailureBurst: int(a.config.AuthFailureBurst),
 	}
-	return a.listen(ctx)
-}
-
-func (a *App) listen(ctx context.Context) error {
+	a.options.Metrics.LogDrops(func() float64 { return droppedLines(a.log) })
 	handler, err := server.New(a.options)
 	if err != nil {
 		return err
 	}
-	a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", a.config.Address())
-	if err != nil {
-		return fmt.Errorf("HOST, PORT: %w", err)
-	}
-	a.URL = "http://" + reachable(a.listener.Addr())
 	a.http = &http.Server{
-		Handler: handler, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+		Handler: a.closing(handler), ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
 	return nil
+}
+
+func (a *App) migrate(ctx context.Context) error {
+	if !a.config.AutoMigrate {
+		if err := a.Store.Ready(ctx); err != nil {
+			return blame("AUTO_MIGRATE is off", err)
+		}
+		return nil
+	}
+	done, err := a.Store.Migrate(ctx)
+	if err != nil {
+		return blame("DATABASE_URL: migrating failed (AUTO_MIGRATE)", err)
+	}
+	for _, m := range done {
+		a.log.InfoContext(ctx, "migration applied", "version", m.Version, "name", m.Name)
+	}
+	return nil
+}
+
+// blame says which setting a failure is of: the database's, whatever was tried,
+// where that can't be used at all.
+func blame(setting string, err error) error {
+	if e, ok := errors.AsType[store.NotReady](err); (ok && e.Newer) || errs.Is(store.Classify(err), errs.Unavailable) {
+		setting = "DATABASE_URL"
+	}
+	return fmt.Errorf("%s: %w", setting, err)
 }
 
 // reachable is where a client on this host finds what listens on addr.
@@ -158,11 +183,12 @@ func reachable(addr net.Addr) string {
 }
 
 // run starts what goes on beside the requests.
-func (a *App) run() {
+func (a *App) run(listener net.Listener) {
 	ctx, stop := context.WithCancel(context.Background())
 	a.stop = stop
 	a.background.Go(func() { a.options.LastUsed.Run(ctx, time.Minute) })
 	a.background.Go(func() { a.options.Metrics.Count(ctx, store.Now, 15*time.Second) })
+	a.background.Go(func() { a.options.Alarms.Run(ctx, 15*time.Second) })
 	a.background.Go(func() { a.verifier.Watch(ctx) })
 	if hours := a.config.ReceiptRetentionHours; hours > 0 {
 		r := witness.Retention{
@@ -171,24 +197,8 @@ func (a *App) run() {
 		}
 		a.background.Go(func() { r.Run(ctx) })
 	}
-	go func() { a.served <- a.http.Serve(a.listener) }()
+	go func() { a.served <- a.http.Serve(listener) }()
 	a.log.Info("MetaGate listens", "url", a.URL, "docs", a.URL+"/docs/")
-}
-
-// Close stops accepting, finishes what is in flight, and closes the database.
-func (a *App) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(a.config.ShutdownSeconds)*time.Second)
-	defer cancel()
-	err := a.http.Shutdown(ctx)
-	if err != nil {
-		err = fmt.Errorf("requests in flight were cut off (SHUTDOWN_SECONDS): %w", err)
-		_ = a.http.Close()
-	}
-	a.stop()
-	a.background.Wait()
-	a.options.Witness.Close()
-	a.Store.Close()
-	return err
 }
 
 // Run serves until ctx ends, then shuts down gracefully.
@@ -203,15 +213,4 @@ func Run(ctx context.Context, c config.Config, b Build, logTo io.Writer) error {
 	}
 	a.background.Go(debug.FreeOSMemory) // reading openapi.yaml took more than serving does
 	return a.Serve(ctx)
-}
-
-// Serve waits for ctx to end, or for the listener to fail, and closes.
-func (a *App) Serve(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		a.log.Info("shutting down: finishing what is in flight")
-		return a.Close()
-	case err := <-a.served:
-		return errors.Join(err, a.Close())
-	}
 }

@@ -140,7 +140,7 @@ func TestALockOfAnotherProcessOnSQLiteIs503AndPassesOver(t *testing.T) {
 				requireUnavailable(t, name, call)
 			}
 		}
-		apptest.Got(l.component.GetReadyWithResponse(t.Context())).Is(t, 200) // the database answers
+		requireUnavailable(t, "ready", apptest.Got[apptest.Result](l.component.GetReadyWithResponse(t.Context()))) // it says what a bootstrap meets
 		got := wire{l.App, l.key.APIKey}.send(t, http.MethodPost, "/v1/bootstrap", `{"component_key":"c"}`)
 		got.refused(t, 503, "UNAVAILABLE")
 		require.Regexp(t, `^[1-9][0-9]*$`, got.Header.Get("Retry-After"))

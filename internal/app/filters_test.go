@@ -146,6 +146,10 @@ func TestStartupsAreFoundByStateAndByWhenTheyWereOpened(t *testing.T) {
 			after, _ := list(t, a, path+"?"+url.Values{"since": {at.Add(time.Microsecond).Format(time.RFC3339Nano)}}.Encode())
 			require.NotContains(t, idsOf(after), r.id())
 		}
+		for _, long := range []string{"1970-01-01T00:00:00Z", "1960-01-01T00:00:00Z", "0001-01-01T00:00:00Z"} {
+			found, _ := list(t, a, path+"?since="+long)
+			require.Equal(t, idsOf(all), idsOf(found), long)
+		}
 		entries, _ := list(t, a, "/v1/admin/audit-log?limit=1000")
 		since := url.Values{"since": {entries[4]["created_at"].(string)}, "limit": {"1000"}}.Encode()
 		found, _ := list(t, a, "/v1/admin/audit-log?"+since)

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -128,16 +129,57 @@ func TestWhenAKeyWasLastUsedIsWrittenDown(t *testing.T) {
 		uses.Touch(l.key.ID)
 		uses.Touch(uuid.New()) // a key that is gone by now
 		require.True(t, get().LastUsedAt.IsNull(), "not on the path of a request")
-		uses.Flush(t.Context())
+		uses.Flush(t.Context(), 0)
 		require.Equal(t, at, get().LastUsedAt.MustGet())
 		require.Equal(t, l.key.UpdatedAt, get().UpdatedAt)
 
-		uses.Flush(t.Context()) // nothing to write
+		uses.Flush(t.Context(), 0) // nothing to write
 		first := at
 		at = at.Add(-time.Hour)
 		uses.Touch(l.key.ID)
-		uses.Flush(t.Context())
+		uses.Flush(t.Context(), 0)
 		require.Equal(t, first, get().LastUsedAt.MustGet(), "it never goes back")
+	})
+}
+
+func TestTheUsesOfManyKeysAreWrittenInManyCommitsAndAStopLosesNone(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		at := store.Now()
+		uses := &server.LastUsed{Store: a.Store, Now: func() time.Time { return at }}
+		const n = 1201 // two full chunks and a part of one
+		var ids []uuid.UUID
+		require.NoError(t, a.Store.InTx(t.Context(), func(q store.Queries) error {
+			for i := range n {
+				id := store.NewID(at)
+				if _, err := q.CreateAPIKey(t.Context(), store.CreateAPIKeyParams{
+					ID: id, TenantKey: "default", PrincipalID: l.principal.ID, Name: "k", KeyHash: fmt.Sprint(i), Status: "active", CreatedAt: at, UpdatedAt: at,
+				}); err != nil {
+					return err
+				}
+				ids = append(ids, id)
+				uses.Touch(id)
+			}
+			return nil
+		}))
+		ended, end := context.WithCancel(t.Context())
+		end()
+		uses.Flush(ended, 0)
+		first := at
+		at = at.Add(time.Second)
+		uses.Touch(ids[0])
+		uses.Flush(ended, time.Hour)
+		uses.Flush(t.Context(), 0)
+		for i, id := range ids {
+			row, err := a.Store.GetAPIKey(t.Context(), id)
+			require.NoError(t, err)
+			want := first
+			if i == 0 {
+				want = at
+			}
+			require.Equal(t, &want, row.LastUsedAt, i)
+		}
 	})
 }
 

@@ -1,22 +1,21 @@
 package app
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
-	"sync"
-	"time"
 
 	"golang.org/x/term"
 
 	"github.com/legivellum/metagate/internal/config"
 )
 
-// Logger writes JSON lines, or text where w is a terminal (LOG_FORMAT). Lines up
-// to INFO reach w within flushEvery, or at once on a terminal; all others at
-// once, and flush writes what is left.
+// Logger writes JSON lines, or text where w is a terminal (LOG_FORMAT), each of
+// maxLine bytes at most. Nobody waits for w: lines are queued, and dropped where
+// the queue is full. flush writes what is left, unless that takes too long, and
+// ends the writing.
 func Logger(c config.Config, w io.Writer) (log *slog.Logger, flush func()) {
 	o := &slog.HandlerOptions{Level: slog.LevelInfo}
 	if c.Debug {
@@ -24,55 +23,51 @@ func Logger(c config.Config, w io.Writer) (log *slog.Logger, flush func()) {
 	}
 	f, isFile := w.(*os.File)
 	terminal := isFile && term.IsTerminal(int(f.Fd()))
-	buffered := &lines{w: bufio.NewWriterSize(w, 64<<10), wait: !terminal}
+	format := func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, o) }
 	if c.LogFormat == "text" || (c.LogFormat == "auto" && terminal) {
-		return slog.New(urgent{slog.NewTextHandler(buffered, o), buffered}), buffered.flush
+		format = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, o) }
 	}
-	return slog.New(urgent{slog.NewJSONHandler(buffered, o), buffered}), buffered.flush
+	queue := newLines(w, terminal, format(w))
+	return slog.New(logHandler{format(queue), queue}), queue.close
 }
 
-// flushEvery is how long a line may wait for others: a write for each request
-// would cost as much as the request.
-const flushEvery = 100 * time.Millisecond
-
-// lines gathers lines for one write.
-type lines struct {
-	mu    sync.Mutex
-	w     *bufio.Writer
-	wait  bool
-	timer *time.Timer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n, err := l.w.Write(p)
-	if !l.wait {
-		return n, l.w.Flush()
-	}
-	if l.timer == nil {
-		l.timer = time.AfterFunc(flushEvery, l.flush)
-	}
-	return n, err
-}
-
-func (l *lines) flush() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.timer = nil
-	_ = l.w.Flush() // there is nowhere to tell
-}
-
-// urgent flushes after what somebody should see at once.
-type urgent struct {
+// logHandler formats lines for the queue: long ones are clipped, and what somebody
+// should see at once is written at once.
+type logHandler struct {
 	slog.Handler
 	lines *lines
 }
 
-func (u urgent) Handle(ctx context.Context, r slog.Record) error {
-	err := u.Handler.Handle(ctx, r)
+func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
+	err := errTooLong
+	if !overlong(r) {
+		err = h.Handler.Handle(ctx, r)
+	}
+	for limit := longestValue; errors.Is(err, errTooLong) && limit > 0; limit /= 2 {
+		err = h.Handler.Handle(ctx, clipped(r, limit))
+	}
+	if errors.Is(err, errTooLong) { // too many values, rather than too long ones
+		bare := slog.NewRecord(r.Time, r.Level, clip(r.Message, longestValue/2), r.PC)
+		err = h.Handler.Handle(ctx, bare)
+	}
 	if r.Level > slog.LevelInfo {
-		u.lines.flush()
+		h.lines.hurry()
 	}
 	return err
+}
+
+func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return logHandler{h.Handler.WithAttrs(attrs), h.lines}
+}
+
+func (h logHandler) WithGroup(name string) slog.Handler {
+	return logHandler{h.Handler.WithGroup(name), h.lines}
+}
+
+// droppedLines tells how many lines log has dropped, if Logger made it.
+func droppedLines(log *slog.Logger) float64 {
+	if h, ok := log.Handler().(logHandler); ok {
+		return float64(h.lines.dropped.Load())
+	}
+	return 0
 }

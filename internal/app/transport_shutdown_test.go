@@ -129,3 +129,21 @@ func TestShutdownCutsOffWhatTakesLongerThanItsLimit(t *testing.T) {
 		require.ErrorContains(t, <-ended, "SHUTDOWN_SECONDS")
 	})
 }
+
+func TestShutdownDoesNotOutlastItsLimitForADatabaseThatNeverAnswers(t *testing.T) {
+	t.Parallel()
+	pit, url := newTarpit(t, testdb.Postgres(t, apptest.Migrate))
+	a := apptest.Start(t, url, func(c *config.Config) { c.ShutdownSeconds, c.DrainSeconds = 2, 1 })
+	l := newLab(t, a)
+	id := l.start(t, "c").Startup.StartupID
+	pit.freeze(true)
+	for name, call := range l.knock(t, id) { // whose connections now wait for the database
+		requireUnavailable(t, name, call)
+	}
+	ctx, sigterm := context.WithCancel(t.Context())
+	sigterm()
+	require.NoError(t, a.Serve(ctx), "all requests were answered")
+	require.Contains(t, a.Log.String(), "draining")
+	require.Contains(t, a.Log.String(), "the database was left before its connections had closed")
+	pit.freeze(false)
+}

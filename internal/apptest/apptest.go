@@ -70,6 +70,8 @@ func Config(tb testing.TB, databaseURL string) config.Config {
 	require.NoError(tb, err)
 	c.Host, c.Port, c.DatabaseURL = "127.0.0.1", 0, databaseURL
 	c.JWTSecret, c.AdminAPIKey = JWTSecret, AdminKey
+	c.DrainSeconds = 0     // no proxy has to notice
+	c.AuthFailureBurst = 0 // tests are refused more often than anybody is
 	return c
 }
 

@@ -19,6 +19,9 @@ type Claims struct {
 	// Subject is sub: 1–255 characters, no control characters (contract section 2).
 	Subject string
 
+	// Issuer is iss, empty where there is none that could be written down.
+	Issuer string
+
 	// ExpiresAt is exp, in UTC; always later than the moment of verification.
 	ExpiresAt time.Time
 }
@@ -49,15 +52,17 @@ func (v *Verifier) checkClaims(payload []byte) (Claims, error) {
 			}
 		}
 	}
-	if issuer := v.config.Issuer; issuer != "" {
-		if iss, ok := parseText(object["iss"]); !ok || iss != issuer {
-			return Claims{}, errors.New("jwt: iss is not JWT_ISSUER")
-		}
+	iss, ok := parseText(object["iss"])
+	if issuer := v.config.Issuer; issuer != "" && (!ok || iss != issuer) {
+		return Claims{}, errors.New("jwt: iss is not JWT_ISSUER")
+	}
+	if !validSubject(iss) {
+		iss = ""
 	}
 	if audience := v.config.Audience; audience != "" && !meantFor(object["aud"], audience) {
 		return Claims{}, errors.New("jwt: aud is not JWT_AUDIENCE")
 	}
-	return Claims{Subject: subject, ExpiresAt: expires}, nil
+	return Claims{Subject: subject, Issuer: iss, ExpiresAt: expires}, nil
 }
 
 // meantFor reports whether aud, a string or a list of them, names the audience.

@@ -16,7 +16,15 @@ type Target struct {
 	Component            string
 	Concurrency          int
 	Duration             time.Duration
+	Source               string  // of the startups; empty leaves it to the server, as older ones know none
 	Opened               *Opened // where startups are kept that wait for their report; nil forgets them
+}
+
+func (t Target) bootstrap() string {
+	if t.Source == "" {
+		return fmt.Sprintf(`{"component_key":%q}`, t.Component)
+	}
+	return fmt.Sprintf(`{"component_key":%q,"source":%q}`, t.Component, t.Source)
 }
 
 func (t Target) request(path, key string, extra http.Header, body string) ([]byte, error) {
@@ -56,7 +64,7 @@ func status(want int) func(int, *http.Response, []byte) bool {
 
 // Bootstraps repeats one bootstrap.
 func (t Target) Bootstraps(ctx context.Context, sent *atomic.Int64) (Result, error) {
-	request, err := t.request("/v1/bootstrap", t.APIKey, nil, fmt.Sprintf(`{"component_key":%q}`, t.Component))
+	request, err := t.request("/v1/bootstrap", t.APIKey, nil, t.bootstrap())
 	if err != nil {
 		return Result{}, err
 	}
@@ -65,7 +73,7 @@ func (t Target) Bootstraps(ctx context.Context, sent *atomic.Int64) (Result, err
 
 // NotModified repeats one bootstrap that is answered with 304.
 func (t Target) NotModified(ctx context.Context, sent *atomic.Int64) (Result, error) {
-	request, err := t.request("/v1/bootstrap", t.APIKey, http.Header{"If-None-Match": {"*"}}, fmt.Sprintf(`{"component_key":%q}`, t.Component))
+	request, err := t.request("/v1/bootstrap", t.APIKey, http.Header{"If-None-Match": {"*"}}, t.bootstrap())
 	if err != nil {
 		return Result{}, err
 	}

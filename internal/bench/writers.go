@@ -181,7 +181,7 @@ func (l *lookout) next(i int) []byte {
 	if i%2 == 1 && c.etag != "" {
 		known = http.Header{"If-None-Match": {c.etag}}
 	}
-	request, _ := l.target.request("/v1/bootstrap", l.key, known, fmt.Sprintf(`{"component_key":%q}`, l.target.Component)) // Run has parsed the URL
+	request, _ := l.target.request("/v1/bootstrap", l.key, known, l.target.bootstrap()) // Run has parsed the URL
 	return request
 }
 

@@ -47,8 +47,8 @@ func CheckForbidden(sections ...Section) error {
 
 // FindForbidden returns every member of doc whose name is a forbidden key, at
 // any depth, in document order, each as prefix followed by its JSON Pointer
-// within doc. Members of a forbidden member are looked at too. Past 256 KiB
-// of pointers, which no honest document has, a last place says that there are more.
+// within doc. Members of a forbidden member are looked at too. Past a hundred
+// places or 256 KiB of pointers a last place says that there are more.
 //
 // The error is that of jsondoc.Names: doc is not strict JSON.
 func FindForbidden(doc []byte, prefix string) ([]errs.Place, error) {
@@ -64,7 +64,8 @@ func FindForbidden(doc []byte, prefix string) ([]errs.Place, error) {
 		}
 		place := errs.Place{Pointer: prefix + string(at()), Detail: fmt.Sprintf("%q is a forbidden key", key)}
 		places = append(places, place)
-		if room -= len(place.Pointer) + len(place.Detail); room <= 0 {
+		if room -= len(place.Pointer) + len(place.Detail); room <= 0 || len(places) == errs.MaxPlaces-1 {
+			room = 0
 			places = append(places, errs.Place{Pointer: prefix, Detail: "there may be more forbidden keys: the list ends here"})
 		}
 	})

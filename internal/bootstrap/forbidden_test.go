@@ -76,6 +76,16 @@ func TestFindForbiddenBoundsItsReport(t *testing.T) {
 	require.Equal(t, errs.Place{Pointer: "/services", Detail: "there may be more forbidden keys: the list ends here"}, places[3])
 }
 
+func TestFindForbiddenListsAHundredPlacesAtMost(t *testing.T) {
+	t.Parallel()
+	for n, listed := range map[int]int{98: 98, 99: errs.MaxPlaces, 1000: errs.MaxPlaces, 700_000: errs.MaxPlaces} {
+		places, err := FindForbidden([]byte("["+strings.Repeat(`{"jobs":1},`, n)+"{}]"), "/p")
+		require.NoError(t, err)
+		require.Len(t, places, listed, n)
+		require.Equal(t, n > 98, strings.Contains(places[len(places)-1].Detail, "may be more"), n)
+	}
+}
+
 func TestCheckForbiddenReportsThePlacesOfAllSectionsAtOnce(t *testing.T) {
 	t.Parallel()
 	err := CheckForbidden(

@@ -105,6 +105,7 @@ func (b *Blueprint) encode(docs map[string]json.RawMessage) error {
 	if err != nil {
 		return err
 	}
+	literal = jsondoc.WithoutHTML(literal)
 	b.members = literal[1 : len(literal)-1]
 	for _, name := range slices.Sorted(maps.Keys(docs)) {
 		doc, err := jsondoc.Canonical(docs[name])

@@ -150,6 +150,17 @@ func TestTheOrderOfMembersAndTheSpellingOfTextAreNotPartOfTheEtag(t *testing.T) 
 	}
 }
 
+func TestAPacketIsNotEscapedForHTML(t *testing.T) {
+	t.Parallel()
+	secret := store.SecretRef{SecretKey: "s", RefKind: "env", RefName: "A&B", RefMeta: store.JSON(`{"<a>":"&"}`)}
+	b := compile(t, worldOf(`{"endpoint":"http://s/?a=1&b=<2>"}`, `{}`, secret))
+	requirePacket(t, b, "p", "c")
+	text := string(b.Packet(bootstrap.Birth{}))
+	require.Contains(t, text, `"services":{"endpoint":"http://s/?a=1&b=<2>"}`)
+	require.Contains(t, text, `"ref_meta":{"<a>":"&"},"ref_name":"A&B"`)
+	require.NotContains(t, text, `\u00`)
+}
+
 func TestABlueprintIsSharedByManyAtOnce(t *testing.T) {
 	t.Parallel()
 	b := compile(t, worldOf(odd, `{}`))

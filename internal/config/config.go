@@ -51,8 +51,10 @@ type Config struct {
 	ApplyMaxBytes      int64    `env:"APPLY_MAX_BYTES" default:"8388608" help:"Largest world in bytes that POST /v1/admin/apply takes; a larger one is answered with 413."`
 	PacketCacheBytes   int64    `env:"PACKET_CACHE_BYTES" default:"67108864" help:"Bytes of memory for compiled packets and known credentials."`
 	MaxInFlight        int64    `env:"MAX_IN_FLIGHT" default:"4096" help:"Bootstraps, and reports, that may wait for the database at a time; more are answered with 503."`
+	AuthFailureBurst   int64    `env:"AUTH_FAILURE_BURST" default:"20" help:"Refused credentials that an address, or the prefix of an API key, may send at once, then one a second; more are answered with 429. 0 is no limit."`
 	CORSAllowedOrigins []string `name:"cors-allowed-origins" env:"CORS_ALLOWED_ORIGINS" placeholder:"ORIGIN" help:"Comma-separated web origins that may call the API from a browser; * is any. Empty: none."`
-	ShutdownSeconds    int64    `env:"SHUTDOWN_SECONDS" default:"20" help:"Seconds that requests in flight may take after SIGTERM."`
+	DrainSeconds       int64    `env:"DRAIN_SECONDS" default:"2" help:"Seconds after SIGTERM in which requests are still taken, while /ready answers 503 and every answer closes its connection; a second signal ends them."`
+	ShutdownSeconds    int64    `env:"SHUTDOWN_SECONDS" default:"20" help:"Seconds that all of the shutdown may take, DRAIN_SECONDS and the requests in flight included."`
 	LogFormat          string   `env:"LOG_FORMAT" default:"auto" enum:"auto,json,text" help:"json, text, or auto: text on a terminal, json elsewhere."`
 	Debug              bool     `env:"DEBUG" default:"false" help:"Log more, and accept the published default JWT_SECRET: for development only."`
 	MetagateVersion    string   `env:"METAGATE_VERSION" default:"0.1" help:"API version that GET / and discovery name."`
@@ -86,8 +88,11 @@ func (c *Config) Check() error {
 	if c.PacketCacheBytes < 0 || c.MaxInFlight < 1 || c.MaxInFlight > 1_000_000 {
 		return errors.New("PACKET_CACHE_BYTES must not be negative, MAX_IN_FLIGHT must be between 1 and 1000000")
 	}
-	if c.ShutdownSeconds < 0 {
-		return errors.New("SHUTDOWN_SECONDS must not be negative")
+	if c.AuthFailureBurst < 0 || c.AuthFailureBurst > 1_000_000 {
+		return errors.New("AUTH_FAILURE_BURST must be between 0 and 1000000")
+	}
+	if c.DrainSeconds < 0 || c.ShutdownSeconds < 0 {
+		return errors.New("DRAIN_SECONDS and SHUTDOWN_SECONDS must not be negative")
 	}
 	return nil
 }

@@ -27,20 +27,17 @@ const (
 	AlreadyExists         Code = "ALREADY_EXISTS"          // 409
 	InUse                 Code = "IN_USE"                  // 409
 	InvalidState          Code = "INVALID_STATE"           // 409
+	LastAdmin             Code = "LAST_ADMIN"              // 409
 	PrincipalMismatch     Code = "PRINCIPAL_MISMATCH"      // 409
 	PreconditionFailed    Code = "PRECONDITION_FAILED"     // 412
 	TooLarge              Code = "PAYLOAD_TOO_LARGE"       // 413
+	RequestTimeout        Code = "REQUEST_TIMEOUT"         // 408
 	UnsupportedMediaType  Code = "UNSUPPORTED_MEDIA_TYPE"  // 415
+	TooManyRequests       Code = "TOO_MANY_REQUESTS"       // 429, with Retry-After
+	Canceled              Code = "CANCELED"                // 499: the caller hung up, and only log and metrics learn of it
 	Internal              Code = "INTERNAL"                // 500
 	Unavailable           Code = "UNAVAILABLE"             // 503, with Retry-After
 )
-
-// Place is one offending place in a request: Pointer is an RFC 6901 JSON
-// Pointer into the request body, Detail says what is wrong there.
-type Place struct {
-	Pointer string
-	Detail  string
-}
 
 // Error is an error whose Code and Message may be shown to the caller.
 type Error struct {
@@ -48,21 +45,26 @@ type Error struct {
 	Message string
 	Places  []Place
 	Cause   error // never shown, only logged
+
+	text int  // how long its places are in all
+	full bool // the last place says that there may be more
 }
 
 // New returns an error with a formatted message.
 func New(code Code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+	return &Error{Code: code, Message: cut(fmt.Sprintf(format, args...), maxMessage)}
 }
 
 // Wrap is New with a cause for the log.
 func Wrap(cause error, code Code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Cause: cause}
+	return &Error{Code: code, Message: cut(fmt.Sprintf(format, args...), maxMessage), Cause: cause}
 }
 
 // At returns an error that names the offending places.
 func At(code Code, message string, places ...Place) *Error {
-	return &Error{Code: code, Message: message, Places: places}
+	e := &Error{Code: code, Message: cut(message, maxMessage)}
+	e.Add(places...)
+	return e
 }
 
 // Error gives code and message, and the cause behind them.
@@ -105,6 +107,7 @@ func Merge(all ...error) error {
 		}
 		if out == nil {
 			merged := *e
+			merged.Places = slices.Clone(e.Places)
 			out = &merged
 			continue
 		}
@@ -115,8 +118,11 @@ func Merge(all ...error) error {
 		default:
 			out.Code = InvalidRequest
 		}
-		out.Places = append(slices.Clip(out.Places), e.Places...)
+		out.Add(e.Places...)
 		out.Message = fmt.Sprintf("%d places are wrong", len(out.Places))
+		if out.full {
+			out.Message = fmt.Sprintf("%d places are wrong, or more", len(out.Places)-1)
+		}
 	}
 	if out == nil {
 		return nil
@@ -131,13 +137,12 @@ func Under(prefix string, err error) error {
 	if !ok {
 		return err
 	}
-	moved := *e
-	moved.Places = nil
+	moved := &Error{Code: e.Code, Message: e.Message, Cause: e.Cause}
 	for _, p := range e.Places {
-		moved.Places = append(moved.Places, Place{Pointer: prefix + p.Pointer, Detail: p.Detail})
+		moved.Add(Place{Pointer: prefix + p.Pointer, Detail: p.Detail})
 	}
 	if moved.Places == nil {
-		moved.Places = []Place{{Pointer: prefix, Detail: e.Message}}
+		moved.Add(Place{Pointer: prefix, Detail: e.Message})
 	}
-	return &moved
+	return moved
 }

@@ -2,7 +2,9 @@ package errs_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -42,6 +44,44 @@ func TestMergeKeepsEveryPlaceInItsOrder(t *testing.T) {
 	require.Equal(t, "4 places are wrong", mixed.Message)
 	require.Len(t, a.Places, 1, "what was merged is not changed")
 	require.Equal(t, "first", a.Message)
+}
+
+func TestWhatAnErrorSaysIsBounded(t *testing.T) {
+	t.Parallel()
+	many := make([]errs.Place, 1_000_000)
+	for i := range many {
+		many[i] = errs.Place{Pointer: "/a", Detail: "x"}
+	}
+	listed := func(e *errs.Error) int {
+		require.True(t, e.Full())
+		require.Equal(t, "there may be more: the list ends here", e.Places[len(e.Places)-1].Detail)
+		return len(e.Places)
+	}
+	at := errs.At(errs.InvalidRequest, strings.Repeat("ü", 1<<20), many...)
+	require.Equal(t, errs.MaxPlaces, listed(at))
+	require.Less(t, len(at.Message), 2<<10)
+	require.True(t, utf8.ValidString(at.Message))
+	require.Len(t, errs.From(errs.Under("/list/1", at)).Places, errs.MaxPlaces)
+	require.False(t, errs.At(errs.InvalidRequest, "m", many[:errs.MaxPlaces-1]...).Full())
+
+	one := make([]error, len(many))
+	for i := range one {
+		one[i] = errs.At(errs.InvalidRequest, "m", many[i])
+	}
+	one[len(one)-1] = errs.At(errs.ForbiddenKeys, "m", many[0])
+	merged := errs.From(errs.Merge(one...)) // in no time: it isn't quadratic
+	require.Equal(t, errs.MaxPlaces, listed(merged))
+	require.Equal(t, errs.ForbiddenKeys, merged.Code)
+	require.Equal(t, "99 places are wrong, or more", merged.Message)
+
+	long := errs.At(errs.InvalidRequest, "m", errs.Place{Pointer: "/a/b" + strings.Repeat("/c", 300) + "/" + strings.Repeat("d", 1<<20), Detail: strings.Repeat("e", 1<<20)})
+	require.Equal(t, "/a/b"+strings.Repeat("/c", 300), long.Places[0].Pointer, "the place around it")
+	require.Less(t, len(long.Places[0].Detail), 1<<10)
+	require.Empty(t, errs.At(errs.InvalidRequest, "m", errs.Place{Pointer: "/" + strings.Repeat("d", 1<<20)}).Places[0].Pointer)
+	for range 1000 {
+		long.Add(errs.Place{Pointer: "/" + strings.Repeat("p", 900)})
+	}
+	require.Less(t, listed(long), errs.MaxPlaces, "their text is bounded, too")
 }
 
 func TestAnErrorThatIsNotTheCallersFaultWinsAlone(t *testing.T) {

@@ -17,10 +17,17 @@ import (
 // document that Check accepts; the outermost one counts (contract section 8).
 const MaxDepth = 64
 
+// MaxValues is how many values a document may have: scalars, objects and arrays,
+// but no member names.
+const MaxValues = 1 << 20
+
 // Check reports whether b may be taken in and stored: exactly one JSON value
 // (RFC 8259) that is valid UTF-8, has no duplicate member names and no lone
 // surrogates (RFC 7493), no U+0000 in a string or member name (contract
 // section 2), and nests at most MaxDepth deep.
+//
+// It also counts: what has more than MaxValues values, which no honest document
+// has, would cost far more memory once it is taken apart.
 //
 // The error is an *errs.Error with code INVALID_REQUEST, a one-line message
 // and, inside an object or array, the JSON Pointer of the place.
@@ -32,13 +39,19 @@ func CheckDepth(b []byte, depth int) error {
 	defer s.close()
 	// Only this escape can spell U+0000, so almost no document pays for a closer look.
 	mayHaveNUL := bytes.Contains(b, []byte(`\u0000`))
+	values := 0
 	for {
 		kind, raw, err := s.next()
+		if err == nil && kind != '}' && kind != ']' && (kind != '"' || !s.afterName()) {
+			values++
+		}
 		switch {
 		case err == io.EOF:
 			return nil
 		case err != nil:
 			return err
+		case values > MaxValues:
+			return refuse(s.dec.InputOffset(), "", "JSON with more than %d values", MaxValues)
 		case (kind == '{' || kind == '[') && s.dec.StackDepth() > depth:
 			return refuse(s.dec.InputOffset()-1, s.dec.StackPointer(), "JSON nested deeper than %d levels", depth)
 		case mayHaveNUL && kind == '"' && bytes.IndexByte(s.unquote(raw), 0) >= 0:
@@ -94,7 +107,7 @@ func format(b []byte, how jsontext.Options) ([]byte, error) {
 func refuse(offset int64, at jsontext.Pointer, format string, args ...any) error {
 	err := errs.New(errs.InvalidRequest, format+" (byte %d)", append(args, offset)...)
 	if at != "" {
-		err.Places = []errs.Place{{Pointer: string(at), Detail: err.Message}}
+		err.Add(errs.Place{Pointer: string(at), Detail: err.Message})
 	}
 	return err
 }

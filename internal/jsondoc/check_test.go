@@ -85,6 +85,13 @@ func TestCheckAccepts(t *testing.T) {
 	}
 }
 
+func TestCheckCountsValuesAndNoNames(t *testing.T) {
+	t.Parallel()
+	pairs := strings.Repeat(`{"a":"b"},`, jsondoc.MaxValues/2-1) // and two of the array
+	require.NoError(t, jsondoc.Check([]byte("["+pairs+"1]")))
+	require.ErrorContains(t, jsondoc.Check([]byte("["+pairs+"1,2]")), "more than 1048576 values")
+}
+
 func TestCheckRecoversFromTheDocumentBefore(t *testing.T) {
 	t.Parallel()
 	require.Error(t, jsondoc.Check([]byte(`{"a":[{"a":`)))

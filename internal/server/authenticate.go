@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,48 +33,64 @@ type caller struct {
 	expires time.Time // of the credential; zero is never
 }
 
+// door is what a request shows to be let in, and what its operation asks for.
+type door struct {
+	header       http.Header
+	peer         string
+	requirements openapi3.SecurityRequirements
+}
+
 // authenticate tries the security requirements of an operation in order, the
 // bearer token first as openapi.yaml lists them. The first that opens the door
 // names the caller; an operation without requirements is open.
-func (s *Server) authenticate(r *http.Request, requirements openapi3.SecurityRequirements, fresh bool) error {
+func (s *Server) authenticate(ctx context.Context, q store.Queries, d door, fresh bool) (who caller, err error) {
 	var refusals []error
-	for _, requirement := range requirements {
+	for _, requirement := range d.requirements {
 		for scheme, scopes := range requirement { // each names one
-			err := s.try(r, scheme, scopes, fresh)
+			known, err := s.try(ctx, q, d, scheme, scopes, fresh)
 			if err == nil {
-				return nil
+				return known, nil
 			}
 			refusals = append(refusals, err)
+			if known.PrincipalKey != "" {
+				who = known // whom it refuses, for the log
+			}
 		}
 	}
-	return refusal(refusals)
+	err = refusal(refusals)
+	if errs.Is(err, errs.Unauthenticated) && !errors.Is(err, errNoCredential) { // who sends none guesses nothing
+		if limited := s.guesses.failed(senders(d.peer, d.header.Get(s.keyHeader))); limited != nil {
+			return who, limited
+		}
+	}
+	return who, err
 }
 
-var errNoCredential = auth.Unauthenticated(errors.New("no credential"))
+var errNoCredential = errors.New("no credential")
 
-func (s *Server) try(r *http.Request, scheme string, scopes []string, fresh bool) error {
-	credential, read := r.Header.Get(s.keyHeader), s.byAPIKey
+func (s *Server) try(ctx context.Context, q store.Queries, d door, scheme string, scopes []string, fresh bool) (caller, error) {
+	name, read := s.keyHeader, s.byAPIKey
 	if scheme == "bearerAuth" {
-		credential, read = r.Header.Get("Authorization"), s.byToken
+		name, read = "Authorization", s.byToken
 	}
+	credential := d.header.Get(name)
 	if credential == "" {
-		return errNoCredential
+		return caller{}, auth.Unauthenticated(errNoCredential)
 	}
-	who, err := s.callers.get(r.Context(), scheme, credential, fresh, read)
+	who, err := s.callers.get(scheme, credential, fresh, func(known bool) (caller, error) { return read(ctx, q, d.peer, credential, known) })
 	if err != nil {
-		return err
+		return who, err
 	}
 	if who.key != uuid.Nil {
 		s.LastUsed.Touch(who.key)
 	}
-	callOf(r.Context()).caller = who
 	if slices.Contains(scopes, scopeAdmin) && !who.admin {
-		return errs.New(errs.Forbidden, "principal %q is no admin", who.PrincipalKey)
+		return who, errs.New(errs.Forbidden, "principal %q is no admin", who.PrincipalKey)
 	}
-	return nil
+	return who, nil
 }
 
-func (s *Server) byToken(ctx context.Context, header string) (caller, error) {
+func (s *Server) byToken(ctx context.Context, q store.Queries, _, header string, _ bool) (caller, error) {
 	scheme, token, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return caller{}, auth.Unauthenticated(errors.New("no bearer token"))
@@ -81,7 +99,7 @@ func (s *Server) byToken(ctx context.Context, header string) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	row, err := s.Store.GetIdentityBySubject(ctx, claims.Subject)
+	row, err := q.GetIdentityBySubject(ctx, claims.Subject)
 	if store.IsNotFound(err) {
 		return caller{}, errs.New(errs.Forbidden, "the token's subject is no active principal")
 	}
@@ -89,15 +107,20 @@ func (s *Server) byToken(ctx context.Context, header string) (caller, error) {
 		return caller{}, err
 	}
 	who := caller{method: api.AuthMethodJwt, expires: claims.ExpiresAt}
-	return s.asPrincipal(who, row)
+	return s.asPrincipal(who, row, api.StartupCredential{Issuer: claims.Issuer, Subject: claims.Subject})
 }
 
-func (s *Server) byAPIKey(ctx context.Context, header string) (caller, error) {
+func (s *Server) byAPIKey(ctx context.Context, q store.Queries, peer, header string, known bool) (caller, error) {
 	hash, err := auth.HashAPIKey(header)
 	if err != nil {
 		return caller{}, err
 	}
-	row, err := s.Store.GetIdentityByKeyHash(ctx, hash)
+	if !known {
+		if err := s.guesses.admit(ctx, senders(peer, header), hash); err != nil {
+			return caller{}, err
+		}
+	}
+	row, err := q.GetIdentityByKeyHash(ctx, hash)
 	if store.IsNotFound(err) {
 		return caller{}, auth.Unauthenticated(errors.New("unknown API key"))
 	}
@@ -116,38 +139,49 @@ func (s *Server) byAPIKey(ctx context.Context, header string) (caller, error) {
 	}
 	return s.asPrincipal(who, store.GetIdentityBySubjectRow{
 		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, PrincipalType: row.PrincipalType, Status: row.Status,
-		Revision: row.Revision, ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
-	})
+		Epoch: row.Epoch, ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
+	}, api.StartupCredential{APIKeyID: row.KeyID})
 }
 
-func (s *Server) asPrincipal(who caller, row store.GetIdentityBySubjectRow) (caller, error) {
+func (s *Server) asPrincipal(who caller, row store.GetIdentityBySubjectRow, by api.StartupCredential) (caller, error) {
 	if row.Status != string(api.PrincipalStatusActive) {
 		return caller{}, errs.New(errs.Forbidden, "principal %q is disabled", row.PrincipalKey)
 	}
 	who.admin = row.PrincipalType == admin.TypeAdmin || slices.Contains(s.AdminPrincipalKeys, row.PrincipalKey)
 	who.Identity = witness.Identity{
-		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, Revision: row.Revision,
+		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, Epoch: row.Epoch,
 		ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
 		Memo: new(witness.Memo),
 	}
-	return who, nil
+	var err error
+	who.Credential, err = json.Marshal(by)
+	return who, err
 }
 
 // refusal picks what to answer when no requirement opened the door: a database
-// that doesn't answer before "you may not" before "who are you".
+// that doesn't answer before "you may not" before "who are you". The log is told
+// what was wrong with each credential that was sent.
 func refusal(all []error) error {
 	if all == nil {
 		return nil
 	}
-	worst := auth.Unauthenticated(errors.Join(all...))
+	var worst *errs.Error
+	cause := errNoCredential
 	for _, one := range all {
-		switch e := errs.From(store.Classify(one)); e.Code {
-		case errs.Unauthenticated:
-		case errs.Forbidden:
+		switch e := errs.From(store.Classify(one)); {
+		case e.Code == errs.Unauthenticated && errors.Is(cause, errNoCredential):
+			cause = e.Cause
+		case e.Code == errs.Unauthenticated && !errors.Is(e, errNoCredential):
+			cause = fmt.Errorf("%w; %w", cause, e.Cause)
+		case e.Code == errs.Unauthenticated:
+		case e.Code == errs.Forbidden, e.Code == errs.TooManyRequests && worst == nil:
 			worst = e
-		default:
+		case e.Code != errs.TooManyRequests:
 			return e
 		}
 	}
-	return worst
+	if worst != nil {
+		return worst
+	}
+	return auth.Unauthenticated(cause)
 }

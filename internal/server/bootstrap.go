@@ -6,9 +6,14 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/etag"
+	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
 )
+
+// operationBootstrap is the operation that a component is born by.
+const operationBootstrap = "bootstrap"
 
 // The headers that name the startup a bootstrap opened.
 const (
@@ -19,7 +24,6 @@ const (
 // Bootstrap implements POST /v1/bootstrap.
 func (s *Server) Bootstrap(ctx context.Context, r api.BootstrapRequestObject) (api.BootstrapResponseObject, error) {
 	opened, err := s.bootstrap(ctx, r.Body)
-	s.Metrics.bootstrap(err)
 	if err != nil {
 		return nil, err
 	}
@@ -27,12 +31,21 @@ func (s *Server) Bootstrap(ctx context.Context, r api.BootstrapRequestObject) (a
 	return packetResponse{opened, known}, nil
 }
 
-func (s *Server) bootstrap(ctx context.Context, r *api.BootstrapRequest) (opened witness.Opened, err error) {
-	err = s.current(ctx, func() error {
-		opened, err = s.Witness.Bootstrap(ctx, callOf(ctx).caller.Identity, r.PrincipalKey, r.ComponentKey)
-		return err
+// maxLabels is how many bytes a startup's labels may have (contract 4).
+const maxLabels = 4 << 10
+
+func (s *Server) bootstrap(ctx context.Context, r *api.BootstrapRequest) (witness.Opened, error) {
+	if len(r.Labels) > maxLabels {
+		return witness.Opened{}, errs.At(errs.InvalidRequest, "the labels are larger than 4096 bytes",
+			errs.Place{Pointer: "/labels", Detail: "larger than 4096 bytes"})
+	}
+	birth := witness.Birth{
+		ComponentKey: r.ComponentKey, PrincipalKey: r.PrincipalKey, InstanceID: r.InstanceID, Host: r.Host,
+		Labels: store.JSON(r.Labels), Source: string(r.Source), RemoteAddr: callOf(ctx).remoteAddr,
+	}
+	return current(ctx, s, func(ctx context.Context, w *witness.Service, who caller) (witness.Opened, error) {
+		return w.Bootstrap(ctx, who.Identity, birth)
 	})
-	return opened, err
 }
 
 // packetResponse sends the packet's bytes as they were composed, or 304.

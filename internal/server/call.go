@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/legivellum/metagate/internal/admin"
+	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
 )
 
@@ -14,10 +15,11 @@ type call struct {
 	url            *url.URL
 	operation      string // operationId, or empty where no route fits
 	caller         caller
-	body           []byte       // as JSON
-	again          func() error // authenticates again, from the database
-	invalid        error        // what is wrong with a world by its schema
-	err            error        // for the log
+	body           []byte // as JSON
+	bodyRead       bool   // to its end
+	again          readAgain
+	invalid        error // what is wrong with a world by its schema
+	err            error // for the log
 }
 
 type (
@@ -36,9 +38,11 @@ func actor(ctx context.Context) admin.Actor {
 	}
 }
 
-// reader is the caller as the witness knows it.
-func (s *Server) reader(ctx context.Context) witness.Reader {
-	c := callOf(ctx).caller
+// readAgain authenticates again, from the database.
+type readAgain func(context.Context, store.Queries) (caller, error)
+
+// reader is a caller as the witness knows it.
+func (s *Server) reader(c caller) witness.Reader {
 	r := witness.Reader{Identity: c.Identity}
 	if c.admin {
 		r.Tenants = func(tenant string) bool { return s.Admin.AnyTenant || tenant == c.TenantKey }

@@ -32,7 +32,7 @@ func newDesk(maxBytes uint64) *desk {
 
 func (d *desk) knock(t *testing.T, scheme, credential string, fresh bool) (caller, error) {
 	t.Helper()
-	return d.get(t.Context(), scheme, credential, fresh, func(context.Context, string) (caller, error) {
+	return d.get(t.Context(), scheme, credential, fresh, func(context.Context, string, bool) (caller, error) {
 		d.asked++
 		return caller{Identity: witness.Identity{PrincipalKey: fmt.Sprint(d.asked)}, expires: d.expires}, d.err
 	})
@@ -107,7 +107,7 @@ func TestKnownCredentialsStayWithinTheirBound(t *testing.T) {
 	for _, bound := range []uint64{0, 1, 2_000, 1 << 20} {
 		c := newCallers(bound, time.Now, func() uint64 { return 0 })
 		for n := range 3000 {
-			_, err := c.get(t.Context(), "bearerAuth", fmt.Sprint(n), false, func(context.Context, string) (caller, error) {
+			_, err := c.get(t.Context(), "bearerAuth", fmt.Sprint(n), false, func(context.Context, string, bool) (caller, error) {
 				return caller{Identity: witness.Identity{Overrides: store.JSON(strings.Repeat("x", n))}}, nil
 			})
 			require.NoError(t, err)

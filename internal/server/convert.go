@@ -27,9 +27,14 @@ func (s *Server) startupView(r store.StartupSession) api.StartupSession {
 		Profile: r.ProfileKey, Manifest: r.ManifestKey, ManifestVersion: r.ManifestVersion,
 		PacketID: r.PacketID, PacketEtag: r.PacketEtag, OpenedAt: r.OpenedAt, DeadlineAt: r.DeadlineAt,
 		ReadyAt: null(r.ReadyAt), FailedAt: null(r.FailedAt),
-		Overdue: at == nil && s.Now().After(r.DeadlineAt), Late: at != nil && at.After(r.DeadlineAt),
+		Overdue:      at == nil && s.Now().After(r.DeadlineAt) && r.SupersededAt == nil && r.AcknowledgedAt == nil,
+		Late:         at != nil && at.After(r.DeadlineAt),
 		BuildVersion: null(r.BuildVersion), Error: null(r.Error),
 		Health: document(r.Health), Details: document(r.Details),
+		InstanceID: null(r.InstanceID), Host: null(r.Host), Labels: document(r.Labels), Source: api.StartupSource(r.Source),
+		Revision: null(r.Revision), Credential: document(r.Credential), RemoteAddr: null(r.RemoteAddr),
+		SupersededBy: null(r.SupersededBy), SupersededAt: null(r.SupersededAt),
+		AcknowledgedAt: null(r.AcknowledgedAt), AcknowledgedBy: null(r.AcknowledgedBy), AcknowledgedReason: null(r.AcknowledgedReason),
 	}
 }
 

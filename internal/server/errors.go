@@ -1,10 +1,14 @@
 package server
 
 import (
+	"cmp"
+	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -28,15 +32,38 @@ var status = map[errs.Code]int{
 	errs.AlreadyExists:         http.StatusConflict,
 	errs.InUse:                 http.StatusConflict,
 	errs.InvalidState:          http.StatusConflict,
+	errs.LastAdmin:             http.StatusConflict,
 	errs.PrincipalMismatch:     http.StatusConflict,
 	errs.PreconditionFailed:    http.StatusPreconditionFailed,
 	errs.TooLarge:              http.StatusRequestEntityTooLarge,
+	errs.RequestTimeout:        http.StatusRequestTimeout,
 	errs.UnsupportedMediaType:  http.StatusUnsupportedMediaType,
+	errs.TooManyRequests:       http.StatusTooManyRequests,
+	errs.Canceled:              statusHungUp,
 	errs.Internal:              http.StatusInternalServerError,
 	errs.Unavailable:           http.StatusServiceUnavailable,
 }
 
-// retryAfter is the Retry-After of a 503, in seconds.
+// statusHungUp is nginx's, in log and metrics, for a caller who didn't wait.
+const statusHungUp = 499
+
+// hungUp is err, or what it comes of where the caller has hung up: no fault of the
+// database's then, and none of ours.
+func hungUp(ctx context.Context, err error) error {
+	if err == nil || !errors.Is(ctx.Err(), context.Canceled) {
+		return err
+	}
+	if code := classify(err).Code; code != errs.Unavailable && code != errs.Internal {
+		return err
+	}
+	return errs.Wrap(err, errs.Canceled, "the caller hung up")
+}
+
+// linger is how long what is left of a refused body is read, so that the caller
+// meets the answer and no reset connection.
+const linger = 500 * time.Millisecond
+
+// retryAfter is the Retry-After of a 503 and a 429, in seconds.
 const retryAfter = 1
 
 // answerError is Echo's HTTPErrorHandler: every error leaves through here.
@@ -50,12 +77,18 @@ func (s *Server) answerError(err error, c echo.Context) {
 	switch e.Code {
 	case errs.Unauthenticated:
 		h.Set(echo.HeaderWWWAuthenticate, `Bearer realm="metagate", ApiKey realm="metagate", header="`+s.APIKeyHeader+`"`)
-	case errs.Unavailable:
+	case errs.Unavailable, errs.TooManyRequests:
 		h.Set(echo.HeaderRetryAfter, strconv.Itoa(retryAfter))
+	}
+	if r := c.Request(); r.ContentLength != 0 && !callOf(r.Context()).bodyRead {
+		h.Set(echo.HeaderConnection, "close") // else net/http waits for the rest of the body before it answers
+		_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(linger))
 	}
 	h.Set(echo.HeaderContentType, "application/problem+json")
 	c.Response().WriteHeader(p.Status)
-	_ = c.Echo().JSONSerializer.Serialize(c, p, "") // the client is gone when this fails
+	enc := json.NewEncoder(c.Response())
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(p) // the client is gone when this fails
 }
 
 // classify also reads the errors of Echo and of the generated code.
@@ -79,7 +112,7 @@ func classify(err error) *errs.Error {
 func problem(e *errs.Error, id string) api.Problem {
 	p := api.Problem{
 		Type:   "urn:metagate:problem:" + strings.ReplaceAll(strings.ToLower(string(e.Code)), "_", "-"),
-		Title:  http.StatusText(status[e.Code]),
+		Title:  cmp.Or(http.StatusText(status[e.Code]), "Client Closed Request"),
 		Status: status[e.Code], Detail: e.Message, Code: string(e.Code), RequestID: id,
 	}
 	for _, place := range e.Places {

@@ -13,7 +13,7 @@ import (
 )
 
 // flat is a quick look at the body of a hot operation, made from its schema: an
-// object of texts and free-form objects. It only ever says "fits"; whatever else
+// object of texts and free-form documents. It only ever says "fits"; whatever else
 // it meets goes to the validator, which says what is wrong.
 type flat struct {
 	required int
@@ -23,6 +23,8 @@ type flat struct {
 
 type field struct {
 	required, object, uuid bool
+	any                    bool // whatever it is
+	other                  bool // which only the validator knows
 	min, max               uint64
 	pattern                *regexp.Regexp
 }
@@ -39,11 +41,7 @@ func newFlat(op *openapi3.Operation) *flat {
 	schema := media.Schema.Value
 	f := &flat{fields: map[string]field{}, headers: map[string]uint64{}, required: len(schema.Required)}
 	for name, ref := range schema.Properties {
-		p, ok := newField(ref.Value)
-		if !ok {
-			return nil
-		}
-		f.fields[name] = p
+		f.fields[name] = newField(ref.Value)
 	}
 	for _, name := range schema.Required {
 		p := f.fields[name]
@@ -63,20 +61,19 @@ func newFlat(op *openapi3.Operation) *flat {
 // escapes are how JavaScript's patterns write a code point, and Go's don't.
 var escapes = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
 
-func newField(s *openapi3.Schema) (field, bool) {
-	f := field{min: s.MinLength, max: 1 << 62, object: s.Type.Is("object"), uuid: s.Format == "uuid"}
+func newField(s *openapi3.Schema) field {
+	f := field{any: s.Type == nil, min: s.MinLength, max: 1 << 62, object: s.Type.Is("object"), uuid: s.Format == "uuid"}
 	if s.MaxLength != nil {
 		f.max = *s.MaxLength
 	}
 	if s.Pattern != "" {
 		pattern, err := regexp.Compile(escapes.ReplaceAllString(s.Pattern, `\x{$1}`))
-		if err != nil {
-			return f, false
-		}
-		f.pattern = pattern
+		f.pattern, f.other = pattern, err != nil
 	}
 	simple := s.Enum == nil && s.AllOf == nil && s.AnyOf == nil && s.OneOf == nil && s.Not == nil && (s.Format == "" || f.uuid)
-	return f, simple && (s.Type.Is("string") || (f.object && s.Properties == nil && s.MinProps == 0))
+	free := f.object && s.Properties == nil && s.MinProps == 0 && s.MaxProps == nil && s.AdditionalProperties.Schema == nil
+	f.other = f.other || !simple || (!f.any && !free && !s.Type.Is("string"))
+	return f
 }
 
 var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
@@ -114,6 +111,9 @@ func (f *flat) fits(header http.Header, body []byte) bool {
 }
 
 func (p field) fits(v jsontext.Value) bool {
+	if p.any || p.other {
+		return !p.other && v.Kind() != 'n' // null is absent: the validator's path sees to it
+	}
 	if p.object {
 		return v.Kind() == '{'
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -26,8 +27,16 @@ type Metrics struct {
 	open       *prometheus.GaugeVec
 }
 
-// NewMetrics registers the server's metrics and those of the process.
-func NewMetrics(st *store.Store) *Metrics {
+// bootstrapCodes are what a bootstrap may end with: a rate needs its zero.
+var bootstrapCodes = []errs.Code{
+	codeOK, errs.InvalidRequest, errs.Unauthenticated, errs.Forbidden, errs.NoBinding, errs.ComponentNotPermitted, errs.PrincipalMismatch,
+	errs.TooLarge, errs.UnsupportedMediaType, errs.TooManyRequests, errs.Internal, errs.Unavailable,
+}
+
+const codeOK errs.Code = "OK"
+
+// NewMetrics registers the server's metrics and those of the process; build is the binary's version.
+func NewMetrics(st *store.Store, build string) *Metrics {
 	m := &Metrics{
 		store:    st,
 		registry: prometheus.NewRegistry(),
@@ -36,7 +45,7 @@ func NewMetrics(st *store.Store) *Metrics {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5},
 		}, []string{"operation", "status"}),
 		bootstraps: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "metagate_bootstraps_total", Help: "Bootstraps by result: OK or the error's code.",
+			Name: "metagate_bootstraps_total", Help: "Bootstraps by result: OK or the error's code, refused credentials included.",
 		}, []string{"code"}),
 		reports: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "metagate_startup_reports_total", Help: "Accepted reports by the state they name.",
@@ -50,8 +59,18 @@ func NewMetrics(st *store.Store) *Metrics {
 	m.pool("max_connections", "Size of the database pool.", func(s store.Stats) float64 { return float64(s.Max) })
 	m.pool("open_connections", "Open database connections.", func(s store.Stats) float64 { return float64(s.Open) })
 	m.pool("in_use_connections", "Database connections in use.", func(s store.Stats) float64 { return float64(s.InUse) })
-	m.pool("waits", "Acquisitions that had to wait for a connection.", func(s store.Stats) float64 { return float64(s.Waits) })
-	m.pool("wait_seconds", "What acquisitions waited in all.", func(s store.Stats) float64 { return s.WaitTime.Seconds() })
+	m.count("waits_total", "Acquisitions that had to wait for a connection.", func(s store.Stats) float64 { return float64(s.Waits) })
+	m.count("wait_seconds_total", "What acquisitions waited in all.", func(s store.Stats) float64 { return s.WaitTime.Seconds() })
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "metagate_build_info", Help: "1, with the version of this binary and of its Go.",
+		ConstLabels: prometheus.Labels{"version": build, "goversion": runtime.Version()},
+	}, func() float64 { return 1 }))
+	for _, code := range bootstrapCodes {
+		m.bootstraps.WithLabelValues(string(code))
+	}
+	for _, state := range []api.StartupStatus{api.StartupStatusREADY, api.StartupStatusFAILED} {
+		m.reports.WithLabelValues(string(state))
+	}
 	return m
 }
 
@@ -60,16 +79,30 @@ func (m *Metrics) pool(name, help string, read func(store.Stats) float64) {
 		func() float64 { return read(m.store.Stats()) }))
 }
 
-func (m *Metrics) observe(operation string, status int, took time.Duration) {
-	m.requests.WithLabelValues(operation, strconv.Itoa(status)).Observe(took.Seconds())
+// LogDrops registers how many lines of the log were dropped.
+func (m *Metrics) LogDrops(read func() float64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "metagate_log_lines_dropped_total", Help: "Log lines that were dropped: they were not read in time, or could not be written.",
+	}, read))
 }
 
-func (m *Metrics) bootstrap(err error) {
-	code := "OK"
-	if err != nil {
-		code = string(errs.From(store.Classify(err)).Code)
+func (m *Metrics) count(name, help string, read func(store.Stats) float64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "metagate_db_" + name, Help: help},
+		func() float64 { return read(m.store.Stats()) }))
+}
+
+// observe counts a request that was answered, with err where it failed. A bootstrap
+// is counted whoever refuses it: authentication, validation or the witness.
+func (m *Metrics) observe(operation string, status int, took time.Duration, err error) {
+	m.requests.WithLabelValues(operation, strconv.Itoa(status)).Observe(took.Seconds())
+	if operation != operationBootstrap {
+		return
 	}
-	m.bootstraps.WithLabelValues(code).Inc()
+	code := codeOK
+	if err != nil {
+		code = classify(err).Code
+	}
+	m.bootstraps.WithLabelValues(string(code)).Inc()
 }
 
 func (m *Metrics) startup(s api.StartupStatus) { m.reports.WithLabelValues(string(s)).Inc() }

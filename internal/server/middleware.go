@@ -22,14 +22,12 @@ const (
 	worldTimeout     = 5 * time.Minute
 )
 
-// timeout also moves the connection's deadlines for what may take longer than they allow.
-func timeout(c echo.Context) time.Duration {
-	path := c.Request().URL.Path
+// long are the operations that may take worldTimeout, once their caller is known.
+var long = map[string]bool{operationApply: true, "exportWorld": true}
+
+func timeout(path string) time.Duration {
 	switch {
 	case path == "/v1/admin/apply" || path == "/v1/admin/export":
-		rc, end := http.NewResponseController(c.Response()), time.Now().Add(worldTimeout)
-		_ = rc.SetReadDeadline(end) // a connection that can't is served with what it has
-		_ = rc.SetWriteDeadline(end.Add(time.Minute))
 		return worldTimeout
 	case strings.HasPrefix(path, "/v1/admin/"):
 		return adminTimeout
@@ -38,22 +36,39 @@ func timeout(c echo.Context) time.Duration {
 	}
 }
 
+// within gives a long operation no more time than others until it is known who asks.
+func within(ctx context.Context, long bool, authenticate func(context.Context) error) error {
+	if !long {
+		return authenticate(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
+	return authenticate(ctx)
+}
+
+// lengthen moves the connection's deadlines for what may take longer than they allow.
+func lengthen(c echo.Context) {
+	rc, end := http.NewResponseController(c.Response()), time.Now().Add(worldTimeout)
+	_ = rc.SetReadDeadline(end) // a connection that can't is served with what it has
+	_ = rc.SetWriteDeadline(end.Add(time.Minute))
+}
+
 // observe gives the request its id, its deadline, its log line and its metrics.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
 		r := c.Request()
 		k := &call{id: requestID(r), remoteAddr: c.RealIP(), url: r.URL}
-		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), callKey{}, k), timeout(c))
+		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), callKey{}, k), timeout(r.URL.Path))
 		defer cancel()
 		c.SetRequest(r.WithContext(ctx))
 		c.Response().Before(func() { finishHeader(c.Response().Header(), k.id) })
 		if err := next(c); err != nil {
-			k.err = err
-			c.Error(err)
+			k.err = hungUp(ctx, err)
+			c.Error(k.err)
 		}
 		end := time.Now()
-		s.Metrics.observe(k.operation, c.Response().Status, end.Sub(start))
+		s.Metrics.observe(k.operation, c.Response().Status, end.Sub(start), k.err)
 		s.logRequest(c, k, start, end)
 		return nil
 	}

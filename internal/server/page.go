@@ -5,10 +5,12 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/url"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/store"
 )
 
 const defaultLimit = 100
@@ -40,6 +42,14 @@ func newPage(limit *int64, cursor *string, first uuid.UUID) (page, error) {
 		return p, errs.Wrap(err, errs.InvalidRequest, `query parameter "cursor": take it from the Link header of the page before`)
 	}
 	return p, nil
+}
+
+// firstID is where the ids of a window begin: the rows before it are never read.
+func firstID(since *time.Time) uuid.UUID {
+	if since == nil || since.UnixMilli() < 0 { // before 1970 there are no UUIDv7
+		return store.MinID
+	}
+	return store.FirstID(*since)
 }
 
 func (p page) rows() int64 { return p.limit + 1 }

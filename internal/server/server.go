@@ -24,12 +24,14 @@ import (
 type Options struct {
 	Store    *store.Store
 	Witness  *witness.Service
+	Alarms   *witness.Alarms
 	Admin    *admin.Service
 	Verifier *auth.Verifier
 	LastUsed *LastUsed
 	Metrics  *Metrics
 	Log      *slog.Logger
 	Now      func() time.Time
+	Draining func() bool // the server goes soon
 
 	Version, Build     string // of the API, of the binary
 	APIKeyHeader       string
@@ -38,6 +40,7 @@ type Options struct {
 	ApplyMaxBytes      int64
 	CORSAllowedOrigins []string
 	CacheBytes         uint64 // for who credentials belong to
+	AuthFailureBurst   int    // AUTH_FAILURE_BURST
 }
 
 // Server implements api.StrictServerInterface.
@@ -45,7 +48,10 @@ type Server struct {
 	Options
 	spec      *spec
 	callers   *callers
+	guesses   *guesses
 	keyHeader string // APIKeyHeader as net/http keeps it
+
+	largeApplies chan struct{} // one at a time
 }
 
 var _ api.StrictServerInterface = (*Server)(nil)
@@ -58,7 +64,10 @@ func New(o Options) (http.Handler, error) {
 	}
 	s := &Server{
 		Options: o, spec: spec, callers: newCallers(o.CacheBytes, o.Now, o.Verifier.Generation),
-		keyHeader: http.CanonicalHeaderKey(o.APIKeyHeader),
+		guesses: newGuesses(o.AuthFailureBurst, o.Now, func(ctx context.Context) ([]string, error) {
+			return o.Store.ListGoodKeyHashes(ctx, new(o.Now()))
+		}),
+		keyHeader: http.CanonicalHeaderKey(o.APIKeyHeader), largeApplies: make(chan struct{}, 1),
 	}
 	e := echo.New()
 	e.Binder = strictBinder{}

@@ -25,8 +25,9 @@ type spec struct {
 type route struct {
 	routers.Route
 	security openapi3.SecurityRequirements
-	admin    bool  // misspelt query parameters are refused
-	flat     *flat // of a hot operation
+	admin    bool             // misspelt query parameters are refused
+	body     *openapi3.Schema // whatever its media type; nil where there is none
+	flat     *flat            // of a hot operation
 }
 
 // specHeader is the API key header that openapi.yaml names.
@@ -50,15 +51,21 @@ func loadSpec(apiKeyHeader string) (*spec, error) {
 	doc.OpenAPI = "3.0.3"
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
-			out.routes[method+" "+echoPath(path)] = &route{
+			r := &route{
 				Route:    routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op},
 				security: *op.Security,
 				admin:    strings.HasPrefix(path, "/v1/admin/"),
 			}
 			op.Security = openapi3.NewSecurityRequirements()
-			if hot[op.OperationID] {
-				out.routes[method+" "+echoPath(path)].flat = newFlat(op)
+			if op.RequestBody != nil {
+				for _, media := range op.RequestBody.Value.Content {
+					r.body = media.Schema.Value
+				}
 			}
+			if hot[op.OperationID] {
+				r.flat = newFlat(op)
+			}
+			out.routes[method+" "+echoPath(path)] = r
 		}
 	}
 	return out, nil

@@ -4,14 +4,13 @@ import (
 	"context"
 
 	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/witness"
 )
 
 // ReportReady implements POST /v1/startup/ready.
 func (s *Server) ReportReady(ctx context.Context, r api.ReportReadyRequestObject) (api.ReportReadyResponseObject, error) {
-	var ack api.StartupAck
-	err := s.current(ctx, func() (err error) {
-		ack, err = s.Witness.Ready(ctx, s.reader(ctx), *r.Body)
-		return err
+	ack, err := current(ctx, s, func(ctx context.Context, w *witness.Service, who caller) (api.StartupAck, error) {
+		return w.Ready(ctx, s.reader(who), *r.Body)
 	})
 	if err != nil {
 		return nil, err
@@ -22,10 +21,8 @@ func (s *Server) ReportReady(ctx context.Context, r api.ReportReadyRequestObject
 
 // ReportFailed implements POST /v1/startup/failed.
 func (s *Server) ReportFailed(ctx context.Context, r api.ReportFailedRequestObject) (api.ReportFailedResponseObject, error) {
-	var ack api.StartupAck
-	err := s.current(ctx, func() (err error) {
-		ack, err = s.Witness.Failed(ctx, s.reader(ctx), *r.Body)
-		return err
+	ack, err := current(ctx, s, func(ctx context.Context, w *witness.Service, who caller) (api.StartupAck, error) {
+		return w.Failed(ctx, s.reader(who), *r.Body)
 	})
 	if err != nil {
 		return nil, err
@@ -36,7 +33,7 @@ func (s *Server) ReportFailed(ctx context.Context, r api.ReportFailedRequestObje
 
 // GetStartup implements GET /v1/startup/{startup_id}.
 func (s *Server) GetStartup(ctx context.Context, r api.GetStartupRequestObject) (api.GetStartupResponseObject, error) {
-	row, err := s.Witness.Get(ctx, s.reader(ctx), r.StartupID)
+	row, err := s.Witness.Get(ctx, s.reader(callOf(ctx).caller), r.StartupID)
 	if err != nil {
 		return nil, err
 	}

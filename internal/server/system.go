@@ -2,11 +2,13 @@ package server
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/store"
 )
 
 // GetInfo implements GET /.
@@ -24,8 +26,18 @@ func (s *Server) GetHealth(context.Context, api.GetHealthRequestObject) (api.Get
 
 // GetReady implements GET /ready.
 func (s *Server) GetReady(ctx context.Context, _ api.GetReadyRequestObject) (api.GetReadyResponseObject, error) {
+	if s.Draining() {
+		return nil, errs.New(errs.Unavailable, "not ready: this server is shutting down")
+	}
 	if err := s.Store.Ready(ctx); err != nil {
-		return nil, errs.Wrap(err, errs.Unavailable, "not ready: the database does not answer, or has migrations pending (AUTO_MIGRATE, metagate migrate up)")
+		reason := "the database does not answer, or not as it should"
+		if lacks, ok := errors.AsType[store.NotReady](err); ok {
+			reason = lacks.Reason
+		}
+		return nil, errs.Wrap(err, errs.Unavailable, "not ready: %s", reason)
+	}
+	if err := s.Witness.Writes(ctx); err != nil {
+		return nil, errs.Wrap(err, errs.Unavailable, "not ready: the database takes no writes")
 	}
 	return api.GetReady200JSONResponse{Body: api.Health{Status: "ready"}}, nil
 }

@@ -17,11 +17,21 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 		return nil, err
 	}
 	args := store.ListStartupsParams{
-		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, RowLimit: pg.rows(),
+		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
 		Status: text(p.Status), PrincipalKey: p.PrincipalKey, ComponentKey: p.ComponentKey, Since: p.Since,
 	}
-	if deref(p.Status) == api.StartupFilterStatusOVERDUE {
+	args.InstanceID, args.Source = p.InstanceID, text(p.Source)
+	switch status := deref(p.Status); status {
+	case api.StartupFilterStatusOVERDUE, api.StartupFilterStatusSUPERSEDED, api.StartupFilterStatusACKNOWLEDGED:
+		if err := s.Alarms.Sweep(ctx); err != nil { // those that have ended since the last one
+			return nil, err
+		}
 		args.Status, args.OverdueAt = new(string(api.StartupStatusOPEN)), new(s.Now())
+		args.Superseded = new(status == api.StartupFilterStatusSUPERSEDED)
+		args.Acknowledged = new(status == api.StartupFilterStatusACKNOWLEDGED)
+		if status == api.StartupFilterStatusACKNOWLEDGED {
+			args.Superseded = nil
+		}
 	}
 	rows, err := s.Store.ListStartups(ctx, args)
 	if err != nil {
@@ -29,6 +39,15 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 	}
 	body, link := cut(ctx, pg, rows, s.startupView, func(r store.StartupSession) uuid.UUID { return r.ID })
 	return api.ListStartups200JSONResponse{Body: body, Headers: api.ListStartups200ResponseHeaders{Link: link}}, nil
+}
+
+// AcknowledgeStartup implements POST /v1/admin/startups/{startup_id}/acknowledge.
+func (s *Server) AcknowledgeStartup(ctx context.Context, r api.AcknowledgeStartupRequestObject) (api.AcknowledgeStartupResponseObject, error) {
+	row, err := s.Admin.Acknowledge(ctx, actor(ctx), r.StartupID, r.Body.Reason)
+	if err != nil {
+		return nil, err
+	}
+	return api.AcknowledgeStartup200JSONResponse{Body: s.startupView(row)}, nil
 }
 
 // ListAuditLog implements GET /v1/admin/audit-log.
@@ -39,7 +58,7 @@ func (s *Server) ListAuditLog(ctx context.Context, r api.ListAuditLogRequestObje
 		return nil, err
 	}
 	rows, err := s.Store.ListAuditLog(ctx, store.ListAuditLogParams{
-		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, RowLimit: pg.rows(),
+		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
 		ResourceType: text(p.ResourceType), ResourceID: p.ResourceID, Actor: p.Actor, Since: p.Since,
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/legivellum/metagate/gen/litebatch"
 	"github.com/legivellum/metagate/gen/pgbatch"
 	"github.com/legivellum/metagate/gen/sqlite"
+	"github.com/legivellum/metagate/internal/errs"
 )
 
 // Reported is how a startup was closed: by the report that won.
@@ -27,14 +28,14 @@ type batches interface {
 }
 
 // OpenStartups is OpenStartup for many rows with one commit; opened tells of each
-// row whether it was written, or its revision has moved. An error means that
+// row whether it was written, or its epoch has passed. An error means that
 // none was written, unless the connection broke at the commit.
 func (s *Store) OpenStartups(ctx context.Context, rows []OpenStartupParams) (opened []bool, err error) {
 	return s.engine.openStartups(ctx, rows)
 }
 
 // ReportStartups is ReportStartup for many rows with one commit. What is left
-// out was not OPEN, not the caller's, or its caller's revision has moved.
+// out was not OPEN, not the caller's, or its caller's epoch has passed.
 func (s *Store) ReportStartups(ctx context.Context, rows []ReportStartupParams) (map[uuid.UUID]Reported, error) {
 	return s.engine.reportStartups(ctx, rows)
 }
@@ -130,7 +131,7 @@ func (e pg) openStartups(ctx context.Context, rows []OpenStartupParams) ([]bool,
 	a := pgbatch.OpenStartupsParams{
 		Ids:        column(rows, func(r *OpenStartupParams) uuid.UUID { return r.ID }),
 		TenantKeys: column(rows, func(r *OpenStartupParams) string { return r.TenantKey }),
-		Revisions:  column(rows, func(r *OpenStartupParams) int64 { return r.Revision }),
+		Epochs:     column(rows, func(r *OpenStartupParams) int64 { return r.Epoch }),
 
 		PrincipalIds:  column(rows, func(r *OpenStartupParams) uuid.UUID { return r.PrincipalID }),
 		PrincipalKeys: column(rows, func(r *OpenStartupParams) string { return r.PrincipalKey }),
@@ -144,11 +145,18 @@ func (e pg) openStartups(ctx context.Context, rows []OpenStartupParams) ([]bool,
 
 		OpenedAts:   column(rows, func(r *OpenStartupParams) time.Time { return r.OpenedAt }),
 		DeadlineAts: column(rows, func(r *OpenStartupParams) time.Time { return r.DeadlineAt }),
+
+		InstanceIds: column(rows, func(r *OpenStartupParams) string { return empty(r.InstanceID) }),
+		Hosts:       column(rows, func(r *OpenStartupParams) string { return empty(r.Host) }),
+		Labels:      column(rows, func(r *OpenStartupParams) string { return string(r.Labels) }),
+		Sources:     column(rows, func(r *OpenStartupParams) string { return r.Source }),
+		Credentials: column(rows, func(r *OpenStartupParams) string { return string(r.Credential) }),
+		RemoteAddrs: column(rows, func(r *OpenStartupParams) string { return empty(r.RemoteAddr) }),
 	}
 	q := pgbatch.New(e.pool)
 	n, err := q.OpenStartups(ctx, a)
 	if err != nil {
-		return nil, err
+		return nil, e.writable(err)
 	}
 	return which(rows, n, func(ids []uuid.UUID) ([]uuid.UUID, error) { return q.WhichStartups(ctx, ids) })
 }
@@ -161,8 +169,8 @@ func which(rows []OpenStartupParams, n int64, there func(ids []uuid.UUID) ([]uui
 	}
 	ids := column(rows, func(r *OpenStartupParams) uuid.UUID { return r.ID })
 	written, err := there(ids)
-	if err != nil {
-		return nil, err
+	if err != nil { // never tried again: the rows may be there
+		return nil, errs.Wrap(err, errs.Unavailable, "the database does not answer: try again")
 	}
 	opened := make([]bool, len(rows))
 	for i, id := range ids {
@@ -173,20 +181,20 @@ func which(rows []OpenStartupParams, n int64, there func(ids []uuid.UUID) ([]uui
 
 func (e pg) reportStartups(ctx context.Context, rows []ReportStartupParams) (map[uuid.UUID]Reported, error) {
 	a := pgbatch.ReportStartupsParams{
-		Ids:             column(rows, func(r *ReportStartupParams) uuid.UUID { return r.ID }),
-		PrincipalIds:    column(rows, func(r *ReportStartupParams) uuid.UUID { return r.PrincipalID }),
-		CallerTenants:   column(rows, func(r *ReportStartupParams) string { return r.CallerTenant }),
-		CallerRevisions: column(rows, func(r *ReportStartupParams) int64 { return r.CallerRevision }),
-		Statuses:        column(rows, func(r *ReportStartupParams) string { return r.Status }),
-		ReportedAts:     column(rows, func(r *ReportStartupParams) time.Time { return *reportedAt(*r) }),
-		BuildVersions:   column(rows, func(r *ReportStartupParams) string { return empty(r.BuildVersion) }),
-		Healths:         column(rows, func(r *ReportStartupParams) string { return string(r.Health) }),
-		Errors:          column(rows, func(r *ReportStartupParams) string { return empty(r.Error) }),
-		Details:         column(rows, func(r *ReportStartupParams) string { return string(r.Details) }),
+		Ids:           column(rows, func(r *ReportStartupParams) uuid.UUID { return r.ID }),
+		PrincipalIds:  column(rows, func(r *ReportStartupParams) uuid.UUID { return r.PrincipalID }),
+		CallerTenants: column(rows, func(r *ReportStartupParams) string { return r.CallerTenant }),
+		CallerEpochs:  column(rows, func(r *ReportStartupParams) int64 { return r.CallerEpoch }),
+		Statuses:      column(rows, func(r *ReportStartupParams) string { return r.Status }),
+		ReportedAts:   column(rows, func(r *ReportStartupParams) time.Time { return *reportedAt(*r) }),
+		BuildVersions: column(rows, func(r *ReportStartupParams) string { return empty(r.BuildVersion) }),
+		Healths:       column(rows, func(r *ReportStartupParams) string { return string(r.Health) }),
+		Errors:        column(rows, func(r *ReportStartupParams) string { return empty(r.Error) }),
+		Details:       column(rows, func(r *ReportStartupParams) string { return string(r.Details) }),
 	}
 	won, err := pgbatch.New(e.pool).ReportStartups(ctx, a)
 	if err != nil {
-		return nil, err
+		return nil, e.writable(err)
 	}
 	reported := make(map[uuid.UUID]Reported, len(won))
 	for _, r := range won {
@@ -203,8 +211,7 @@ func column[R, T any](rows []R, of func(*R) T) []T {
 	return out
 }
 
-// empty is how an absent text travels in an array: the statement makes it NULL
-// again, and neither text may be empty itself.
+// empty is how an absent text travels in an array: the statement makes it NULL again.
 func empty(s *string) string {
 	if s == nil {
 		return ""

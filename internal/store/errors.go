@@ -21,7 +21,17 @@ const (
 	pgUnique     = "23505"
 	pgForeignKey = "23503"
 	pgRestrict   = "23001"
+	pgReadOnly   = "25006"
+
+	pgUndefinedTable  = "42P01"
+	pgUndefinedColumn = "42703"
 )
+
+// pgAway are the codes, or classes of them, of a database that can't serve now:
+// connection, resources, operator intervention, system error; serialization
+// failure, deadlock and lock timeout; a read-only or demoted server; a schema that
+// isn't ours (yet, or any more); a restored server that isn't set up yet.
+var pgAway = []string{"08", "53", "57", "58", "40", "55P03", pgReadOnly, pgUndefinedTable, pgUndefinedColumn, "28P01", "3D000"}
 
 // IsNotFound reports whether a query that wants one row found none.
 func IsNotFound(err error) bool { return errors.Is(err, sql.ErrNoRows) }
@@ -56,23 +66,16 @@ func Classify(err error) error {
 
 func unavailable(err error) bool {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		// Connection, resources, operator intervention, system error; serialization
-		// failure, deadlock and lock timeout.
-		for _, class := range []string{"08", "53", "57", "58", "40", "55P03"} {
-			if strings.HasPrefix(e.Code, class) {
-				return true
-			}
-		}
-		return e.Code == "28P01" || e.Code == "3D000" // a restored server that isn't set up yet
+		return slices.ContainsFunc(pgAway, func(code string) bool { return strings.HasPrefix(e.Code, code) })
 	}
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch e.Code() & 0xff {
 		case sqlitelib.SQLITE_BUSY, sqlitelib.SQLITE_LOCKED, sqlitelib.SQLITE_IOERR, sqlitelib.SQLITE_FULL,
 			sqlitelib.SQLITE_CANTOPEN, sqlitelib.SQLITE_READONLY, sqlitelib.SQLITE_INTERRUPT,
-			sqlitelib.SQLITE_CORRUPT, sqlitelib.SQLITE_NOTADB:
+			sqlitelib.SQLITE_CORRUPT, sqlitelib.SQLITE_NOTADB, sqlitelib.SQLITE_NOMEM, sqlitelib.SQLITE_PERM:
 			return true
 		}
-		return false
+		return otherSchema(err)
 	}
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
@@ -81,7 +84,13 @@ func unavailable(err error) bool {
 		return true
 	}
 	return pgconn.SafeToRetry(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrConnDone)
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) // the time ended within a transaction
+}
+
+// otherSchema reports whether a statement didn't fit the schema: it isn't ours.
+func otherSchema(err error) bool {
+	return isPG(err, pgUndefinedTable, pgUndefinedColumn) || isSQLite(err, sqlitelib.SQLITE_ERROR, sqlitelib.SQLITE_SCHEMA)
 }
 
 func isPG(err error, codes ...string) bool {

@@ -25,13 +25,18 @@ func convert[A, B any](rows []A, f func(A) B) []B {
 	return out
 }
 
-func (q lite) BumpRevision(ctx context.Context, tenantKey string) error {
-	return q.w.BumpRevision(ctx, tenantKey)
+func (q lite) AcknowledgeStartup(ctx context.Context, arg postgres.AcknowledgeStartupParams) (postgres.StartupSession, error) {
+	row, err := q.w.AcknowledgeStartup(ctx, sqlite.AcknowledgeStartupParams(arg))
+	return postgres.StartupSession(row), err
 }
 
 func (q lite) CountOpenStartups(ctx context.Context, now time.Time) (postgres.CountOpenStartupsRow, error) {
 	row, err := q.r.CountOpenStartups(ctx, now)
 	return postgres.CountOpenStartupsRow(row), err
+}
+
+func (q lite) CountOtherAdmins(ctx context.Context, arg postgres.CountOtherAdminsParams) (int64, error) {
+	return q.r.CountOtherAdmins(ctx, sqlite.CountOtherAdminsParams(arg))
 }
 
 func (q lite) CreateAPIKey(ctx context.Context, arg postgres.CreateAPIKeyParams) (postgres.APIKey, error) {
@@ -66,11 +71,6 @@ func (q lite) CreateProfile(ctx context.Context, arg postgres.CreateProfileParam
 func (q lite) CreateSecretRef(ctx context.Context, arg postgres.CreateSecretRefParams) (postgres.SecretRef, error) {
 	row, err := q.w.CreateSecretRef(ctx, sqlite.CreateSecretRefParams(arg))
 	return postgres.SecretRef(row), err
-}
-
-func (q lite) DeactivateBindings(ctx context.Context, arg postgres.DeactivateBindingsParams) ([]postgres.Binding, error) {
-	rows, err := q.w.DeactivateBindings(ctx, sqlite.DeactivateBindingsParams(arg))
-	return convert(rows, func(r sqlite.Binding) postgres.Binding { return postgres.Binding(r) }), err
 }
 
 func (q lite) DeleteBinding(ctx context.Context, id uuid.UUID) error {
@@ -152,8 +152,27 @@ func (q lite) GetProfileByKey(ctx context.Context, arg postgres.GetProfileByKeyP
 	return postgres.Profile(row), err
 }
 
-func (q lite) GetRevision(ctx context.Context, tenantKey string) (int64, error) {
-	return q.r.GetRevision(ctx, tenantKey)
+func (q lite) GetRevision(ctx context.Context, tenantKey string) (postgres.GetRevisionRow, error) {
+	row, err := q.r.GetRevision(ctx, tenantKey)
+	return postgres.GetRevisionRow(row), err
+}
+
+func (q lite) ListAlarms(ctx context.Context, arg postgres.ListAlarmsParams) ([]postgres.ListAlarmsRow, error) {
+	rows, err := q.r.ListAlarms(ctx, sqlite.ListAlarmsParams(arg))
+	return convert(rows, func(r sqlite.ListAlarmsRow) postgres.ListAlarmsRow { return postgres.ListAlarmsRow(r) }), err
+}
+
+func (q lite) LockTenant(ctx context.Context, arg postgres.LockTenantParams) (postgres.LockTenantRow, error) {
+	row, err := q.w.LockTenant(ctx, sqlite.LockTenantParams(arg))
+	return postgres.LockTenantRow(row), err
+}
+
+func (q lite) SetRevision(ctx context.Context, arg postgres.SetRevisionParams) error {
+	return q.w.SetRevision(ctx, sqlite.SetRevisionParams(arg))
+}
+
+func (q lite) SupersedeStartup(ctx context.Context, arg postgres.SupersedeStartupParams) (int64, error) {
+	return q.w.SupersedeStartup(ctx, sqlite.SupersedeStartupParams(arg))
 }
 
 func (q lite) GetSecretRef(ctx context.Context, id uuid.UUID) (postgres.SecretRef, error) {
@@ -188,6 +207,10 @@ func (q lite) ListBindings(ctx context.Context, arg postgres.ListBindingsParams)
 
 func (q lite) ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error) {
 	return q.r.ListForeignSubjects(ctx, tenantKey)
+}
+
+func (q lite) ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error) {
+	return q.r.ListGoodKeyHashes(ctx, now)
 }
 
 func (q lite) ListManifests(ctx context.Context, arg postgres.ListManifestsParams) ([]postgres.Manifest, error) {

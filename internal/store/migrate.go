@@ -1,9 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
-	"fmt"
+	"errors"
 	"io/fs"
 	"time"
 
@@ -13,7 +14,11 @@ import (
 	"github.com/legivellum/metagate/db"
 )
 
-const lockPoll = 50 * time.Millisecond
+// How often the lock of whoever migrates is looked for, and how long.
+const (
+	lockPoll = 50 * time.Millisecond
+	lockWait = time.Minute
+)
 
 // Migration is one migration and when it was applied; zero while it is pending.
 type Migration struct {
@@ -41,6 +46,9 @@ func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
 		return nil, err
 	}
 	defer unlock()
+	if now, err := s.engine.version(ctx); err != nil || now > newest {
+		return nil, cmp.Or(err, outOfStep(now))
+	}
 	var done []Migration
 	err = s.engine.migrations(ctx, func(p migrator) error {
 		rs, err := p.Up(ctx)
@@ -88,19 +96,6 @@ func (s *Store) Migrations(ctx context.Context) ([]Migration, error) {
 	return all, err
 }
 
-// Ready reports whether the database answers and has every migration this
-// binary knows; the error says what is missing. It takes no lock and no writer.
-func (s *Store) Ready(ctx context.Context) error {
-	now, err := s.engine.version(ctx)
-	if err != nil {
-		return err
-	}
-	if now < newest {
-		return fmt.Errorf("migrations up to %d are pending (the database is at %d): run metagate migrate up", newest, now)
-	}
-	return nil
-}
-
 // newest is the last migration of this binary; both engines have the same.
 var newest = func() (v int64) {
 	files, _ := fs.Glob(db.Migrations, "sqlite/migrations/*.sql") // the pattern is well formed
@@ -113,16 +108,13 @@ var newest = func() (v int64) {
 
 // versionIn reads goose's table; a database without one is at 0.
 func versionIn(ctx context.Context, dialect goose.Dialect, sqlDB *sql.DB) (int64, error) {
-	if err := sqlDB.PingContext(ctx); err != nil {
-		return 0, err
-	}
 	table, err := database.NewStore(dialect, goose.DefaultTablename)
 	if err != nil {
 		return 0, err
 	}
 	v, err := table.GetLatestVersion(ctx, sqlDB)
-	if err != nil && !unavailable(err) {
-		return 0, nil // there is no table yet
+	if isPG(err, pgUndefinedTable) || errors.Is(err, database.ErrVersionNotFound) {
+		return 0, nil
 	}
 	return v, err
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -16,7 +19,7 @@ import (
 	"github.com/legivellum/metagate/gen/postgres"
 )
 
-// defaultMaxConns is the pool's size unless the URL sets pool_max_conns.
+// defaultMaxConns is how many connections there are in all unless the URL sets pool_max_conns.
 const defaultMaxConns = 16
 
 type pg struct{ pool *pgxpool.Pool }
@@ -40,11 +43,35 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 		_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
 		return err
 	}
+	if c.ConnConfig.ValidateConnect == nil { // unless the URL's target_session_attrs wants another
+		c.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	c.ConnConfig.BuildContextWatcherHandler = cancelOnServer
+	// Half of the connections are for what components wait for.
+	hot := c.Copy()
+	hot.MaxConns = max(c.MaxConns/2, 1)
+	c.MaxConns = max(c.MaxConns-hot.MaxConns, 1)
+	c.MinConns, hot.MinConns = min(c.MinConns, c.MaxConns), min(c.MinConns, hot.MaxConns)
 	pool, err := pgxpool.NewWithConfig(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{Queries: postgres.New(pool), engine: pg{pool}}, nil
+	hotPool, err := pgxpool.NewWithConfig(ctx, hot)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &Store{
+		Queries: postgres.New(pool), engine: pg{pool},
+		hot:  &Store{Queries: postgres.New(hotPool), engine: pg{hotPool}},
+		shut: func() { hotPool.Close(); pool.Close() },
+	}, nil
+}
+
+// cancelOnServer ends on the server, too, what nobody waits for any more: a list
+// that reads millions of rows would go on there by itself.
+func cancelOnServer(c *pgconn.PgConn) ctxwatch.Handler {
+	return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: 50 * time.Millisecond}
 }
 
 // badURL keeps the reason and drops the URL: pgx redacts it, but not all of a
@@ -58,7 +85,16 @@ func badURL(err error) error {
 }
 
 func (e pg) inTx(ctx context.Context, fn func(Queries) error) error {
-	return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error { return fn(postgres.New(tx)) })
+	return e.writable(pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error { return fn(postgres.New(tx)) }))
+}
+
+// writable lets go of all connections when one turns out to be a read-only
+// server's: after a failover they would stay with the one that was demoted.
+func (e pg) writable(err error) error {
+	if isPG(err, pgReadOnly) {
+		e.pool.Reset()
+	}
+	return err
 }
 
 func (e pg) inSnapshot(ctx context.Context, fn func(Queries) error) error {
@@ -99,5 +135,3 @@ func (e pg) stats() Stats {
 		Waits: s.EmptyAcquireCount(), WaitTime: s.EmptyAcquireWaitTime(),
 	}
 }
-
-func (e pg) close() { e.pool.Close() }

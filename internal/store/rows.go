@@ -22,7 +22,9 @@ type (
 
 // The arguments and results of the queries.
 type (
+	AcknowledgeStartupParams = postgres.AcknowledgeStartupParams
 	CountOpenStartupsRow     = postgres.CountOpenStartupsRow
+	CountOtherAdminsParams   = postgres.CountOtherAdminsParams
 	CreateAPIKeyParams       = postgres.CreateAPIKeyParams
 	CreateAuditEntryParams   = postgres.CreateAuditEntryParams
 	CreateBindingParams      = postgres.CreateBindingParams
@@ -30,14 +32,16 @@ type (
 	CreatePrincipalParams    = postgres.CreatePrincipalParams
 	CreateProfileParams      = postgres.CreateProfileParams
 	CreateSecretRefParams    = postgres.CreateSecretRefParams
-	DeactivateBindingsParams = postgres.DeactivateBindingsParams
 	DeleteOldStartupsParams  = postgres.DeleteOldStartupsParams
 	GetIdentityByKeyHashRow  = postgres.GetIdentityByKeyHashRow
 	GetIdentityBySubjectRow  = postgres.GetIdentityBySubjectRow
 	GetManifestByKeyParams   = postgres.GetManifestByKeyParams
 	GetPrincipalByKeyParams  = postgres.GetPrincipalByKeyParams
 	GetProfileByKeyParams    = postgres.GetProfileByKeyParams
+	GetRevisionRow           = postgres.GetRevisionRow
 	ListAPIKeysParams        = postgres.ListAPIKeysParams
+	ListAlarmsParams         = postgres.ListAlarmsParams
+	ListAlarmsRow            = postgres.ListAlarmsRow
 	ListAuditLogParams       = postgres.ListAuditLogParams
 	ListBindingsParams       = postgres.ListBindingsParams
 	ListManifestsParams      = postgres.ListManifestsParams
@@ -45,8 +49,12 @@ type (
 	ListProfilesParams       = postgres.ListProfilesParams
 	ListSecretRefsParams     = postgres.ListSecretRefsParams
 	ListStartupsParams       = postgres.ListStartupsParams
+	LockTenantParams         = postgres.LockTenantParams
+	LockTenantRow            = postgres.LockTenantRow
 	OpenStartupParams        = postgres.OpenStartupParams
 	ReportStartupParams      = postgres.ReportStartupParams
+	SetRevisionParams        = postgres.SetRevisionParams
+	SupersedeStartupParams   = postgres.SupersedeStartupParams
 	TouchAPIKeyParams        = postgres.TouchAPIKeyParams
 	UpdateAPIKeyParams       = postgres.UpdateAPIKeyParams
 	UpdateBindingParams      = postgres.UpdateBindingParams

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"runtime"
 
@@ -19,7 +20,8 @@ import (
 type embedded struct {
 	path     string
 	r, w     *sql.DB
-	prepared *prepared // on w, for the batches
+	prepared *prepared     // on w, for the batches
+	turns    chan struct{} // of the transactions that are not hot; nil lets all pass
 }
 
 func openSQLite(path string) (*Store, error) {
@@ -31,6 +33,29 @@ func openSQLite(path string) (*Store, error) {
 		return nil, err
 	}
 	w.SetMaxOpenConns(1)
+	r, err := openReaders(path)
+	if err != nil {
+		return nil, err
+	}
+	hot, err := openReaders(path)
+	if err != nil {
+		return nil, err
+	}
+	e := embedded{path: path, r: r, w: w, prepared: &prepared{db: w, stmts: map[statement]*sql.Stmt{}}, turns: make(chan struct{}, 1)}
+	h := e
+	h.r, h.turns = hot, nil
+	return &Store{
+		Queries: lite{r: sqlite.New(r), w: sqlite.New(w)}, engine: e,
+		hot: &Store{Queries: lite{r: sqlite.New(hot), w: sqlite.New(w)}, engine: h},
+		shut: func() {
+			_ = r.Close()
+			_ = hot.Close()
+			_ = w.Close()
+		},
+	}, nil
+}
+
+func openReaders(path string) (*sql.DB, error) {
 	r, err := sql.Open("sqlite", sqliteDSN(path, "deferred", "query_only(1)"))
 	if err != nil {
 		return nil, err
@@ -38,10 +63,7 @@ func openSQLite(path string) (*Store, error) {
 	readers := max(4, runtime.NumCPU())
 	r.SetMaxOpenConns(readers)
 	r.SetMaxIdleConns(readers)
-	return &Store{
-		Queries: lite{r: sqlite.New(r), w: sqlite.New(w)},
-		engine:  embedded{path: path, r: r, w: w, prepared: &prepared{db: w, stmts: map[statement]*sql.Stmt{}}},
-	}, nil
+	return r, nil
 }
 
 // sqliteDSN sets how times are written and how long a lock is waited for: less
@@ -54,8 +76,27 @@ func sqliteDSN(path, txlock string, pragmas ...string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
+// inTx waits for its turn first, so that at most one admin's transaction stands
+// before a batch, however many there are.
 func (e embedded) inTx(ctx context.Context, fn func(Queries) error) error {
+	done, err := e.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	return within(ctx, e.w, func(tx *sql.Tx) error { return fn(liteOf(tx)) })
+}
+
+func (e embedded) turn(ctx context.Context) (done func(), err error) {
+	if e.turns == nil {
+		return func() {}, nil
+	}
+	select {
+	case e.turns <- struct{}{}:
+		return func() { <-e.turns }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // inSnapshot needs no more than a transaction of a reader: in WAL mode it sees
@@ -95,27 +136,38 @@ func (e embedded) migrations(_ context.Context, run func(migrator) error) error 
 }
 
 func (e embedded) version(ctx context.Context) (int64, error) {
+	var there bool
+	err := e.r.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?)", goose.DefaultTablename).Scan(&there)
+	if err != nil || !there {
+		return 0, err
+	}
 	return versionIn(ctx, goose.DialectSQLite3, e.r)
 }
 
 // lock holds a lock file beside the database: goose knows no lock for SQLite.
 func (e embedded) lock(ctx context.Context) (unlock func(), err error) {
 	l := flock.New(e.path + ".migrate.lock")
-	if _, err := l.TryLockContext(ctx, lockPoll); err != nil {
-		return nil, fmt.Errorf("migration lock: %w", err)
+	locked, err := l.TryLock()
+	if err == nil && !locked {
+		slog.WarnContext(ctx, "another process migrates this database: waiting for it", "lock", l.Path(), "at_most", lockWait.String())
+		ctx, cancel := context.WithTimeout(ctx, lockWait)
+		defer cancel()
+		_, err = l.TryLockContext(ctx, lockPoll)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("migration lock %s: %w", l.Path(), err)
 	}
 	return func() { _ = l.Unlock() }, nil
 }
 
+// stats leaves the one writer to one of the two stores that share it.
 func (e embedded) stats() Stats {
-	r, w := e.r.Stats(), e.w.Stats()
+	r, w := e.r.Stats(), sql.DBStats{}
+	if e.turns != nil {
+		w = e.w.Stats()
+	}
 	return Stats{
 		Max: r.MaxOpenConnections + w.MaxOpenConnections, Open: r.OpenConnections + w.OpenConnections,
 		InUse: r.InUse + w.InUse, Waits: r.WaitCount + w.WaitCount, WaitTime: r.WaitDuration + w.WaitDuration,
 	}
-}
-
-func (e embedded) close() {
-	_ = e.r.Close()
-	_ = e.w.Close()
 }

@@ -25,20 +25,26 @@ type Queries = postgres.Querier
 type Store struct {
 	Queries
 	engine engine
+	hot    *Store
+	shut   func()
 }
 
 // engine is what differs beyond the queries.
 type engine interface {
 	inTx(ctx context.Context, fn func(Queries) error) error
 	inSnapshot(ctx context.Context, fn func(Queries) error) error
+	staged(ctx context.Context, record, confirm func(Queries) error) error
 	ping(ctx context.Context) error
 	migrations(ctx context.Context, run func(migrator) error) error
 	version(ctx context.Context) (int64, error)
+	readOnly(ctx context.Context) (bool, error)
+	read(ctx context.Context, query string) error
+	tryReceipt(ctx context.Context, p OpenStartupParams) error
 	lock(ctx context.Context) (unlock func(), err error)
 	batches
+	superseding(ctx context.Context, alarms []ListAlarmsRow, since func(ListAlarmsRow) uuid.UUID) (map[uuid.UUID]Superseding, error)
 	lastComponents(ctx context.Context, tenantKey string, principalKeys []string) (map[string]string, error)
 	stats() Stats
-	close()
 }
 
 // Stats is the state of the connection pool.
@@ -79,11 +85,24 @@ func (s *Store) InSnapshot(ctx context.Context, fn func(Queries) error) error {
 // Ping asks the database for an answer.
 func (s *Store) Ping(ctx context.Context) error { return s.engine.ping(ctx) }
 
-// Stats describes the connection pool now.
-func (s *Store) Stats() Stats { return s.engine.stats() }
+// Hot is the same database over connections of its own, for what components wait
+// for: however many admins read and write, these are not taken. On SQLite, which
+// has one writer, they go before all others.
+func (s *Store) Hot() *Store { return s.hot }
+
+// Stats describes the connections now, the hot ones too.
+func (s *Store) Stats() Stats {
+	all := s.engine.stats()
+	if s.hot != nil {
+		hot := s.hot.Stats()
+		all.Max, all.Open, all.InUse = all.Max+hot.Max, all.Open+hot.Open, all.InUse+hot.InUse
+		all.Waits, all.WaitTime = all.Waits+hot.Waits, all.WaitTime+hot.WaitTime
+	}
+	return all
+}
 
 // Close waits for what is in flight and closes the database.
-func (s *Store) Close() { s.engine.close() }
+func (s *Store) Close() { s.shut() }
 
 // Now is the present time as both engines store it: UTC, whole microseconds.
 func Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
@@ -17,10 +19,14 @@ type batcher[T, R any] struct {
 	max   int // rows of one commit
 	ended chan struct{}
 	ends  sync.WaitGroup
+
+	mu      sync.Mutex
+	waiting map[uuid.UUID]int // by principal
 }
 
 type item[T, R any] struct {
 	ctx    context.Context //nolint:containedctx // to leave out whoever has gone
+	who    uuid.UUID
 	in     T
 	out    R
 	err    error
@@ -37,7 +43,7 @@ const (
 
 // newBatcher starts writers goroutines that write until close.
 func newBatcher[T, R any](writers, maxRows, maxWaiting int, write func(context.Context, []T) ([]R, error)) *batcher[T, R] {
-	b := &batcher[T, R]{write: write, queue: make(chan *item[T, R], maxWaiting), max: maxRows, ended: make(chan struct{})}
+	b := &batcher[T, R]{write: write, queue: make(chan *item[T, R], maxWaiting), max: maxRows, ended: make(chan struct{}), waiting: map[uuid.UUID]int{}}
 	for range writers {
 		b.ends.Go(b.run)
 	}
@@ -45,13 +51,12 @@ func newBatcher[T, R any](writers, maxRows, maxWaiting int, write func(context.C
 }
 
 // do hands in to the next write and waits for its result. The queue is bounded:
-// when it is full the answer is UNAVAILABLE at once. Who gives up waiting does
-// not hurt the others of its batch.
-func (b *batcher[T, R]) do(ctx context.Context, in T) (R, error) {
-	it := &item[T, R]{ctx: ctx, in: in, answer: make(chan struct{})}
-	select {
-	case b.queue <- it:
-	default:
+// when it is full, or who has more in it than there is room left for all others,
+// the answer is UNAVAILABLE at once. Who gives up waiting does not hurt the others
+// of its batch.
+func (b *batcher[T, R]) do(ctx context.Context, who uuid.UUID, in T) (R, error) {
+	it := &item[T, R]{ctx: ctx, who: who, in: in, answer: make(chan struct{})}
+	if !b.enqueue(it) {
 		var none R
 		return none, errs.New(errs.Unavailable, "too many requests in flight (MAX_IN_FLIGHT): try again")
 	}
@@ -61,6 +66,32 @@ func (b *batcher[T, R]) do(ctx context.Context, in T) (R, error) {
 	case <-ctx.Done():
 		var none R
 		return none, ctx.Err()
+	}
+}
+
+func (b *batcher[T, R]) enqueue(it *item[T, R]) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := b.waiting[it.who]; n > 0 && n >= cap(b.queue)-len(b.queue) {
+		return false
+	}
+	select {
+	case b.queue <- it:
+		b.waiting[it.who]++
+		return true
+	default:
+		return false
+	}
+}
+
+// dequeued counts down what was taken from the queue.
+func (b *batcher[T, R]) dequeued(taken []uuid.UUID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, who := range taken {
+		if b.waiting[who]--; b.waiting[who] <= 0 {
+			delete(b.waiting, who)
+		}
 	}
 }
 
@@ -93,9 +124,12 @@ func (b *batcher[T, R]) run() {
 // gather takes what is waiting now, but those who have given up; for less than
 // want it waits.
 func (b *batcher[T, R]) gather(first *item[T, R], want int) []*item[T, R] {
-	batch := make([]*item[T, R], 0, min(b.max, max(want, len(b.queue)+1)))
+	size := min(b.max, max(want, len(b.queue)+1))
+	batch, taken := make([]*item[T, R], 0, size), make([]uuid.UUID, 0, size)
+	defer func() { b.dequeued(taken) }()
 	var end <-chan time.Time
 	for it := first; ; {
+		taken = append(taken, it.who)
 		if it.ctx.Err() == nil {
 			batch = append(batch, it)
 		}

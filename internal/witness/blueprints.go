@@ -14,9 +14,8 @@ import (
 )
 
 // blueprints keeps compiled worlds. Principals with the same profile, manifest
-// and overrides share one. An entry is good for one revision of its tenant.
+// and overrides share one. An entry is good for one epoch of its tenant.
 type blueprints struct {
-	store *store.Store
 	cache *otter.Cache[blueprintKey, blueprintAt]
 	loads singleflight.Group
 }
@@ -27,68 +26,88 @@ type blueprintKey struct {
 }
 
 type blueprintAt struct {
-	revision int64
+	epoch int64
 	*bootstrap.Blueprint
 }
 
-func newBlueprints(st *store.Store, maxBytes uint64) *blueprints {
-	return &blueprints{store: st, cache: otter.Must(&otter.Options[blueprintKey, blueprintAt]{
+func newBlueprints(maxBytes uint64) *blueprints {
+	return &blueprints{cache: otter.Must(&otter.Options[blueprintKey, blueprintAt]{
 		MaximumWeight: max(maxBytes, 1), // 0 would be refused: nothing is kept
 		Weigher:       func(k blueprintKey, b blueprintAt) uint32 { return uint32(len(k.overrides) + b.Size() + entryBytes) },
 	})}
 }
 
-// get returns the blueprint of who's binding at who's revision, or errStale.
-func (c *blueprints) get(ctx context.Context, who Identity) (*bootstrap.Blueprint, error) {
+// blueprint returns the blueprint of who's binding at who's epoch, or ErrStale.
+func (s *Service) blueprint(ctx context.Context, who Identity) (*bootstrap.Blueprint, error) {
 	key := blueprintKey{*who.ProfileID, *who.ManifestID, string(who.Overrides)}
-	b, ok := c.cache.GetIfPresent(key)
-	if !ok || b.revision < who.Revision {
-		flight := fmt.Sprint(key, who.Revision)
-		loaded, err, _ := c.loads.Do(flight, func() (any, error) {
-			// Not the first caller's context: one that hangs up must not take the others along.
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-			defer cancel()
-			return c.load(ctx, who, key)
-		})
-		if err != nil {
+	b, ok := s.blueprints.cache.GetIfPresent(key)
+	if !ok || b.epoch != who.Epoch {
+		var err error
+		if b, err = s.loaded(ctx, who, key); err != nil {
 			return nil, err
 		}
-		b = loaded.(blueprintAt)
 	}
-	if b.revision != who.Revision {
+	if b.epoch != who.Epoch {
 		return nil, ErrStale
 	}
 	return b.Blueprint, nil
 }
 
-// load reads the revision first: what it reads afterwards is of that revision
-// or newer, and newer is caught when the receipt is written.
-func (c *blueprints) load(ctx context.Context, who Identity, key blueprintKey) (b blueprintAt, err error) {
-	if b.revision, err = c.store.GetRevision(ctx, who.TenantKey); err != nil {
+// loaded reads what is missing: once for all who need it now, who wait no longer
+// than their own time; or by itself within a transaction.
+func (s *Service) loaded(ctx context.Context, who Identity, key blueprintKey) (b blueprintAt, err error) {
+	if q, ok := s.desk.(within); ok {
+		return s.load(ctx, q, who, key)
+	}
+	flight := s.blueprints.loads.DoChan(fmt.Sprint(key, who.Epoch), func() (any, error) {
+		// Not the first caller's context: one that hangs up must not take the others along.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+		defer cancel()
+		var loaded blueprintAt
+		err := s.store.InSnapshot(ctx, func(q store.Queries) (err error) {
+			loaded, err = s.load(ctx, q, who, key)
+			return err
+		})
+		return loaded, err
+	})
+	select {
+	case done := <-flight:
+		b, _ = done.Val.(blueprintAt)
+		return b, done.Err
+	case <-ctx.Done():
+		return blueprintAt{}, ctx.Err()
+	}
+}
+
+// load reads the epoch and the world from one moment of one server.
+func (s *Service) load(ctx context.Context, q store.Queries, who Identity, key blueprintKey) (b blueprintAt, err error) {
+	at, err := q.GetRevision(ctx, who.TenantKey)
+	if err != nil {
 		return b, err
 	}
-	profile, err := c.store.GetProfile(ctx, key.profile)
+	profile, err := q.GetProfile(ctx, key.profile)
 	if store.IsNotFound(err) {
 		return b, ErrStale
 	}
 	if err != nil {
 		return b, err
 	}
-	manifest, err := c.store.GetManifest(ctx, key.manifest)
+	manifest, err := q.GetManifest(ctx, key.manifest)
 	if store.IsNotFound(err) {
 		return b, ErrStale
 	}
 	if err != nil {
 		return b, err
 	}
-	secrets, err := c.store.ListActiveSecretRefs(ctx, who.TenantKey)
+	secrets, err := q.ListActiveSecretRefs(ctx, who.TenantKey)
 	if err != nil {
 		return b, err
 	}
+	b.epoch = at.Epoch
 	b.Blueprint, err = bootstrap.Compile(bootstrap.World{Profile: profile, Manifest: manifest, Overrides: who.Overrides, Secrets: secrets})
 	if err != nil {
 		return b, errs.Wrap(err, errs.Internal, "internal error")
 	}
-	c.cache.Set(key, b)
+	s.blueprints.cache.Set(key, b)
 	return b, nil
 }

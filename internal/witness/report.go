@@ -1,12 +1,12 @@
 package witness
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/bootstrap"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
@@ -19,60 +19,63 @@ type Reader struct {
 
 // Get returns a startup of the reader's; for others it doesn't exist.
 func (s *Service) Get(ctx context.Context, r Reader, id uuid.UUID) (store.StartupSession, error) {
-	row, err := s.store.GetStartup(ctx, id)
+	row, err := s.GetStartup(ctx, id)
 	if store.IsNotFound(err) || (err == nil && row.PrincipalID != r.ID && (r.Tenants == nil || !r.Tenants(row.TenantKey))) {
 		return store.StartupSession{}, errs.New(errs.SessionNotFound, "no such startup")
 	}
 	return row, err
 }
 
-// Ready closes a startup as READY, or finds it READY already.
+// Ready closes a startup as READY, or finds it READY already. What the report says
+// is testimony: kept as it came.
 func (s *Service) Ready(ctx context.Context, r Reader, report api.ReadyReport) (api.StartupAck, error) {
 	now := s.now()
-	return s.report(ctx, r, bootstrap.Section{Pointer: "/health", Doc: report.Health}, store.ReportStartupParams{
+	return s.report(ctx, r, store.ReportStartupParams{
 		ID: report.StartupID, Status: string(api.StartupStatusREADY), ReadyAt: &now,
-		BuildVersion: &report.BuildVersion, Health: store.JSON(report.Health),
+		BuildVersion: &report.BuildVersion, Health: present(report.Health),
 	})
 }
 
 // Failed closes a startup as FAILED, or finds it FAILED already.
 func (s *Service) Failed(ctx context.Context, r Reader, report api.FailedReport) (api.StartupAck, error) {
 	now := s.now()
-	return s.report(ctx, r, bootstrap.Section{Pointer: "/details", Doc: report.Details}, store.ReportStartupParams{
+	return s.report(ctx, r, store.ReportStartupParams{
 		ID: report.StartupID, Status: string(api.StartupStatusFAILED), FailedAt: &now,
-		Error: &report.Error, Details: store.JSON(report.Details),
+		Error: &report.Error, Details: present(report.Details),
 	})
+}
+
+// present is nil for a document that isn't there, and for null, which means the same.
+func present(doc []byte) store.JSON {
+	if string(doc) == "null" {
+		return nil
+	}
+	return store.JSON(doc)
 }
 
 // report lets one conditional UPDATE decide. Only where it changes nothing is
 // the startup read, to say why.
-func (s *Service) report(ctx context.Context, r Reader, payload bootstrap.Section, p store.ReportStartupParams) (api.StartupAck, error) {
-	forbidden := bootstrap.CheckForbidden(payload)
-	if forbidden == nil {
-		p.PrincipalID, p.CallerTenant, p.CallerRevision = r.ID, r.TenantKey, r.Revision
-		if won, err := s.reports.do(ctx, p); err != nil || won.Status == p.Status {
-			return api.StartupAck{StartupID: p.ID, Status: api.StartupStatus(won.Status), AcknowledgedAt: won.At}, err
-		}
+func (s *Service) report(ctx context.Context, r Reader, p store.ReportStartupParams) (api.StartupAck, error) {
+	p.PrincipalID, p.CallerTenant, p.CallerEpoch = r.ID, r.TenantKey, r.Epoch
+	if won, err := s.desk.report(ctx, p); err != nil || won.Status == p.Status {
+		return api.StartupAck{StartupID: p.ID, Status: api.StartupStatus(won.Status), AcknowledgedAt: won.At}, err
 	}
-	return s.explain(ctx, r, p, forbidden)
+	return s.explain(ctx, r, p)
 }
 
 // explain answers a report that changed nothing: the identity is stale, the
 // startup another's or closed already, or an admin reports for its owner.
-func (s *Service) explain(ctx context.Context, r Reader, p store.ReportStartupParams, forbidden error) (api.StartupAck, error) {
+func (s *Service) explain(ctx context.Context, r Reader, p store.ReportStartupParams) (api.StartupAck, error) {
 	if err := s.confirm(ctx, r.Identity, nil); err != nil {
 		return api.StartupAck{}, err
 	}
 	row, err := s.Get(ctx, r, p.ID)
-	if err == nil {
-		err = forbidden
-	}
 	if err != nil {
 		return api.StartupAck{}, err
 	}
 	if row.Status == string(api.StartupStatusOPEN) {
 		p.PrincipalID = row.PrincipalID
-		won, err := s.reports.do(ctx, p)
+		won, err := s.desk.report(ctx, p)
 		if err == nil && won.Status == "" {
 			err = ErrStale
 		}
@@ -84,9 +87,5 @@ func (s *Service) explain(ctx context.Context, r Reader, p store.ReportStartupPa
 	if row.Status != p.Status {
 		return api.StartupAck{}, errs.New(errs.InvalidState, "the startup is already %s", row.Status)
 	}
-	at := row.ReadyAt
-	if at == nil {
-		at = row.FailedAt
-	}
-	return api.StartupAck{StartupID: p.ID, Status: api.StartupStatus(row.Status), AcknowledgedAt: *at}, nil
+	return api.StartupAck{StartupID: p.ID, Status: api.StartupStatus(row.Status), AcknowledgedAt: *cmp.Or(row.ReadyAt, row.FailedAt)}, nil
 }

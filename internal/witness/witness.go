@@ -4,6 +4,7 @@
 package witness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -17,22 +18,23 @@ import (
 	"github.com/legivellum/metagate/internal/store"
 )
 
-// ErrStale is returned for an Identity of a revision that has passed: read it
-// again and repeat the call.
-var ErrStale = errors.New("the identity is of a revision that has passed")
+// ErrStale is returned for an Identity of an epoch that has passed: read it again
+// and repeat the call, or settle it.
+var ErrStale = errors.New("the identity is of an epoch that has passed")
 
 // Identity is who calls and what binds it, in one snapshot of its tenant's world.
 type Identity struct {
 	ID                      uuid.UUID
 	TenantKey, PrincipalKey string
-	Revision                int64      // of the tenant's world, when this was read
+	Epoch                   int64      // of the tenant's world, when this was read: random, so that none comes back
 	ProfileID, ManifestID   *uuid.UUID // of the active binding; nil without one
 	Overrides               store.JSON
-	Memo                    *Memo // shared by the copies of this Identity; nil remembers nothing
+	Credential              store.JSON // what it was known by: api.StartupCredential
+	Memo                    *Memo      // shared by the copies of this Identity; nil remembers nothing
 }
 
-// Memo remembers the packet_etag that an Identity was answered with last: a
-// revision has but one for each component, and hashing a packet of 100 KiB takes
+// Memo remembers the packet_etag that an Identity was answered with last: an
+// epoch has but one for each component, and hashing a packet of 100 KiB takes
 // as long as the rest of the answer.
 type Memo struct{ last atomic.Pointer[etagOf] }
 
@@ -52,7 +54,7 @@ func (m *Memo) etag(component string, compute func() string) string {
 
 // Options are what a Service is made of.
 type Options struct {
-	Store       *store.Store
+	Store       *store.Store     // over the connections that are kept for components: Store.Hot
 	Now         func() time.Time // UTC, whole microseconds
 	CacheBytes  uint64           // bound of the compiled packets in memory (PACKET_CACHE_BYTES)
 	MaxInFlight int              // bound of those who wait for a write (MAX_IN_FLIGHT)
@@ -60,12 +62,35 @@ type Options struct {
 
 // Service opens and closes startup receipts.
 type Service struct {
+	desk
 	store      *store.Store
 	now        func() time.Time
 	blueprints *blueprints
 	opens      *batcher[store.OpenStartupParams, bool]
 	reports    *batcher[store.ReportStartupParams, store.Reported]
+	settles    *batcher[settlement, settled]
 	closed     sync.Once
+	fate       *fate
+}
+
+// desk is where receipts are read and written: the batches, or one transaction.
+type desk interface {
+	store.Queries
+	open(ctx context.Context, r store.OpenStartupParams) (opened bool, err error)
+	report(ctx context.Context, r store.ReportStartupParams) (store.Reported, error)
+}
+
+type batched struct {
+	store.Queries
+	*Service
+}
+
+func (b batched) open(ctx context.Context, r store.OpenStartupParams) (bool, error) {
+	return b.opens.do(ctx, r.PrincipalID, r)
+}
+
+func (b batched) report(ctx context.Context, r store.ReportStartupParams) (store.Reported, error) {
+	return b.reports.do(ctx, r.PrincipalID, r)
 }
 
 const (
@@ -82,10 +107,11 @@ const (
 
 // New starts a service; Close ends it.
 func New(o Options) *Service {
-	return &Service{
-		store: o.Store, now: o.Now, blueprints: newBlueprints(o.Store, o.CacheBytes),
-		opens: newBatcher(writers, maxRows, o.MaxInFlight, o.Store.OpenStartups),
-		reports: newBatcher(writers, maxRows, o.MaxInFlight, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
+	last := &fate{}
+	s := &Service{
+		store: o.Store, now: o.Now, blueprints: newBlueprints(o.CacheBytes), fate: last,
+		opens: newBatcher(writers, maxRows, o.MaxInFlight, noted(last, o.Store.OpenStartups)),
+		reports: newBatcher(writers, maxRows, o.MaxInFlight, noted(last, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
 			reported, err := o.Store.ReportStartups(ctx, rows)
 			leaveOutRivals(rows, reported)
 			out := make([]store.Reported, len(rows))
@@ -93,8 +119,11 @@ func New(o Options) *Service {
 				out[i] = reported[r.ID]
 			}
 			return out, err
-		}),
+		})),
 	}
+	s.settles = newBatcher(writers, maxRows, o.MaxInFlight, s.settleAll)
+	s.desk = batched{o.Store, s}
+	return s
 }
 
 // leaveOutRivals leaves out the startups that several callers report on in one
@@ -103,11 +132,11 @@ func leaveOutRivals(rows []store.ReportStartupParams, reported map[uuid.UUID]sto
 	type caller struct {
 		principal uuid.UUID
 		tenant    string
-		revision  int64
+		epoch     int64
 	}
 	callers := make(map[uuid.UUID]caller, len(rows))
 	for _, r := range rows {
-		c := caller{r.PrincipalID, r.CallerTenant, r.CallerRevision}
+		c := caller{r.PrincipalID, r.CallerTenant, r.CallerEpoch}
 		if first, twice := callers[r.ID]; twice && first != c {
 			delete(reported, r.ID)
 		}
@@ -119,6 +148,7 @@ func leaveOutRivals(rows []store.ReportStartupParams, reported map[uuid.UUID]sto
 // another Close, which does nothing.
 func (s *Service) Close() {
 	s.closed.Do(func() {
+		s.settles.close()
 		s.opens.close()
 		s.reports.close()
 	})
@@ -133,27 +163,39 @@ type Opened struct {
 // Packet is the Welcome Packet as JSON.
 func (o Opened) Packet() []byte { return o.blueprint.Packet(o.Birth) }
 
-// Bootstrap resolves who's binding and opens a startup of component. The
-// statement that writes the receipt writes nothing unless the world is still at
-// who's revision, so no packet mixes two worlds or shows one that has passed.
-// hint is the principal_key that the caller takes itself for; empty is none.
-func (s *Service) Bootstrap(ctx context.Context, who Identity, hint, component string) (Opened, error) {
-	blueprint, err := s.permitted(ctx, who, hint, component)
+// Birth is what a component says of its start.
+type Birth struct {
+	ComponentKey string
+	PrincipalKey string // who it takes itself for; empty is no claim
+	InstanceID   string // which replica it is; empty where it doesn't say, like Host
+	Host         string
+	Labels       store.JSON
+	Source       string // api.StartupSource
+	RemoteAddr   string // seen, not said
+}
+
+// Bootstrap resolves who's binding and opens a startup. The statement that writes
+// the receipt writes nothing unless the world is still at who's epoch, so no
+// packet mixes two worlds or shows one that has passed.
+func (s *Service) Bootstrap(ctx context.Context, who Identity, b Birth) (Opened, error) {
+	blueprint, err := s.permitted(ctx, who, b)
 	if err != nil {
 		return Opened{}, s.confirm(ctx, who, err)
 	}
 	now := s.now()
 	birth := bootstrap.Birth{
-		StartupID: store.NewID(now), PacketID: store.NewID(now), PrincipalKey: who.PrincipalKey, ComponentKey: component,
-		Etag:     who.Memo.etag(component, func() string { return blueprint.Etag(who.PrincipalKey, component) }),
+		StartupID: store.NewID(now), PacketID: store.NewID(now), PrincipalKey: who.PrincipalKey, ComponentKey: b.ComponentKey,
+		Etag:     who.Memo.etag(b.ComponentKey, func() string { return blueprint.Etag(who.PrincipalKey, b.ComponentKey) }),
 		IssuedAt: now, DeadlineAt: now.Add(blueprint.SLA),
 	}
-	opened, err := s.opens.do(ctx, store.OpenStartupParams{
-		ID: birth.StartupID, TenantKey: who.TenantKey, Revision: who.Revision,
-		PrincipalID: who.ID, PrincipalKey: who.PrincipalKey, ComponentKey: component,
+	opened, err := s.open(ctx, store.OpenStartupParams{
+		ID: birth.StartupID, TenantKey: who.TenantKey, Epoch: who.Epoch,
+		PrincipalID: who.ID, PrincipalKey: who.PrincipalKey, ComponentKey: b.ComponentKey,
 		ProfileKey: blueprint.ProfileKey, ManifestKey: blueprint.ManifestKey, ManifestVersion: blueprint.ManifestVersion,
 		PacketID: birth.PacketID, PacketEtag: birth.Etag,
 		OpenedAt: birth.IssuedAt, DeadlineAt: birth.DeadlineAt,
+		InstanceID: said(b.InstanceID), Host: said(b.Host), Labels: b.Labels,
+		Source: cmp.Or(b.Source, sourceLive), Credential: who.Credential, RemoteAddr: said(b.RemoteAddr),
 	})
 	if err == nil && !opened {
 		err = ErrStale
@@ -161,18 +203,28 @@ func (s *Service) Bootstrap(ctx context.Context, who Identity, hint, component s
 	return Opened{Birth: birth, blueprint: blueprint}, err
 }
 
-func (s *Service) permitted(ctx context.Context, who Identity, hint, component string) (*bootstrap.Blueprint, error) {
-	if hint != "" && hint != who.PrincipalKey {
+const sourceLive = "live"
+
+// said is nil for what wasn't.
+func said(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+func (s *Service) permitted(ctx context.Context, who Identity, birth Birth) (*bootstrap.Blueprint, error) {
+	if hint := birth.PrincipalKey; hint != "" && hint != who.PrincipalKey {
 		return nil, errs.New(errs.PrincipalMismatch, "the credential belongs to another principal than %q", hint)
 	}
 	if who.ProfileID == nil || who.ManifestID == nil {
 		return nil, errs.New(errs.NoBinding, "principal %q has no active binding", who.PrincipalKey)
 	}
-	b, err := s.blueprints.get(ctx, who)
+	b, err := s.blueprint(ctx, who)
 	if err != nil {
 		return nil, err
 	}
-	return b, b.Permits(component)
+	return b, b.Permits(birth.ComponentKey)
 }
 
 // confirm lets a refusal stand only if it is of the present world: no write
@@ -181,8 +233,8 @@ func (s *Service) confirm(ctx context.Context, who Identity, refusal error) erro
 	if errors.Is(refusal, ErrStale) {
 		return refusal
 	}
-	now, err := s.store.GetRevision(ctx, who.TenantKey)
-	if err == nil && now != who.Revision {
+	now, err := s.GetRevision(ctx, who.TenantKey)
+	if err == nil && now.Epoch != who.Epoch {
 		err = ErrStale
 	}
 	if err != nil {

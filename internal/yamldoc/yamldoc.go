@@ -9,6 +9,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v3"
@@ -30,6 +31,12 @@ var indented = regexp.MustCompile(`(?s)^\s.*\n|^\n|\n[ \t\r]|\n\n$`)
 // (.inf, keys that are no text, several documents) is an INVALID_REQUEST error
 // that names the line.
 func ToJSON(b []byte, limit int64) ([]byte, error) {
+	if !utf8.Valid(b) {
+		return nil, errs.New(errs.InvalidRequest, "invalid YAML: no valid UTF-8")
+	}
+	if mayHave(b) > maxValues {
+		return nil, errs.New(errs.InvalidRequest, "YAML with more than %d values, as its punctuation has it: send JSON, or a smaller document", maxValues)
+	}
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	var doc yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {

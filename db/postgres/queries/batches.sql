@@ -3,11 +3,12 @@
 -- name: OpenStartups :execrows
 -- Like OpenStartup for each row. It tells how many it wrote, not which: nearly
 -- always all of them.
-INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, mirror_status)
-SELECT u.id, u.tenant_key, u.principal_id, u.principal_key, u.component_key, u.profile_key, u.manifest_key, u.manifest_version, u.packet_id, u.packet_etag, 'OPEN', u.opened_at, u.deadline_at, 'off'
+INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr)
+SELECT u.id, u.tenant_key, u.principal_id, u.principal_key, u.component_key, u.profile_key, u.manifest_key, u.manifest_version, u.packet_id, u.packet_etag, 'OPEN', u.opened_at, u.deadline_at,
+       nullif(u.instance_id, ''), nullif(u.host, ''), nullif(u.labels, '')::json, u.source, r.revision, nullif(u.credential, '')::json, nullif(u.remote_addr, '')
 FROM (SELECT unnest(sqlc.arg(ids)::uuid[]) AS id,
              unnest(sqlc.arg(tenant_keys)::text[]) AS tenant_key,
-             unnest(sqlc.arg(revisions)::bigint[]) AS revision,
+             unnest(sqlc.arg(epochs)::bigint[]) AS epoch,
              unnest(sqlc.arg(principal_ids)::uuid[]) AS principal_id,
              unnest(sqlc.arg(principal_keys)::text[]) AS principal_key,
              unnest(sqlc.arg(component_keys)::text[]) AS component_key,
@@ -17,8 +18,14 @@ FROM (SELECT unnest(sqlc.arg(ids)::uuid[]) AS id,
              unnest(sqlc.arg(packet_ids)::uuid[]) AS packet_id,
              unnest(sqlc.arg(packet_etags)::text[]) AS packet_etag,
              unnest(sqlc.arg(opened_ats)::timestamptz[]) AS opened_at,
-             unnest(sqlc.arg(deadline_ats)::timestamptz[]) AS deadline_at) u
-JOIN tenant_revisions r ON r.tenant_key = u.tenant_key AND r.revision = u.revision;
+             unnest(sqlc.arg(deadline_ats)::timestamptz[]) AS deadline_at,
+             unnest(sqlc.arg(instance_ids)::text[]) AS instance_id,
+             unnest(sqlc.arg(hosts)::text[]) AS host,
+             unnest(sqlc.arg(labels)::text[]) AS labels,
+             unnest(sqlc.arg(sources)::text[]) AS source,
+             unnest(sqlc.arg(credentials)::text[]) AS credential,
+             unnest(sqlc.arg(remote_addrs)::text[]) AS remote_addr) u
+JOIN tenant_revisions r ON r.tenant_key = u.tenant_key AND r.epoch = u.epoch;
 
 -- name: WhichStartups :many
 SELECT id FROM startup_sessions WHERE id = ANY(sqlc.arg(ids)::uuid[]);
@@ -40,17 +47,38 @@ UPDATE startup_sessions s
 SET status = u.status,
     ready_at = CASE WHEN u.status = 'READY' THEN u.reported_at END,
     failed_at = CASE WHEN u.status = 'FAILED' THEN u.reported_at END,
-    build_version = u.build_version, health = u.health, error = u.error, details = u.details
+    build_version = CASE WHEN u.status = 'READY' THEN u.build_version END, health = u.health,
+    error = CASE WHEN u.status = 'FAILED' THEN u.error END, details = u.details
 FROM (SELECT unnest(sqlc.arg(ids)::uuid[]) AS id,
              unnest(sqlc.arg(principal_ids)::uuid[]) AS principal_id,
              unnest(sqlc.arg(caller_tenants)::text[]) AS caller_tenant,
-             unnest(sqlc.arg(caller_revisions)::bigint[]) AS caller_revision,
+             unnest(sqlc.arg(caller_epochs)::bigint[]) AS caller_epoch,
              unnest(sqlc.arg(statuses)::text[]) AS status,
              unnest(sqlc.arg(reported_ats)::timestamptz[]) AS reported_at,
-             nullif(unnest(sqlc.arg(build_versions)::text[]), '') AS build_version,
+             unnest(sqlc.arg(build_versions)::text[]) AS build_version,
              nullif(unnest(sqlc.arg(healths)::text[]), '')::json AS health,
-             nullif(unnest(sqlc.arg(errors)::text[]), '') AS error,
+             unnest(sqlc.arg(errors)::text[]) AS error,
              nullif(unnest(sqlc.arg(details)::text[]), '')::json AS details) u
-JOIN tenant_revisions r ON r.tenant_key = u.caller_tenant AND r.revision = u.caller_revision
+JOIN tenant_revisions r ON r.tenant_key = u.caller_tenant AND r.epoch = u.caller_epoch
 WHERE s.id = u.id AND s.status = 'OPEN' AND s.principal_id = u.principal_id
 RETURNING s.id, s.status, CAST(COALESCE(s.ready_at, s.failed_at) AS timestamptz) AS reported_at;
+
+-- name: ListSuperseding :many
+-- The first startup that supersedes each of some overdue ones (contract 5): a later one
+-- of the same principal, component and instance, or where no instance is known one
+-- that began after the deadline.
+SELECT CAST(u.id AS uuid) AS id, s.id AS superseded_by, s.opened_at
+FROM (SELECT unnest(sqlc.arg(ids)::uuid[]) AS id,
+             unnest(sqlc.arg(tenant_keys)::text[]) AS tenant_key,
+             unnest(sqlc.arg(principal_ids)::uuid[]) AS principal_id,
+             unnest(sqlc.arg(principal_keys)::text[]) AS principal_key,
+             unnest(sqlc.arg(component_keys)::text[]) AS component_key,
+             unnest(sqlc.arg(instance_ids)::text[]) AS instance_id,
+             unnest(sqlc.arg(deadline_ats)::timestamptz[]) AS deadline_at) u
+CROSS JOIN LATERAL (
+    SELECT l.id, l.opened_at FROM startup_sessions l
+    WHERE l.tenant_key = u.tenant_key AND l.principal_key = u.principal_key AND l.principal_id = u.principal_id
+      AND l.component_key = u.component_key AND l.id > u.id
+      AND CASE WHEN u.instance_id = '' THEN l.opened_at > u.deadline_at ELSE l.instance_id = u.instance_id END
+    ORDER BY l.id
+    LIMIT 1) s;

@@ -13,3 +13,11 @@ LIMIT CAST(sqlc.arg(row_limit) AS bigint);
 -- name: WhichStartups :many
 -- Those of a JSON array of ids that there are.
 SELECT id FROM startup_sessions WHERE id IN (SELECT value FROM json_each(CAST(sqlc.arg(ids) AS text)));
+
+-- name: ListStartsAfter :many
+-- What some principals started from a startup on, oldest first. Principal_ids is a JSON array.
+SELECT id, principal_id, component_key, instance_id, opened_at FROM startup_sessions
+WHERE id > sqlc.arg(after_id)
+  AND principal_id IN (SELECT value FROM json_each(CAST(sqlc.arg(principal_ids) AS text)))
+ORDER BY id
+LIMIT CAST(sqlc.arg(row_limit) AS bigint);

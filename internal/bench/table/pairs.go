@@ -96,7 +96,8 @@ func compareTwo(ctx context.Context, engines [2]engine, binaries [2]string, bare
 		for _, kind := range kinds {
 			for round := range rounds + 1 {
 				progress("%s, %d connections, %s: round %d of %d", engines[0].name, connections, kind.what, round, rounds)
-				for i := range servers {
+				for turn := range servers {
+					i := (turn + round) % 2 // who comes second fares differently: each in turn
 					for _, p := range []*pair{noise, kind} {
 						if err := p.turn(ctx, i, round > 0); err != nil { // the first warms up
 							return fmt.Errorf("%s, %s: %w", engines[i].name, p.what, err)

@@ -99,9 +99,7 @@ func partialUnique(t *testing.T, s *store.Store) {
 	requireUnique(t, err)
 
 	err = w.InTx(t.Context(), func(q store.Queries) error {
-		if _, err := q.DeactivateBindings(t.Context(), store.DeactivateBindingsParams{
-			PrincipalID: w.principal.ID, ExceptID: inactive.ID, UpdatedAt: w.now,
-		}); err != nil {
+		if _, err := q.UpdateBinding(t.Context(), w.deactivated()); err != nil {
 			return err
 		}
 		_, err := q.UpdateBinding(t.Context(), activate)

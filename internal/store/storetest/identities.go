@@ -58,8 +58,7 @@ func identitiesAre(t *testing.T, w *world, got func() any, as func(store.GetIden
 	want.Revision = 2
 	require.Equal(t, as(want), got())
 
-	p := store.DeactivateBindingsParams{PrincipalID: w.principal.ID, UpdatedAt: w.now}
-	require.Len(t, must(w.DeactivateBindings(t.Context(), p))(t), 1)
+	must(w.UpdateBinding(t.Context(), w.deactivated()))(t)
 	want.ProfileID, want.ManifestID, want.Overrides = nil, nil, nil
 	require.Equal(t, as(want), got(), "somebody without an active binding is somebody")
 

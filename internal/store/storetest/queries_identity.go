@@ -63,6 +63,24 @@ var principals = tests{
 		rows, err := w.ListPrincipals(t.Context(), store.ListPrincipalsParams{AuthSubject: &off.AuthSubject, RowLimit: all})
 		lists(t, rows, err, off) // of any tenant
 	},
+	"CountOtherAdmins": func(t *testing.T, w *world) {
+		count := func(want int64, except uuid.UUID) {
+			t.Helper()
+			require.Equal(t, want, must(w.CountOtherAdmins(t.Context(), store.CountOtherAdminsParams{TenantKey: w.tenant, ExceptID: except}))(t))
+		}
+		add := func(in *world, status string) store.Principal {
+			p := in.newPrincipal()
+			p.PrincipalType, p.Status = "admin", status
+			return must(w.CreatePrincipal(t.Context(), p))(t)
+		}
+		add(w, "disabled")
+		add(newWorld(t, w.Store), "active")
+		count(0, uuid.New())
+		one, two := add(w, "active"), add(w, "active")
+		count(2, w.principal.ID)
+		count(1, one.ID)
+		count(1, two.ID)
+	},
 	"ListForeignSubjects": func(t *testing.T, w *world) {
 		own, other := w.addPrincipal(t), newWorld(t, w.Store)
 		p := other.newPrincipal()
@@ -117,6 +135,20 @@ var apiKeys = tests{
 	},
 	"GetAPIKeyByHash": func(t *testing.T, w *world) {
 		require.Equal(t, w.key, must(w.GetAPIKeyByHash(t.Context(), w.key.KeyHash))(t))
+	},
+	"ListGoodKeyHashes": func(t *testing.T, w *world) {
+		add := func(status string, expires *time.Time) string {
+			p := w.newKey()
+			p.Status, p.ExpiresAt = status, expires
+			return must(w.CreateAPIKey(t.Context(), p))(t).KeyHash
+		}
+		good := []string{w.key.KeyHash, add("active", new(w.now.Add(time.Microsecond))), newWorld(t, w.Store).key.KeyHash}
+		bad := []string{add("active", &w.now), add("revoked", nil), add("revoked", new(w.now.Add(time.Hour)))}
+		hashes := must(w.ListGoodKeyHashes(t.Context(), &w.now))(t)
+		require.Subset(t, hashes, good)
+		for _, hash := range bad {
+			require.NotContains(t, hashes, hash)
+		}
 	},
 	"TouchAPIKey": func(t *testing.T, w *world) {
 		touch := func(at time.Time) *time.Time {

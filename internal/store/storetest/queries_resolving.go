@@ -30,21 +30,6 @@ var bindings = tests{
 		require.Equal(t, want, row)
 		require.Equal(t, want, must(w.GetBinding(t.Context(), want.ID))(t))
 	},
-	"DeactivateBindings": func(t *testing.T, w *world) {
-		p := store.DeactivateBindingsParams{PrincipalID: w.principal.ID, ExceptID: w.binding.ID, UpdatedAt: w.now.Add(time.Second)}
-		rows, err := w.DeactivateBindings(t.Context(), p)
-		lists(t, rows, err)
-		require.True(t, must(w.GetBinding(t.Context(), w.binding.ID))(t).Active, "but the one it is for")
-
-		p.ExceptID = uuid.New()
-		want := w.binding
-		want.Active, want.UpdatedAt = false, p.UpdatedAt
-		rows, err = w.DeactivateBindings(t.Context(), p)
-		lists(t, rows, err, want)
-		require.Equal(t, want, must(w.GetBinding(t.Context(), want.ID))(t))
-		rows, err = w.DeactivateBindings(t.Context(), p)
-		lists(t, rows, err)
-	},
 	"GetBinding": func(t *testing.T, w *world) {
 		require.Equal(t, w.binding, must(w.GetBinding(t.Context(), w.binding.ID))(t))
 	},

@@ -64,6 +64,8 @@ var startups = tests{
 		list(store.ListStartupsParams{PrincipalKey: &p.PrincipalKey}, done)
 		list(store.ListStartupsParams{ComponentKey: &old.ComponentKey}, old)
 		list(store.ListStartupsParams{Since: &w.now}, done, fresh)
+		list(store.ListStartupsParams{FromID: store.FirstID(w.now)}, done, fresh)
+		list(store.ListStartupsParams{FromID: done.ID}, done)
 		list(store.ListStartupsParams{Status: new("OPEN"), OverdueAt: &w.now}, old)
 	},
 	// Over all tenants, so they have a database of their own: see receipts.go.
@@ -101,6 +103,7 @@ var auditLog = tests{
 		list(store.ListAuditLogParams{Actor: new("nobody")})
 		list(store.ListAuditLogParams{Since: &newest.CreatedAt}, newest)
 		list(store.ListAuditLogParams{Since: &oldest.CreatedAt}, newest, oldest)
+		list(store.ListAuditLogParams{FromID: store.FirstID(newest.CreatedAt)}, newest)
 	},
 }
 

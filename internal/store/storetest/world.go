@@ -88,6 +88,13 @@ func (w *world) newBinding(active bool) store.CreateBindingParams {
 	}
 }
 
+// deactivated is an update of the world's binding that makes room for another.
+func (w *world) deactivated() store.UpdateBindingParams {
+	return store.UpdateBindingParams{
+		ID: w.binding.ID, ProfileID: w.binding.ProfileID, ManifestID: w.binding.ManifestID, Overrides: w.binding.Overrides, UpdatedAt: w.now,
+	}
+}
+
 func (w *world) newSecretRef(key, status string) store.CreateSecretRefParams {
 	return store.CreateSecretRefParams{
 		ID: store.NewID(w.now), TenantKey: w.tenant, SecretKey: key, RefKind: "env", RefName: "NAME",

@@ -1,0 +1,143 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/jsondoc"
+	"github.com/legivellum/metagate/internal/yamldoc"
+)
+
+// operationApply takes a whole world: a larger body, YAML too, and everything
+// wrong in it is reported at once.
+const operationApply = "applyWorld"
+
+const (
+	mediaJSON = "application/json"
+	mediaYAML = "application/yaml"
+)
+
+const (
+	// maxComponentBody is a bootstrap's or report's, which needs some hundred bytes.
+	maxComponentBody = 64 << 10
+	// largeApply is from where on applies take turns: a large one costs many times
+	// its size while it is taken apart.
+	largeApply = 256 << 10
+	// worldDepth is how much deeper a document sits in a world than in a write of its own.
+	worldDepth = 2
+)
+
+// limit is how large an operation's body may be, and what says so.
+func (s *Server) limit(operation string) (limit int64, setting string) {
+	switch {
+	case operation == operationApply:
+		return s.ApplyMaxBytes, "APPLY_MAX_BYTES"
+	case hot[operation] && s.MaxBodyBytes > maxComponentBody:
+		return maxComponentBody, "as a component's may be"
+	default:
+		return s.MaxBodyBytes, "MAX_BODY_BYTES"
+	}
+}
+
+// readBody takes the body in, within the limit, and refuses what is no I-JSON. A
+// large apply waits for the one before it; done lets the next one go on.
+func (s *Server) readBody(r *http.Request, route *route) (body []byte, done func(), err error) {
+	done = func() {}
+	if !allows(route.Operation, r) {
+		want := slices.Sorted(maps.Keys(route.Operation.RequestBody.Value.Content))
+		return nil, done, errs.New(errs.UnsupportedMediaType, "send Content-Type: %s", strings.Join(want, " or "))
+	}
+	operation := route.Operation.OperationID
+	limit, setting := s.limit(operation)
+	if r.ContentLength > limit {
+		return nil, done, errs.New(errs.TooLarge, "the body is larger than %d bytes (%s)", limit, setting)
+	}
+	if operation == operationApply && (r.ContentLength < 0 || r.ContentLength > largeApply) {
+		select {
+		case s.largeApplies <- struct{}{}:
+			done = func() { <-s.largeApplies }
+		case <-r.Context().Done():
+			return nil, done, errs.Wrap(r.Context().Err(), errs.Unavailable, "another large apply is under way: nothing was written, try again")
+		}
+	}
+	if body, err = read(r, limit); err != nil {
+		return nil, done, err
+	}
+	if int64(len(body)) > limit {
+		return nil, done, errs.New(errs.TooLarge, "the body is larger than %d bytes (%s)", limit, setting)
+	}
+	callOf(r.Context()).bodyRead = true
+	depth := jsondoc.MaxDepth
+	if operation == operationApply {
+		depth += worldDepth
+	}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), mediaYAML) {
+		if body, err = yamldoc.ToJSON(body, limit); err != nil {
+			return nil, done, err
+		}
+		r.Header.Set("Content-Type", mediaJSON)
+	}
+	if err := jsondoc.CheckDepth(body, depth); err != nil {
+		return nil, done, err
+	}
+	if hot[operation] {
+		body = present(body, route.body)
+	}
+	return body, done, nil
+}
+
+// read reads up to limit bytes and one more, and tells a slow caller from a broken body.
+func read(r *http.Request, limit int64) ([]byte, error) {
+	ctx := r.Context()
+	inTime := ctx.Err() == nil
+	body, err := readAll(r, limit+1)
+	if errors.Is(err, os.ErrDeadlineExceeded) || (inTime && errors.Is(ctx.Err(), context.DeadlineExceeded)) {
+		return nil, errs.Wrap(err, errs.RequestTimeout, "the body took too long to arrive: nothing was written, try again")
+	}
+	if err != nil {
+		return nil, errs.Wrap(err, errs.InvalidRequest, "the body could not be read to its end")
+	}
+	return body, nil
+}
+
+// readAll reads up to limit bytes of the body; a small one of announced length
+// without growing for it.
+func readAll(r *http.Request, limit int64) ([]byte, error) {
+	const small = 4 << 10
+	if r.ContentLength < 0 || r.ContentLength > min(small, limit) {
+		return io.ReadAll(io.LimitReader(r.Body, limit))
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
+}
+
+// present is a component's body without optional members that are null: they
+// count as absent (contract 4).
+func present(body []byte, schema *openapi3.Schema) []byte {
+	if !bytes.Contains(body, []byte("null")) {
+		return body
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) != nil { // no object: the schema says so
+		return body
+	}
+	maps.DeleteFunc(members, func(name string, value json.RawMessage) bool {
+		return string(value) == "null" && !slices.Contains(schema.Required, name)
+	})
+	if out, err := json.Marshal(members); err == nil {
+		return out
+	}
+	return body
+}
