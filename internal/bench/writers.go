@@ -115,7 +115,8 @@ func manifest(ctx context.Context, admin *client.ClientWithResponses, key string
 // next is what writer i writes now. Its patches name it, so that those of others
 // take nothing away; the clock makes their numbers rise from one run to the next.
 func (w *writers) next(i int) []byte {
-	method, media, path, body := http.MethodPost, "application/json", "", ""
+	var path, body string
+	method, media := http.MethodPost, "application/json"
 	switch own := w.principals[i+1]; w.kind(i) {
 	case 0:
 		path, body = "api-keys", fmt.Sprintf(`{"principal_id":%q,"name":%q}`, own, writersKey)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -74,9 +75,7 @@ func TestAnAnswerOfBeforeAPatchThatWasAnsweredIsCountedAsStale(t *testing.T) {
 					if kept.Code == http.StatusOK && r.URL.Path == "/v1/bootstrap" {
 						first.CompareAndSwap(nil, &answer{kept.Header(), kept.Body.Bytes()})
 					}
-					for k, v := range kept.Header() {
-						w.Header()[k] = v
-					}
+					maps.Copy(w.Header(), kept.Header())
 					w.WriteHeader(kept.Code)
 					_, _ = io.Copy(w, bytes.NewReader(kept.Body.Bytes()))
 				})

@@ -66,12 +66,16 @@ func (e engine) measure(ctx context.Context, binary, limitsURL string, connectio
 		Concurrency: connections, Duration: turn,
 	}
 	var bares []*figure
+	defer func() {
+		for _, f := range bares {
+			f.server.stop()
+		}
+	}()
 	for _, kind := range []string{"echo", "http"} {
 		s, err := startBare(ctx, kind)
 		if err != nil {
 			return err
 		}
-		defer s.stop()
 		idle := t
 		idle.URL = s.url
 		bares = append(bares, &figure{engine: "this machine", what: "bare " + kind + ", the same bytes", server: s, prepare: prepared(bootstraps(idle))})

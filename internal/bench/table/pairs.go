@@ -75,12 +75,18 @@ func formerServer(ctx context.Context, dir, old string) (string, error) {
 
 func compareTwo(ctx context.Context, engines [2]engine, binaries [2]string, bare *server, rounds int) error {
 	var servers [2]*server
+	defer func() {
+		for _, s := range servers {
+			if s != nil {
+				s.stop()
+			}
+		}
+	}()
 	for i, e := range engines {
 		s, err := start(ctx, binaries[i], e.url)
 		if err != nil {
 			return err
 		}
-		defer s.stop()
 		servers[i] = s
 	}
 	for _, connections := range []int{64, 256} {
