@@ -12,6 +12,8 @@ WITH_POSTGRES := go run ./internal/testdb/with-postgres
 PKG           ?= ./...
 TESTFLAGS     ?=
 FUZZTIME      ?= 10s
+OLD           ?= HEAD
+ROUNDS        ?= 11
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # regenerating and linting gen/ at once would race
@@ -67,6 +69,10 @@ bench: ## Measure both engines beside this machine's own limits, in one run
 .PHONY: bench-growth
 bench-growth: ## Measure what 100,000 principals and 5,000,000 receipts cost
 	go run ./internal/bench/table -growth
+
+.PHONY: bench-pairs
+bench-pairs: ## Measure this tree against OLD, a binary or a git revision, in ROUNDS turns
+	go run ./internal/bench/table -pairs '$(OLD)' -rounds $(ROUNDS)
 
 .PHONY: lint
 lint: lint-go lint-openapi ## Lint the Go code and openapi.yaml

@@ -20,9 +20,9 @@ type Row struct{ insert string }
 var (
 	Narrow  = Row{`INSERT INTO bench_commits VALUES ($1, 'memorygate_main', $2)`}
 	Receipt = Row{`INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key,
-		manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, mirror_status)
+		manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, revision, credential, remote_addr)
 		VALUES ($1, 'default', $1, 'test-component-001', 'memorygate_main', 'default-profile', 'default-manifest',
-		1, $1, repeat('0', 64), 'OPEN', $2, $2, 'off')`}
+		1, $1, repeat('0', 64), 'OPEN', $2, $2, 1, '{"api_key_id":"0192d6b0-6f3a-7c12-8e7f-0a1b2c3d4e5f"}', '127.0.0.1')`}
 )
 
 // NarrowTable makes the table of Narrow.
@@ -71,11 +71,19 @@ func SingleRowCommits(ctx context.Context, url string, row Row, concurrency int,
 	return float64(n.Load()) / time.Since(start).Seconds(), err
 }
 
-// BareHTTP serves body from an Echo handler that does nothing else, until it fails.
-func BareHTTP(address string, body []byte) error {
+// BareEcho answers a bootstrap with body and does nothing else.
+func BareEcho(body []byte) http.Handler {
 	e := echo.New()
 	e.POST("/v1/bootstrap", func(c echo.Context) error {
 		return c.Blob(http.StatusOK, "application/json", body)
 	})
-	return (&http.Server{Addr: address, Handler: e, ReadHeaderTimeout: time.Second}).ListenAndServe()
+	return e
+}
+
+// BareHTTP does the same with net/http alone.
+func BareHTTP(body []byte) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(body)
+	})
 }

@@ -35,7 +35,7 @@ func (c Crowd) Requests() ([][]byte, error) {
 	for i := range requests {
 		bearer := http.Header{"Authorization": {"Bearer " + token(c.Secret, principal(c.Name, i), time.Now().Add(time.Hour))}}
 		var err error
-		if requests[i], err = c.post("/v1/bootstrap", bearer, fmt.Sprintf(`{"component_key":%q}`, c.Component)); err != nil {
+		if requests[i], err = c.post("/v1/bootstrap", bearer, c.bootstrap()); err != nil {
 			return nil, err
 		}
 	}

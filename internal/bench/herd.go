@@ -92,7 +92,7 @@ func (t Target) credential(ctx context.Context, admin *client.ClientWithResponse
 	if r.JSON201 == nil {
 		return nil, fmt.Errorf("no API key for the herd: %s", r.Body)
 	}
-	return t.request("/v1/bootstrap", r.JSON201.APIKey, nil, fmt.Sprintf(`{"component_key":%q}`, t.Component))
+	return t.request("/v1/bootstrap", r.JSON201.APIKey, nil, t.bootstrap())
 }
 
 // find pages through all principals for the herd's ids, in order.

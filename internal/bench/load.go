@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -21,7 +20,7 @@ import (
 )
 
 // Load is what to send. Each connection asks Next for its next request until
-// there is none, ctx ends, or Duration has passed.
+// there is none, ctx ends, or Duration has passed, but asks once at least.
 type Load struct {
 	URL         string
 	Concurrency int
@@ -29,8 +28,8 @@ type Load struct {
 	// Next returns the bytes of a request (see Request); nil ends the connection.
 	Next func(connection int) []byte
 	// Want reports whether an answer is the one hoped for. It may keep what it
-	// learns; connections call it at the same time.
-	Want func(connection int, answer *http.Response) bool
+	// learns, but not body; connections call it at the same time.
+	Want func(connection int, answer *http.Response, body []byte) bool
 }
 
 // Result is what a load met.
@@ -115,13 +114,14 @@ type connection struct {
 	address   string
 	conn      net.Conn
 	in        *bufio.Reader
+	body      bytes.Buffer // of the last answer
 	histogram *hdrhistogram.Histogram
 	failures  map[string]int64
 }
 
 func (c *connection) run(ctx context.Context, l Load, number int, sent *atomic.Int64) {
 	defer c.close()
-	for ctx.Err() == nil {
+	for again := true; again; again = ctx.Err() == nil {
 		request := l.Next(number)
 		if request == nil {
 			return
@@ -135,7 +135,7 @@ func (c *connection) run(ctx context.Context, l Load, number int, sent *atomic.I
 				c.failures["network"]++
 			}
 			c.close()
-		case !l.Want(number, answer):
+		case !l.Want(number, answer, c.body.Bytes()):
 			c.failures[strconv.Itoa(answer.StatusCode)]++
 		default:
 			_ = c.histogram.RecordValue(int64(min(took, time.Minute))) // within its bounds
@@ -144,12 +144,12 @@ func (c *connection) run(ctx context.Context, l Load, number int, sent *atomic.I
 	}
 }
 
-// grace lets an answer that is on its way arrive after the end.
+// grace lets a connection come about, and an answer that is on its way arrive after the end.
 const grace = 2 * time.Second
 
 func (c *connection) send(ctx context.Context, request []byte) (*http.Response, error) {
 	if c.conn == nil {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", c.address)
+		conn, err := (&net.Dialer{Timeout: grace}).DialContext(context.WithoutCancel(ctx), "tcp", c.address)
 		if err != nil {
 			return nil, err
 		}
@@ -164,7 +164,8 @@ func (c *connection) send(ctx context.Context, request []byte) (*http.Response, 
 		return nil, err
 	}
 	defer r.Body.Close()
-	_, err = io.Copy(io.Discard, r.Body)
+	c.body.Reset()
+	_, err = c.body.ReadFrom(r.Body)
 	return r, err
 }
 

@@ -14,6 +14,8 @@ type Report struct {
 	Max       float64          `json:"max_ms"`
 	Failed    int64            `json:"failed"`
 	Failures  map[string]int64 `json:"failures"` // by status, or "network"
+	Closed    int64            `json:"closed"`   // of the startups it opened, afterwards
+	Open      int64            `json:"open"`     // those that could not be closed
 	Note      string           `json:"note,omitempty"`
 }
 

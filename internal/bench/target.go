@@ -16,6 +16,15 @@ type Target struct {
 	Component            string
 	Concurrency          int
 	Duration             time.Duration
+	Source               string  // of the startups; empty leaves it to the server, as older ones know none
+	Opened               *Opened // where startups are kept that wait for their report; nil forgets them
+}
+
+func (t Target) bootstrap() string {
+	if t.Source == "" {
+		return fmt.Sprintf(`{"component_key":%q}`, t.Component)
+	}
+	return fmt.Sprintf(`{"component_key":%q,"source":%q}`, t.Component, t.Source)
 }
 
 func (t Target) request(path, key string, extra http.Header, body string) ([]byte, error) {
@@ -29,7 +38,10 @@ func (t Target) post(path string, h http.Header, body string) ([]byte, error) {
 	return Request(http.MethodPost, t.URL+path, h, body)
 }
 
-func (t Target) load(next func(int) []byte, want func(int, *http.Response) bool) Load {
+func (t Target) load(next func(int) []byte, want func(int, *http.Response, []byte) bool) Load {
+	if t.Opened != nil {
+		want = t.Opened.keeping(want)
+	}
 	return Load{URL: t.URL, Concurrency: t.Concurrency, Duration: t.Duration, Next: next, Want: want}
 }
 
@@ -46,13 +58,13 @@ func (t Target) EachOnce(ctx context.Context, requests [][]byte, sent *atomic.In
 	return Run(ctx, l, sent)
 }
 
-func status(want int) func(int, *http.Response) bool {
-	return func(_ int, r *http.Response) bool { return r.StatusCode == want }
+func status(want int) func(int, *http.Response, []byte) bool {
+	return func(_ int, r *http.Response, _ []byte) bool { return r.StatusCode == want }
 }
 
 // Bootstraps repeats one bootstrap.
 func (t Target) Bootstraps(ctx context.Context, sent *atomic.Int64) (Result, error) {
-	request, err := t.request("/v1/bootstrap", t.APIKey, nil, fmt.Sprintf(`{"component_key":%q}`, t.Component))
+	request, err := t.request("/v1/bootstrap", t.APIKey, nil, t.bootstrap())
 	if err != nil {
 		return Result{}, err
 	}
@@ -61,37 +73,9 @@ func (t Target) Bootstraps(ctx context.Context, sent *atomic.Int64) (Result, err
 
 // NotModified repeats one bootstrap that is answered with 304.
 func (t Target) NotModified(ctx context.Context, sent *atomic.Int64) (Result, error) {
-	request, err := t.request("/v1/bootstrap", t.APIKey, http.Header{"If-None-Match": {"*"}}, fmt.Sprintf(`{"component_key":%q}`, t.Component))
+	request, err := t.request("/v1/bootstrap", t.APIKey, http.Header{"If-None-Match": {"*"}}, t.bootstrap())
 	if err != nil {
 		return Result{}, err
 	}
 	return Run(ctx, t.load(func(int) []byte { return request }, status(http.StatusNotModified)), sent)
-}
-
-// Ready opens startups for Duration, which is not measured, and then reports
-// each of them READY, once.
-func (t Target) Ready(ctx context.Context, sent *atomic.Int64) (Result, error) {
-	request, err := t.request("/v1/bootstrap", t.APIKey, nil, fmt.Sprintf(`{"component_key":%q}`, t.Component))
-	if err != nil {
-		return Result{}, err
-	}
-	opened := make([][]string, t.Concurrency)
-	_, err = Run(ctx, t.load(func(int) []byte { return request }, func(i int, r *http.Response) bool {
-		opened[i] = append(opened[i], r.Header.Get("Metagate-Startup-Id"))
-		return r.StatusCode == http.StatusOK
-	}), new(atomic.Int64))
-	if err != nil {
-		return Result{}, err
-	}
-	l := t.load(func(i int) []byte {
-		if len(opened[i]) == 0 {
-			return nil
-		}
-		id := opened[i][0]
-		opened[i] = opened[i][1:]
-		report, _ := t.request("/v1/startup/ready", t.APIKey, nil, fmt.Sprintf(`{"startup_id":%q,"build_version":"1.0.0"}`, id)) // the URL was parsed before
-		return report
-	}, status(http.StatusOK))
-	l.Duration = 0 // until all are reported
-	return Run(ctx, l, sent)
 }

@@ -38,10 +38,10 @@ func newPostgres(ctx context.Context, c *testdb.Cluster, name string) (database,
 		name: "PostgreSQL", driver: "pgx", address: c.URL(name), server: c.URL(name),
 		// ids are UUIDv7: the time in milliseconds, then whatever is different.
 		insert: `INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key,
-			manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, build_version, mirror_status)
+			manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, build_version)
 			SELECT (lpad(to_hex($1::bigint + i * $2::bigint / $3::bigint), 12, '0') || '70008000' || lpad(to_hex(i), 12, '0'))::uuid,
 				'default', gen_random_uuid(), 'bench-growth-' || lpad((i % 100000)::text, 6, '0'), 'memorygate_main', 'bench-herd', 'bench-herd',
-				1, gen_random_uuid(), md5(i::text) || md5(i::text), 'READY', t, t + interval '2 minutes', t + interval '3 seconds', '1.0.0', 'off'
+				1, gen_random_uuid(), md5(i::text) || md5(i::text), 'READY', t, t + interval '2 minutes', t + interval '3 seconds', '1.0.0'
 			FROM generate_series(0, $3::bigint - 1) i, to_timestamp(($1::bigint + i * $2::bigint / $3::bigint) / 1000.0) t`,
 		count: `SELECT count(*) FROM startup_sessions WHERE id < (lpad(to_hex($1::bigint), 12, '0') || '70008000000000000000')::uuid`,
 		after: `VACUUM ANALYZE startup_sessions`,
@@ -52,12 +52,12 @@ func newSQLite(path string) database {
 	return &filled{
 		name: "SQLite", driver: "sqlite", address: "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)", server: "sqlite:" + path,
 		insert: `INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key,
-			manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, build_version, mirror_status)
+			manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, build_version)
 			WITH RECURSIVE n(i, ms) AS (SELECT 0, ?1 UNION ALL SELECT i + 1, ?1 + (i + 1) * ?2 / ?3 FROM n WHERE i + 1 < ?3),
 				t(i, ms, hex, at) AS (SELECT i, ms, format('%012x', ms), format('%s.%03d000+00:00', datetime(ms / 1000, 'unixepoch'), ms % 1000) FROM n)
 			SELECT substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7000-8000-' || format('%012x', i),
 				'default', format('00000000-0000-4000-8000-%012x', i), format('bench-growth-%06d', i % 100000), 'memorygate_main', 'bench-herd', 'bench-herd',
-				1, format('00000000-0000-4000-8000-%012x', i), format('%064x', i), 'READY', at, at, at, '1.0.0', 'off' FROM t`,
+				1, format('00000000-0000-4000-8000-%012x', i), format('%064x', i), 'READY', at, at, at, '1.0.0' FROM t`,
 		count: `SELECT count(*) FROM startup_sessions WHERE id < format('%s-%s-7000-8000-000000000000', substr(format('%012x', ?1), 1, 8), substr(format('%012x', ?1), 9))`,
 		after: `PRAGMA wal_checkpoint(TRUNCATE)`,
 	}

@@ -1,10 +1,11 @@
 // Command table is `make bench`: it stands up PostgreSQL and the server, measures
 // both engines beside this machine's own limits in one run, and prints a table.
-// With -growth it is `make bench-growth`.
+// With -growth it is `make bench-growth`, with -pairs `make bench-pairs`.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -23,8 +24,8 @@ const (
 )
 
 func main() {
-	if url := os.Getenv(bareEnv); url != "" {
-		bare(url)
+	if what := os.Getenv(bareEnv); what != "" {
+		bare(what)
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -37,7 +38,12 @@ func main() {
 
 func run(ctx context.Context) error {
 	grow := flag.Bool("growth", false, "measure what principals and receipts cost instead")
+	old := flag.String("pairs", "", "measure this server against this tree's instead: a binary or a git revision")
+	rounds := flag.Int("rounds", 11, "how often each of a pair takes its turn")
 	flag.Parse()
+	if *rounds < 1 {
+		return errors.New("-rounds wants a positive number")
+	}
 	dir, err := os.MkdirTemp("", "metagate-bench")
 	if err != nil {
 		return err
@@ -49,24 +55,33 @@ func run(ctx context.Context) error {
 	}
 	defer cluster.Stop() //nolint:errcheck // its directory goes with it
 	binary := filepath.Join(dir, "metagate")
-	if err := build(ctx, binary); err != nil {
+	if err := build(ctx, ".", binary); err != nil {
 		return err
 	}
-	if *grow {
+	switch {
+	case *grow:
 		return growth(ctx, dir, binary, cluster)
+	case *old != "":
+		return pairs(ctx, dir, *old, binary, cluster, *rounds)
+	default:
+		return everything(ctx, dir, binary, cluster)
 	}
-	for _, name := range []string{"bench", "limits", "worlds"} {
+}
+
+func everything(ctx context.Context, dir, binary string, cluster *testdb.Cluster) error {
+	for _, name := range []string{"bench", "limits", "worlds", "writers"} {
 		if err := cluster.CreateDatabase(ctx, name, ""); err != nil {
 			return err
 		}
 	}
 	servers := []engine{{"PostgreSQL", cluster.URL("bench")}, {"SQLite", "sqlite:" + filepath.Join(dir, "bench.db")}}
 	empty := []engine{{"PostgreSQL", cluster.URL("worlds")}, {"SQLite", "sqlite:" + filepath.Join(dir, "worlds.db")}}
+	written := []engine{{"PostgreSQL", cluster.URL("writers")}, {"SQLite", "sqlite:" + filepath.Join(dir, "writers.db")}}
 	if err := prepareLimits(ctx, binary, cluster.URL("limits")); err != nil {
 		return err
 	}
-	fmt.Println("| engine | connections | what | answers/s | p50 ms | p99 ms | p99.9 ms | allocations | peak RSS MiB | ÷ commits | ÷ receipt commits | ÷ bare HTTP |")
-	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Println("| engine | connections | what | answers/s | p50 ms | p99 ms | p99.9 ms | CPU µs | allocations | peak RSS MiB | ÷ commits | ÷ receipt commits | ÷ bare HTTP |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, connections := range []int{64, 256} {
 		for _, e := range servers {
 			if err := e.measure(ctx, binary, cluster.URL("limits"), connections); err != nil {
@@ -87,7 +102,7 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return besideWriters(ctx, binary, written)
 }
 
 type engine struct{ name, url string }

@@ -16,18 +16,43 @@ const (
 	turn  = time.Second / 2 // of each figure in each round
 )
 
-// figure is what was measured of one thing, in each round.
-type figure struct {
-	what    string
-	run     func(context.Context, *atomic.Int64) (bench.Result, error)
-	rates   []float64
-	ratios  [3][]float64 // to each of the limits
-	allocs  []float64
-	latency bench.Result // of all rounds
+// load is one turn. What has to be there first is prepared beforehand, unmeasured.
+type load func(context.Context) (bench.Result, error)
+
+func bootstraps(t bench.Target) load {
+	return func(ctx context.Context) (bench.Result, error) { return t.Bootstraps(ctx, new(atomic.Int64)) }
 }
 
-// limitNames are this machine's own limits: what the figures are divided by.
-var limitNames = [3]string{"single-row commits, three columns (PostgreSQL, pgx)", "single-row commits of the receipt", "bare Echo, the same bytes"}
+func notModified(t bench.Target) load {
+	return func(ctx context.Context) (bench.Result, error) { return t.NotModified(ctx, new(atomic.Int64)) }
+}
+
+// ready opens for a turn the startups that the load then reports.
+func ready(ctx context.Context, t bench.Target) (load, error) {
+	t.Opened = bench.NewOpened(t.Concurrency)
+	return func(ctx context.Context) (bench.Result, error) { return t.Opened.Ready(ctx, t, new(atomic.Int64)) },
+		sound(t.Bootstraps(ctx, new(atomic.Int64)))
+}
+
+// figure is what was measured of one thing, in each round.
+type figure struct {
+	engine, what string
+	server       *server
+	prepare      func(context.Context) (load, error)
+	rates        []float64
+	ratios       [3][]float64 // to each of the limits
+	allocs       []float64
+	cpu          time.Duration // of all rounds
+	latency      bench.Result  // of all rounds
+}
+
+func prepared(l load) func(context.Context) (load, error) {
+	return func(context.Context) (load, error) { return l, nil }
+}
+
+// limitNames are this machine's own limits: what the figures are divided by. The
+// third is a bare Echo.
+var limitNames = [2]string{"single-row commits, three columns (PostgreSQL, pgx)", "single-row commits of the receipt"}
 
 // measure prints the engine's rows.
 func (e engine) measure(ctx context.Context, binary, limitsURL string, connections int) error {
@@ -36,64 +61,80 @@ func (e engine) measure(ctx context.Context, binary, limitsURL string, connectio
 		return err
 	}
 	defer s.stop()
-	bare, err := startBare(ctx)
-	if err != nil {
-		return err
-	}
-	defer bare.stop()
 	t := bench.Target{
 		URL: s.url, APIKeyHeader: "X-Api-Key", APIKey: s.key, Component: component,
 		Concurrency: connections, Duration: turn,
 	}
-	idle := t
-	idle.URL = bare.url
-	bootstraps := []*figure{{what: "bootstrap 200", run: t.Bootstraps}, {what: "bootstrap 304", run: t.NotModified}}
-	reports := []*figure{{what: "ready", run: t.Ready}} // afterwards: PostgreSQL vacuums what reports leave
-	var machine [3][]float64
-	for round := range 2 * turns {
-		progress("%s at %d connections: round %d of %d", e.name, connections, round+1, 2*turns)
-		limits, err := measureLimits(ctx, limitsURL, idle)
+	var bares []*figure
+	defer func() {
+		for _, f := range bares {
+			f.server.stop()
+		}
+	}()
+	for _, kind := range []string{"echo", "http"} {
+		s, err := startBare(ctx, kind)
 		if err != nil {
 			return err
 		}
-		for i, rate := range limits {
-			machine[i] = append(machine[i], rate)
+		idle := t
+		idle.URL = s.url
+		bares = append(bares, &figure{engine: "this machine", what: "bare " + kind + ", the same bytes", server: s, prepare: prepared(bootstraps(idle))})
+	}
+	starts := []*figure{
+		{engine: e.name, what: "bootstrap 200", server: s, prepare: prepared(bootstraps(t))},
+		{engine: e.name, what: "bootstrap 304", server: s, prepare: prepared(notModified(t))},
+	}
+	reports := []*figure{ // afterwards: PostgreSQL vacuums what reports leave
+		{engine: e.name, what: "ready", server: s, prepare: func(ctx context.Context) (load, error) { return ready(ctx, t) }},
+	}
+	var commits [2][]float64
+	for round := range 2 * turns {
+		progress("%s at %d connections: round %d of %d", e.name, connections, round+1, 2*turns)
+		var limits [3]float64
+		for i, row := range []bench.Row{bench.Narrow, bench.Receipt} {
+			if limits[i], err = bench.SingleRowCommits(ctx, limitsURL, row, connections, turn); err != nil {
+				return err
+			}
+			commits[i] = append(commits[i], limits[i])
 		}
-		figures := bootstraps
+		for _, f := range bares {
+			if err := f.measure(ctx, nil); err != nil {
+				return err
+			}
+		}
+		limits[2] = bares[0].rates[round]
+		figures := starts
 		if round >= turns {
 			figures = reports
 		}
 		for _, f := range figures {
-			if err := f.measure(ctx, s, limits); err != nil {
-				return fmt.Errorf("%s, %s: %w", e.name, f.what, err)
+			if err := f.measure(ctx, limits[:]); err != nil {
+				return err
 			}
 		}
 	}
 	for i, name := range limitNames {
-		fmt.Printf("| this machine | %d | %s | %.0f | | | | | | | | |\n", connections, name, median(machine[i]))
+		fmt.Printf("| this machine | %d | %s | %.0f | | | | | | | | | |\n", connections, name, median(commits[i]))
 	}
-	for _, f := range append(bootstraps, reports...) {
-		p := f.latency.Report()
-		allocs := fmt.Sprintf("%.0f", median(f.allocs))
-		if f.what == "ready" {
-			allocs = "" // its bootstraps are in it
-		}
-		fmt.Printf("| %s | %d | %s | %.0f | %.1f | %.1f | %.1f | %s | %.0f | %.2f | %.2f | %.2f |\n", e.name, connections, f.what, median(f.rates),
-			p.P50, p.P99, p.P999, allocs, s.peakMiB(), median(f.ratios[0]), median(f.ratios[1]), median(f.ratios[2]))
+	for _, f := range append(append(bares, starts...), reports...) {
+		f.print(connections)
 	}
 	return nil
 }
 
-func (f *figure) measure(ctx context.Context, s *server, limits [3]float64) error {
-	allocs := s.mallocs(ctx)
-	r, err := f.run(ctx, new(atomic.Int64))
+// measure takes the figure's turn.
+func (f *figure) measure(ctx context.Context, limits []float64) error {
+	run, err := f.prepare(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s, %s: %w", f.engine, f.what, err)
 	}
-	if n := r.Report().Failed; n > 0 {
-		return fmt.Errorf("%d requests failed %v", n, r.Failures)
+	allocs, cpu := f.server.mallocs(ctx), f.server.cpu()
+	r, err := run(ctx)
+	f.cpu += f.server.cpu() - cpu
+	if err := sound(r, err); err != nil {
+		return fmt.Errorf("%s, %s: %w", f.engine, f.what, err)
 	}
-	f.allocs = append(f.allocs, (s.mallocs(ctx)-allocs)/float64(r.Requests))
+	f.allocs = append(f.allocs, (f.server.mallocs(ctx)-allocs)/float64(r.Requests))
 	f.rates = append(f.rates, r.PerSecond())
 	for i, limit := range limits {
 		f.ratios[i] = append(f.ratios[i], r.PerSecond()/limit)
@@ -107,13 +148,18 @@ func (f *figure) measure(ctx context.Context, s *server, limits [3]float64) erro
 	return nil
 }
 
-func measureLimits(ctx context.Context, database string, bare bench.Target) (limits [3]float64, err error) {
-	for i, row := range []bench.Row{bench.Narrow, bench.Receipt} {
-		if limits[i], err = bench.SingleRowCommits(ctx, database, row, bare.Concurrency, turn); err != nil {
-			return limits, err
-		}
+func (f *figure) print(connections int) {
+	p := f.latency.Report()
+	fmt.Printf("| %s | %d | %s | %.0f | %.1f | %.1f | %.1f | %.1f |", f.engine, connections, f.what, median(f.rates),
+		p.P50, p.P99, p.P999, perRequest(f.cpu, f.latency))
+	if f.ratios[0] == nil { // of the machine itself
+		fmt.Println(" | | | | |")
+		return
 	}
-	r, err := bare.Bootstraps(ctx, new(atomic.Int64))
-	limits[2] = r.PerSecond()
-	return limits, err
+	fmt.Printf(" %.0f | %.0f | %.2f | %.2f | %.2f |\n", median(f.allocs), f.server.peakMiB(), median(f.ratios[0]), median(f.ratios[1]), median(f.ratios[2]))
+}
+
+// perRequest is the processor time of a request, in microseconds.
+func perRequest(cpu time.Duration, r bench.Result) float64 {
+	return float64(cpu.Nanoseconds()) / 1000 / float64(r.Requests)
 }

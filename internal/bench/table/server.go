@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,15 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/legivellum/metagate/internal/bench"
 )
 
-func build(ctx context.Context, binary string) error {
+// build builds the server of the sources in dir.
+func build(ctx context.Context, dir, binary string) error {
 	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "./cmd/metagate")
+	c.Dir = dir
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	c.Stderr = os.Stderr
 	return c.Run()
@@ -129,38 +127,6 @@ func (s *server) get(ctx context.Context, path string) (string, error) {
 	return string(body), err
 }
 
-// mallocs is how many objects the server has allocated so far.
-func (s *server) mallocs(ctx context.Context) float64 {
-	body, _ := s.get(ctx, "/metrics") // 0 shows in the table
-	for line := range strings.Lines(body) {
-		if v, ok := strings.CutPrefix(line, "go_memstats_mallocs_total "); ok {
-			n, _ := strconv.ParseFloat(strings.TrimSpace(v), 64)
-			return n
-		}
-	}
-	return 0
-}
-
-// peakMiB is the most memory the process has had resident, residentMiB what it
-// has now; 0 where /proc isn't.
-func (s *server) peakMiB() float64     { return s.memory("VmHWM") }
-func (s *server) residentMiB() float64 { return s.memory("VmRSS") }
-
-func (s *server) memory(name string) float64 {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		var kib float64
-		if _, err := fmt.Sscanf(lines.Text(), name+": %f kB", &kib); err == nil {
-			return kib / 1024
-		}
-	}
-	return 0
-}
-
 func freePort(ctx context.Context) (string, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -170,37 +136,3 @@ func freePort(ctx context.Context) (string, error) {
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	return port, err
 }
-
-// startBare starts a bare Echo, in a process of its own like the real server.
-func startBare(ctx context.Context) (*server, error) {
-	port, err := freePort(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s := &server{url: "http://127.0.0.1:" + port, cmd: exec.CommandContext(ctx, os.Args[0])}
-	s.cmd.Env = append(os.Environ(), bareEnv+"=127.0.0.1:"+port)
-	if err := s.cmd.Start(); err != nil {
-		return nil, err
-	}
-	for range 100 {
-		if _, err = s.get(ctx, "/"); err == nil {
-			return s, nil
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	s.stop()
-	return nil, err
-}
-
-// bareEnv makes this program the bare server.
-const bareEnv = "METAGATE_BENCH_BARE"
-
-func bare(address string) {
-	if err := bench.BareHTTP(address, make([]byte, packetBytes)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
-
-// packetBytes is the demo world's packet.
-const packetBytes = 1094
