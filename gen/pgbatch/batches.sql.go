@@ -62,9 +62,10 @@ FROM (SELECT unnest($1::uuid[]) AS id,
              unnest($5::text[]) AS component_key,
              unnest($6::text[]) AS instance_id,
              unnest($7::timestamptz[]) AS deadline_at) u
+LEFT JOIN principals p ON p.id = u.principal_id
 CROSS JOIN LATERAL (
     SELECT l.id, l.opened_at FROM startup_sessions l
-    WHERE l.tenant_key = u.tenant_key AND l.principal_key = u.principal_key AND l.principal_id = u.principal_id
+    WHERE l.tenant_key = u.tenant_key AND l.principal_key IN (u.principal_key, p.principal_key) AND l.principal_id = u.principal_id
       AND l.component_key = u.component_key AND l.id > u.id
       AND CASE WHEN u.instance_id = '' THEN l.opened_at > u.deadline_at ELSE l.instance_id = u.instance_id END
     ORDER BY l.id
@@ -89,7 +90,7 @@ type ListSupersedingRow struct {
 
 // The first startup that supersedes each of some overdue ones (contract 5): a later one
 // of the same principal, component and instance, or where no instance is known one
-// that began after the deadline.
+// that began after the deadline. The principal may have been renamed: its keys are for the index.
 func (q *Queries) ListSuperseding(ctx context.Context, arg ListSupersedingParams) ([]ListSupersedingRow, error) {
 	rows, err := q.db.Query(ctx, listSuperseding,
 		arg.Ids,

@@ -58,7 +58,6 @@ type made struct {
 	binding           api.Binding
 	secret            api.SecretRef
 	key               api.APIKeyIssued
-	startup           uuid.UUID
 }
 
 func TestOnlyAWriteThatCanChangeAnAnswerChangesTheEpoch(t *testing.T) {

@@ -73,6 +73,24 @@ func next(u *url.URL, last uuid.UUID) string {
 	return fmt.Sprintf(`<%s?%s>; rel="next"`, u.Path, q.Encode())
 }
 
+// A list whose filter no index serves reads everything, which takes the processor
+// and the disk from those who start: so few do at a time, and none for long.
+const (
+	scansAtOnce = 2
+	scanTimeout = 5 * time.Second
+)
+
+// scan waits for a turn to read much, as long as the request may.
+func (s *Server) scan(ctx context.Context) (scanning context.Context, done func(), err error) {
+	select {
+	case s.scans <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, errs.Wrap(ctx.Err(), errs.Unavailable, "too many lists are being read: try again")
+	}
+	scanning, cancel := context.WithTimeout(ctx, scanTimeout)
+	return scanning, func() { cancel(); <-s.scans }, nil
+}
+
 // text is a filter by one of an enumeration's values.
 func text[T ~string](v *T) *string {
 	if v == nil {

@@ -52,6 +52,7 @@ type Server struct {
 	keyHeader string // APIKeyHeader as net/http keeps it
 
 	largeApplies chan struct{} // one at a time
+	scans        chan struct{} // of lists that may read every receipt or audit entry
 }
 
 var _ api.StrictServerInterface = (*Server)(nil)
@@ -67,7 +68,7 @@ func New(o Options) (http.Handler, error) {
 		guesses: newGuesses(o.AuthFailureBurst, o.Now, func(ctx context.Context) ([]string, error) {
 			return o.Store.ListGoodKeyHashes(ctx, new(o.Now()))
 		}),
-		keyHeader: http.CanonicalHeaderKey(o.APIKeyHeader), largeApplies: make(chan struct{}, 1),
+		keyHeader: http.CanonicalHeaderKey(o.APIKeyHeader), largeApplies: make(chan struct{}, 1), scans: make(chan struct{}, scansAtOnce),
 	}
 	e := echo.New()
 	e.Binder = strictBinder{}

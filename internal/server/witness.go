@@ -16,6 +16,11 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 	if err != nil {
 		return nil, err
 	}
+	ctx, done, err := s.scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	args := store.ListStartupsParams{
 		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
 		Status: text(p.Status), PrincipalKey: p.PrincipalKey, ComponentKey: p.ComponentKey, Since: p.Since,
@@ -57,6 +62,11 @@ func (s *Server) ListAuditLog(ctx context.Context, r api.ListAuditLogRequestObje
 	if err != nil {
 		return nil, err
 	}
+	ctx, done, err := s.scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	rows, err := s.Store.ListAuditLog(ctx, store.ListAuditLogParams{
 		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
 		ResourceType: text(p.ResourceType), ResourceID: p.ResourceID, Actor: p.Actor, Since: p.Since,

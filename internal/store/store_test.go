@@ -64,6 +64,38 @@ func raw(t *testing.T, url string) *sql.DB {
 	return db
 }
 
+func TestTheHotConnectionsAreFreeWhenAllOthersAreTaken(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, migrate, func(t *testing.T, url string) {
+		s := open(t, url)
+		epoch, err := storetest.Move(t.Context(), s, "default")
+		require.NoError(t, err)
+		others := s.Stats().Max - s.Hot().Stats().Max
+		if strings.HasPrefix(url, "sqlite:") {
+			others-- // the one writer is everybody's
+		}
+		require.Positive(t, others)
+		var hold func(n int) error
+		hold = func(n int) error {
+			if n > 0 {
+				return s.InSnapshot(t.Context(), func(store.Queries) error { return hold(n - 1) })
+			}
+			require.GreaterOrEqual(t, s.Stats().InUse, others)
+			_, err := s.Hot().GetRevision(t.Context(), "default")
+			require.NoError(t, err)
+			now := store.Now()
+			opened, err := s.Hot().OpenStartups(t.Context(), []store.OpenStartupParams{{
+				ID: store.NewID(now), TenantKey: "default", Epoch: epoch, Source: "live", PacketID: uuid.New(), OpenedAt: now, DeadlineAt: now,
+			}})
+			require.NoError(t, err)
+			require.Equal(t, []bool{true}, opened)
+			return nil
+		}
+		require.NoError(t, hold(others))
+		require.Zero(t, s.Stats().InUse, "and all come back")
+	})
+}
+
 // Each receipt is looked at once: what comes before since was.
 func TestOnSQLiteWhatIsPastIsNotLookedAtAgain(t *testing.T) {
 	t.Parallel()

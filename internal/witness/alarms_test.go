@@ -17,7 +17,7 @@ func (w *world) start(t *testing.T, component, instance string, opened, deadline
 	at, err := w.GetRevision(t.Context(), "t")
 	require.NoError(t, err)
 	p := store.OpenStartupParams{
-		ID: store.NewID(opened), TenantKey: "t", Epoch: at.Epoch, PrincipalID: w.principal.ID, PrincipalKey: "p", ComponentKey: component,
+		ID: store.NewID(opened), TenantKey: "t", Epoch: at.Epoch, PrincipalID: w.principal.ID, PrincipalKey: w.principal.PrincipalKey, ComponentKey: component,
 		OpenedAt: opened, DeadlineAt: deadline, Source: "live",
 	}
 	if instance != "" {
@@ -85,6 +85,11 @@ func TestALaterStartEndsAnAlarmAndNothingElseDoes(t *testing.T) {
 		check()
 		now = noon.Add(5 * time.Minute) // what was looked for before is found when it comes
 		starts[0].by = w.start(t, "alone", "", now, now.Add(time.Hour))
+		w.principal.PrincipalKey = "renamed"
+		_, err := w.UpdatePrincipal(t.Context(), store.UpdatePrincipalParams{
+			ID: w.principal.ID, PrincipalKey: "renamed", AuthSubject: "s", PrincipalType: "component", Status: "active", UpdatedAt: noon,
+		})
+		require.NoError(t, err)
 		starts[4].by = w.start(t, "others", "i", now, now.Add(time.Hour))
 		check()
 	})

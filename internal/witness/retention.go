@@ -9,7 +9,7 @@ import (
 )
 
 // Retention removes receipts that are older than Keep. One that is OPEN and not
-// yet overdue, or not yet mirrored, stays.
+// yet overdue stays.
 type Retention struct {
 	Store *store.Store
 	Now   func() time.Time

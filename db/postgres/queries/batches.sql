@@ -66,7 +66,7 @@ RETURNING s.id, s.status, CAST(COALESCE(s.ready_at, s.failed_at) AS timestamptz)
 -- name: ListSuperseding :many
 -- The first startup that supersedes each of some overdue ones (contract 5): a later one
 -- of the same principal, component and instance, or where no instance is known one
--- that began after the deadline.
+-- that began after the deadline. The principal may have been renamed: its keys are for the index.
 SELECT CAST(u.id AS uuid) AS id, s.id AS superseded_by, s.opened_at
 FROM (SELECT unnest(sqlc.arg(ids)::uuid[]) AS id,
              unnest(sqlc.arg(tenant_keys)::text[]) AS tenant_key,
@@ -75,9 +75,10 @@ FROM (SELECT unnest(sqlc.arg(ids)::uuid[]) AS id,
              unnest(sqlc.arg(component_keys)::text[]) AS component_key,
              unnest(sqlc.arg(instance_ids)::text[]) AS instance_id,
              unnest(sqlc.arg(deadline_ats)::timestamptz[]) AS deadline_at) u
+LEFT JOIN principals p ON p.id = u.principal_id
 CROSS JOIN LATERAL (
     SELECT l.id, l.opened_at FROM startup_sessions l
-    WHERE l.tenant_key = u.tenant_key AND l.principal_key = u.principal_key AND l.principal_id = u.principal_id
+    WHERE l.tenant_key = u.tenant_key AND l.principal_key IN (u.principal_key, p.principal_key) AND l.principal_id = u.principal_id
       AND l.component_key = u.component_key AND l.id > u.id
       AND CASE WHEN u.instance_id = '' THEN l.opened_at > u.deadline_at ELSE l.instance_id = u.instance_id END
     ORDER BY l.id

@@ -66,28 +66,3 @@ func poolStats(t *testing.T, s *store.Store) {
 	require.GreaterOrEqual(t, w.Stats().Waits, idle.Waits)
 	require.GreaterOrEqual(t, w.Stats().WaitTime, idle.WaitTime)
 }
-
-// hotLane holds every connection but the hot ones.
-func hotLane(t *testing.T, s *store.Store) {
-	w := newWorld(t, s)
-	free := s.Stats().Max - s.Hot().Stats().Max
-	require.Positive(t, free)
-	require.Positive(t, s.Hot().Stats().Max)
-	var hold func(n int) error
-	hold = func(n int) error {
-		if n > 0 {
-			return s.InSnapshot(t.Context(), func(q store.Queries) error {
-				must(q.GetRevision(t.Context(), w.tenant))(t)
-				return hold(n - 1)
-			})
-		}
-		must(s.Hot().GetIdentityBySubject(t.Context(), w.principal.AuthSubject))(t)
-		p := w.newStartup(w.now, w.now)
-		require.Equal(t, []bool{true}, must(s.Hot().OpenStartups(t.Context(), []store.OpenStartupParams{p}))(t))
-		require.Len(t, must(s.Hot().ReportStartups(t.Context(), []store.ReportStartupParams{w.readyReport(p.ID, w.now)}))(t), 1)
-		require.Equal(t, "READY", must(s.Hot().GetStartup(t.Context(), p.ID))(t).Status)
-		return nil
-	}
-	require.NoError(t, hold(free))
-	require.Zero(t, s.Stats().InUse)
-}

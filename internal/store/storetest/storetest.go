@@ -58,7 +58,6 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"the newest migration can be taken back and applied again":           migrateDownUp,
 		"a database that lacks migrations is not ready":                      readyPending,
 		"the pool counts the connections in use":                             poolStats,
-		"components have connections when all others are taken":              hotLane,
 		"a context that has ended is an error and leaves the store in order": endedContext,
 	} {
 		t.Run(name, func(t *testing.T) {
