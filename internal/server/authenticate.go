@@ -40,6 +40,14 @@ type door struct {
 	requirements openapi3.SecurityRequirements
 }
 
+// credential is what opened the door, as the receipts keep it: the member of that
+// name of StartupSession.
+type credential struct {
+	APIKeyID uuid.UUID `json:"api_key_id,omitzero"`
+	Issuer   string    `json:"issuer,omitempty"`
+	Subject  string    `json:"subject,omitempty"`
+}
+
 // authenticate tries the security requirements of an operation in order, the
 // bearer token first as openapi.yaml lists them. The first that opens the door
 // names the caller; an operation without requirements is open.
@@ -73,11 +81,11 @@ func (s *Server) try(ctx context.Context, q store.Queries, d door, scheme string
 	if scheme == "bearerAuth" {
 		name, read = "Authorization", s.byToken
 	}
-	credential := d.header.Get(name)
-	if credential == "" {
+	shown := d.header.Get(name)
+	if shown == "" {
 		return caller{}, auth.Unauthenticated(errNoCredential)
 	}
-	who, err := s.callers.get(scheme, credential, fresh, func(known bool) (caller, error) { return read(ctx, q, d.peer, credential, known) })
+	who, err := s.callers.get(scheme, shown, fresh, func(known bool) (caller, error) { return read(ctx, q, d.peer, shown, known) })
 	if err != nil {
 		return who, err
 	}
@@ -107,7 +115,7 @@ func (s *Server) byToken(ctx context.Context, q store.Queries, _, header string,
 		return caller{}, err
 	}
 	who := caller{method: api.AuthMethodJwt, expires: claims.ExpiresAt}
-	return s.asPrincipal(who, row, api.StartupCredential{Issuer: claims.Issuer, Subject: claims.Subject})
+	return s.asPrincipal(who, row, credential{Issuer: claims.Issuer, Subject: claims.Subject})
 }
 
 func (s *Server) byAPIKey(ctx context.Context, q store.Queries, peer, header string, known bool) (caller, error) {
@@ -140,10 +148,10 @@ func (s *Server) byAPIKey(ctx context.Context, q store.Queries, peer, header str
 	return s.asPrincipal(who, store.GetIdentityBySubjectRow{
 		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, PrincipalType: row.PrincipalType, Status: row.Status,
 		Epoch: row.Epoch, ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
-	}, api.StartupCredential{APIKeyID: row.KeyID})
+	}, credential{APIKeyID: row.KeyID})
 }
 
-func (s *Server) asPrincipal(who caller, row store.GetIdentityBySubjectRow, by api.StartupCredential) (caller, error) {
+func (s *Server) asPrincipal(who caller, row store.GetIdentityBySubjectRow, by credential) (caller, error) {
 	if row.Status != string(api.PrincipalStatusActive) {
 		return caller{}, errs.New(errs.Forbidden, "principal %q is disabled", row.PrincipalKey)
 	}

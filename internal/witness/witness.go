@@ -29,7 +29,7 @@ type Identity struct {
 	Epoch                   int64      // of the tenant's world, when this was read: random, so that none comes back
 	ProfileID, ManifestID   *uuid.UUID // of the active binding; nil without one
 	Overrides               store.JSON
-	Credential              store.JSON // what it was known by: api.StartupCredential
+	Credential              store.JSON // what it was known by, as JSON: StartupSession.credential
 	Memo                    *Memo      // shared by the copies of this Identity; nil remembers nothing
 }
 
