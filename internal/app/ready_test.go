@@ -79,6 +79,11 @@ func TestAServerIsNotReadyOnAReadOnlyDatabase(t *testing.T) {
 		return strings.Contains(wire{a, ""}.send(t, http.MethodGet, "/ready", "").Body, "read-only")
 	})
 	unready(t, a, "the database is read-only, or a standby")
+	for range 20 { // on connections of either kind
+		r := wire{a, apptest.AdminKey}.send(t, http.MethodPost, "/v1/bootstrap", `{"component_key":"c"}`)
+		r.refused(t, 503, "UNAVAILABLE")
+		require.NotEmpty(t, r.Header.Get("Retry-After"))
+	}
 	turn("off")
 	until(t, func() bool { return wire{a, ""}.send(t, http.MethodGet, "/ready", "").Status == 200 })
 }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"testing"
@@ -52,6 +53,11 @@ func TestATimeThatRanOutIsUnavailable(t *testing.T) {
 		requireCode(t, errs.Unavailable, s.SetRevision(ctx, store.SetRevisionParams{TenantKey: "default"}))
 		requireCode(t, errs.Unavailable, s.InTx(ctx, func(store.Queries) error { return nil }))
 	})
+}
+
+func TestATransactionWhoseTimeEndedWithinItIsUnavailable(t *testing.T) {
+	t.Parallel()
+	requireCode(t, errs.Unavailable, sql.ErrTxDone)
 }
 
 func TestALockThatIsNotGivenIsUnavailable(t *testing.T) {

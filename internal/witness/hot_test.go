@@ -262,3 +262,21 @@ func TestACallerThatHangsUpDoesNotHurtThoseWhoNeedTheSamePacket(t *testing.T) {
 		require.Error(t, <-gone)
 	})
 }
+
+func TestWhoeverWaitsForAPacketWaitsNoLongerThanItsOwnTime(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		s, who, held := ticking(t, w.Store), w.caller(t), make(chan struct{})
+		s.Snapshot(func(ctx context.Context, fn func(store.Queries) error) error {
+			<-held // a database that is locked, or frozen
+			return w.InSnapshot(ctx, fn)
+		})
+		over, end := context.WithCancel(t.Context())
+		end()
+		_, err := s.Bootstrap(over, who, birth(""))
+		require.ErrorIs(t, err, context.Canceled)
+		close(held)
+		_, err = s.Bootstrap(t.Context(), who, birth(""))
+		require.NoError(t, err)
+	})
+}
