@@ -46,7 +46,7 @@ func TestBootstrapsAreAnsweredWhileALargeWorldIsApplied(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l, w := newLab(t, a), worldsOf(t, a)
-		const n = 2_000 // a stand-in: how long many more take is for benchmarks
+		const n = 400 // a stand-in: how long many more take is for benchmarks
 		world, own := crowd(n), w.exported(t)
 		steps := []struct {
 			what string
