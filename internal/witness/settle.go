@@ -76,9 +76,5 @@ func (w within) report(ctx context.Context, r store.ReportStartupParams) (store.
 	if err != nil || n == 0 {
 		return store.Reported{}, err
 	}
-	at := r.ReadyAt
-	if at == nil {
-		at = r.FailedAt
-	}
-	return store.Reported{Status: r.Status, At: *at}, nil
+	return store.Reported{Status: r.Status, At: *cmp.Or(r.ReadyAt, r.FailedAt)}, nil
 }
