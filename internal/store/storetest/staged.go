@@ -63,6 +63,7 @@ func stagedWrites(t *testing.T, s *store.Store) {
 			_, err := w.GetPrincipal(t.Context(), written[0].principal.ID)
 			require.True(t, store.IsNotFound(err), "not written yet")
 		}
+		w.open(t, w.now, w.now) // nobody waits for what is being recorded
 		_, err := q.UpdateBinding(t.Context(), deactivated)
 		return err
 	}, func(q store.Queries) (err error) {
