@@ -2,22 +2,12 @@
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/legivellum/metagate/internal/cli"
 )
 
 // version is set by the build: -ldflags "-X main.version=v1.2.3".
 var version = "dev"
 
-func main() {
-	if len(os.Args) > 1 && os.Args[1] == "serve" {
-		raiseTimerSlack()
-		signal.Ignore(syscall.SIGPIPE) // who reads the log may go: the server stays
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
-}
+func main() { os.Exit(cli.Main(os.Args[1:], version)) }

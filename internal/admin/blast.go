@@ -11,7 +11,7 @@ import (
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/bootstrap"
-	"github.com/legivellum/metagate/internal/jsondoc"
+	"github.com/legivellum/metagate/internal/doc"
 )
 
 // blastRadius resolves, before and after the plan, every principal that the
@@ -109,8 +109,8 @@ func differing(before, after map[string]json.RawMessage) []string {
 	delete(names, "manifest_version") // no part of the etag
 	out := []string{}
 	for _, name := range slices.Sorted(stdmaps.Keys(names)) {
-		b, _ := jsondoc.Canonical(before[name])
-		a, _ := jsondoc.Canonical(after[name])
+		b, _ := doc.Canonical(before[name])
+		a, _ := doc.Canonical(after[name])
 		if !bytes.Equal(a, b) {
 			out = append(out, name)
 		}

@@ -13,8 +13,8 @@ import (
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/bootstrap"
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
-	"github.com/legivellum/metagate/internal/jsondoc"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -32,7 +32,7 @@ func maps(ss ...section) error {
 		if len(*s.doc) == 0 {
 			*s.doc = api.JSONObject("{}")
 		}
-		*s.doc = jsondoc.Compact(*s.doc)
+		*s.doc = doc.Compact(*s.doc)
 		checks[i] = bootstrap.Section{Pointer: "/" + s.name, Doc: *s.doc}
 	}
 	err := bootstrap.CheckForbidden(checks...)

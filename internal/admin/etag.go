@@ -3,25 +3,24 @@ package admin
 import (
 	"encoding/json"
 
-	"github.com/legivellum/metagate/internal/etag"
-	"github.com/legivellum/metagate/internal/jsondoc"
+	"github.com/legivellum/metagate/internal/doc"
 )
 
 // etag covers what a caller can write and when it was written. An API key's
 // last_used_at is left out: using a key must not make an If-Match stale.
 func (k *Kind[R, C, V]) etag(row R) string {
 	of := k.ident(row)
-	doc, _ := json.Marshal(k.doc(row)) // made of stored rows: can't fail
-	return etag.Of(of.id[:], []byte(of.updated.Format(timeFormat)), doc)
+	document, _ := json.Marshal(k.doc(row)) // made of stored rows: can't fail
+	return doc.ETag(of.id[:], []byte(of.updated.Format(timeFormat)), document)
 }
 
 const timeFormat = "2006-01-02T15:04:05.000000Z07:00"
 
-func stale(ifMatch, tag string) bool { return ifMatch != "" && !etag.MatchStrong(ifMatch, tag) }
+func stale(ifMatch, tag string) bool { return ifMatch != "" && !doc.MatchStrong(ifMatch, tag) }
 
 // unchanged compares what callers may write, whatever the order of members.
 func unchanged[C any](a, b C) bool {
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
-	return errX == nil && errY == nil && jsondoc.Equal(x, y)
+	return errX == nil && errY == nil && doc.Equal(x, y)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/store"
-	"github.com/legivellum/metagate/internal/testdb"
+	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }

@@ -12,8 +12,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
-	"github.com/legivellum/metagate/internal/jsondoc"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -114,7 +114,7 @@ func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a Actor, id uuid
 		if err != nil {
 			return before, err
 		}
-		merged, err := jsondoc.MergePatch(old, patch)
+		merged, err := doc.MergePatch(old, patch)
 		if err != nil {
 			return before, err
 		}

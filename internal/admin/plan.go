@@ -11,8 +11,8 @@ import (
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
-	"github.com/legivellum/metagate/internal/jsondoc"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -75,7 +75,7 @@ func (p *plan) note(action api.PlanAction, typ api.ResourceType, key string, bef
 		return // it will be refused: nobody reads on
 	}
 	change := api.PlanChange{Action: action, ResourceType: typ, ResourceKey: key, Diff: []api.FieldChange{}}
-	for _, d := range jsondoc.Diff(objectOf(before), objectOf(after)) {
+	for _, d := range doc.Diff(objectOf(before), objectOf(after)) {
 		change.Diff = append(change.Diff, api.FieldChange{
 			Pointer: string(d.Pointer), Before: fieldValue(d.Before), After: fieldValue(d.After),
 		})

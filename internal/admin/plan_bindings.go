@@ -7,8 +7,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
-	"github.com/legivellum/metagate/internal/jsondoc"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -124,7 +124,7 @@ func (p *plan) bind(d api.WorldBinding) {
 }
 
 func (p *plan) rebind(row store.Binding, was, d api.WorldBinding) {
-	if was.Profile == d.Profile && was.Manifest == d.Manifest && *was.Active == *d.Active && jsondoc.Equal(was.Overrides, d.Overrides) {
+	if was.Profile == d.Profile && was.Manifest == d.Manifest && *was.Active == *d.Active && doc.Equal(was.Overrides, d.Overrides) {
 		p.note(api.PlanActionUnchanged, api.ResourceTypeBinding, bindingName(d), nil, nil, phaseWrite, nil)
 		return
 	}

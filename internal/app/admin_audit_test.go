@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 func TestEveryWriteLeavesOneRowInTheAuditLog(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // demotions are the patches after which a principal is no active admin.

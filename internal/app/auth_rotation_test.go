@@ -14,8 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // keySet puts a set of one public key into a file at once.

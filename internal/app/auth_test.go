@@ -8,9 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 func TestEveryInvalidCredentialGetsTheSameAnswer(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/apptest"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // place is where a body can hold a free-form document.

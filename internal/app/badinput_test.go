@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // bodied is an operation that takes a body, with one that it accepts.

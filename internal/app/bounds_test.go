@@ -9,9 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // listed is what f makes of 0 to n-1, with commas between.

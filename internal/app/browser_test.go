@@ -16,9 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate"
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/auth"
-	"github.com/legivellum/metagate/internal/testdb"
+	"github.com/legivellum/metagate/internal/test/apptest"
+	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
 // findBrowser gives the path of a Chromium or Chrome, or "".

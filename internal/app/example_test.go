@@ -15,8 +15,8 @@ import (
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
 	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // startComponent is what a component does before anything else.

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/apptest"
-	"github.com/legivellum/metagate/internal/jsondoc"
+	"github.com/legivellum/metagate/internal/doc"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // sighting is what a packet shows of the world it was made of.
@@ -62,7 +62,7 @@ func recomputed(p *api.WelcomePacket) string {
 	if err != nil {
 		return err.Error()
 	}
-	canonical, err := jsondoc.Canonical(text)
+	canonical, err := doc.Canonical(text)
 	if err != nil {
 		return err.Error()
 	}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
-	"github.com/legivellum/metagate/internal/apptest"
-	"github.com/legivellum/metagate/internal/testdb"
+	"github.com/legivellum/metagate/internal/test/apptest"
+	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
 // moving is a world that an admin changes, and what a bootstrap has to show of it.

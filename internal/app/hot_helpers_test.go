@@ -19,10 +19,10 @@ import (
 
 	"github.com/legivellum/metagate/gen/client"
 	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // child is a real server process; App has its URL and configuration alone.

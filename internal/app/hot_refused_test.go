@@ -16,8 +16,8 @@ import (
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
-	"github.com/legivellum/metagate/internal/apptest"
-	"github.com/legivellum/metagate/internal/testdb"
+	"github.com/legivellum/metagate/internal/test/apptest"
+	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
 // requireShut demands that a credential opens neither bootstrap nor reports, and

@@ -14,8 +14,8 @@ import (
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // lab is a program with a component that can start, made by its admin.

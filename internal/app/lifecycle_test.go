@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 func TestAReportForAStartupThatIsNotTheCallersIs404(t *testing.T) {

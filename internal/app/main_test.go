@@ -3,7 +3,7 @@ package app_test
 import (
 	"testing"
 
-	"github.com/legivellum/metagate/internal/testdb"
+	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }

@@ -20,9 +20,9 @@ import (
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/auth"
-	"github.com/legivellum/metagate/internal/jsondoc"
+	"github.com/legivellum/metagate/internal/doc"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 const (
@@ -202,7 +202,7 @@ func etagOf(t *testing.T, packet []byte) string {
 	}
 	text, err := json.Marshal(members)
 	require.NoError(t, err)
-	text, err = jsondoc.Canonical(text)
+	text, err = doc.Canonical(text)
 	require.NoError(t, err)
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])

@@ -10,11 +10,11 @@ import (
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/store"
-	"github.com/legivellum/metagate/internal/store/storetest"
-	"github.com/legivellum/metagate/internal/testdb"
+	"github.com/legivellum/metagate/internal/test/apptest"
+	"github.com/legivellum/metagate/internal/test/storetest"
+	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
 // unready demands 503 of /ready, and that it says why without a word of the driver.

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/apptest"
-	"github.com/legivellum/metagate/internal/store/storetest"
+	"github.com/legivellum/metagate/internal/test/apptest"
+	"github.com/legivellum/metagate/internal/test/storetest"
 )
 
 // A database that goes back in time (a restore, a replica that lagged) under a

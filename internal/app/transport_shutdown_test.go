@@ -12,10 +12,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/store"
-	"github.com/legivellum/metagate/internal/testdb"
+	"github.com/legivellum/metagate/internal/test/apptest"
+	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
 // holdTenant keeps writes of the default tenant waiting in the database until

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/apptest"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // half sends a request with the beginning of a body of that length.

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // wire sends requests as they are written, without a client's good manners.

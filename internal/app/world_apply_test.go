@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/apptest"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 func TestTheMeshAppliedToAnEmptyServerIsThereWhole(t *testing.T) {

@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // foreign makes a principal of another tenant that holds a subject.

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/apptest"
-	"github.com/legivellum/metagate/internal/jsondoc"
+	"github.com/legivellum/metagate/internal/doc"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // edits are what operators do to the mesh, each over and over; n makes each time another.
@@ -141,9 +141,9 @@ func differences(t *testing.T, before, after map[string]json.RawMessage) (out []
 	t.Helper()
 	require.Equal(t, slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after)))
 	for _, name := range slices.Sorted(maps.Keys(before)) {
-		b, err := jsondoc.Canonical(before[name])
+		b, err := doc.Canonical(before[name])
 		require.NoError(t, err)
-		a, err := jsondoc.Canonical(after[name])
+		a, err := doc.Canonical(after[name])
 		require.NoError(t, err)
 		if !bytes.Equal(b, a) {
 			out = append(out, name)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/apptest"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 func (w worlds) explain(t *testing.T, principal, component string) api.Explanation {

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/apptest"
-	"github.com/legivellum/metagate/internal/testdb"
+	"github.com/legivellum/metagate/internal/test/apptest"
+	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
 // awkwardWorld is a world of values that a careless YAML writer changes.

@@ -13,9 +13,9 @@ import (
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
-	"github.com/legivellum/metagate/internal/apptest"
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/store"
-	"github.com/legivellum/metagate/internal/yamldoc"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 const (
@@ -46,7 +46,7 @@ func mesh(t *testing.T) api.World {
 	t.Helper()
 	text, err := os.ReadFile(meshFile)
 	require.NoError(t, err)
-	doc, err := yamldoc.ToJSON(text, 1<<20)
+	doc, err := doc.YAMLToJSON(text, 1<<20)
 	require.NoError(t, err)
 	var w api.World
 	require.NoError(t, json.Unmarshal(doc, &w))

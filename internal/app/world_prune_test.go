@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/apptest"
 	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // keysOf lists what an export has, without the admin's.

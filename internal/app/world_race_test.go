@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/apptest"
+	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // racing is a world in which every resource says whose it is.

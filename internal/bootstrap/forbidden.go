@@ -7,8 +7,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
-	"github.com/legivellum/metagate/internal/jsondoc"
 )
 
 // maxPlaceBytes bounds the report of one section. Without a bound one megabyte
@@ -45,16 +45,16 @@ func CheckForbidden(sections ...Section) error {
 	return nil
 }
 
-// FindForbidden returns every member of doc whose name is a forbidden key, at
+// FindForbidden returns every member of document whose name is a forbidden key, at
 // any depth, in document order, each as prefix followed by its JSON Pointer
-// within doc. Members of a forbidden member are looked at too. Past a hundred
+// within document. Members of a forbidden member are looked at too. Past a hundred
 // places or 256 KiB of pointers a last place says that there are more.
 //
-// The error is that of jsondoc.Names: doc is not strict JSON.
-func FindForbidden(doc []byte, prefix string) ([]errs.Place, error) {
+// The error is that of doc.Names: document is not strict JSON.
+func FindForbidden(document []byte, prefix string) ([]errs.Place, error) {
 	var places []errs.Place
 	room := maxPlaceBytes
-	err := jsondoc.Names(doc, func(name []byte, at func() jsontext.Pointer) {
+	err := doc.Names(document, func(name []byte, at func() jsontext.Pointer) {
 		if room <= 0 {
 			return // the list is closed; what is left is read for its syntax
 		}

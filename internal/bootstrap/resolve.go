@@ -14,8 +14,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
-	"github.com/legivellum/metagate/internal/jsondoc"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -84,7 +84,7 @@ func Compose(w World) (map[string]json.RawMessage, error) {
 		return nil, fmt.Errorf("overrides: %w", err)
 	}
 	for name, patch := range overrides {
-		merged, err := jsondoc.MergePatch(docs[name], patch)
+		merged, err := doc.MergePatch(docs[name], patch)
 		if err != nil {
 			return nil, fmt.Errorf("overrides of %s: %w", name, err)
 		}
@@ -105,13 +105,13 @@ func (b *Blueprint) encode(docs map[string]json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	literal = jsondoc.WithoutHTML(literal)
+	literal = doc.WithoutHTML(literal)
 	b.members = literal[1 : len(literal)-1]
 	for _, name := range slices.Sorted(maps.Keys(docs)) {
 		if name == "manifest_version" {
 			continue // equal content has an equal etag
 		}
-		doc, err := jsondoc.Canonical(docs[name])
+		doc, err := doc.Canonical(docs[name])
 		if err != nil {
 			return err
 		}

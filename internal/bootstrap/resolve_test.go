@@ -14,8 +14,8 @@ import (
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/bootstrap"
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
-	"github.com/legivellum/metagate/internal/jsondoc"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -50,7 +50,7 @@ func requirePacket(t *testing.T, b *bootstrap.Blueprint, principal, component st
 		Etag: b.Etag(principal, component), IssuedAt: issued, DeadlineAt: issued.Add(b.SLA),
 	}
 	text := b.Packet(birth)
-	require.NoError(t, jsondoc.Check(text), "%s", text)
+	require.NoError(t, doc.Check(text), "%s", text)
 	var p api.WelcomePacket
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
@@ -64,7 +64,7 @@ func requirePacket(t *testing.T, b *bootstrap.Blueprint, principal, component st
 	}
 	stable, err := json.Marshal(members)
 	require.NoError(t, err)
-	stable, err = jsondoc.Canonical(stable)
+	stable, err = doc.Canonical(stable)
 	require.NoError(t, err)
 	sum := sha256.Sum256(stable)
 	require.Equal(t, hex.EncodeToString(sum[:]), p.PacketEtag, "%s", stable)

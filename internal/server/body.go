@@ -14,9 +14,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
-	"github.com/legivellum/metagate/internal/jsondoc"
-	"github.com/legivellum/metagate/internal/yamldoc"
 )
 
 // operationApply takes a whole world: a larger body, YAML too, and everything
@@ -78,17 +77,17 @@ func (s *Server) readBody(r *http.Request, route *route) (body []byte, done func
 		return nil, done, errs.New(errs.TooLarge, "the body is larger than %d bytes (%s)", limit, setting)
 	}
 	callOf(r.Context()).bodyRead = true
-	depth := jsondoc.MaxDepth
+	depth := doc.MaxDepth
 	if operation == operationApply {
 		depth += worldDepth
 	}
 	if strings.HasPrefix(r.Header.Get("Content-Type"), mediaYAML) {
-		if body, err = yamldoc.ToJSON(body, limit); err != nil {
+		if body, err = doc.YAMLToJSON(body, limit); err != nil {
 			return nil, done, err
 		}
 		r.Header.Set("Content-Type", mediaJSON)
 	}
-	if err := jsondoc.CheckDepth(body, depth); err != nil {
+	if err := doc.CheckDepth(body, depth); err != nil {
 		return nil, done, err
 	}
 	if hot[operation] {

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
-	"github.com/legivellum/metagate/internal/etag"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
 )
@@ -27,7 +27,7 @@ func (s *Server) Bootstrap(ctx context.Context, r api.BootstrapRequestObject) (a
 	if err != nil {
 		return nil, err
 	}
-	known := r.Body.LastPacketEtag == opened.Etag || etag.MatchWeak(deref(r.Params.IfNoneMatch), etag.Quote(opened.Etag))
+	known := r.Body.LastPacketEtag == opened.Etag || doc.MatchWeak(deref(r.Params.IfNoneMatch), doc.QuoteETag(opened.Etag))
 	return packetResponse{opened, known}, nil
 }
 
@@ -57,7 +57,7 @@ type packetResponse struct {
 var contentJSON = []string{mediaJSON}
 
 func (p packetResponse) VisitBootstrapResponse(w http.ResponseWriter) error {
-	h, values := w.Header(), [...]string{etag.Quote(p.Etag), p.StartupID.String(), p.DeadlineAt.Format(time.RFC3339Nano)}
+	h, values := w.Header(), [...]string{doc.QuoteETag(p.Etag), p.StartupID.String(), p.DeadlineAt.Format(time.RFC3339Nano)}
 	h["Etag"], h[headerStartupID], h[headerStartupDeadline] = values[0:1:1], values[1:2:2], values[2:3:3] // one allocation
 	if p.notModified {
 		w.WriteHeader(http.StatusNotModified)

@@ -9,7 +9,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/jsondoc"
+	"github.com/legivellum/metagate/internal/doc"
 )
 
 // The quick look may refuse what is fine, never accept what the validator refuses.
@@ -37,7 +37,7 @@ func FuzzWhatFitsTheQuickLookTheValidatorAcceptsToo(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which int, body, ifNoneMatch string) {
 		path := paths[uint(which)%uint(len(paths))]
 		route := spec.routes["POST "+path]
-		if jsondoc.Check([]byte(body)) != nil {
+		if doc.Check([]byte(body)) != nil {
 			return // never gets so far
 		}
 		r, err := http.NewRequest(http.MethodPost, path, io.NopCloser(bytes.NewReader([]byte(body))))

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/legivellum/metagate/internal/jsondoc"
+	"github.com/legivellum/metagate/internal/doc"
 )
 
 // plainJSON takes the escapes for HTML out of JSON, which the generated answers
@@ -18,7 +18,7 @@ func (p plainJSON) Write(b []byte) (int, error) {
 	if !strings.HasPrefix(p.Header().Get("Content-Type"), mediaJSON) {
 		return p.ResponseWriter.Write(b)
 	}
-	if _, err := p.ResponseWriter.Write(jsondoc.WithoutHTML(b)); err != nil {
+	if _, err := p.ResponseWriter.Write(doc.WithoutHTML(b)); err != nil {
 		return 0, err
 	}
 	return len(b), nil

@@ -8,7 +8,7 @@ import (
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/admin"
-	"github.com/legivellum/metagate/internal/yamldoc"
+	"github.com/legivellum/metagate/internal/doc"
 )
 
 // ApplyWorld implements POST /v1/admin/apply. YAML has become JSON by now.
@@ -35,7 +35,7 @@ func (s *Server) ExportWorld(ctx context.Context, r api.ExportWorldRequestObject
 	if err != nil {
 		return nil, err
 	}
-	body, err = yamldoc.FromJSON(body)
+	body, err = doc.JSONToYAML(body)
 	return verbatim{contentType: mediaYAML, body: body}, err
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/internal/store"
-	"github.com/legivellum/metagate/internal/store/storetest"
-	"github.com/legivellum/metagate/internal/testdb"
+	"github.com/legivellum/metagate/internal/test/storetest"
+	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
 // BenchmarkOpenStartups tells what a row of a batch costs: ns/row.

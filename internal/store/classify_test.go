@@ -13,8 +13,8 @@ import (
 
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
-	"github.com/legivellum/metagate/internal/store/storetest"
-	"github.com/legivellum/metagate/internal/testdb"
+	"github.com/legivellum/metagate/internal/test/storetest"
+	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
 func requireCode(t *testing.T, code errs.Code, err error) {

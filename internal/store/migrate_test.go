@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/internal/store"
-	"github.com/legivellum/metagate/internal/store/storetest"
-	"github.com/legivellum/metagate/internal/testdb"
+	"github.com/legivellum/metagate/internal/test/storetest"
+	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
 func TestManyProcessesMayMigrateAnEmptyDatabaseAtTheSameTime(t *testing.T) {

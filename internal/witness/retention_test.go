@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/internal/store"
-	"github.com/legivellum/metagate/internal/testdb"
+	"github.com/legivellum/metagate/internal/test/testdb"
 	"github.com/legivellum/metagate/internal/witness"
 )
 

@@ -1,0 +1,3 @@
+module github.com/legivellum/metagate/bench
+
+go 1.26

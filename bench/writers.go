@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/legivellum/metagate/bench/load"
+)
+
+const (
+	writersWidth = 64 // connections that bootstrap
+	writersTurn  = 3 * time.Second
+)
+
+// besideWriters shows what admins who write without pause cost those who start.
+func besideWriters(ctx context.Context, binary string, engines []engine) error {
+	fmt.Println("\n| engine | writers | bootstraps/s | p50 ms | p99 ms | not 200 or 304 | stale | admin writes/s | p99 ms | not done |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
+	var stale int64
+	for _, e := range engines {
+		n, err := e.besideWriters(ctx, binary)
+		if err != nil {
+			return err
+		}
+		stale += n
+	}
+	if stale > 0 {
+		return fmt.Errorf("%d answers were stale", stale)
+	}
+	return nil
+}
+
+func (e engine) besideWriters(ctx context.Context, binary string) (stale int64, err error) {
+	s, err := start(ctx, binary, e.url)
+	if err != nil {
+		return 0, err
+	}
+	defer s.stop()
+	t := load.Target{
+		URL: s.url, APIKeyHeader: "X-Api-Key", APIKey: s.adminKey, Component: component, Concurrency: writersWidth, Duration: writersTurn,
+	}
+	for _, n := range []int{0, 1, 4, 16, 64} {
+		progress("%s beside %d writers", e.name, n)
+		r, err := t.BesideWriters(ctx, n)
+		if err != nil {
+			return stale, err
+		}
+		stale += r.Stale
+		b, w := r.Bootstraps.Report(), r.Writes.Report()
+		fmt.Printf("| %s | %d | %.0f | %.1f | %.1f | %s | %d | %.0f | %.1f | %s |\n", e.name, n,
+			b.PerSecond, b.P50, b.P99, failures(b), r.Stale, w.PerSecond, w.P99, failures(w))
+	}
+	return stale, nil
+}
+
+// failures is how many there were, of how many, by status.
+func failures(r load.Report) string {
+	if r.Failed == 0 {
+		return "0"
+	}
+	kinds := make([]string, 0, len(r.Failures))
+	for _, kind := range slices.Sorted(maps.Keys(r.Failures)) {
+		kinds = append(kinds, fmt.Sprintf("%s: %d", kind, r.Failures[kind]))
+	}
+	return fmt.Sprintf("%.1f %% (%s)", 100*float64(r.Failed)/float64(r.Failed+r.Requests), strings.Join(kinds, ", "))
+}

@@ -1,0 +1,132 @@
+// Package cli is the command line: one thin file for each command, on app or, as
+// a client like any other, on a running server.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+
+	exitRefused = 3 // the server refused
+	exitPending = 4 // apply --dry-run --exit-code: there is something to do
+)
+
+type cli struct {
+	Serve       serveCmd       `cmd:"" help:"Run the server."`
+	Dev         devCmd         `cmd:"" help:"Run a server to try things out: embedded SQLite, demo world, fresh keys, lines to paste."`
+	Seed        seedCmd        `cmd:"" help:"Create the demo world if it isn't there, and print a new API key for its component; the one before is revoked."`
+	Token       tokenCmd       `cmd:"" help:"Print a JWT for testing, signed with JWT_SECRET."`
+	AdminKey    adminKeyCmd    `cmd:"" help:"Print a new API key of principal admin; creates the principal if need be."`
+	Apply       applyCmd       `cmd:"" help:"Make a server's world as a file says, or show what that would change."`
+	Export      exportCmd      `cmd:"" help:"Print a server's world as a file that apply takes."`
+	Explain     explainCmd     `cmd:"" help:"Show the packet that a principal would get now, and where its values come from."`
+	Startups    startupsCmd    `cmd:"" help:"List who came up and who did not."`
+	Migrate     migrateCmd     `cmd:"" help:"Apply, take back or list database migrations."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
+	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Exit 0 if the server on this host is alive."`
+}
+
+// Main runs metagate with its arguments, until it is done or told to end by
+// SIGINT or SIGTERM, and returns the exit code.
+func Main(args []string, version string) int {
+	if len(args) > 0 && args[0] == "serve" {
+		signal.Ignore(syscall.SIGPIPE) // who reads the log may go: the server stays
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return run(ctx, args, version, os.Stdout, os.Stderr)
+}
+
+// streams is where a command writes: what was asked for to out, the rest to log.
+type streams struct{ out, log io.Writer }
+
+// build is which metagate this is.
+type build string
+
+// run parses the command line and runs the command. It returns the exit code.
+func run(ctx context.Context, args []string, version string, out, log io.Writer) int {
+	var c cli
+	exit := -1
+	k, err := kong.New(&c,
+		kong.Name("metagate"),
+		kong.Description("Bootstrap authority and startup witness. Every flag has an environment variable, named beside it; a flag wins over its variable."),
+		kong.UsageOnError(), kong.Writers(out, log), kong.Exit(func(code int) { exit = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out, log}, build(version)),
+	)
+	if err != nil {
+		return fail(log, exitFailed, err)
+	}
+	ignoreEmpty(k.Model.Node)
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := k.Parse(args)
+	if exit >= 0 { // --help has been printed
+		return exit
+	}
+	if err != nil {
+		return fail(log, exitUsage, fmt.Errorf("%w (%s --help tells more)", err, helpfulCommand(err)))
+	}
+	if err := parsed.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		if c, ok := errors.AsType[coded](err); ok {
+			return fail(log, c.code, err)
+		}
+		return fail(log, exitFailed, err)
+	}
+	return exitOK
+}
+
+// helpfulCommand is the command whose help tells how to avoid err.
+func helpfulCommand(err error) string {
+	if e, ok := errors.AsType[*kong.ParseError](err); ok {
+		if c := e.Context.Selected(); c != nil {
+			return c.FullPath()
+		}
+	}
+	return "metagate"
+}
+
+// fail says what went wrong in one line, for a second at most: nobody may be reading.
+func fail(log io.Writer, code int, err error) int {
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		fmt.Fprintln(log, "metagate:", strings.Join(strings.Fields(err.Error()), " "))
+	}()
+	select {
+	case <-said:
+	case <-time.After(time.Second):
+	}
+	return code
+}
+
+// ignoreEmpty lets a variable that is set to nothing mean its default, as
+// docker compose's ${NAME:-} wants it.
+func ignoreEmpty(n *kong.Node) {
+	for _, f := range n.Flags {
+		for _, name := range f.Envs {
+			if v, ok := os.LookupEnv(name); ok && v == "" {
+				_ = os.Unsetenv(name)
+			}
+		}
+	}
+	for _, child := range n.Children {
+		ignoreEmpty(child)
+	}
+}

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/gen/api"
+)
+
+// dev starts metagate dev and reads what it prints.
+func dev(t *testing.T, file string, env ...string) (p *process, printed string) {
+	t.Helper()
+	p = start(t, env, "dev", "--port=0", "--file="+file)
+	const last = "Ctrl-C stops the server"
+	require.Eventually(t, func() bool { return strings.Contains(p.printed(t), last) }, time.Minute, 5*time.Millisecond)
+	return p, p.printed(t)
+}
+
+// toPaste is what dev wants to be pasted: all from the first export to the
+// address of Swagger UI.
+func toPaste(t *testing.T, printed string) string {
+	t.Helper()
+	from, to := strings.Index(printed, "export METAGATE_URL="), strings.Index(printed, "Swagger UI: ")
+	require.True(t, 0 < from && from < to, printed)
+	return printed[from:to]
+}
+
+// paste runs lines in bash, which stops at the first that fails: curl fails on
+// the statuses of errors too. It returns the output, line by line.
+func paste(t *testing.T, lines string) []string {
+	t.Helper()
+	bash := exec.CommandContext(t.Context(), "bash", "-e", "-u", "-o", "pipefail")
+	bash.Stdin = strings.NewReader("curl() { command curl --fail-with-body \"$@\"; }\n" + lines)
+	out, err := bash.Output()
+	require.NoError(t, err, "%s\n%s", lines, out)
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
+
+func exported(t *testing.T, printed, name string) string {
+	t.Helper()
+	m := regexp.MustCompile(`(?m)^export ` + name + `=(\S+)$`).FindStringSubmatch(printed)
+	require.NotNil(t, m, name)
+	return m[1]
+}
+
+func TestEveryLineThatDevPrintsWorksWhenPasted(t *testing.T) {
+	t.Parallel()
+	for name, env := range map[string][]string{
+		"out of the box": nil,
+		"whatever else the environment says": {
+			"API_KEY_HEADER=X-My-Key", "AUTO_MIGRATE=false", "JWT_SECRET=short", "JWT_ALGORITHM=RS256", "JWT_ISSUER=me",
+			"DATABASE_URL=postgres://nowhere", "PORT=1",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, printed := dev(t, filepath.Join(t.TempDir(), "dev.db"), env...)
+			require.Contains(t, printed, "Swagger UI: "+p.url+"/docs/ ")
+			out := paste(t, toPaste(t, printed))
+			require.Len(t, out, 3, "a packet, an acknowledgement, a list")
+			var packet api.WelcomePacket
+			require.NoError(t, json.Unmarshal([]byte(out[0]), &packet))
+			require.Equal(t, "memorygate_main", packet.ComponentKey)
+			var ack api.StartupAck
+			require.NoError(t, json.Unmarshal([]byte(out[1]), &ack))
+			require.Equal(t, api.StartupStatusREADY, ack.Status)
+			var startups []api.StartupSession
+			require.NoError(t, json.Unmarshal([]byte(out[2]), &startups))
+			require.Len(t, startups, 2)
+			require.Equal(t, ack.StartupID, startups[0].StartupID)
+			require.Equal(t, packet.Startup.StartupID, startups[1].StartupID)
+			require.Equal(t, api.StartupStatusOPEN, startups[1].Status)
+		})
+	}
+}
+
+func TestEachCurlLineOfDevNeedsNothingButTheExports(t *testing.T) {
+	t.Parallel()
+	_, printed := dev(t, filepath.Join(t.TempDir(), "dev.db"))
+	blocks := strings.Split(strings.TrimSpace(toPaste(t, printed)), "\n\n")
+	exports, curls := blocks[0], 0
+	for _, block := range blocks[1:] {
+		if strings.Contains(block, "$STARTUP_ID") { // that of the block before
+			block = blocks[curls] + "\n" + block
+		}
+		paste(t, exports+"\n"+block)
+		curls++
+	}
+	require.Equal(t, 4, curls)
+	require.Equal(t, 4, strings.Count(printed, "curl "), "every curl line was run")
+}
+
+func TestDevStartsOnTheSameWorldAgain(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "dev.db")
+	p, first := dev(t, file)
+	paste(t, toPaste(t, first))
+	before := startups(t, p, exported(t, first, "METAGATE_ADMIN_KEY"))
+	require.Len(t, before, 2)
+	code, log := p.stop(t, os.Interrupt)
+	require.Zero(t, code, log)
+
+	p, second := dev(t, file)
+	require.Equal(t, before, startups(t, p, exported(t, second, "METAGATE_ADMIN_KEY")))
+	paste(t, toPaste(t, second))
+	require.Len(t, startups(t, p, exported(t, second, "METAGATE_ADMIN_KEY")), 4)
+	require.Equal(t, 401, bootstrap(t, p, exported(t, first, "METAGATE_KEY")), "a key of the run before")
+	require.Equal(t, 401, bootstrap(t, p, exported(t, first, "METAGATE_JWT")), "a token of the run before")
+}
+
+func startups(t *testing.T, p *process, credential string) []api.StartupSession {
+	t.Helper()
+	r, err := p.client(t, credential).ListStartupsWithResponse(t.Context(), nil)
+	require.NoError(t, err)
+	require.Equal(t, 200, r.StatusCode(), string(r.Body))
+	return *r.JSON200
+}

@@ -1,0 +1,14 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/legivellum/metagate/internal/app"
+	"github.com/legivellum/metagate/internal/config"
+)
+
+type serveCmd struct{ config.Config }
+
+func (c *serveCmd) Run(ctx context.Context, s streams, b build) error {
+	return app.Run(ctx, c.Config, app.Build{Version: string(b)}, s.log)
+}

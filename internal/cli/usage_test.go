@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestWrongUsageIsOneLineThatSaysWhatToDoAndExits2(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		args []string
+		env  []string
+		want []string
+	}{
+		"an unknown command":             {args: []string{"start"}, want: []string{"start", "metagate --help"}},
+		"an unknown flag":                {args: []string{"--verbose"}, want: []string{"--verbose", "metagate --help"}},
+		"an unknown flag of a command":   {args: []string{"serve", "--prot=1"}, want: []string{"--prot", "metagate serve --help"}},
+		"a flag of another command":      {args: []string{"serve", "--ttl=1h"}, want: []string{"--ttl", "metagate serve --help"}},
+		"a missing argument":             {args: []string{"token"}, want: []string{"<subject>", "metagate token --help"}},
+		"one argument too many":          {args: []string{"token", "a", "b"}, want: []string{"b", "metagate token --help"}},
+		"a command that is half there":   {args: []string{"migrate"}, want: []string{`"up"`, `"down"`, `"status"`, "metagate migrate --help"}},
+		"a migration of another kind":    {args: []string{"migrate", "sideways"}, want: []string{"sideways", "metagate migrate --help"}},
+		"a flag without its value":       {args: []string{"serve", "--port"}, want: []string{"--port", "metagate serve --help"}},
+		"a number that is none":          {args: []string{"serve", "--port=abc"}, want: []string{"--port", "abc", "metagate serve --help"}},
+		"a variable that is no number":   {args: []string{"serve"}, env: []string{"PORT=abc"}, want: []string{"--port", `PORT="abc"`, "metagate serve --help"}},
+		"a variable that is no boolean":  {args: []string{"serve"}, env: []string{"AUTO_MIGRATE=perhaps"}, want: []string{`AUTO_MIGRATE="perhaps"`}},
+		"a choice that there is not":     {args: []string{"serve"}, env: []string{"LOG_FORMAT=xml"}, want: []string{"--log-format", "auto", "json", "text", "xml"}},
+		"a duration that is none":        {args: []string{"token", "--ttl=1", "a"}, want: []string{"--ttl", "metagate token --help"}},
+		"a token that is never valid":    {args: []string{"token", "--ttl=0s", "a"}, want: []string{"--ttl", "metagate token --help"}},
+		"a token from the past":          {args: []string{"token", "--ttl=-1h", "a"}, want: []string{"--ttl", "metagate token --help"}},
+		"a health check of no port":      {args: []string{"healthcheck"}, env: []string{"PORT=http"}, want: []string{`PORT="http"`}},
+		"line breaks in what was passed": {args: []string{"a\nb\r\nc"}, want: []string{"metagate --help"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := metagate(t, tc.env, tc.args...)
+			require.Equal(t, 2, r.code, r.log)
+			require.Empty(t, r.out)
+			line := oneLine(t, r.log)
+			for _, text := range tc.want {
+				require.Contains(t, line, text)
+			}
+		})
+	}
+}
+
+func TestAFlagWinsOverItsVariable(t *testing.T) {
+	t.Parallel()
+	env := []string{"DATABASE_URL=mysql://nowhere"}
+	require.Equal(t, 1, metagate(t, env, "migrate", "status").code)
+	require.Contains(t, done(t, env, "migrate", "status", "--database-url=sqlite:x.db"), "pending")
+}
+
+func TestAVariableThatIsSetToNothingMeansItsDefault(t *testing.T) {
+	t.Parallel()
+	var env []string
+	for _, f := range flagsOf(t, "serve") {
+		env = append(env, f.Envs[0]+"=")
+	}
+	p := serve(t, env)
+	require.FileExists(t, filepath.Join(p.cmd.Dir, "metagate.db"), "the default of DATABASE_URL")
+	r, err := p.client(t, "mgk_x").GetInfoWithResponse(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "0.1", r.JSON200.Version, "the default of METAGATE_VERSION")
+	code, _ := p.stop(t, os.Interrupt)
+	require.Zero(t, code)
+}
