@@ -83,6 +83,8 @@ lint-go:
 	$(TOOL) golangci-lint run
 	@! go list -f '{{.ImportPath}} imports {{join .Imports " "}}' ./gen/... | grep metagate/internal || \
 		{ echo 'gen/ must not import internal/'; exit 1; }
+	@! go list -deps ./gen/client | grep -E 'labstack|kin-openapi' || \
+		{ echo 'gen/client must link no server'; exit 1; }
 
 .PHONY: lint-openapi
 lint-openapi:

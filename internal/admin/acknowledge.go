@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
@@ -39,7 +39,7 @@ func (s *Service) Acknowledge(ctx context.Context, a Actor, id uuid.UUID, reason
 		}
 		row = after
 		of := identity{row.ID, row.TenantKey, row.ComponentKey, w.now}
-		return w.audit(ctx, api.AuditEntryActionUpdate, api.ResourceTypeStartup, of, nil, acknowledgement{w.now, a.Key, reason})
+		return w.audit(ctx, model.AuditEntryActionUpdate, model.ResourceTypeStartup, of, nil, acknowledgement{w.now, a.Key, reason})
 	})
 	return row, err
 }

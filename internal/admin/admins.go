@@ -5,19 +5,19 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 // opensAdmin reports whether a principal may use /v1/admin.
-func (s *Service) opensAdmin(p api.PrincipalCreate) bool {
-	return p.Status == api.PrincipalStatusActive && (p.PrincipalType == TypeAdmin || slices.Contains(s.AdminKeys, p.PrincipalKey))
+func (s *Service) opensAdmin(p model.PrincipalCreate) bool {
+	return p.Status == model.PrincipalStatusActive && (p.PrincipalType == TypeAdmin || slices.Contains(s.AdminKeys, p.PrincipalKey))
 }
 
 // keepAnAdmin refuses to shut the door behind a tenant's last active admin: only
 // the database itself would open it again.
-func keepAnAdmin(ctx context.Context, w write, before store.Principal, after *api.PrincipalCreate) error {
+func keepAnAdmin(ctx context.Context, w write, before store.Principal, after *model.PrincipalCreate) error {
 	if !w.opensAdmin(principalDoc(before)) || (after != nil && w.opensAdmin(*after)) {
 		return nil
 	}
@@ -39,7 +39,7 @@ func keepAnAdmin(ctx context.Context, w write, before store.Principal, after *ap
 }
 
 // admins refuses a plan after which its caller, or everybody, were no admin.
-func (p *plan) admins(s *Service, a Actor, docs []api.PrincipalCreate) {
+func (p *plan) admins(s *Service, a Actor, docs []model.PrincipalCreate) {
 	left := false
 	for _, d := range p.after.principals {
 		left = left || s.opensAdmin(d)

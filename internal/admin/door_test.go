@@ -8,7 +8,7 @@ import (
 	"github.com/oapi-codegen/nullable"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
@@ -151,7 +151,7 @@ func TestAKeyThatIsRevokedByItsNameKeepsItsExpiry(t *testing.T) {
 		p, err := s.SeedDemo(t.Context())
 		require.NoError(t, err)
 		expires := s.Now().Add(time.Hour)
-		key, _, err := s.IssueKey(t.Context(), actor, api.APIKeyCreate{
+		key, _, err := s.IssueKey(t.Context(), actor, model.APIKeyCreate{
 			PrincipalID: p.ID, Name: "k", ExpiresAt: nullable.NewNullableWithValue(expires),
 		})
 		require.NoError(t, err)
@@ -167,7 +167,7 @@ func TestAKeyThatIsRevokedByItsNameKeepsItsExpiry(t *testing.T) {
 func TestAnActorChangesItsOwnTenantOnly(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *admin.Service) {
-		create := api.ProfileCreate{ProfileKey: "p"}
+		create := model.ProfileCreate{ProfileKey: "p"}
 		_, _, err := admin.Profiles.Create(t.Context(), s, actor, "elsewhere", create)
 		require.True(t, errs.Is(err, errs.Forbidden), "%v", err)
 		require.Zero(t, at(t, s, "elsewhere"))

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/store"
@@ -23,7 +23,7 @@ const (
 	other = "another-admin-key-that-is-long-enough-as-well"
 )
 
-var actor = admin.Actor{Key: "root", Tenant: "default", Method: api.AuthMethodAPIKey, RequestID: "r", RemoteAddr: "::1"}
+var actor = admin.Actor{Key: "root", Tenant: "default", Method: model.AuthMethodAPIKey, RequestID: "r", RemoteAddr: "::1"}
 
 func migrate(ctx context.Context, url string) error {
 	s, err := store.Open(ctx, url)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
@@ -33,14 +33,14 @@ type Service struct {
 // Actor is who asks, for tenancy and for the audit log.
 type Actor struct {
 	Key, Tenant           string
-	Method                api.AuthMethod
+	Method                model.AuthMethod
 	RequestID, RemoteAddr string
 }
 
 // Kind is one sort of resource: R its row, C what a caller may write, V what a
 // caller sees. The zero Kind is not usable; see Principals, Profiles and so on.
 type Kind[R, C, V any] struct {
-	typ  api.ResourceType
+	typ  model.ResourceType
 	noun string
 
 	ident  func(R) identity
@@ -104,7 +104,7 @@ func (k *Kind[R, C, V]) createIn(ctx context.Context, w write, c C) (R, error) {
 	if err != nil {
 		return row, k.conflict(err)
 	}
-	return row, w.audit(ctx, api.AuditEntryActionCreate, k.typ, k.ident(row), nil, k.view(row))
+	return row, w.audit(ctx, model.AuditEntryActionCreate, k.typ, k.ident(row), nil, k.view(row))
 }
 
 // Update applies an RFC 7396 merge patch. A patch that changes nothing writes nothing.
@@ -138,7 +138,7 @@ func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a Actor, id uuid
 		if err != nil {
 			return before, k.conflict(err)
 		}
-		return after, w.audit(ctx, api.AuditEntryActionUpdate, k.typ, k.ident(after), k.view(before), k.view(after))
+		return after, w.audit(ctx, model.AuditEntryActionUpdate, k.typ, k.ident(after), k.view(before), k.view(after))
 	})
 	return k.view(row), k.etag(row), err
 }
@@ -155,7 +155,7 @@ func (k *Kind[R, C, V]) Delete(ctx context.Context, s *Service, a Actor, id uuid
 			}
 			return before, err
 		}
-		return before, w.audit(ctx, api.AuditEntryActionDelete, k.typ, k.ident(before), k.view(before), nil)
+		return before, w.audit(ctx, model.AuditEntryActionDelete, k.typ, k.ident(before), k.view(before), nil)
 	})
 	return err
 }
@@ -203,9 +203,9 @@ func (k *Kind[R, C, V]) conflict(err error) error {
 	return err
 }
 
-var uniqueNames = map[api.ResourceType]string{
-	api.ResourceTypePrincipal: "principal_key or auth_subject",
-	api.ResourceTypeProfile:   "profile_key",
-	api.ResourceTypeManifest:  "manifest_key",
-	api.ResourceTypeSecretRef: "secret_key",
+var uniqueNames = map[model.ResourceType]string{
+	model.ResourceTypePrincipal: "principal_key or auth_subject",
+	model.ResourceTypeProfile:   "profile_key",
+	model.ResourceTypeManifest:  "manifest_key",
+	model.ResourceTypeSecretRef: "secret_key",
 }

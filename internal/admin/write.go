@@ -7,7 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
@@ -58,15 +58,15 @@ func newEpoch() int64 {
 
 // moves reports whether a change can change what a component is answered. What
 // nothing refers to yet can't, nor can a credential that opened nothing before.
-func moves(typ api.ResourceType, before, after any) bool {
+func moves(typ model.ResourceType, before, after any) bool {
 	switch typ {
-	case api.ResourceTypeBinding:
-		return active(before, after, func(b api.Binding) bool { return b.Active })
-	case api.ResourceTypeSecretRef:
-		return active(before, after, func(r api.SecretRef) bool { return r.Status == api.SecretRefStatusActive })
-	case api.ResourceTypeProfile, api.ResourceTypeManifest: // one that is deleted has no binding
+	case model.ResourceTypeBinding:
+		return active(before, after, func(b model.Binding) bool { return b.Active })
+	case model.ResourceTypeSecretRef:
+		return active(before, after, func(r model.SecretRef) bool { return r.Status == model.SecretRefStatusActive })
+	case model.ResourceTypeProfile, model.ResourceTypeManifest: // one that is deleted has no binding
 		return before != nil && after != nil
-	case api.ResourceTypeStartup:
+	case model.ResourceTypeStartup:
 		return false
 	default:
 		return before != nil
@@ -91,7 +91,7 @@ func (s *Service) Scope(a Actor) *string {
 	return &a.Tenant
 }
 
-func (w write) audit(ctx context.Context, action api.AuditEntryAction, typ api.ResourceType, of identity, before, after any) error {
+func (w write) audit(ctx context.Context, action model.AuditEntryAction, typ model.ResourceType, of identity, before, after any) error {
 	*w.moved = *w.moved || moves(typ, before, after)
 	b, err := document(before)
 	if err != nil {

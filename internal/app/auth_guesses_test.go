@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/store"
@@ -117,7 +117,7 @@ func TestARevokedKeyThatKnocksOnAndOnIsToldToWait(t *testing.T) {
 		l := newLab(t, a)
 		l.start(t, "c")
 		apptest.Got(l.admin.RevokeAPIKeyWithResponse(t.Context(), l.key.ID, nil)).Is(t, 204)
-		apptest.Got(l.component.BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})).Fails(t, 401, "UNAUTHENTICATED")
+		apptest.Got(l.component.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})).Fails(t, 401, "UNAUTHENTICATED")
 		told := 0
 		for range 200 {
 			if got := (wire{a, l.key.APIKey}).knock(t); got.Status == http.StatusTooManyRequests {

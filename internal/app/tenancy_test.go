@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/test/apptest"
@@ -23,9 +23,9 @@ func tenantAdmin(t *testing.T, a *apptest.App, tenant string) wire {
 	s := *a.Admin
 	s.AnyTenant = true
 	p, _, err := admin.Principals.Create(t.Context(), &s, admin.CLI(), tenant,
-		api.PrincipalCreate{PrincipalKey: "admin", AuthSubject: "admin@" + tenant, PrincipalType: admin.TypeAdmin})
+		model.PrincipalCreate{PrincipalKey: "admin", AuthSubject: "admin@" + tenant, PrincipalType: admin.TypeAdmin})
 	require.NoError(t, err)
-	issued, _, err := s.IssueKey(t.Context(), admin.CLI(), api.APIKeyCreate{PrincipalID: p.ID, Name: "k"})
+	issued, _, err := s.IssueKey(t.Context(), admin.CLI(), model.APIKeyCreate{PrincipalID: p.ID, Name: "k"})
 	require.NoError(t, err)
 	return wire{a, issued.APIKey}
 }

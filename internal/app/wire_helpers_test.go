@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
@@ -95,12 +95,12 @@ var leaks = regexp.MustCompile(`(?i)(?-i:json:)|jsontext|\bpq\b|pgx|sqlite|sqlst
 
 // refused demands a problem document of this status and code, that names the
 // request and shows nothing of the inside.
-func (g wired) refused(t *testing.T, status int, code string) api.Problem {
+func (g wired) refused(t *testing.T, status int, code string) model.Problem {
 	t.Helper()
 	require.Equal(t, status, g.Status, g.Body)
 	require.Equal(t, "application/problem+json", g.Header.Get("Content-Type"))
 	require.NotRegexp(t, leaks, g.Body)
-	var p api.Problem
+	var p model.Problem
 	require.NoError(t, json.Unmarshal([]byte(g.Body), &p), g.Body)
 	require.Equal(t, code, p.Code, g.Body)
 	require.Equal(t, status, p.Status)
@@ -110,7 +110,7 @@ func (g wired) refused(t *testing.T, status int, code string) api.Problem {
 	return p
 }
 
-func pointersOf(p api.Problem) []string {
+func pointersOf(p model.Problem) []string {
 	out := make([]string, len(p.Errors))
 	for i, e := range p.Errors {
 		out[i] = e.Pointer

@@ -17,7 +17,7 @@ import (
 // flagsOf are the flags of a command.
 func flagsOf(t *testing.T, command string) []*kong.Flag {
 	t.Helper()
-	for _, n := range model(t).Children {
+	for _, n := range modelOf(t).Children {
 		if n.Name == command {
 			return n.Flags
 		}
@@ -53,7 +53,7 @@ func TestTheReadmesConfigurationTableIsTheHelpOfServe(t *testing.T) {
 func TestTheReadmeNamesEveryOtherVariableOfTheCommandLine(t *testing.T) {
 	t.Parallel()
 	text := read(t, "README.md")
-	walk(model(t).Node, func(n *kong.Node) {
+	walk(modelOf(t).Node, func(n *kong.Node) {
 		for _, f := range n.Flags {
 			for _, env := range f.Envs {
 				require.Contains(t, text, "`"+env+"`", n.FullPath())
@@ -125,7 +125,7 @@ func TestTheReadmesCommandsAreThoseOfTheMakefileAndTheCommandLine(t *testing.T) 
 	for _, m := range regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)").FindAllStringSubmatch(readme+read(t, "CONTRIBUTING.md"), -1) {
 		require.Contains(t, makefile, "\n"+m[1]+":", "make "+m[1])
 	}
-	for _, n := range model(t).Children {
+	for _, n := range modelOf(t).Children {
 		require.Equal(t, !n.Hidden, strings.Contains(readme, "\n| `"+n.Name), n.Name)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/errs"
@@ -27,7 +27,7 @@ const scopeAdmin = "admin"
 // caller is who a credential belongs to.
 type caller struct {
 	witness.Identity
-	method  api.AuthMethod
+	method  model.AuthMethod
 	admin   bool
 	key     uuid.UUID // the API key; zero for a JWT
 	expires time.Time // of the credential; zero is never
@@ -114,7 +114,7 @@ func (s *Server) byToken(ctx context.Context, q store.Queries, _, header string,
 	if err != nil {
 		return caller{}, err
 	}
-	who := caller{method: api.AuthMethodJwt, expires: claims.ExpiresAt}
+	who := caller{method: model.AuthMethodJwt, expires: claims.ExpiresAt}
 	return s.asPrincipal(who, row, credential{Issuer: claims.Issuer, Subject: claims.Subject})
 }
 
@@ -135,10 +135,10 @@ func (s *Server) byAPIKey(ctx context.Context, q store.Queries, peer, header str
 	if err != nil {
 		return caller{}, err
 	}
-	if row.KeyStatus != string(api.APIKeyStatusActive) {
+	if row.KeyStatus != string(model.APIKeyStatusActive) {
 		return caller{}, auth.Unauthenticated(errors.New("revoked API key"))
 	}
-	who := caller{method: api.AuthMethodAPIKey, key: row.KeyID}
+	who := caller{method: model.AuthMethodAPIKey, key: row.KeyID}
 	if row.KeyExpiresAt != nil {
 		who.expires = *row.KeyExpiresAt
 		if !who.expires.After(s.Now()) {
@@ -152,7 +152,7 @@ func (s *Server) byAPIKey(ctx context.Context, q store.Queries, peer, header str
 }
 
 func (s *Server) asPrincipal(who caller, row store.GetIdentityBySubjectRow, by credential) (caller, error) {
-	if row.Status != string(api.PrincipalStatusActive) {
+	if row.Status != string(model.PrincipalStatusActive) {
 		return caller{}, errs.New(errs.Forbidden, "principal %q is disabled", row.PrincipalKey)
 	}
 	who.admin = row.PrincipalType == admin.TypeAdmin || slices.Contains(s.AdminPrincipalKeys, row.PrincipalKey)

@@ -4,30 +4,31 @@ import (
 	"context"
 
 	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/witness"
 )
 
 // ReportReady implements POST /v1/startup/ready.
 func (s *Server) ReportReady(ctx context.Context, r api.ReportReadyRequestObject) (api.ReportReadyResponseObject, error) {
-	ack, err := current(ctx, s, func(ctx context.Context, w *witness.Service, who caller) (api.StartupAck, error) {
+	ack, err := current(ctx, s, func(ctx context.Context, w *witness.Service, who caller) (model.StartupAck, error) {
 		return w.Ready(ctx, s.reader(who), *r.Body)
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.Metrics.startup(api.StartupStatusREADY)
+	s.Metrics.startup(model.StartupStatusREADY)
 	return api.ReportReady200JSONResponse{Body: ack}, nil
 }
 
 // ReportFailed implements POST /v1/startup/failed.
 func (s *Server) ReportFailed(ctx context.Context, r api.ReportFailedRequestObject) (api.ReportFailedResponseObject, error) {
-	ack, err := current(ctx, s, func(ctx context.Context, w *witness.Service, who caller) (api.StartupAck, error) {
+	ack, err := current(ctx, s, func(ctx context.Context, w *witness.Service, who caller) (model.StartupAck, error) {
 		return w.Failed(ctx, s.reader(who), *r.Body)
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.Metrics.startup(api.StartupStatusFAILED)
+	s.Metrics.startup(model.StartupStatusFAILED)
 	return api.ReportFailed200JSONResponse{Body: ack}, nil
 }
 

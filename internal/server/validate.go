@@ -13,7 +13,7 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/labstack/echo/v4"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
@@ -87,7 +87,7 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 			return refuse(badParameter(err))
 		}
 		if err := inspect(k.body, route.body); err != nil {
-			if k.operation != operationApply || jsonv2.Unmarshal(k.body, new(api.World)) != nil {
+			if k.operation != operationApply || jsonv2.Unmarshal(k.body, new(model.World)) != nil {
 				return refuse(err)
 			}
 			k.invalid = err // reported with the rest

@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -27,14 +28,14 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 	}
 	args.InstanceID, args.Source = p.InstanceID, text(p.Source)
 	switch status := deref(p.Status); status {
-	case api.StartupFilterStatusOVERDUE, api.StartupFilterStatusSUPERSEDED, api.StartupFilterStatusACKNOWLEDGED:
+	case model.StartupFilterStatusOVERDUE, model.StartupFilterStatusSUPERSEDED, model.StartupFilterStatusACKNOWLEDGED:
 		if err := s.Alarms.Sweep(ctx); err != nil { // those that have ended since the last one
 			return nil, err
 		}
-		args.Status, args.OverdueAt = new(string(api.StartupStatusOPEN)), new(s.Now())
-		args.Superseded = new(status == api.StartupFilterStatusSUPERSEDED)
-		args.Acknowledged = new(status == api.StartupFilterStatusACKNOWLEDGED)
-		if status == api.StartupFilterStatusACKNOWLEDGED {
+		args.Status, args.OverdueAt = new(string(model.StartupStatusOPEN)), new(s.Now())
+		args.Superseded = new(status == model.StartupFilterStatusSUPERSEDED)
+		args.Acknowledged = new(status == model.StartupFilterStatusACKNOWLEDGED)
+		if status == model.StartupFilterStatusACKNOWLEDGED {
 			args.Superseded = nil
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/doc"
 )
@@ -48,7 +49,7 @@ func (s *Server) ExplainPacket(ctx context.Context, r api.ExplainPacketRequestOb
 		return nil, err
 	}
 	if no := e.Refusal; no != nil {
-		e.Explanation.Refusal = &api.Refusal{Status: status[no.Code], Code: string(no.Code), Detail: no.Message}
+		e.Explanation.Refusal = &model.Refusal{Status: status[no.Code], Code: string(no.Code), Detail: no.Message}
 	}
 	return api.ExplainPacket200JSONResponse{Body: e.Explanation}, nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
@@ -42,12 +42,12 @@ func (w *world) caller(t *testing.T) witness.Identity {
 }
 
 // report is READY or FAILED of id by r; again while the database is held.
-func report(ctx context.Context, s *witness.Service, r witness.Reader, id uuid.UUID, status api.StartupStatus) (ack api.StartupAck, err error) {
+func report(ctx context.Context, s *witness.Service, r witness.Reader, id uuid.UUID, status model.StartupStatus) (ack model.StartupAck, err error) {
 	for {
-		if status == api.StartupStatusREADY {
-			ack, err = s.Ready(ctx, r, api.ReadyReport{StartupID: id, BuildVersion: "1"})
+		if status == model.StartupStatusREADY {
+			ack, err = s.Ready(ctx, r, model.ReadyReport{StartupID: id, BuildVersion: "1"})
 		} else {
-			ack, err = s.Failed(ctx, r, api.FailedReport{StartupID: id, Error: "e"})
+			ack, err = s.Failed(ctx, r, model.FailedReport{StartupID: id, Error: "e"})
 		}
 		if !errs.Is(store.Classify(err), errs.Unavailable) {
 			return ack, err
@@ -56,13 +56,13 @@ func report(ctx context.Context, s *witness.Service, r witness.Reader, id uuid.U
 }
 
 type reported struct {
-	ack api.StartupAck
+	ack model.StartupAck
 	err error
 }
 
 // together reports on a startup for each of who in one batch: the writer is kept
 // in a write of another startup until all wait.
-func (w *world) together(t *testing.T, s *witness.Service, id uuid.UUID, who []witness.Reader, status []api.StartupStatus) []reported {
+func (w *world) together(t *testing.T, s *witness.Service, id uuid.UUID, who []witness.Reader, status []model.StartupStatus) []reported {
 	t.Helper()
 	owner, held := witness.Reader{Identity: w.caller(t)}, w.open(t, noon, noon)
 	out := make([]reported, len(who))
@@ -75,7 +75,7 @@ func (w *world) together(t *testing.T, s *witness.Service, id uuid.UUID, who []w
 		}); err != nil {
 			return err
 		}
-		all.Go(func() { _, _ = s.Ready(t.Context(), owner, api.ReadyReport{StartupID: held, BuildVersion: "1"}) })
+		all.Go(func() { _, _ = s.Ready(t.Context(), owner, model.ReadyReport{StartupID: held, BuildVersion: "1"}) })
 		for i := range who {
 			all.Go(func() { out[i].ack, out[i].err = report(t.Context(), s, who[i], id, status[i]) })
 		}
@@ -103,11 +103,11 @@ func TestOfTwoReportsInOneBatchOneWinsAndStrangersGetNothing(t *testing.T) {
 		stranger.ID, admin.ID, elsewhere.ID = uuid.New(), uuid.New(), uuid.New()
 		admin.Tenants = func(tenant string) bool { return tenant == "t" }
 		elsewhere.Tenants = func(tenant string) bool { return tenant == "u" }
-		const ready, failed = api.StartupStatusREADY, api.StartupStatusFAILED
+		const ready, failed = model.StartupStatusREADY, model.StartupStatusFAILED
 		for round := range 20 {
 			id := w.open(t, noon, noon)
 			who := []witness.Reader{owner, stranger, owner, stranger, stale, admin, elsewhere, stale}
-			status := []api.StartupStatus{ready, ready, failed, failed, ready, ready, failed, failed}
+			status := []model.StartupStatus{ready, ready, failed, failed, ready, ready, failed, failed}
 			got := w.together(t, s, id, who, status)
 			row, err := w.GetStartup(t.Context(), id)
 			require.NoError(t, err)
@@ -125,7 +125,7 @@ func TestOfTwoReportsInOneBatchOneWinsAndStrangersGetNothing(t *testing.T) {
 				case i == 5 && errors.Is(g.err, witness.ErrStale): // an admin who lost between two reads: the server asks again
 				case string(status[i]) == row.Status:
 					require.NoError(t, g.err)
-					require.Equal(t, api.StartupAck{StartupID: id, Status: status[i], AcknowledgedAt: *at}, g.ack, "round %d: %d", round, i)
+					require.Equal(t, model.StartupAck{StartupID: id, Status: status[i], AcknowledgedAt: *at}, g.ack, "round %d: %d", round, i)
 				default:
 					require.True(t, errs.Is(g.err, errs.InvalidState), "round %d: %d: %v, %v", round, i, g.ack, g.err)
 					require.ErrorContains(t, g.err, row.Status)
@@ -143,7 +143,7 @@ func TestFiftyReadyAtOnceAreAcknowledgedAtOneTime(t *testing.T) {
 		acks := make(chan reported)
 		for range 50 {
 			go func() {
-				ack, err := report(t.Context(), s, owner, id, api.StartupStatusREADY)
+				ack, err := report(t.Context(), s, owner, id, model.StartupStatusREADY)
 				acks <- reported{ack, err}
 			}()
 		}
@@ -165,17 +165,17 @@ func TestAnAdminReportsForAnotherPrincipal(t *testing.T) {
 		admin := witness.Reader{Identity: w.caller(t), Tenants: func(tenant string) bool { return tenant == "t" }}
 		admin.ID = uuid.New()
 		id := w.open(t, noon, noon)
-		first, err := s.Failed(t.Context(), admin, api.FailedReport{StartupID: id, Error: "e"})
+		first, err := s.Failed(t.Context(), admin, model.FailedReport{StartupID: id, Error: "e"})
 		require.NoError(t, err)
-		again, err := s.Failed(t.Context(), admin, api.FailedReport{StartupID: id, Error: "another"})
+		again, err := s.Failed(t.Context(), admin, model.FailedReport{StartupID: id, Error: "another"})
 		require.NoError(t, err)
 		require.Equal(t, first, again)
-		_, err = s.Ready(t.Context(), witness.Reader{Identity: w.caller(t)}, api.ReadyReport{StartupID: id, BuildVersion: "1"})
+		_, err = s.Ready(t.Context(), witness.Reader{Identity: w.caller(t)}, model.ReadyReport{StartupID: id, BuildVersion: "1"})
 		require.True(t, errs.Is(err, errs.InvalidState), "the owner comes too late: %v", err)
 
 		id = w.open(t, noon, noon)
 		w.edit(t, 99)
-		_, err = s.Ready(t.Context(), admin, api.ReadyReport{StartupID: id, BuildVersion: "1"})
+		_, err = s.Ready(t.Context(), admin, model.ReadyReport{StartupID: id, BuildVersion: "1"})
 		require.ErrorIs(t, err, witness.ErrStale, "an admin's identity passes too")
 		row, err := w.GetStartup(t.Context(), id)
 		require.NoError(t, err)

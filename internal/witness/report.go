@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
@@ -28,19 +28,19 @@ func (s *Service) Get(ctx context.Context, r Reader, id uuid.UUID) (store.Startu
 
 // Ready closes a startup as READY, or finds it READY already. What the report says
 // is testimony: kept as it came.
-func (s *Service) Ready(ctx context.Context, r Reader, report api.ReadyReport) (api.StartupAck, error) {
+func (s *Service) Ready(ctx context.Context, r Reader, report model.ReadyReport) (model.StartupAck, error) {
 	now := s.now()
 	return s.report(ctx, r, store.ReportStartupParams{
-		ID: report.StartupID, Status: string(api.StartupStatusREADY), ReadyAt: &now,
+		ID: report.StartupID, Status: string(model.StartupStatusREADY), ReadyAt: &now,
 		BuildVersion: &report.BuildVersion, Health: present(report.Health),
 	})
 }
 
 // Failed closes a startup as FAILED, or finds it FAILED already.
-func (s *Service) Failed(ctx context.Context, r Reader, report api.FailedReport) (api.StartupAck, error) {
+func (s *Service) Failed(ctx context.Context, r Reader, report model.FailedReport) (model.StartupAck, error) {
 	now := s.now()
 	return s.report(ctx, r, store.ReportStartupParams{
-		ID: report.StartupID, Status: string(api.StartupStatusFAILED), FailedAt: &now,
+		ID: report.StartupID, Status: string(model.StartupStatusFAILED), FailedAt: &now,
 		Error: &report.Error, Details: present(report.Details),
 	})
 }
@@ -55,37 +55,37 @@ func present(doc []byte) store.JSON {
 
 // report lets one conditional UPDATE decide. Only where it changes nothing is
 // the startup read, to say why.
-func (s *Service) report(ctx context.Context, r Reader, p store.ReportStartupParams) (api.StartupAck, error) {
+func (s *Service) report(ctx context.Context, r Reader, p store.ReportStartupParams) (model.StartupAck, error) {
 	p.PrincipalID, p.CallerTenant, p.CallerEpoch = r.ID, r.TenantKey, r.Epoch
 	if won, err := s.desk.report(ctx, p); err != nil || won.Status == p.Status {
-		return api.StartupAck{StartupID: p.ID, Status: api.StartupStatus(won.Status), AcknowledgedAt: won.At}, err
+		return model.StartupAck{StartupID: p.ID, Status: model.StartupStatus(won.Status), AcknowledgedAt: won.At}, err
 	}
 	return s.explain(ctx, r, p)
 }
 
 // explain answers a report that changed nothing: the identity is stale, the
 // startup another's or closed already, or an admin reports for its owner.
-func (s *Service) explain(ctx context.Context, r Reader, p store.ReportStartupParams) (api.StartupAck, error) {
+func (s *Service) explain(ctx context.Context, r Reader, p store.ReportStartupParams) (model.StartupAck, error) {
 	if err := s.confirm(ctx, r.Identity, nil); err != nil {
-		return api.StartupAck{}, err
+		return model.StartupAck{}, err
 	}
 	row, err := s.Get(ctx, r, p.ID)
 	if err != nil {
-		return api.StartupAck{}, err
+		return model.StartupAck{}, err
 	}
-	if row.Status == string(api.StartupStatusOPEN) {
+	if row.Status == string(model.StartupStatusOPEN) {
 		p.PrincipalID = row.PrincipalID
 		won, err := s.desk.report(ctx, p)
 		if err == nil && won.Status == "" {
 			err = ErrStale
 		}
 		if err != nil {
-			return api.StartupAck{}, err
+			return model.StartupAck{}, err
 		}
 		row.Status, row.ReadyAt, row.FailedAt = won.Status, &won.At, nil
 	}
 	if row.Status != p.Status {
-		return api.StartupAck{}, errs.New(errs.InvalidState, "the startup is already %s", row.Status)
+		return model.StartupAck{}, errs.New(errs.InvalidState, "the startup is already %s", row.Status)
 	}
-	return api.StartupAck{StartupID: p.ID, Status: api.StartupStatus(row.Status), AcknowledgedAt: *cmp.Or(row.ReadyAt, row.FailedAt)}, nil
+	return model.StartupAck{StartupID: p.ID, Status: model.StartupStatus(row.Status), AcknowledgedAt: *cmp.Or(row.ReadyAt, row.FailedAt)}, nil
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
@@ -29,7 +29,7 @@ func (w *world) settled(ctx context.Context, s *witness.Service, who witness.Ide
 		if err != nil {
 			return err
 		}
-		_, err = inside.Ready(ctx, witness.Reader{Identity: who}, api.ReadyReport{StartupID: opened.StartupID})
+		_, err = inside.Ready(ctx, witness.Reader{Identity: who}, model.ReadyReport{StartupID: opened.StartupID})
 		done <- opened
 		return err
 	})

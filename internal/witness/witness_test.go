@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
@@ -120,9 +120,9 @@ func TestARefusalOfAWorldThatHasPassedIsStale(t *testing.T) {
 			}
 		}
 		id := w.open(t, noon, noon)
-		_, err := s.Ready(t.Context(), witness.Reader{Identity: before}, api.ReadyReport{StartupID: id, BuildVersion: "1"})
+		_, err := s.Ready(t.Context(), witness.Reader{Identity: before}, model.ReadyReport{StartupID: id, BuildVersion: "1"})
 		require.ErrorIs(t, err, witness.ErrStale)
-		_, err = s.Failed(t.Context(), witness.Reader{Identity: before}, api.FailedReport{StartupID: uuid.New(), Error: "e"})
+		_, err = s.Failed(t.Context(), witness.Reader{Identity: before}, model.FailedReport{StartupID: uuid.New(), Error: "e"})
 		require.ErrorIs(t, err, witness.ErrStale)
 		row, err := w.GetStartup(t.Context(), id)
 		require.NoError(t, err)
@@ -144,9 +144,9 @@ func TestOnlyTheOwnerAndAnAdminOfItsTenantSeeAStartup(t *testing.T) {
 		for _, stranger := range []witness.Reader{reader(another, nil), reader(another, only("u"))} {
 			_, err := s.Get(t.Context(), stranger, id)
 			require.True(t, errs.Is(err, errs.SessionNotFound), "%v", err)
-			_, err = s.Ready(t.Context(), stranger, api.ReadyReport{StartupID: id, BuildVersion: "1"})
+			_, err = s.Ready(t.Context(), stranger, model.ReadyReport{StartupID: id, BuildVersion: "1"})
 			require.True(t, errs.Is(err, errs.SessionNotFound), "%v", err)
-			_, err = s.Failed(t.Context(), stranger, api.FailedReport{StartupID: id, Error: "e"})
+			_, err = s.Failed(t.Context(), stranger, model.FailedReport{StartupID: id, Error: "e"})
 			require.True(t, errs.Is(err, errs.SessionNotFound), "%v", err)
 		}
 		for _, r := range []witness.Reader{reader(owner, nil), reader(another, only("t"))} {
@@ -155,9 +155,9 @@ func TestOnlyTheOwnerAndAnAdminOfItsTenantSeeAStartup(t *testing.T) {
 			require.Equal(t, "OPEN", row.Status)
 
 			closed := w.open(t, noon, noon)
-			ack, err := s.Ready(t.Context(), r, api.ReadyReport{StartupID: closed, BuildVersion: "1"})
+			ack, err := s.Ready(t.Context(), r, model.ReadyReport{StartupID: closed, BuildVersion: "1"})
 			require.NoError(t, err)
-			require.Equal(t, api.StartupAck{StartupID: closed, Status: api.StartupStatusREADY, AcknowledgedAt: noon}, ack)
+			require.Equal(t, model.StartupAck{StartupID: closed, Status: model.StartupStatusREADY, AcknowledgedAt: noon}, ack)
 			row, err = s.Get(t.Context(), r, closed)
 			require.NoError(t, err)
 			require.Equal(t, "READY", row.Status)
@@ -172,13 +172,13 @@ func TestTheFirstReportDecidesAndIsRepeated(t *testing.T) {
 		s := service(t, w, func() time.Time { clock = clock.Add(time.Second); return clock })
 		owner := witness.Reader{Identity: w.identity(t)}
 		id := w.open(t, noon, noon)
-		first, err := s.Failed(t.Context(), owner, api.FailedReport{StartupID: id, Error: "e"})
+		first, err := s.Failed(t.Context(), owner, model.FailedReport{StartupID: id, Error: "e"})
 		require.NoError(t, err)
-		require.Equal(t, api.StartupAck{StartupID: id, Status: api.StartupStatusFAILED, AcknowledgedAt: noon.Add(time.Second)}, first)
-		again, err := s.Failed(t.Context(), owner, api.FailedReport{StartupID: id, Error: "another"})
+		require.Equal(t, model.StartupAck{StartupID: id, Status: model.StartupStatusFAILED, AcknowledgedAt: noon.Add(time.Second)}, first)
+		again, err := s.Failed(t.Context(), owner, model.FailedReport{StartupID: id, Error: "another"})
 		require.NoError(t, err)
 		require.Equal(t, first, again)
-		_, err = s.Ready(t.Context(), owner, api.ReadyReport{StartupID: id, BuildVersion: "1"})
+		_, err = s.Ready(t.Context(), owner, model.ReadyReport{StartupID: id, BuildVersion: "1"})
 		require.True(t, errs.Is(err, errs.InvalidState), "%v", err)
 		require.ErrorContains(t, err, "FAILED")
 	})
@@ -191,9 +191,9 @@ func TestAReportIsKeptAsItCame(t *testing.T) {
 		s, owner := service(t, w, atNoon), witness.Reader{Identity: w.identity(t)}
 		for _, doc := range []string{`{"a":[{"Jobs":1}]}`, `"fine"`, `[1.10]`, `7`, `null`, ``} {
 			ready, failed := w.open(t, noon, noon), w.open(t, noon, noon)
-			_, err := s.Ready(t.Context(), owner, api.ReadyReport{StartupID: ready, Health: []byte(doc)})
+			_, err := s.Ready(t.Context(), owner, model.ReadyReport{StartupID: ready, Health: []byte(doc)})
 			require.NoError(t, err)
-			_, err = s.Failed(t.Context(), owner, api.FailedReport{StartupID: failed, Details: []byte(doc)})
+			_, err = s.Failed(t.Context(), owner, model.FailedReport{StartupID: failed, Details: []byte(doc)})
 			require.NoError(t, err)
 			r, err := w.GetStartup(t.Context(), ready)
 			require.NoError(t, err)
