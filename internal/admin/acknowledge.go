@@ -38,7 +38,7 @@ func (s *Service) Acknowledge(ctx context.Context, a Actor, id uuid.UUID, reason
 			return err
 		}
 		row = after
-		of := identity{row.ID, row.TenantKey, row.ComponentKey, w.now}
+		of := resource{row.ID, row.TenantKey, row.ComponentKey, w.now}
 		return w.audit(ctx, model.AuditEntryActionUpdate, model.ResourceTypeStartup, of, nil, acknowledgement{w.now, a.Key, reason})
 	})
 	return row, err

@@ -8,8 +8,8 @@ import (
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -23,7 +23,7 @@ const (
 // since the plaintext is shown once, and Delete revokes them.
 var APIKeys = &Kind[store.APIKey, model.APIKeyCreate, model.APIKey]{
 	typ: model.ResourceTypeAPIKey, noun: "API key",
-	ident: func(r store.APIKey) identity { return identity{r.ID, r.TenantKey, r.Name, r.UpdatedAt} },
+	ident: func(r store.APIKey) resource { return resource{r.ID, r.TenantKey, r.Name, r.UpdatedAt} },
 	doc: func(r store.APIKey) model.APIKeyCreate {
 		return model.APIKeyCreate{PrincipalID: r.PrincipalID, Name: r.Name, ExpiresAt: null(r.ExpiresAt)}
 	},
@@ -71,7 +71,7 @@ func (s *Service) IssueKey(ctx context.Context, a Actor, c model.APIKeyCreate) (
 		return model.APIKeyIssued{}, "", errs.At(errs.InvalidRequest, "the key would be expired from the start",
 			errs.Place{Pointer: "/expires_at", Detail: "must be in the future"})
 	}
-	plain, hash := auth.NewAPIKey()
+	plain, hash := identity.NewAPIKey()
 	var row store.APIKey
 	err = s.write(ctx, a, p.TenantKey, func(w write) (err error) {
 		row, err = w.addKey(ctx, c, hash)

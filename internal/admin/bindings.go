@@ -45,8 +45,8 @@ var Bindings = &Kind[store.Binding, model.BindingCreate, model.Binding]{
 	remove: func(ctx context.Context, w write, r store.Binding) error { return w.DeleteBinding(ctx, r.ID) },
 }
 
-func bindingIdentity(r store.Binding) identity {
-	return identity{r.ID, r.TenantKey, r.ID.String(), r.UpdatedAt}
+func bindingIdentity(r store.Binding) resource {
+	return resource{r.ID, r.TenantKey, r.ID.String(), r.UpdatedAt}
 }
 
 // references finds what a binding names in the binding's own tenant.

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -54,7 +54,7 @@ var Admin = model.PrincipalCreate{PrincipalKey: "admin", AuthSubject: "admin", P
 // EnsureAdmin makes sure that plaintext, ADMIN_API_KEY, opens principal admin,
 // and that an earlier ADMIN_API_KEY doesn't any more.
 func (s *Service) EnsureAdmin(ctx context.Context, plaintext string) error {
-	hash, err := auth.HashAPIKey(plaintext)
+	hash, err := identity.HashAPIKey(plaintext)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (w write) setKey(ctx context.Context, before store.APIKey, status string, e
 
 // ReissueKey issues a key of that name and revokes the ones before it.
 func (s *Service) ReissueKey(ctx context.Context, p store.Principal, name string) (string, error) {
-	plain, hash := auth.NewAPIKey()
+	plain, hash := identity.NewAPIKey()
 	err := s.write(ctx, CLI(), p.TenantKey, func(w write) error {
 		if err := w.revokeNamed(ctx, p.ID, name, hash); err != nil {
 			return err

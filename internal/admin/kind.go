@@ -43,7 +43,7 @@ type Kind[R, C, V any] struct {
 	typ  model.ResourceType
 	noun string
 
-	ident  func(R) identity
+	ident  func(R) resource
 	doc    func(R) C // the writable part of a row, for merge patches
 	view   func(R) V
 	get    func(context.Context, store.Queries, uuid.UUID) (R, error)
@@ -56,7 +56,7 @@ type Kind[R, C, V any] struct {
 	guard func(ctx context.Context, w write, before R, after *C) error
 }
 
-type identity struct {
+type resource struct {
 	id          uuid.UUID
 	tenant, key string
 	updated     time.Time

@@ -16,7 +16,7 @@ const TypeAdmin = "admin"
 // Principals are who is speaking.
 var Principals = &Kind[store.Principal, model.PrincipalCreate, model.Principal]{
 	typ: model.ResourceTypePrincipal, noun: "principal",
-	ident: func(r store.Principal) identity { return identity{r.ID, r.TenantKey, r.PrincipalKey, r.UpdatedAt} },
+	ident: func(r store.Principal) resource { return resource{r.ID, r.TenantKey, r.PrincipalKey, r.UpdatedAt} },
 	doc:   principalDoc,
 	view:  PrincipalView,
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Principal, error) {

@@ -14,7 +14,7 @@ import (
 // SecretRefs say where secrets are to be found.
 var SecretRefs = &Kind[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
 	typ: model.ResourceTypeSecretRef, noun: "secret reference",
-	ident: func(r store.SecretRef) identity { return identity{r.ID, r.TenantKey, r.SecretKey, r.UpdatedAt} },
+	ident: func(r store.SecretRef) resource { return resource{r.ID, r.TenantKey, r.SecretKey, r.UpdatedAt} },
 	doc: func(r store.SecretRef) model.SecretRefCreate {
 		return model.SecretRefCreate{
 			SecretKey: r.SecretKey, RefKind: model.RefKind(r.RefKind), RefName: r.RefName,

@@ -91,7 +91,7 @@ func (s *Service) Scope(a Actor) *string {
 	return &a.Tenant
 }
 
-func (w write) audit(ctx context.Context, action model.AuditEntryAction, typ model.ResourceType, of identity, before, after any) error {
+func (w write) audit(ctx context.Context, action model.AuditEntryAction, typ model.ResourceType, of resource, before, after any) error {
 	*w.moved = *w.moved || moves(typ, before, after)
 	b, err := document(before)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
@@ -98,7 +98,7 @@ func TestTheAuditLogNamesTheTokenOfWhoeverDidIt(t *testing.T) {
 		l := newLab(t, a)
 		apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.principal.ID, nil,
 			[]byte(`{"principal_type":"admin"}`))).Is(t, 200)
-		token, err := auth.Sign(apptest.JWTSecret, "HS256", l.principal.AuthSubject, time.Hour, "", "", time.Now())
+		token, err := identity.Sign(apptest.JWTSecret, "HS256", l.principal.AuthSubject, time.Hour, "", "", time.Now())
 		require.NoError(t, err)
 		apptest.Got(a.Client(t, token).DeleteBindingWithResponse(t.Context(), l.binding.ID, nil)).Is(t, 204)
 		rows, _ := adminList[model.AuditEntry](t, a, "audit-log?limit=1")
@@ -136,7 +136,7 @@ func TestNeitherAKeyNorItsHashIsEverInTheAuditLogOrTheAPI(t *testing.T) {
 			for _, key := range issued {
 				sum := sha256.Sum256([]byte(key))
 				require.NotContains(t, text, key)
-				require.NotContains(t, text, strings.TrimPrefix(key, auth.KeyPrefix))
+				require.NotContains(t, text, strings.TrimPrefix(key, identity.KeyPrefix))
 				require.NotContains(t, strings.ToLower(text), hex.EncodeToString(sum[:]))
 			}
 		}

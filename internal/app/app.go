@@ -18,9 +18,9 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/internal/admin"
-	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/server"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
@@ -43,7 +43,7 @@ type App struct {
 	config     config.Config
 	log        *slog.Logger
 	http       *http.Server
-	verifier   *auth.Verifier
+	verifier   *identity.Verifier
 	options    server.Options
 	background sync.WaitGroup
 	stop       context.CancelFunc
@@ -61,7 +61,7 @@ func Start(ctx context.Context, c config.Config, b Build, log *slog.Logger) (*Ap
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	verifier, err := auth.NewVerifier(c.Verifier())
+	verifier, err := identity.NewVerifier(c.Verifier())
 	if err != nil {
 		return nil, err
 	}

@@ -20,8 +20,8 @@ import (
 
 	"github.com/legivellum/metagate/gen/client"
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/doc"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -81,7 +81,7 @@ func startOf(t *testing.T, a *apptest.App, credential, component string) started
 
 func token(t *testing.T, subject string) string {
 	t.Helper()
-	jwt, err := auth.Sign(apptest.JWTSecret, "HS256", subject, time.Hour, "", "", time.Now())
+	jwt, err := identity.Sign(apptest.JWTSecret, "HS256", subject, time.Hour, "", "", time.Now())
 	require.NoError(t, err)
 	return jwt
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/legivellum/metagate/gen/client"
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
@@ -57,7 +57,7 @@ func TestAReceiptKnowsWhoStartedWhereAndByWhichCredential(t *testing.T) {
 		require.JSONEq(t, `{"api_key_id":"`+l.key.ID.String()+`"}`, string(s.Credential.MustGet()))
 		require.NotContains(t, got.Body, "pod-7", "no part of the packet")
 
-		token, err := auth.Sign(apptest.JWTSecret, "HS256", l.principal.AuthSubject, time.Minute, "https://issuer", "", time.Now())
+		token, err := identity.Sign(apptest.JWTSecret, "HS256", l.principal.AuthSubject, time.Minute, "https://issuer", "", time.Now())
 		require.NoError(t, err)
 		packet := apptest.Got(a.Client(t, token).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})).Is(t, 200).JSON200
 		plain := l.get(t, packet.Startup.StartupID)

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -45,7 +45,7 @@ func (w wire) do(t *testing.T, method, path string, body io.Reader, header ...st
 	r, err := http.NewRequestWithContext(t.Context(), method, w.URL+path, body)
 	require.NoError(t, err)
 	switch {
-	case strings.HasPrefix(w.credential, auth.KeyPrefix):
+	case strings.HasPrefix(w.credential, identity.KeyPrefix):
 		r.Header.Set(w.Config.APIKeyHeader, w.credential)
 	case w.credential != "":
 		r.Header.Set("Authorization", "Bearer "+w.credential)

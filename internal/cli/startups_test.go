@@ -13,14 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 func starts(t *testing.T, a *apptest.App, subject, component string) uuid.UUID {
 	t.Helper()
-	jwt, err := auth.Sign(apptest.JWTSecret, "HS256", subject, time.Hour, "", "", time.Now())
+	jwt, err := identity.Sign(apptest.JWTSecret, "HS256", subject, time.Hour, "", "", time.Now())
 	require.NoError(t, err)
 	return apptest.Got(a.Client(t, jwt).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: component})).Is(t, 200).JSON200.Startup.StartupID
 }

@@ -15,8 +15,8 @@ import (
 
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
-	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
 )
@@ -83,7 +83,7 @@ func (s *Server) try(ctx context.Context, q store.Queries, d door, scheme string
 	}
 	shown := d.header.Get(name)
 	if shown == "" {
-		return caller{}, auth.Unauthenticated(errNoCredential)
+		return caller{}, identity.Unauthenticated(errNoCredential)
 	}
 	who, err := s.callers.get(scheme, shown, fresh, func(known bool) (caller, error) { return read(ctx, q, d.peer, shown, known) })
 	if err != nil {
@@ -101,7 +101,7 @@ func (s *Server) try(ctx context.Context, q store.Queries, d door, scheme string
 func (s *Server) byToken(ctx context.Context, q store.Queries, _, header string, _ bool) (caller, error) {
 	scheme, token, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return caller{}, auth.Unauthenticated(errors.New("no bearer token"))
+		return caller{}, identity.Unauthenticated(errors.New("no bearer token"))
 	}
 	claims, err := s.Verifier.Verify(strings.TrimSpace(token))
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *Server) byToken(ctx context.Context, q store.Queries, _, header string,
 }
 
 func (s *Server) byAPIKey(ctx context.Context, q store.Queries, peer, header string, known bool) (caller, error) {
-	hash, err := auth.HashAPIKey(header)
+	hash, err := identity.HashAPIKey(header)
 	if err != nil {
 		return caller{}, err
 	}
@@ -130,19 +130,19 @@ func (s *Server) byAPIKey(ctx context.Context, q store.Queries, peer, header str
 	}
 	row, err := q.GetIdentityByKeyHash(ctx, hash)
 	if store.IsNotFound(err) {
-		return caller{}, auth.Unauthenticated(errors.New("unknown API key"))
+		return caller{}, identity.Unauthenticated(errors.New("unknown API key"))
 	}
 	if err != nil {
 		return caller{}, err
 	}
 	if row.KeyStatus != string(model.APIKeyStatusActive) {
-		return caller{}, auth.Unauthenticated(errors.New("revoked API key"))
+		return caller{}, identity.Unauthenticated(errors.New("revoked API key"))
 	}
 	who := caller{method: model.AuthMethodAPIKey, key: row.KeyID}
 	if row.KeyExpiresAt != nil {
 		who.expires = *row.KeyExpiresAt
 		if !who.expires.After(s.Now()) {
-			return caller{}, auth.Unauthenticated(errors.New("expired API key"))
+			return caller{}, identity.Unauthenticated(errors.New("expired API key"))
 		}
 	}
 	return s.asPrincipal(who, store.GetIdentityBySubjectRow{
@@ -191,5 +191,5 @@ func refusal(all []error) error {
 	if worst != nil {
 		return worst
 	}
-	return auth.Unauthenticated(cause)
+	return identity.Unauthenticated(cause)
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/admin"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
 )
@@ -26,7 +26,7 @@ type Options struct {
 	Witness  *witness.Service
 	Alarms   *witness.Alarms
 	Admin    *admin.Service
-	Verifier *auth.Verifier
+	Verifier *identity.Verifier
 	LastUsed *LastUsed
 	Metrics  *Metrics
 	Log      *slog.Logger

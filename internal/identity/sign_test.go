@@ -1,4 +1,4 @@
-package auth_test
+package identity_test
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 )
 
 func TestSignRefusesWhatNoServerWouldAccept(t *testing.T) {
@@ -27,7 +27,7 @@ func TestSignRefusesWhatNoServerWouldAccept(t *testing.T) {
 		"at least 1s":    {secret, "", "s", time.Millisecond},
 		"must be at lea": {secret, "", "s", -time.Hour},
 	} {
-		token, err := auth.Sign(c.secret, c.alg, c.subject, c.ttl, "", "", noon)
+		token, err := identity.Sign(c.secret, c.alg, c.subject, c.ttl, "", "", noon)
 		require.Empty(t, token)
 		require.ErrorContains(t, err, want)
 		require.NotContains(t, err.Error(), "\n")
@@ -37,17 +37,17 @@ func TestSignRefusesWhatNoServerWouldAccept(t *testing.T) {
 func TestWhatIsSignedVerifies(t *testing.T) {
 	t.Parallel()
 	for _, alg := range []string{"", "HS256", "HS384", "HS512"} {
-		token, err := auth.Sign(secret, alg, "Zoë <z>", time.Second, "iss", "aud", noon)
+		token, err := identity.Sign(secret, alg, "Zoë <z>", time.Second, "iss", "aud", noon)
 		require.NoError(t, err)
-		c := auth.JWTConfig{Secret: secret, Algorithm: alg, Issuer: "iss", Audience: "aud"}
+		c := identity.JWTConfig{Secret: secret, Algorithm: alg, Issuer: "iss", Audience: "aud"}
 		got, err := newVerifier(t, c).Verify(token)
 		require.NoError(t, err)
-		require.Equal(t, auth.Claims{Subject: "Zoë <z>", Issuer: "iss", ExpiresAt: noon.Add(time.Second)}, got)
+		require.Equal(t, identity.Claims{Subject: "Zoë <z>", Issuer: "iss", ExpiresAt: noon.Add(time.Second)}, got)
 		c.Audience = "other"
 		refused(t, newVerifier(t, c), token, "aud")
 	}
-	token, err := auth.Sign(auth.DefaultSecret, "", "s", time.Hour, "", "", noon)
+	token, err := identity.Sign(identity.DefaultSecret, "", "s", time.Hour, "", "", noon)
 	require.NoError(t, err)
-	_, err = newVerifier(t, auth.JWTConfig{Secret: auth.DefaultSecret, AllowDefaultSecret: true}).Verify(token)
+	_, err = newVerifier(t, identity.JWTConfig{Secret: identity.DefaultSecret, AllowDefaultSecret: true}).Verify(token)
 	require.NoError(t, err)
 }

@@ -1,15 +1,15 @@
-package auth_test
+package identity_test
 
 import (
 	"testing"
 
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 )
 
 func BenchmarkVerify(b *testing.B) {
 	for _, alg := range []string{"HS256", "RS256", "ES256", "EdDSA"} {
 		b.Run(alg, func(b *testing.B) {
-			c, key := auth.JWTConfig{Algorithm: alg, Secret: secret}, any([]byte(secret))
+			c, key := identity.JWTConfig{Algorithm: alg, Secret: secret}, any([]byte(secret))
 			if alg != "HS256" {
 				c.JWKSFile, key = file(b, jwks(publicJWK(keyFor(alg), "kid", "a"))), keyFor(alg)
 			}
@@ -25,9 +25,9 @@ func BenchmarkVerify(b *testing.B) {
 }
 
 func BenchmarkHashAPIKey(b *testing.B) {
-	key, _ := auth.NewAPIKey()
+	key, _ := identity.NewAPIKey()
 	b.ReportAllocs()
 	for b.Loop() {
-		_, _ = auth.HashAPIKey(key)
+		_, _ = identity.HashAPIKey(key)
 	}
 }

@@ -5,7 +5,7 @@
 // It is the only package that imports jwx, and it takes only two things from
 // it: signatures and JSON Web Keys. Tokens are parsed here, since jwx accepts
 // what should be refused: dates as text, padded base64, repeated members.
-package auth
+package identity
 
 import "github.com/legivellum/metagate/internal/errs"
 

@@ -1,4 +1,4 @@
-package auth_test
+package identity_test
 
 import (
 	"testing"
@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 )
 
 // FuzzVerify holds that only what was signed is accepted, byte for byte.
@@ -24,7 +24,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add(hs256(`{"alg":"none"}`, claims(nil), ""))
 	f.Add(hs256(`{"alg":"HS256","crit":["b64"],"b64":false}`, "{}", secret))
 	f.Add("..")
-	v := newVerifier(f, auth.JWTConfig{Secret: secret})
+	v := newVerifier(f, identity.JWTConfig{Secret: secret})
 	f.Fuzz(func(t *testing.T, token string) {
 		_, err := v.Verify(token)
 		require.Equal(t, good[token], err == nil)
@@ -37,7 +37,7 @@ func FuzzVerifySigned(f *testing.F) {
 	f.Add(hsHeader, claims(nil))
 	f.Add(`{"alg":"HS256","kid":"\ud800"}`, claims(set{"nbf": 1.5, "aud": []string{"a"}}))
 	f.Add(`{"alg":"HS256","alg":"none"}`, `{"sub":"a","sub":"b","exp":1e99}`)
-	v := newVerifier(f, auth.JWTConfig{Secret: secret})
+	v := newVerifier(f, identity.JWTConfig{Secret: secret})
 	f.Fuzz(func(t *testing.T, header, payload string) {
 		got, err := v.Verify(hs256(header, payload, secret))
 		if err != nil {
@@ -59,7 +59,7 @@ func FuzzKeySet(f *testing.F) {
 	}
 	f.Add("EdDSA", `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AAAA"}]}`)
 	f.Fuzz(func(t *testing.T, alg, set string) {
-		v, err := auth.NewVerifierOfSet(auth.JWTConfig{Algorithm: alg, Now: atNoon}, set)
+		v, err := identity.NewVerifierOfSet(identity.JWTConfig{Algorithm: alg, Now: atNoon}, set)
 		if err == nil {
 			_, _ = v.Verify(tokens[alg])
 		}

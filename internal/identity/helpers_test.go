@@ -1,4 +1,4 @@
-package auth_test
+package identity_test
 
 import (
 	"crypto/hmac"
@@ -15,8 +15,8 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 )
 
 var (
@@ -27,10 +27,10 @@ var (
 func atNoon() time.Time { return noon }
 
 // newVerifier stops the clock at noon.
-func newVerifier(tb testing.TB, c auth.JWTConfig) *auth.Verifier {
+func newVerifier(tb testing.TB, c identity.JWTConfig) *identity.Verifier {
 	tb.Helper()
 	c.Now = atNoon
-	v, err := auth.NewVerifier(c)
+	v, err := identity.NewVerifier(c)
 	require.NoError(tb, err)
 	return v
 }
@@ -64,7 +64,7 @@ func claims(change map[string]any) string {
 }
 
 // refused demands the one answer for all, and that the log learns nothing of the token.
-func refused(t *testing.T, v *auth.Verifier, token, reason string) {
+func refused(t *testing.T, v *identity.Verifier, token, reason string) {
 	t.Helper()
 	got, err := v.Verify(token)
 	require.Zero(t, got)

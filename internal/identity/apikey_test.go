@@ -1,4 +1,4 @@
-package auth_test
+package identity_test
 
 import (
 	"strings"
@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 )
 
 func TestWhatCannotBeAnAPIKeyIsRefusedUnread(t *testing.T) {
@@ -24,7 +24,7 @@ func TestWhatCannotBeAnAPIKeyIsRefusedUnread(t *testing.T) {
 		"a megabyte":  strings.Repeat("a", 1<<20),
 		"only spaces": "   ",
 	} {
-		hash, err := auth.HashAPIKey(key)
+		hash, err := identity.HashAPIKey(key)
 		require.Empty(t, hash, name)
 		require.True(t, errs.Is(err, errs.Unauthenticated), name)
 		require.Equal(t, "missing or invalid credentials", errs.From(err).Message)
@@ -38,11 +38,11 @@ func TestAnAPIKeyIsHashedWithSHA256(t *testing.T) {
 		"abc": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", // FIPS 180-2, appendix B.1
 		"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq": "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
 	} {
-		hash, err := auth.HashAPIKey(key)
+		hash, err := identity.HashAPIKey(key)
 		require.NoError(t, err)
 		require.Equal(t, want, hash)
 	}
-	_, err := auth.HashAPIKey(strings.Repeat("~", 512))
+	_, err := identity.HashAPIKey(strings.Repeat("~", 512))
 	require.NoError(t, err)
 }
 
@@ -50,9 +50,9 @@ func TestANewAPIKeyIsUniqueAndHashesToItsHash(t *testing.T) {
 	t.Parallel()
 	seen := make(map[string]bool)
 	for range 1000 {
-		key, hash := auth.NewAPIKey()
+		key, hash := identity.NewAPIKey()
 		require.Regexp(t, `^mgk_[A-Za-z0-9_-]{43}$`, key)
-		again, err := auth.HashAPIKey(key)
+		again, err := identity.HashAPIKey(key)
 		require.NoError(t, err)
 		require.Equal(t, hash, again)
 		require.False(t, seen[key] || seen[hash])

@@ -1,4 +1,4 @@
-package auth_test
+package identity_test
 
 import (
 	"crypto/rand"
@@ -13,7 +13,7 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwk"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 )
 
 // weakKey is an RSA key of 1024 bits, which crypto/rsa no longer makes: its
@@ -52,7 +52,7 @@ func TestBadKeySetsAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := auth.NewVerifier(auth.JWTConfig{Algorithm: "ES256", JWKSFile: file(t, c.set)})
+			_, err := identity.NewVerifier(identity.JWTConfig{Algorithm: "ES256", JWKSFile: file(t, c.set)})
 			require.ErrorContains(t, err, "JWT_JWKS_FILE")
 			require.ErrorContains(t, err, c.reason)
 			require.NotContains(t, err.Error(), "\n")
@@ -63,7 +63,7 @@ func TestBadKeySetsAreRefused(t *testing.T) {
 		"RS256": `{"kty":"RSA","n":"AAAA","e":"AQAB"}`,
 		"PS256": publicJWK(rsa2048(), "e", b64(string(big.NewInt(65536).Bytes()))),
 	} {
-		_, err := auth.NewVerifier(auth.JWTConfig{Algorithm: alg, JWKSFile: file(t, jwks(key))})
+		_, err := identity.NewVerifier(identity.JWTConfig{Algorithm: alg, JWKSFile: file(t, jwks(key))})
 		require.ErrorContains(t, err, "key 1: an")
 	}
 }
@@ -71,7 +71,7 @@ func TestBadKeySetsAreRefused(t *testing.T) {
 func TestAKeyIsChosenByKid(t *testing.T) {
 	t.Parallel()
 	two, nameless := rsaKey(), rsaKey()
-	v := newVerifier(t, auth.JWTConfig{Algorithm: "RS256", JWKSFile: file(t, jwks(
+	v := newVerifier(t, identity.JWTConfig{Algorithm: "RS256", JWKSFile: file(t, jwks(
 		publicJWK(rsa2048(), "kid", "one", "key_ops", []string{"verify"}),
 		publicJWK(two, "kid", "two", "alg", "RS256", "use", "sig", "x5c", []string{"no certificate"}),
 		publicJWK(nameless),
@@ -93,7 +93,7 @@ func TestAKeyIsChosenByKid(t *testing.T) {
 
 func TestATokenWithoutKidNeedsASingleKey(t *testing.T) {
 	t.Parallel()
-	v := newVerifier(t, auth.JWTConfig{Algorithm: "ES256", JWKSFile: file(t, jwks(
+	v := newVerifier(t, identity.JWTConfig{Algorithm: "ES256", JWKSFile: file(t, jwks(
 		publicJWK(rsa2048(), "kid", "rsa"), publicJWK(p256(), "kid", "ec")))})
 	_, err := v.Verify(sign(t, "ES256", p256()))
 	require.NoError(t, err)
@@ -110,7 +110,7 @@ func TestEveryPEMFormOfAPublicKeyIsRead(t *testing.T) {
 		"CERTIFICATE":    must(x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)),
 	} {
 		text := "a comment\n" + string(pem.EncodeToMemory(&pem.Block{Type: form, Bytes: der}))
-		v := newVerifier(t, auth.JWTConfig{Algorithm: "PS384", PublicKeyFile: file(t, text)})
+		v := newVerifier(t, identity.JWTConfig{Algorithm: "PS384", PublicKeyFile: file(t, text)})
 		_, err := v.Verify(sign(t, "PS384", key, "kid", "ignored"))
 		require.NoError(t, err, form)
 	}

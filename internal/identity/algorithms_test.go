@@ -1,4 +1,4 @@
-package auth_test
+package identity_test
 
 import (
 	"encoding/asn1"
@@ -10,7 +10,7 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwk"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 )
 
 var asymmetric = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
@@ -19,8 +19,8 @@ var asymmetric = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", 
 func TestAPublicKeyIsNoSecret(t *testing.T) {
 	t.Parallel()
 	key := publicPEM(rsa2048())
-	v := newVerifier(t, auth.JWTConfig{Algorithm: "RS256", PublicKeyFile: file(t, key)})
-	set := newVerifier(t, auth.JWTConfig{Algorithm: "RS256", JWKSFile: file(t, jwks(publicJWK(rsa2048())))})
+	v := newVerifier(t, identity.JWTConfig{Algorithm: "RS256", PublicKeyFile: file(t, key)})
+	set := newVerifier(t, identity.JWTConfig{Algorithm: "RS256", JWKSFile: file(t, jwks(publicJWK(rsa2048())))})
 	for _, public := range []string{key, strings.TrimSpace(key), publicJWK(rsa2048())} {
 		for _, header := range []string{`{"alg":"HS256"}`, `{"alg":"none"}`} {
 			refused(t, v, hs256(header, claims(nil), public), "alg")
@@ -33,7 +33,7 @@ func TestAPublicKeyIsNoSecret(t *testing.T) {
 func TestOnlyThePinnedAlgorithmIsAccepted(t *testing.T) {
 	t.Parallel()
 	for _, pinned := range asymmetric {
-		v := newVerifier(t, auth.JWTConfig{Algorithm: pinned, PublicKeyFile: file(t, publicPEM(keyFor(pinned)))})
+		v := newVerifier(t, identity.JWTConfig{Algorithm: pinned, PublicKeyFile: file(t, publicPEM(keyFor(pinned)))})
 		for _, other := range asymmetric {
 			if other != pinned {
 				refused(t, v, sign(t, other, keyFor(other)), "alg")
@@ -47,7 +47,7 @@ func TestKeysThatATokenBringsAlongAreIgnored(t *testing.T) {
 	evil := rsaKey()
 	own, err := jwk.FromRaw(evil.Public())
 	require.NoError(t, err)
-	v := newVerifier(t, auth.JWTConfig{Algorithm: "RS256", JWKSFile: file(t, jwks(publicJWK(rsa2048(), "kid", "one")))})
+	v := newVerifier(t, identity.JWTConfig{Algorithm: "RS256", JWKSFile: file(t, jwks(publicJWK(rsa2048(), "kid", "one")))})
 	for _, header := range [][]any{
 		{"jwk", own},
 		{"jku", "https://evil.example/jwks.json", "kid", "one"},
@@ -64,9 +64,9 @@ func TestKeysThatATokenBringsAlongAreIgnored(t *testing.T) {
 
 func TestEveryAlgorithmRoundTrips(t *testing.T) {
 	t.Parallel()
-	want := auth.Claims{Subject: "component", ExpiresAt: noon.Add(time.Hour)}
+	want := identity.Claims{Subject: "component", ExpiresAt: noon.Add(time.Hour)}
 	for _, alg := range []string{"HS256", "HS384", "HS512"} {
-		v := newVerifier(t, auth.JWTConfig{Algorithm: alg, Secret: secret})
+		v := newVerifier(t, identity.JWTConfig{Algorithm: alg, Secret: secret})
 		got, err := v.Verify(sign(t, alg, []byte(secret)))
 		require.NoError(t, err, alg)
 		require.Equal(t, want, got)
@@ -74,7 +74,7 @@ func TestEveryAlgorithmRoundTrips(t *testing.T) {
 	}
 	for _, alg := range asymmetric {
 		key := keyFor(alg)
-		for _, c := range []auth.JWTConfig{
+		for _, c := range []identity.JWTConfig{
 			{Algorithm: alg, PublicKeyFile: file(t, publicPEM(key))},
 			{Algorithm: alg, JWKSFile: file(t, jwks(publicJWK(key, "kid", "k", "alg", alg, "use", "sig")))},
 		} {
@@ -92,7 +92,7 @@ func TestEveryAlgorithmRoundTrips(t *testing.T) {
 
 func TestAnECSignatureHasOneForm(t *testing.T) {
 	t.Parallel()
-	v := newVerifier(t, auth.JWTConfig{Algorithm: "ES256", PublicKeyFile: file(t, publicPEM(p256()))})
+	v := newVerifier(t, identity.JWTConfig{Algorithm: "ES256", PublicKeyFile: file(t, publicPEM(p256()))})
 	signed := b64(`{"alg":"ES256"}`) + "." + b64(claims(nil)) + "."
 	der, err := asn1.Marshal(struct{ R, S *big.Int }{big.NewInt(1), big.NewInt(1)})
 	require.NoError(t, err)

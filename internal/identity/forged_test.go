@@ -1,18 +1,18 @@
-package auth_test
+package identity_test
 
 import (
 	"encoding/base64"
 	"strings"
 	"testing"
 
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 )
 
 const hsHeader = `{"alg":"HS256"}`
 
 func TestForgedTokensAreRefused(t *testing.T) {
 	t.Parallel()
-	v := newVerifier(t, auth.JWTConfig{Secret: secret})
+	v := newVerifier(t, identity.JWTConfig{Secret: secret})
 	ok := claims(nil)
 	good := hs256(hsHeader, ok, secret)
 	head, tail, _ := strings.Cut(good, ".")
@@ -69,7 +69,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"a token as the payload":    {hs256(hsHeader, good, secret), "object"},
 		"kid a number":              {hs256(`{"alg":"HS256","kid":1}`, ok, secret), "kid"},
 		"another secret":            {hs256(hsHeader, ok, secret+"x"), "signature"},
-		"the default secret":        {hs256(hsHeader, ok, auth.DefaultSecret), "signature"},
+		"the default secret":        {hs256(hsHeader, ok, identity.DefaultSecret), "signature"},
 		"no secret":                 {hs256(hsHeader, ok, ""), "signature"},
 		"a changed payload":         {head + "." + b64(claims(map[string]any{"sub": "admin"})) + "." + mac, "signature"},
 		"a changed header":          {b64(`{"alg":"HS256","typ":"JWT"}`) + "." + body + "." + mac, "signature"},

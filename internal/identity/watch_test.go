@@ -1,4 +1,4 @@
-package auth_test
+package identity_test
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 )
 
 // Not parallel: it catches the default log. The clock is synctest's.
@@ -27,7 +27,7 @@ func TestAChangedKeySetIsPickedUpAndABrokenOneIsNot(t *testing.T) {
 	path := file(t, jwks(publicJWK(p256(), "kid", "old")))
 	old := sign(t, "ES256", p256(), "kid", "old")
 	next := sign(t, "ES256", p256(), "kid", "new")
-	v := newVerifier(t, auth.JWTConfig{Algorithm: "ES256", JWKSFile: path})
+	v := newVerifier(t, identity.JWTConfig{Algorithm: "ES256", JWKSFile: path})
 	write := func(s string) { require.NoError(t, os.WriteFile(path, []byte(s), 0o600)) }
 
 	synctest.Test(t, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestVerifyingWhileKeysAreRenewedIsSafe(t *testing.T) {
 	one := publicJWK(p256(), "kid", "a")
 	sets := []string{jwks(one), jwks(one, publicJWK(p256(), "kid", "b"))}
 	path := file(t, sets[0])
-	v := newVerifier(t, auth.JWTConfig{Algorithm: "ES256", JWKSFile: path})
+	v := newVerifier(t, identity.JWTConfig{Algorithm: "ES256", JWKSFile: path})
 	good, bad := sign(t, "ES256", p256(), "kid", "a"), sign(t, "ES256", p256(), "kid", "c")
 
 	var wg sync.WaitGroup

@@ -1,4 +1,4 @@
-package auth_test
+package identity_test
 
 import (
 	"maps"
@@ -9,14 +9,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 )
 
 type set map[string]any
 
 func TestBadClaimsAreRefused(t *testing.T) {
 	t.Parallel()
-	v := newVerifier(t, auth.JWTConfig{Secret: secret, Issuer: "https://issuer", Audience: "metagate"})
+	v := newVerifier(t, identity.JWTConfig{Secret: secret, Issuer: "https://issuer", Audience: "metagate"})
 	for name, c := range map[string]struct {
 		change set
 		reason string
@@ -64,7 +64,7 @@ func TestBadClaimsAreRefused(t *testing.T) {
 
 func TestClaimsThatJSONWouldForgiveAreRefused(t *testing.T) {
 	t.Parallel()
-	v := newVerifier(t, auth.JWTConfig{Secret: secret})
+	v := newVerifier(t, identity.JWTConfig{Secret: secret})
 	for payload, reason := range map[string]string{
 		`{"sub":"a","sub":"admin","exp":9999999999}`: "twice",
 		`{"sub":"a\ud800","exp":9999999999}`:         "sub",
@@ -82,7 +82,7 @@ func TestClaimsThatJSONWouldForgiveAreRefused(t *testing.T) {
 
 func TestGoodClaimsAreAccepted(t *testing.T) {
 	t.Parallel()
-	v := newVerifier(t, auth.JWTConfig{Secret: secret, Issuer: "https://issuer", Audience: "metagate"})
+	v := newVerifier(t, identity.JWTConfig{Secret: secret, Issuer: "https://issuer", Audience: "metagate"})
 	for name, change := range map[string]set{
 		"plain":               {},
 		"aud a list with us":  {"aud": []string{"other", "metagate"}},
@@ -107,8 +107,8 @@ func TestGoodClaimsAreAccepted(t *testing.T) {
 
 func TestIssuerAndAudienceAreFreeWhereNoneIsConfigured(t *testing.T) {
 	t.Parallel()
-	v := newVerifier(t, auth.JWTConfig{Secret: secret})
+	v := newVerifier(t, identity.JWTConfig{Secret: secret})
 	got, err := v.Verify(hs256(hsHeader, claims(set{"iss": "x", "aud": 5}), secret))
 	require.NoError(t, err)
-	require.Equal(t, auth.Claims{Subject: "component", Issuer: "x", ExpiresAt: noon.Add(time.Hour)}, got)
+	require.Equal(t, identity.Claims{Subject: "component", Issuer: "x", ExpiresAt: noon.Add(time.Hour)}, got)
 }
