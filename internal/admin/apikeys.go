@@ -58,10 +58,10 @@ var APIKeys = &Kind[store.APIKey, model.APIKeyCreate, model.APIKey]{
 
 // IssueKey makes an API key for a principal that the actor may see. The
 // plaintext is in the answer and nowhere else.
-func (s *Service) IssueKey(ctx context.Context, a Actor, c model.APIKeyCreate) (model.APIKeyIssued, string, error) {
+func (s *Service) IssueKey(ctx context.Context, a identity.Caller, c model.APIKeyCreate) (model.APIKeyIssued, string, error) {
 	p, err := s.Store.GetPrincipal(ctx, c.PrincipalID)
 	switch {
-	case store.IsNotFound(err) || (err == nil && !s.sees(a, p.TenantKey)):
+	case store.IsNotFound(err) || (err == nil && !a.Sees(p.TenantKey)):
 		return model.APIKeyIssued{}, "", errs.At(errs.InvalidReference, "a reference leads nowhere",
 			errs.Place{Pointer: "/principal_id", Detail: "no such principal"})
 	case err != nil:

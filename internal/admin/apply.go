@@ -9,6 +9,7 @@ import (
 
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -28,12 +29,12 @@ var errMoved = errors.New("the world moved")
 const freePlans = 3
 
 // Apply plans and writes what was planned in one transaction, all or nothing.
-func (s *Service) Apply(ctx context.Context, a Actor, in Apply) (model.Plan, error) {
-	tenant := a.Tenant
+func (s *Service) Apply(ctx context.Context, a identity.Caller, in Apply) (model.Plan, error) {
+	tenant := a.TenantKey
 	if in.World.TenantKey != "" {
 		tenant = in.World.TenantKey
 	}
-	if !s.sees(a, tenant) {
+	if !a.Sees(tenant) {
 		return model.Plan{}, errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
 	}
 	for range freePlans {
@@ -70,7 +71,7 @@ func (s *Service) Apply(ctx context.Context, a Actor, in Apply) (model.Plan, err
 	return out, err
 }
 
-func (s *Service) plan(ctx context.Context, q store.Queries, a Actor, in Apply, r *rows) (*plan, error) {
+func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, in Apply, r *rows) (*plan, error) {
 	foreign, err := q.ListForeignSubjects(ctx, r.tenant)
 	if err != nil {
 		return nil, err
@@ -156,10 +157,10 @@ func put[C any](m map[string]C, key string, c *C) {
 
 // protected is what prune leaves alone: the admins, who would otherwise lock
 // themselves out, with what their bindings need.
-func (r *rows) protected(a Actor, adminKeys []string) map[uuid.UUID]bool {
+func (r *rows) protected(a identity.Caller, adminKeys []string) map[uuid.UUID]bool {
 	kept := map[uuid.UUID]bool{}
 	for _, p := range r.principals {
-		kept[p.ID] = p.PrincipalType == TypeAdmin || p.PrincipalKey == a.Key || slices.Contains(adminKeys, p.PrincipalKey)
+		kept[p.ID] = p.PrincipalType == identity.TypeAdmin || p.PrincipalKey == a.PrincipalKey || slices.Contains(adminKeys, p.PrincipalKey)
 	}
 	for _, b := range r.bindings {
 		if kept[b.PrincipalID] {
@@ -171,7 +172,7 @@ func (r *rows) protected(a Actor, adminKeys []string) map[uuid.UUID]bool {
 
 // execute runs the plan in one transaction if the world is still the one it was made
 // for. What it writes is prepared before: others wait for the writing alone.
-func (s *Service) execute(ctx context.Context, a Actor, tenant string, p *plan) error {
+func (s *Service) execute(ctx context.Context, a identity.Caller, tenant string, p *plan) error {
 	if p.empty() {
 		return nil
 	}

@@ -13,8 +13,8 @@ import (
 )
 
 // CLI is the actor of the command line and of the server's own start.
-func CLI() Actor {
-	return Actor{Key: "metagate", Tenant: DefaultTenant, Method: model.AuthMethodCli, RemoteAddr: "local"}
+func CLI() identity.Caller {
+	return identity.Caller{PrincipalKey: "metagate", TenantKey: DefaultTenant, Method: model.AuthMethodCli, RemoteAddr: "local"}
 }
 
 // adminKeyName is the name of the key that ADMIN_API_KEY opens the door with.
@@ -49,7 +49,7 @@ func (w write) ensurePrincipal(ctx context.Context, c model.PrincipalCreate) (st
 }
 
 // Admin is the principal of the first admin (contract 3).
-var Admin = model.PrincipalCreate{PrincipalKey: "admin", AuthSubject: "admin", PrincipalType: TypeAdmin}
+var Admin = model.PrincipalCreate{PrincipalKey: "admin", AuthSubject: "admin", PrincipalType: identity.TypeAdmin}
 
 // EnsureAdmin makes sure that plaintext, ADMIN_API_KEY, opens principal admin,
 // and that an earlier ADMIN_API_KEY doesn't any more.

@@ -172,9 +172,9 @@ func TestAnActorChangesItsOwnTenantOnly(t *testing.T) {
 		require.True(t, errs.Is(err, errs.Forbidden), "%v", err)
 		require.Zero(t, at(t, s, "elsewhere"))
 
-		crossing := *s
+		crossing := actor
 		crossing.AnyTenant = true
-		theirs, _, err := admin.Profiles.Create(t.Context(), &crossing, actor, "elsewhere", create)
+		theirs, _, err := admin.Profiles.Create(t.Context(), s, crossing, "elsewhere", create)
 		require.NoError(t, err)
 		require.Equal(t, "elsewhere", theirs.TenantKey)
 		created := at(t, s, "elsewhere")
@@ -189,9 +189,9 @@ func TestAnActorChangesItsOwnTenantOnly(t *testing.T) {
 		err = admin.Profiles.Delete(t.Context(), s, actor, uuid.New(), "")
 		require.True(t, errs.Is(err, errs.NotFound), "a row of another tenant and none look the same: %v", err)
 
-		require.Equal(t, "elsewhere", *s.Scope(admin.Actor{Tenant: "elsewhere"}))
-		require.Nil(t, crossing.Scope(actor))
-		_, _, err = admin.Profiles.Update(t.Context(), &crossing, actor, theirs.ID, "", []byte(`{"profile_key":"q"}`))
+		require.Equal(t, "elsewhere", *identity.Caller{TenantKey: "elsewhere"}.Scope())
+		require.Nil(t, crossing.Scope())
+		_, _, err = admin.Profiles.Update(t.Context(), s, crossing, theirs.ID, "", []byte(`{"profile_key":"q"}`))
 		require.NoError(t, err)
 		require.Greater(t, at(t, s, "elsewhere").Revision, created.Revision, "of the row's tenant, not the actor's")
 		require.Zero(t, at(t, s, "default"))

@@ -11,6 +11,7 @@ import (
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -215,14 +216,14 @@ func TestTheFirstWordOnAnAlarmCounts(t *testing.T) {
 		p, err := s.SeedDemo(t.Context())
 		require.NoError(t, err)
 		id := overdue(t, s, p.ID)
-		_, err = s.Acknowledge(t.Context(), admin.Actor{Key: "root", Tenant: "elsewhere"}, id, "not mine")
+		_, err = s.Acknowledge(t.Context(), identity.Caller{PrincipalKey: "root", TenantKey: "elsewhere"}, id, "not mine")
 		require.True(t, errs.Is(err, errs.SessionNotFound), "%v", err)
 
 		first, err := s.Acknowledge(t.Context(), actor, id, "known")
 		require.NoError(t, err)
 		require.Equal(t, []string{"root", "known"}, []string{*first.AcknowledgedBy, *first.AcknowledgedReason})
 		log, before := audit(t, s), at(t, s, "default")
-		again, err := s.Acknowledge(t.Context(), admin.Actor{Key: "another", Tenant: "default"}, id, "too late")
+		again, err := s.Acknowledge(t.Context(), identity.Caller{PrincipalKey: "another", TenantKey: "default"}, id, "too late")
 		require.NoError(t, err)
 		require.Equal(t, first, again)
 		require.Equal(t, log, audit(t, s))

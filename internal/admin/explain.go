@@ -12,6 +12,7 @@ import (
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/bootstrap"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -22,7 +23,7 @@ type Explanation struct {
 }
 
 // Explain resolves a principal's packet for a component without opening a startup.
-func (s *Service) Explain(ctx context.Context, a Actor, id uuid.UUID, component string) (Explanation, error) {
+func (s *Service) Explain(ctx context.Context, a identity.Caller, id uuid.UUID, component string) (Explanation, error) {
 	var row store.Principal
 	var w bootstrap.World
 	err := s.Store.InSnapshot(ctx, func(q store.Queries) (err error) {

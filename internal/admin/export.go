@@ -8,12 +8,13 @@ import (
 
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 )
 
 // Export returns a tenant's world, sorted by key: what Apply takes.
-func (s *Service) Export(ctx context.Context, a Actor, tenant string) (model.World, error) {
-	tenant = cmp.Or(tenant, a.Tenant)
-	if !s.sees(a, tenant) {
+func (s *Service) Export(ctx context.Context, a identity.Caller, tenant string) (model.World, error) {
+	tenant = cmp.Or(tenant, a.TenantKey)
+	if !a.Sees(tenant) {
 		return model.World{}, errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
 	}
 	r, err := s.read(ctx, tenant)

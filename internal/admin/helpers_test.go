@@ -23,7 +23,7 @@ const (
 	other = "another-admin-key-that-is-long-enough-as-well"
 )
 
-var actor = admin.Actor{Key: "root", Tenant: "default", Method: model.AuthMethodAPIKey, RequestID: "r", RemoteAddr: "::1"}
+var actor = identity.Caller{PrincipalKey: "root", TenantKey: "default", Method: model.AuthMethodAPIKey, RequestID: "r", RemoteAddr: "::1"}
 
 func migrate(ctx context.Context, url string) error {
 	s, err := store.Open(ctx, url)

@@ -10,9 +10,6 @@ import (
 	"github.com/legivellum/metagate/internal/store"
 )
 
-// TypeAdmin is the principal_type that may use /v1/admin.
-const TypeAdmin = "admin"
-
 // Principals are who is speaking.
 var Principals = &Kind[store.Principal, model.PrincipalCreate, model.Principal]{
 	typ: model.ResourceTypePrincipal, noun: "principal",

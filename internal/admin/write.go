@@ -9,6 +9,7 @@ import (
 
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -18,8 +19,8 @@ var errUnchanged = errors.New("unchanged")
 // write runs fn in a transaction that holds the tenant, and gives the tenant the
 // next revision. What changed tells whether it also gets another epoch, on which
 // answers depend.
-func (s *Service) write(ctx context.Context, a Actor, tenant string, fn func(write) error) error {
-	if !s.sees(a, tenant) {
+func (s *Service) write(ctx context.Context, a identity.Caller, tenant string, fn func(write) error) error {
+	if !a.Sees(tenant) {
 		return errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
 	}
 	err := s.Store.InTx(ctx, func(q store.Queries) error {
@@ -80,17 +81,6 @@ func active[V any](before, after any, used func(V) bool) bool {
 	return (was && used(b)) || (is && used(a))
 }
 
-// sees reports whether the actor may see and change rows of tenant.
-func (s *Service) sees(a Actor, tenant string) bool { return s.AnyTenant || a.Tenant == tenant }
-
-// Scope is the tenant that a list shows to the actor; nil is all of them.
-func (s *Service) Scope(a Actor) *string {
-	if s.AnyTenant {
-		return nil
-	}
-	return &a.Tenant
-}
-
 func (w write) audit(ctx context.Context, action model.AuditEntryAction, typ model.ResourceType, of resource, before, after any) error {
 	*w.moved = *w.moved || moves(typ, before, after)
 	b, err := document(before)
@@ -103,7 +93,7 @@ func (w write) audit(ctx context.Context, action model.AuditEntryAction, typ mod
 	}
 	return w.CreateAuditEntry(ctx, store.CreateAuditEntryParams{
 		ID: store.NewID(w.now), TenantKey: of.tenant, CreatedAt: w.now,
-		Actor: w.actor.Key, AuthMethod: string(w.actor.Method),
+		Actor: w.actor.PrincipalKey, AuthMethod: string(w.actor.Method),
 		RequestID: w.actor.RequestID, RemoteAddr: w.actor.RemoteAddr,
 		Action: string(action), ResourceType: string(typ), ResourceID: of.id, ResourceKey: of.key,
 		Before: b, After: a,

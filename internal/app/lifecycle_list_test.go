@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/server"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
@@ -121,7 +121,7 @@ func TestWhenAKeyWasLastUsedIsWrittenDown(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
 		at := store.Now()
-		uses := &server.LastUsed{Store: a.Store, Now: func() time.Time { return at }}
+		uses := &identity.LastUsed{Store: a.Store, Now: func() time.Time { return at }}
 		get := func() model.APIKey {
 			return *apptest.Got(l.admin.GetAPIKeyWithResponse(t.Context(), l.key.ID)).Is(t, 200).JSON200
 		}
@@ -147,7 +147,7 @@ func TestTheUsesOfManyKeysAreWrittenInManyCommitsAndAStopLosesNone(t *testing.T)
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
 		at := store.Now()
-		uses := &server.LastUsed{Store: a.Store, Now: func() time.Time { return at }}
+		uses := &identity.LastUsed{Store: a.Store, Now: func() time.Time { return at }}
 		const n = 1201 // two full chunks and a part of one
 		var ids []uuid.UUID
 		require.NoError(t, a.Store.InTx(t.Context(), func(q store.Queries) error {

@@ -40,12 +40,9 @@ func (s *Server) bootstrap(ctx context.Context, r *model.BootstrapRequest) (witn
 		return witness.Opened{}, errs.At(errs.InvalidRequest, "the labels are larger than 4096 bytes",
 			errs.Place{Pointer: "/labels", Detail: "larger than 4096 bytes"})
 	}
-	birth := witness.Birth{
+	return s.Witness.Bootstrap(ctx, callerOf(ctx), witness.Birth{
 		ComponentKey: r.ComponentKey, PrincipalKey: r.PrincipalKey, InstanceID: r.InstanceID, Host: r.Host,
-		Labels: store.JSON(r.Labels), Source: string(r.Source), RemoteAddr: callOf(ctx).remoteAddr,
-	}
-	return current(ctx, s, func(ctx context.Context, w *witness.Service, who caller) (witness.Opened, error) {
-		return w.Bootstrap(ctx, who.Identity, birth)
+		Labels: store.JSON(r.Labels), Source: string(r.Source),
 	})
 }
 

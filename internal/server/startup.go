@@ -5,14 +5,11 @@ import (
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/witness"
 )
 
 // ReportReady implements POST /v1/startup/ready.
 func (s *Server) ReportReady(ctx context.Context, r api.ReportReadyRequestObject) (api.ReportReadyResponseObject, error) {
-	ack, err := current(ctx, s, func(ctx context.Context, w *witness.Service, who caller) (model.StartupAck, error) {
-		return w.Ready(ctx, s.reader(who), *r.Body)
-	})
+	ack, err := s.Witness.Ready(ctx, callerOf(ctx), *r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -22,9 +19,7 @@ func (s *Server) ReportReady(ctx context.Context, r api.ReportReadyRequestObject
 
 // ReportFailed implements POST /v1/startup/failed.
 func (s *Server) ReportFailed(ctx context.Context, r api.ReportFailedRequestObject) (api.ReportFailedResponseObject, error) {
-	ack, err := current(ctx, s, func(ctx context.Context, w *witness.Service, who caller) (model.StartupAck, error) {
-		return w.Failed(ctx, s.reader(who), *r.Body)
-	})
+	ack, err := s.Witness.Failed(ctx, callerOf(ctx), *r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +29,7 @@ func (s *Server) ReportFailed(ctx context.Context, r api.ReportFailedRequestObje
 
 // GetStartup implements GET /v1/startup/{startup_id}.
 func (s *Server) GetStartup(ctx context.Context, r api.GetStartupRequestObject) (api.GetStartupResponseObject, error) {
-	row, err := s.Witness.Get(ctx, s.reader(callOf(ctx).caller), r.StartupID)
+	row, err := s.Witness.Get(ctx, callerOf(ctx), r.StartupID)
 	if err != nil {
 		return nil, err
 	}

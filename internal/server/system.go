@@ -46,7 +46,7 @@ func (s *Server) GetReady(ctx context.Context, _ api.GetReadyRequestObject) (api
 // GetDiscovery implements GET /.well-known/metagate.json.
 func (s *Server) GetDiscovery(context.Context, api.GetDiscoveryRequestObject) (api.GetDiscoveryResponseObject, error) {
 	methods := []model.DiscoveryAuthMethods{model.DiscoveryAuthMethodsAPIKey}
-	if s.Verifier.Enabled() {
+	if s.Identity.Verifier.Enabled() {
 		methods = append(methods, model.DiscoveryAuthMethodsJwt)
 	}
 	return api.GetDiscovery200JSONResponse{Body: model.Discovery{
@@ -60,12 +60,12 @@ func (s *Server) GetDiscovery(context.Context, api.GetDiscoveryRequestObject) (a
 
 // GetOpenAPIYAML implements GET /openapi.yaml.
 func (s *Server) GetOpenAPIYAML(context.Context, api.GetOpenAPIYAMLRequestObject) (api.GetOpenAPIYAMLResponseObject, error) {
-	return verbatim{contentType: "application/yaml", body: s.spec.yaml}, nil
+	return verbatim{contentType: "application/yaml", body: s.contract.YAML}, nil
 }
 
 // GetOpenAPIJSON implements GET /openapi.json.
 func (s *Server) GetOpenAPIJSON(context.Context, api.GetOpenAPIJSONRequestObject) (api.GetOpenAPIJSONResponseObject, error) {
-	return verbatim{contentType: "application/json", body: s.spec.json}, nil
+	return verbatim{contentType: "application/json", body: s.contract.JSON}, nil
 }
 
 // GetMetrics implements GET /metrics.

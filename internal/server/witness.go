@@ -23,7 +23,7 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 	}
 	defer done()
 	args := store.ListStartupsParams{
-		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
+		TenantKey: callerOf(ctx).Scope(), BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
 		Status: text(p.Status), PrincipalKey: p.PrincipalKey, ComponentKey: p.ComponentKey, Since: p.Since,
 	}
 	args.InstanceID, args.Source = p.InstanceID, text(p.Source)
@@ -49,7 +49,7 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 
 // AcknowledgeStartup implements POST /v1/admin/startups/{startup_id}/acknowledge.
 func (s *Server) AcknowledgeStartup(ctx context.Context, r api.AcknowledgeStartupRequestObject) (api.AcknowledgeStartupResponseObject, error) {
-	row, err := s.Admin.Acknowledge(ctx, actor(ctx), r.StartupID, r.Body.Reason)
+	row, err := s.Admin.Acknowledge(ctx, callerOf(ctx), r.StartupID, r.Body.Reason)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (s *Server) ListAuditLog(ctx context.Context, r api.ListAuditLogRequestObje
 	}
 	defer done()
 	rows, err := s.Store.ListAuditLog(ctx, store.ListAuditLogParams{
-		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
+		TenantKey: callerOf(ctx).Scope(), BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
 		ResourceType: text(p.ResourceType), ResourceID: p.ResourceID, Actor: p.Actor, Since: p.Since,
 	})
 	if err != nil {

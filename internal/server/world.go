@@ -14,7 +14,7 @@ import (
 
 // ApplyWorld implements POST /v1/admin/apply. YAML has become JSON by now.
 func (s *Server) ApplyWorld(ctx context.Context, r api.ApplyWorldRequestObject) (api.ApplyWorldResponseObject, error) {
-	plan, err := s.Admin.Apply(ctx, actor(ctx), admin.Apply{
+	plan, err := s.Admin.Apply(ctx, callerOf(ctx), admin.Apply{
 		World: *r.JSONBody, DryRun: deref(r.Params.DryRun), Prune: deref(r.Params.Prune), Invalid: callOf(ctx).invalid,
 	})
 	if err != nil {
@@ -25,7 +25,7 @@ func (s *Server) ApplyWorld(ctx context.Context, r api.ApplyWorldRequestObject) 
 
 // ExportWorld implements GET /v1/admin/export.
 func (s *Server) ExportWorld(ctx context.Context, r api.ExportWorldRequestObject) (api.ExportWorldResponseObject, error) {
-	world, err := s.Admin.Export(ctx, actor(ctx), deref(r.Params.TenantKey))
+	world, err := s.Admin.Export(ctx, callerOf(ctx), deref(r.Params.TenantKey))
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (v verbatim) VisitExportWorldResponse(w http.ResponseWriter) error { return
 
 // ExplainPacket implements GET /v1/admin/principals/{id}/packet.
 func (s *Server) ExplainPacket(ctx context.Context, r api.ExplainPacketRequestObject) (api.ExplainPacketResponseObject, error) {
-	e, err := s.Admin.Explain(ctx, actor(ctx), r.ID, r.Params.ComponentKey)
+	e, err := s.Admin.Explain(ctx, callerOf(ctx), r.ID, r.Params.ComponentKey)
 	if err != nil {
 		return nil, err
 	}

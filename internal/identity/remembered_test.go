@@ -1,4 +1,4 @@
-package server
+package identity
 
 import (
 	"errors"
@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/internal/store"
-	"github.com/legivellum/metagate/internal/witness"
 )
 
 // desk counts how often it is asked who a credential belongs to.
@@ -20,20 +19,20 @@ type desk struct {
 	generation uint64
 	expires    time.Time
 	err        error
-	*callers
+	*remembered
 }
 
 func newDesk(maxBytes uint64) *desk {
 	d := &desk{now: time.Unix(1000, 0)}
-	d.callers = newCallers(maxBytes, func() time.Time { return d.now }, func() uint64 { return d.generation })
+	d.remembered = newRemembered(maxBytes, func() time.Time { return d.now }, func() uint64 { return d.generation })
 	return d
 }
 
-func (d *desk) knock(t *testing.T, scheme, credential string, fresh bool) (caller, error) {
+func (d *desk) knock(t *testing.T, scheme Scheme, credential string, fresh bool) (Caller, error) {
 	t.Helper()
-	return d.get(scheme, credential, fresh, func(bool) (caller, error) {
+	return d.get(Shown{scheme, credential}, fresh, func(bool) (Caller, error) {
 		d.asked++
-		return caller{Identity: witness.Identity{PrincipalKey: fmt.Sprint(d.asked)}, expires: d.expires}, d.err
+		return Caller{PrincipalKey: fmt.Sprint(d.asked), ExpiresAt: d.expires}, d.err
 	})
 }
 
@@ -104,10 +103,10 @@ func TestNewKeysForTokensForgetWhatWasVerifiedUnderTheOldOnes(t *testing.T) {
 func TestKnownCredentialsStayWithinTheirBound(t *testing.T) {
 	t.Parallel()
 	for _, bound := range []uint64{0, 1, 2_000, 1 << 20} {
-		c := newCallers(bound, time.Now, func() uint64 { return 0 })
+		c := newRemembered(bound, time.Now, func() uint64 { return 0 })
 		for n := range 3000 {
-			_, err := c.get("bearerAuth", fmt.Sprint(n), false, func(bool) (caller, error) {
-				return caller{Identity: witness.Identity{Overrides: store.JSON(strings.Repeat("x", n))}}, nil
+			_, err := c.get(Shown{Bearer, fmt.Sprint(n)}, false, func(bool) (Caller, error) {
+				return Caller{Overrides: store.JSON(strings.Repeat("x", n))}, nil
 			})
 			require.NoError(t, err)
 			if n%100 == 0 {

@@ -1,4 +1,4 @@
-package server
+package identity
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/internal/errs"
-	"github.com/legivellum/metagate/internal/identity"
 )
 
 // porch is a server's door: keys that open it, and how often they were read.
@@ -36,7 +35,7 @@ func newPorch(burst int) *porch {
 }
 
 func (p *porch) issue() string {
-	key, hash := identity.NewAPIKey()
+	key, hash := NewAPIKey()
 	p.good[key] = hash
 	return key
 }
@@ -44,7 +43,7 @@ func (p *porch) issue() string {
 // try is what the server does with an API key that it doesn't remember.
 func (p *porch) try(t *testing.T, peer, key string) error {
 	t.Helper()
-	hash, err := identity.HashAPIKey(key)
+	hash, err := HashAPIKey(key)
 	require.NoError(t, err)
 	from := senders(peer, key)
 	if err := p.admit(t.Context(), from, hash); err != nil {
@@ -56,7 +55,7 @@ func (p *porch) try(t *testing.T, peer, key string) error {
 	if err := p.failed(from); err != nil {
 		return err
 	}
-	return identity.Unauthenticated(nil)
+	return Unauthenticated(nil)
 }
 
 func TestTwentyThousandGuessesCostAFewLookUpsAndNoGoodKeyAnAnswer(t *testing.T) {
@@ -69,7 +68,7 @@ func TestTwentyThousandGuessesCostAFewLookUpsAndNoGoodKeyAnAnswer(t *testing.T) 
 	refused := map[errs.Code]int{}
 	for i := range 20_000 { // four seconds at 5,000 a second
 		p.clock = p.clock.Add(200 * time.Microsecond)
-		guess := identity.KeyPrefix + rand.Text() + rand.Text()
+		guess := KeyPrefix + rand.Text() + rand.Text()
 		refused[errs.From(p.try(t, "192.0.2.1", guess)).Code]++
 		if i%2 == 0 {
 			require.NoError(t, p.try(t, "192.0.2.1", fleet[i/2]), "behind the same address, never seen before")

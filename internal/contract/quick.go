@@ -1,4 +1,4 @@
-package server
+package contract
 
 import (
 	"bytes"
@@ -12,10 +12,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// flat is a quick look at the body of a hot operation, made from its schema: an
+// quick is a quick look at the body of a hot operation, made from its schema: an
 // object of texts and free-form documents. It only ever says "fits"; whatever else
 // it meets goes to the validator, which says what is wrong.
-type flat struct {
+type quick struct {
 	required int
 	fields   map[string]field
 	headers  map[string]uint64 // parameters that are texts, and how long they may be
@@ -29,17 +29,17 @@ type field struct {
 	pattern                *regexp.Regexp
 }
 
-// newFlat returns nil for an operation that isn't so simple.
-func newFlat(op *openapi3.Operation) *flat {
+// newQuick returns nil for an operation that isn't so simple.
+func newQuick(op *openapi3.Operation) *quick {
 	if op.RequestBody == nil {
 		return nil
 	}
-	media := op.RequestBody.Value.Content[mediaJSON]
+	media := op.RequestBody.Value.Content["application/json"]
 	if media == nil || media.Schema == nil {
 		return nil
 	}
 	schema := media.Schema.Value
-	f := &flat{fields: map[string]field{}, headers: map[string]uint64{}, required: len(schema.Required)}
+	f := &quick{fields: map[string]field{}, headers: map[string]uint64{}, required: len(schema.Required)}
 	for name, ref := range schema.Properties {
 		f.fields[name] = newField(ref.Value)
 	}
@@ -80,7 +80,7 @@ var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 
 // fits reports whether headers and body, which is checked I-JSON, surely satisfy
 // the schema. Members that the schema doesn't name are ignored (contract 8).
-func (f *flat) fits(header http.Header, body []byte) bool {
+func (f *quick) fits(header http.Header, body []byte) bool {
 	for name, most := range f.headers {
 		if values := header.Values(name); len(values) > 1 || (len(values) == 1 && !short(values[0], most)) {
 			return false

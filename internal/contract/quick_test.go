@@ -1,4 +1,4 @@
-package server
+package contract
 
 import (
 	"bytes"
@@ -14,11 +14,11 @@ import (
 
 // The quick look may refuse what is fine, never accept what the validator refuses.
 func FuzzWhatFitsTheQuickLookTheValidatorAcceptsToo(f *testing.F) {
-	spec, err := loadSpec("X-API-Key")
+	spec, err := Load("X-API-Key")
 	require.NoError(f, err)
 	paths := []string{"/v1/bootstrap", "/v1/startup/ready", "/v1/startup/failed"}
 	for _, path := range paths {
-		require.NotNil(f, spec.routes["POST "+path].flat, "%s has a quick look", path)
+		require.NotNil(f, spec.Route("POST", path).quick, "%s has a quick look", path)
 	}
 	const id = `"0192d6b0-6f3a-7c12-8e7f-0a1b2c3d4e5f"`
 	for _, seed := range []string{
@@ -36,21 +36,21 @@ func FuzzWhatFitsTheQuickLookTheValidatorAcceptsToo(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which int, body, ifNoneMatch string) {
 		path := paths[uint(which)%uint(len(paths))]
-		route := spec.routes["POST "+path]
+		route := spec.Route("POST", path)
 		if doc.Check([]byte(body)) != nil {
 			return // never gets so far
 		}
 		r, err := http.NewRequest(http.MethodPost, path, io.NopCloser(bytes.NewReader([]byte(body))))
 		require.NoError(t, err)
-		r.Header = http.Header{"Content-Type": {mediaJSON}}
+		r.Header = http.Header{"Content-Type": {"application/json"}}
 		if ifNoneMatch != "" {
 			r.Header.Set("If-None-Match", ifNoneMatch)
 		}
-		if !route.flat.fits(r.Header, []byte(body)) {
+		if !route.quick.fits(r.Header, []byte(body)) {
 			return
 		}
 		require.NoError(t, openapi3filter.ValidateRequest(t.Context(), &openapi3filter.RequestValidationInput{
-			Request: r, Route: &route.Route,
+			Request: r, Route: &route.route,
 			Options: &openapi3filter.Options{SkipSettingDefaults: true, MultiError: true, SchemaValidationOptions: formats},
 		}))
 	})
@@ -58,13 +58,13 @@ func FuzzWhatFitsTheQuickLookTheValidatorAcceptsToo(f *testing.F) {
 
 func TestTheQuickLookAcceptsWhatComponentsSend(t *testing.T) {
 	t.Parallel()
-	spec, err := loadSpec("X-API-Key")
+	spec, err := Load("X-API-Key")
 	require.NoError(t, err)
 	for path, body := range map[string]string{
 		"/v1/bootstrap":      `{"component_key": "memorygate_main", "principal_key": "memorygate"}`,
 		"/v1/startup/ready":  `{"startup_id":"0192d6b0-6f3a-7c12-8e7f-0a1b2c3d4e5f","build_version":"1.4.2","health":{"listening":true}}`,
 		"/v1/startup/failed": `{"startup_id":"0192d6b0-6f3a-7c12-8e7f-0a1b2c3d4e5f","error":"port 8001 is taken","details":{"port":8001}}`,
 	} {
-		require.True(t, spec.routes["POST "+path].flat.fits(http.Header{}, []byte(body)), path)
+		require.True(t, spec.Route("POST", path).quick.fits(http.Header{}, []byte(body)), path)
 	}
 }

@@ -1,4 +1,4 @@
-package server
+package identity
 
 import (
 	"cmp"
@@ -22,7 +22,7 @@ import (
 // is empty, who sends from there is answered 429 unless the credential is good, and
 // that is told without the database:
 //
-//   - a remembered credential (callers) is never held up;
+//   - a remembered credential (remembered) is never held up;
 //   - of an API key that isn't, the hash is looked for among those of all good keys,
 //     which are read together, and only where somebody guesses: so ten thousand
 //     components that start behind one NAT, or proxy, with an attacker beside them
