@@ -105,9 +105,21 @@ func (e embedded) inSnapshot(ctx context.Context, fn func(Queries) error) error 
 	return within(ctx, e.r, func(tx *sql.Tx) error { return fn(liteOf(tx)) })
 }
 
+// lite lets the SQLite queries stand in for the PostgreSQL ones: reads go to r,
+// writes to the one writer w. Its methods are generated.
+type lite struct{ r, w *sqlite.Queries }
+
 func liteOf(tx *sql.Tx) Queries {
 	q := sqlite.New(tx)
 	return lite{r: q, w: q}
+}
+
+func convert[A, B any](rows []A, f func(A) B) []B {
+	out := make([]B, len(rows))
+	for i, r := range rows {
+		out[i] = f(r)
+	}
+	return out
 }
 
 func within(ctx context.Context, db *sql.DB, fn func(*sql.Tx) error) error {
