@@ -122,7 +122,12 @@ func convert[A, B any](rows []A, f func(A) B) []B {
 	return out
 }
 
-func within(ctx context.Context, db *sql.DB, fn func(*sql.Tx) error) error {
+// beginner is a database, or one connection to it.
+type beginner interface {
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+}
+
+func within(ctx context.Context, db beginner, fn func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
