@@ -24,6 +24,7 @@ import (
 	"github.com/legivellum/metagate/internal/server"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
+	"github.com/legivellum/metagate/internal/world"
 )
 
 // Timeouts of the HTTP server. Writing outlasts the longest request.
@@ -125,7 +126,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	// Packets are shared by principals, credentials aren't: they are by far the more.
 	packets, waiting := uint64(a.config.PacketCacheBytes/4), int(a.config.MaxInFlight)
 	a.options = server.Options{
-		Store: a.Store, Admin: a.Admin, Log: a.log, Now: store.Now,
+		Store: a.Store, Admin: a.Admin, World: &world.Service{Admin: a.Admin}, Log: a.log, Now: store.Now,
 		Identity: identity.New(identity.Options{
 			Store: a.Store, Verifier: a.verifier, Now: store.Now,
 			AdminKeys: a.config.AdminPrincipalKeys, AnyTenant: a.config.AdminAllowCrossTenant,

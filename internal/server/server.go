@@ -18,6 +18,7 @@ import (
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
+	"github.com/legivellum/metagate/internal/world"
 )
 
 // Options are what a server is made of.
@@ -26,6 +27,7 @@ type Options struct {
 	Witness  *witness.Service
 	Alarms   *witness.Alarms
 	Admin    *admin.Service
+	World    *world.Service
 	Identity *identity.Service
 	Metrics  *Metrics
 	Log      *slog.Logger
