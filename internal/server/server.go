@@ -17,6 +17,7 @@ import (
 	"github.com/legivellum/metagate/internal/contract"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/telemetry"
 	"github.com/legivellum/metagate/internal/witness"
 	"github.com/legivellum/metagate/internal/world"
 )
@@ -29,7 +30,7 @@ type Options struct {
 	Admin    *admin.Service
 	World    *world.Service
 	Identity *identity.Service
-	Metrics  *Metrics
+	Metrics  *telemetry.Metrics
 	Log      *slog.Logger
 	Now      func() time.Time
 	Draining func() bool // the server goes soon
