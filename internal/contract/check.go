@@ -54,8 +54,9 @@ var formats = []openapi3.SchemaValidationOption{
 	})),
 }
 
-// Fits is a quick look: it reports whether parameters and body, which is checked
-// I-JSON, surely are as openapi.yaml says. Where it doesn't know it says no.
+// Fits is a quick look: it reports whether parameters and body surely are as
+// openapi.yaml says, and the body what doc.Check asks for. Where it doesn't know it
+// says no.
 func (r *Route) Fits(header http.Header, rawQuery string, body []byte) bool {
 	return r.quick != nil && rawQuery == "" && r.quick.fits(header, body)
 }

@@ -41,8 +41,8 @@ func (s *Server) limit(route *contract.Route) (limit int64, setting string) {
 	}
 }
 
-// readBody takes the body in, within the limit, and refuses what is no I-JSON. A
-// large world waits for the one before it; done lets the next one go on.
+// readBody takes the body in, within the limit, as JSON text that nobody has looked at
+// yet. A large world waits for the one before it; done lets the next one go on.
 func (s *Server) readBody(r *http.Request, k *call) (body []byte, done func(), err error) {
 	done = func() {}
 	if ok, want := k.route.Takes(r.Header); !ok {
@@ -69,23 +69,28 @@ func (s *Server) readBody(r *http.Request, k *call) (body []byte, done func(), e
 		return nil, done, errs.New(errs.TooLarge, "the body is larger than %d bytes (%s)", limit, setting)
 	}
 	k.bodyRead = true
-	depth := doc.MaxDepth
-	if world {
-		depth += worldDepth
-	}
 	if strings.HasPrefix(r.Header.Get("Content-Type"), mediaYAML) {
 		if body, err = doc.YAMLToJSON(body, limit); err != nil {
 			return nil, done, err
 		}
 		r.Header.Set("Content-Type", mediaJSON)
 	}
-	if err := doc.CheckDepth(body, depth); err != nil {
-		return nil, done, err
-	}
-	if k.route.Body == contract.OfComponent {
-		body = k.route.Present(body)
-	}
 	return body, done, nil
+}
+
+// checked is a body that is I-JSON, without the members that count as absent.
+func checked(route *contract.Route, body []byte) ([]byte, error) {
+	depth := doc.MaxDepth
+	if route.Body == contract.OfWorld {
+		depth += worldDepth
+	}
+	if err := doc.CheckDepth(body, depth); err != nil {
+		return nil, err
+	}
+	if route.Body == contract.OfComponent {
+		body = route.Present(body)
+	}
+	return body, nil
 }
 
 // read reads up to limit bytes and one more, and tells a slow caller from a broken body.

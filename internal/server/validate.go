@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
 	"github.com/legivellum/metagate/gen/model"
@@ -99,9 +100,11 @@ func (s *Server) holds(c echo.Context, k *call) error {
 		if err != nil {
 			return err
 		}
-		k.body = body
-		if k.route.Fits(r.Header, r.URL.RawQuery, body) {
+		if k.body = body; k.route.Fits(r.Header, r.URL.RawQuery, body) {
 			return nil
+		}
+		if k.body, err = checked(k.route, body); err != nil {
+			return err
 		}
 	}
 	if err := k.route.CheckParameters(r, pathParams(c)); err != nil {
@@ -122,7 +125,7 @@ func (s *Server) holds(c echo.Context, k *call) error {
 type strictBinder struct{}
 
 func (strictBinder) Bind(i any, c echo.Context) error {
-	if err := jsonv2.Unmarshal(callOf(c.Request().Context()).body, i); err != nil {
+	if err := jsonv2.Unmarshal(callOf(c.Request().Context()).body, i, jsontext.AllowDuplicateNames(true)); err != nil { // there are none: it is checked
 		return errs.Wrap(err, errs.InvalidRequest, "the body is not as openapi.yaml says")
 	}
 	return nil
