@@ -35,10 +35,9 @@ docker: ## Build the container image metagate
 	docker build --build-arg VERSION=$(VERSION) -t metagate .
 
 .PHONY: generate
-generate: ## Rebuild gen/ from openapi.yaml and db/
-	rm -rf gen
+generate: ## Rebuild what is generated from openapi.yaml and db/
+	rm -rf gen internal/store/*.gen.go
 	CGO_ENABLED=0 go generate ./internal/codegen
-	$(TOOL) sqlc generate
 
 .PHONY: fmt
 fmt: ## Format the Go code
@@ -83,6 +82,8 @@ lint-go:
 	$(TOOL) golangci-lint run
 	@! go list -f '{{.ImportPath}} imports {{join .Imports " "}}' ./gen/... | grep metagate/internal || \
 		{ echo 'gen/ must not import internal/'; exit 1; }
+	@! go list -deps ./gen/client | grep -E 'labstack|kin-openapi' || \
+		{ echo 'gen/client must link no server'; exit 1; }
 
 .PHONY: lint-openapi
 lint-openapi:
@@ -96,8 +97,8 @@ verify: verify-gen verify-mod verify-fmt ## Check that everything committed is g
 
 .PHONY: verify-gen
 verify-gen: generate
-	@stale=$$(git status --porcelain gen) || exit 1; [ -z "$$stale" ] || \
-		{ echo "$$stale"; echo 'gen/ is stale: run `make generate` and commit what it changes'; exit 1; }
+	@stale=$$(git status --porcelain gen '*.gen.go') || exit 1; [ -z "$$stale" ] || \
+		{ echo "$$stale"; echo 'generated code is stale: run `make generate` and commit what it changes'; exit 1; }
 
 .PHONY: verify-mod
 verify-mod:

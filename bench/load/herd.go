@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
+	"github.com/legivellum/metagate/gen/model"
 )
 
 // herdKey names what a herd leaves in the world.
@@ -85,7 +85,7 @@ func (t Target) credentials(ctx context.Context, admin *client.ClientWithRespons
 }
 
 func (t Target) credential(ctx context.Context, admin *client.ClientWithResponses, id uuid.UUID) ([]byte, error) {
-	r, err := admin.CreateAPIKeyWithResponse(ctx, api.APIKeyCreate{PrincipalID: id, Name: herdKey})
+	r, err := admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: id, Name: herdKey})
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (t Target) find(ctx context.Context, admin *client.ClientWithResponses, her
 	ids := make([]uuid.UUID, n)
 	found := 0
 	err := pages(ctx, func(cursor *string) (*http.Response, []byte, error) {
-		r, err := admin.ListPrincipalsWithResponse(ctx, &api.ListPrincipalsParams{Limit: new(int64(1000)), Cursor: cursor})
+		r, err := admin.ListPrincipalsWithResponse(ctx, &model.ListPrincipalsParams{Limit: new(int64(1000)), Cursor: cursor})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -127,7 +127,7 @@ func (t Target) find(ctx context.Context, admin *client.ClientWithResponses, her
 func receipts(ctx context.Context, admin *client.ClientWithResponses, herd string, since time.Time, n int) (lost, twice int, err error) {
 	seen := map[string]int{}
 	err = pages(ctx, func(cursor *string) (*http.Response, []byte, error) {
-		r, err := admin.ListStartupsWithResponse(ctx, &api.ListStartupsParams{Limit: new(int64(1000)), Cursor: cursor, Since: &since})
+		r, err := admin.ListStartupsWithResponse(ctx, &model.ListStartupsParams{Limit: new(int64(1000)), Cursor: cursor, Since: &since})
 		if err != nil {
 			return nil, nil, err
 		}

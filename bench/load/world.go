@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
+	"github.com/legivellum/metagate/gen/model"
 )
 
 // Applies measures how long a world of n principals with their bindings takes to
@@ -37,22 +37,22 @@ func (t Target) client() (*client.ClientWithResponses, error) {
 }
 
 // crowd is a world of principals that share a profile and a manifest.
-func crowd(name string, from, to int) api.World {
-	w := api.World{
-		Profiles: []api.ProfileCreate{{ProfileKey: herdKey}},
-		Manifests: []api.ManifestCreate{{ManifestKey: herdKey, Services: json.RawMessage(
+func crowd(name string, from, to int) model.World {
+	w := model.World{
+		Profiles: []model.ProfileCreate{{ProfileKey: herdKey}},
+		Manifests: []model.ManifestCreate{{ManifestKey: herdKey, Services: json.RawMessage(
 			`{"memorygate":{"type":"memorygate","endpoint":"http://memorygate:8001/mcp","config":{"auth":"jwt"}},` +
 				`"asyncgate":{"type":"asyncgate","endpoint":"http://asyncgate:8080/mcp","config":{"auth":"api_key"}}}`)}},
 	}
 	for i := from; i < to; i++ {
 		key := principal(name, i)
-		w.Principals = append(w.Principals, api.PrincipalCreate{PrincipalKey: key, AuthSubject: key})
-		w.Bindings = append(w.Bindings, api.WorldBinding{Principal: key, Profile: herdKey, Manifest: herdKey})
+		w.Principals = append(w.Principals, model.PrincipalCreate{PrincipalKey: key, AuthSubject: key})
+		w.Bindings = append(w.Bindings, model.WorldBinding{Principal: key, Profile: herdKey, Manifest: herdKey})
 	}
 	return w
 }
 
-func apply(ctx context.Context, admin *client.ClientWithResponses, w api.World) error {
+func apply(ctx context.Context, admin *client.ClientWithResponses, w model.World) error {
 	r, err := admin.ApplyWorldWithResponse(ctx, nil, w)
 	if err == nil && r.StatusCode() != http.StatusOK {
 		err = fmt.Errorf("the world could not be applied: %s", r.Body)

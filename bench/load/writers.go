@@ -14,8 +14,8 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
+	"github.com/legivellum/metagate/gen/model"
 )
 
 // Beside is what bootstraps met while admins wrote in their tenant.
@@ -72,7 +72,7 @@ func (t Target) writers(ctx context.Context, n int) (w writers, key string, err 
 		return w, "", err
 	}
 	world := crowd(writersKey, 0, n+1)
-	world.Manifests = append(world.Manifests, api.ManifestCreate{ManifestKey: spareKey})
+	world.Manifests = append(world.Manifests, model.ManifestCreate{ManifestKey: spareKey})
 	if err := apply(ctx, admin, world); err != nil {
 		return w, "", err
 	}
@@ -80,7 +80,7 @@ func (t Target) writers(ctx context.Context, n int) (w writers, key string, err 
 	if w.principals, err = t.find(ctx, admin, writersKey, n+1); err != nil {
 		return w, "", err
 	}
-	profiles, err := admin.ListProfilesWithResponse(ctx, &api.ListProfilesParams{ProfileKey: new(herdKey)})
+	profiles, err := admin.ListProfilesWithResponse(ctx, &model.ListProfilesParams{ProfileKey: new(herdKey)})
 	if err != nil {
 		return w, "", err
 	}
@@ -90,7 +90,7 @@ func (t Target) writers(ctx context.Context, n int) (w writers, key string, err 
 	w.profile = (*profiles.JSON200)[0].ID
 	used, errUsed := manifest(ctx, admin, herdKey)
 	spare, errSpare := manifest(ctx, admin, spareKey)
-	issued, err := admin.CreateAPIKeyWithResponse(ctx, api.APIKeyCreate{PrincipalID: w.principals[0], Name: herdKey})
+	issued, err := admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: w.principals[0], Name: herdKey})
 	if err := errors.Join(errUsed, errSpare, err); err != nil {
 		return w, "", err
 	}
@@ -102,7 +102,7 @@ func (t Target) writers(ctx context.Context, n int) (w writers, key string, err 
 }
 
 func manifest(ctx context.Context, admin *client.ClientWithResponses, key string) (uuid.UUID, error) {
-	r, err := admin.ListManifestsWithResponse(ctx, &api.ListManifestsParams{ManifestKey: &key})
+	r, err := admin.ListManifestsWithResponse(ctx, &model.ListManifestsParams{ManifestKey: &key})
 	if err != nil {
 		return uuid.Nil, err
 	}

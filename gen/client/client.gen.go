@@ -16,7 +16,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	. "github.com/legivellum/metagate/gen/api"
+	. "github.com/legivellum/metagate/gen/model"
 	"github.com/oapi-codegen/runtime"
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )

@@ -6,16 +6,17 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 // Acknowledge ends the alarm of an overdue startup of the actor's tenant, with a
 // reason (contract 5). The first word counts: a later one finds it.
-func (s *Service) Acknowledge(ctx context.Context, a Actor, id uuid.UUID, reason string) (store.StartupSession, error) {
+func (s *Service) Acknowledge(ctx context.Context, a identity.Caller, id uuid.UUID, reason string) (store.StartupSession, error) {
 	row, err := s.Store.GetStartup(ctx, id)
-	if store.IsNotFound(err) || (err == nil && !s.sees(a, row.TenantKey)) {
+	if store.IsNotFound(err) || (err == nil && !a.Sees(row.TenantKey)) {
 		return row, errs.New(errs.SessionNotFound, "no such startup")
 	}
 	if err != nil {
@@ -23,7 +24,7 @@ func (s *Service) Acknowledge(ctx context.Context, a Actor, id uuid.UUID, reason
 	}
 	err = s.write(ctx, a, row.TenantKey, func(w write) error {
 		after, err := w.AcknowledgeStartup(ctx, store.AcknowledgeStartupParams{
-			ID: id, AcknowledgedAt: &w.now, AcknowledgedBy: &a.Key, AcknowledgedReason: &reason,
+			ID: id, AcknowledgedAt: &w.now, AcknowledgedBy: &a.PrincipalKey, AcknowledgedReason: &reason,
 		})
 		if store.IsNotFound(err) { // it isn't overdue, or was acknowledged
 			if row, err = w.GetStartup(ctx, id); err != nil {
@@ -38,8 +39,8 @@ func (s *Service) Acknowledge(ctx context.Context, a Actor, id uuid.UUID, reason
 			return err
 		}
 		row = after
-		of := identity{row.ID, row.TenantKey, row.ComponentKey, w.now}
-		return w.audit(ctx, api.AuditEntryActionUpdate, api.ResourceTypeStartup, of, nil, acknowledgement{w.now, a.Key, reason})
+		of := resource{row.ID, row.TenantKey, row.ComponentKey, w.now}
+		return w.audit(ctx, model.AuditEntryActionUpdate, model.ResourceTypeStartup, of, nil, acknowledgement{w.now, a.PrincipalKey, reason})
 	})
 	return row, err
 }

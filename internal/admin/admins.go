@@ -5,19 +5,20 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 // opensAdmin reports whether a principal may use /v1/admin.
-func (s *Service) opensAdmin(p api.PrincipalCreate) bool {
-	return p.Status == api.PrincipalStatusActive && (p.PrincipalType == TypeAdmin || slices.Contains(s.AdminKeys, p.PrincipalKey))
+func (s *Service) opensAdmin(p model.PrincipalCreate) bool {
+	return p.Status == model.PrincipalStatusActive && (p.PrincipalType == identity.TypeAdmin || slices.Contains(s.AdminKeys, p.PrincipalKey))
 }
 
 // keepAnAdmin refuses to shut the door behind a tenant's last active admin: only
 // the database itself would open it again.
-func keepAnAdmin(ctx context.Context, w write, before store.Principal, after *api.PrincipalCreate) error {
+func keepAnAdmin(ctx context.Context, w write, before store.Principal, after *model.PrincipalCreate) error {
 	if !w.opensAdmin(principalDoc(before)) || (after != nil && w.opensAdmin(*after)) {
 		return nil
 	}
@@ -39,7 +40,7 @@ func keepAnAdmin(ctx context.Context, w write, before store.Principal, after *ap
 }
 
 // admins refuses a plan after which its caller, or everybody, were no admin.
-func (p *plan) admins(s *Service, a Actor, docs []api.PrincipalCreate) {
+func (p *plan) admins(s *Service, a identity.Caller, docs []model.PrincipalCreate) {
 	left := false
 	for _, d := range p.after.principals {
 		left = left || s.opensAdmin(d)
@@ -50,7 +51,7 @@ func (p *plan) admins(s *Service, a Actor, docs []api.PrincipalCreate) {
 		}
 		at := fmt.Sprintf("/principals/%d", i)
 		switch {
-		case d.PrincipalKey == a.Key && p.tenant == a.Tenant:
+		case d.PrincipalKey == a.PrincipalKey && p.tenant == a.TenantKey:
 			p.fail(at, errs.New(errs.LastAdmin, "principal %q applies this and would be no active admin any more", d.PrincipalKey))
 		case !left:
 			p.fail(at, errs.New(errs.LastAdmin, "tenant %q would have no active admin any more", p.tenant))

@@ -7,31 +7,31 @@ import (
 	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 
-	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 // Statuses of an API key.
 const (
-	keyActive  = string(api.APIKeyStatusActive)
-	keyRevoked = string(api.APIKeyStatusRevoked)
+	keyActive  = string(model.APIKeyStatusActive)
+	keyRevoked = string(model.APIKeyStatusRevoked)
 )
 
 // APIKeys are credentials of principals. They are issued by Service.IssueKey,
 // since the plaintext is shown once, and Delete revokes them.
-var APIKeys = &Kind[store.APIKey, api.APIKeyCreate, api.APIKey]{
-	typ: api.ResourceTypeAPIKey, noun: "API key",
-	ident: func(r store.APIKey) identity { return identity{r.ID, r.TenantKey, r.Name, r.UpdatedAt} },
-	doc: func(r store.APIKey) api.APIKeyCreate {
-		return api.APIKeyCreate{PrincipalID: r.PrincipalID, Name: r.Name, ExpiresAt: null(r.ExpiresAt)}
+var APIKeys = &Kind[store.APIKey, model.APIKeyCreate, model.APIKey]{
+	typ: model.ResourceTypeAPIKey, noun: "API key",
+	ident: func(r store.APIKey) resource { return resource{r.ID, r.TenantKey, r.Name, r.UpdatedAt} },
+	doc: func(r store.APIKey) model.APIKeyCreate {
+		return model.APIKeyCreate{PrincipalID: r.PrincipalID, Name: r.Name, ExpiresAt: null(r.ExpiresAt)}
 	},
 	view: APIKeyView,
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.APIKey, error) {
 		return q.GetAPIKey(ctx, id)
 	},
-	prepare: func(ctx context.Context, w write, c *api.APIKeyCreate) error {
+	prepare: func(ctx context.Context, w write, c *model.APIKeyCreate) error {
 		if t := value(c.ExpiresAt); t != nil {
 			c.ExpiresAt = nullable.NewNullableWithValue(t.UTC().Truncate(time.Microsecond))
 		} else {
@@ -40,7 +40,7 @@ var APIKeys = &Kind[store.APIKey, api.APIKeyCreate, api.APIKey]{
 		p, err := w.GetPrincipal(ctx, c.PrincipalID)
 		return w.missing(reference{"/principal_id", "principal", p.TenantKey, err})
 	},
-	update: func(ctx context.Context, w write, r store.APIKey, c api.APIKeyCreate) (store.APIKey, error) {
+	update: func(ctx context.Context, w write, r store.APIKey, c model.APIKeyCreate) (store.APIKey, error) {
 		return w.UpdateAPIKey(ctx, store.UpdateAPIKeyParams{
 			ID: r.ID, UpdatedAt: w.now, Name: c.Name, Status: r.Status, ExpiresAt: value(c.ExpiresAt),
 		})
@@ -58,33 +58,33 @@ var APIKeys = &Kind[store.APIKey, api.APIKeyCreate, api.APIKey]{
 
 // IssueKey makes an API key for a principal that the actor may see. The
 // plaintext is in the answer and nowhere else.
-func (s *Service) IssueKey(ctx context.Context, a Actor, c api.APIKeyCreate) (api.APIKeyIssued, string, error) {
+func (s *Service) IssueKey(ctx context.Context, a identity.Caller, c model.APIKeyCreate) (model.APIKeyIssued, string, error) {
 	p, err := s.Store.GetPrincipal(ctx, c.PrincipalID)
 	switch {
-	case store.IsNotFound(err) || (err == nil && !s.sees(a, p.TenantKey)):
-		return api.APIKeyIssued{}, "", errs.At(errs.InvalidReference, "a reference leads nowhere",
+	case store.IsNotFound(err) || (err == nil && !a.Sees(p.TenantKey)):
+		return model.APIKeyIssued{}, "", errs.At(errs.InvalidReference, "a reference leads nowhere",
 			errs.Place{Pointer: "/principal_id", Detail: "no such principal"})
 	case err != nil:
-		return api.APIKeyIssued{}, "", store.Classify(err)
+		return model.APIKeyIssued{}, "", store.Classify(err)
 	}
 	if t := value(c.ExpiresAt); t != nil && !t.After(s.Now()) {
-		return api.APIKeyIssued{}, "", errs.At(errs.InvalidRequest, "the key would be expired from the start",
+		return model.APIKeyIssued{}, "", errs.At(errs.InvalidRequest, "the key would be expired from the start",
 			errs.Place{Pointer: "/expires_at", Detail: "must be in the future"})
 	}
-	plain, hash := auth.NewAPIKey()
+	plain, hash := identity.NewAPIKey()
 	var row store.APIKey
 	err = s.write(ctx, a, p.TenantKey, func(w write) (err error) {
 		row, err = w.addKey(ctx, c, hash)
 		return err
 	})
 	v := APIKeyView(row)
-	return api.APIKeyIssued{
+	return model.APIKeyIssued{
 		APIKey: plain, ID: v.ID, TenantKey: v.TenantKey, PrincipalID: v.PrincipalID, Name: v.Name, Status: v.Status,
 		ExpiresAt: v.ExpiresAt, LastUsedAt: v.LastUsedAt, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 	}, APIKeys.etag(row), err
 }
 
-func (w write) addKey(ctx context.Context, c api.APIKeyCreate, hash string) (store.APIKey, error) {
+func (w write) addKey(ctx context.Context, c model.APIKeyCreate, hash string) (store.APIKey, error) {
 	if err := APIKeys.prepare(ctx, w, &c); err != nil {
 		return store.APIKey{}, err
 	}
@@ -95,18 +95,18 @@ func (w write) addKey(ctx context.Context, c api.APIKeyCreate, hash string) (sto
 	if err != nil {
 		return row, err
 	}
-	return row, w.audit(ctx, api.AuditEntryActionCreate, APIKeys.typ, APIKeys.ident(row), nil, APIKeyView(row))
+	return row, w.audit(ctx, model.AuditEntryActionCreate, APIKeys.typ, APIKeys.ident(row), nil, APIKeyView(row))
 }
 
 // APIKeyView is what a caller sees of a row: never the hash.
-func APIKeyView(r store.APIKey) api.APIKey {
-	return api.APIKey{
-		ID: r.ID, TenantKey: r.TenantKey, PrincipalID: r.PrincipalID, Name: r.Name, Status: api.APIKeyStatus(r.Status),
+func APIKeyView(r store.APIKey) model.APIKey {
+	return model.APIKey{
+		ID: r.ID, TenantKey: r.TenantKey, PrincipalID: r.PrincipalID, Name: r.Name, Status: model.APIKeyStatus(r.Status),
 		ExpiresAt: null(r.ExpiresAt), LastUsedAt: null(r.LastUsedAt), CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 }
 
 // KeyFor asks for an API key of p that never expires.
-func KeyFor(p store.Principal, name string) api.APIKeyCreate {
-	return api.APIKeyCreate{PrincipalID: p.ID, Name: name}
+func KeyFor(p store.Principal, name string) model.APIKeyCreate {
+	return model.APIKeyCreate{PrincipalID: p.ID, Name: name}
 }

@@ -7,14 +7,15 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 // Apply makes a tenant's world as the document says.
 type Apply struct {
-	World         api.World
+	World         model.World
 	Prune, DryRun bool
 	Invalid       error // what the schema found wrong already, to be reported with the rest
 }
@@ -28,22 +29,22 @@ var errMoved = errors.New("the world moved")
 const freePlans = 3
 
 // Apply plans and writes what was planned in one transaction, all or nothing.
-func (s *Service) Apply(ctx context.Context, a Actor, in Apply) (api.Plan, error) {
-	tenant := a.Tenant
+func (s *Service) Apply(ctx context.Context, a identity.Caller, in Apply) (model.Plan, error) {
+	tenant := a.TenantKey
 	if in.World.TenantKey != "" {
 		tenant = in.World.TenantKey
 	}
-	if !s.sees(a, tenant) {
-		return api.Plan{}, errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
+	if !a.Sees(tenant) {
+		return model.Plan{}, errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
 	}
 	for range freePlans {
 		r, err := s.read(ctx, tenant)
 		if err != nil {
-			return api.Plan{}, err
+			return model.Plan{}, err
 		}
 		p, err := s.plan(ctx, s.Store, a, in, r)
 		if err != nil {
-			return api.Plan{}, err
+			return model.Plan{}, err
 		}
 		out := p.answer(in)
 		if in.DryRun {
@@ -54,7 +55,7 @@ func (s *Service) Apply(ctx context.Context, a Actor, in Apply) (api.Plan, error
 			return out, err
 		}
 	}
-	var out api.Plan
+	var out model.Plan
 	err := s.write(ctx, a, tenant, func(w write) error {
 		r, err := readRows(ctx, w.Queries, tenant)
 		if err != nil {
@@ -70,7 +71,7 @@ func (s *Service) Apply(ctx context.Context, a Actor, in Apply) (api.Plan, error
 	return out, err
 }
 
-func (s *Service) plan(ctx context.Context, q store.Queries, a Actor, in Apply, r *rows) (*plan, error) {
+func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, in Apply, r *rows) (*plan, error) {
 	foreign, err := q.ListForeignSubjects(ctx, r.tenant)
 	if err != nil {
 		return nil, err
@@ -79,32 +80,32 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a Actor, in Apply, 
 	p.fail("", in.Invalid)
 	w := write{Service: s, actor: a, tenant: r.tenant}
 	kept := r.protected(a, s.AdminKeys)
-	resources[store.SecretRef, api.SecretRefCreate, api.SecretRef]{
+	resources[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
 		kind: SecretRefs, list: "secret_refs", docs: in.World.SecretRefs, stored: r.secretRefs, gone: phaseSweep,
-		key:    func(c api.SecretRefCreate) string { return c.SecretKey },
-		tenant: func(c *api.SecretRefCreate) *string { return &c.TenantKey },
+		key:    func(c model.SecretRefCreate) string { return c.SecretKey },
+		tenant: func(c *model.SecretRefCreate) *string { return &c.TenantKey },
 		keep:   func(store.SecretRef) bool { return false },
-		set: func(key string, c *api.SecretRefCreate, _ int64) {
+		set: func(key string, c *model.SecretRefCreate, _ int64) {
 			p.touched.secretRefs = true
 			put(p.after.secretRefs, key, c)
 		},
 	}.into(ctx, p, w, in.Prune)
-	resources[store.Profile, api.ProfileCreate, api.Profile]{
+	resources[store.Profile, model.ProfileCreate, model.Profile]{
 		kind: Profiles, list: "profiles", docs: in.World.Profiles, stored: r.profiles, gone: phaseSweep,
-		key:    func(c api.ProfileCreate) string { return c.ProfileKey },
-		tenant: func(c *api.ProfileCreate) *string { return &c.TenantKey },
+		key:    func(c model.ProfileCreate) string { return c.ProfileKey },
+		tenant: func(c *model.ProfileCreate) *string { return &c.TenantKey },
 		keep:   func(r store.Profile) bool { return kept[r.ID] },
-		set: func(key string, c *api.ProfileCreate, _ int64) {
+		set: func(key string, c *model.ProfileCreate, _ int64) {
 			p.touched.profiles[key] = true
 			put(p.after.profiles, key, c)
 		},
 	}.into(ctx, p, w, in.Prune)
-	resources[store.Manifest, api.ManifestCreate, api.Manifest]{
+	resources[store.Manifest, model.ManifestCreate, model.Manifest]{
 		kind: Manifests, list: "manifests", docs: in.World.Manifests, stored: r.manifests, gone: phaseSweep,
-		key:    func(c api.ManifestCreate) string { return c.ManifestKey },
-		tenant: func(c *api.ManifestCreate) *string { return &c.TenantKey },
+		key:    func(c model.ManifestCreate) string { return c.ManifestKey },
+		tenant: func(c *model.ManifestCreate) *string { return &c.TenantKey },
 		keep:   func(r store.Manifest) bool { return kept[r.ID] },
-		set: func(key string, c *api.ManifestCreate, version int64) {
+		set: func(key string, c *model.ManifestCreate, version int64) {
 			p.touched.manifests[key] = true
 			delete(p.after.manifests, key)
 			if c != nil {
@@ -112,12 +113,12 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a Actor, in Apply, 
 			}
 		},
 	}.into(ctx, p, w, in.Prune)
-	resources[store.Principal, api.PrincipalCreate, api.Principal]{
+	resources[store.Principal, model.PrincipalCreate, model.Principal]{
 		kind: Principals, list: "principals", docs: in.World.Principals, stored: r.principals, gone: phaseFree,
-		key:    func(c api.PrincipalCreate) string { return c.PrincipalKey },
-		tenant: func(c *api.PrincipalCreate) *string { return &c.TenantKey },
+		key:    func(c model.PrincipalCreate) string { return c.PrincipalKey },
+		tenant: func(c *model.PrincipalCreate) *string { return &c.TenantKey },
 		keep:   func(r store.Principal) bool { return kept[r.ID] },
-		set: func(key string, c *api.PrincipalCreate, _ int64) {
+		set: func(key string, c *model.PrincipalCreate, _ int64) {
 			p.touched.principals[key] = true
 			put(p.after.principals, key, c)
 		},
@@ -131,7 +132,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a Actor, in Apply, 
 
 func newPlan(r *rows) *plan {
 	p := &plan{
-		changes: []api.PlanChange{}, before: r.state(), ids: map[string]uuid.UUID{}, tenant: r.tenant, revision: r.revision,
+		changes: []model.PlanChange{}, before: r.state(), ids: map[string]uuid.UUID{}, tenant: r.tenant, revision: r.revision,
 		touched: touched{profiles: map[string]bool{}, manifests: map[string]bool{}, principals: map[string]bool{}},
 	}
 	p.after = p.before.clone()
@@ -156,10 +157,10 @@ func put[C any](m map[string]C, key string, c *C) {
 
 // protected is what prune leaves alone: the admins, who would otherwise lock
 // themselves out, with what their bindings need.
-func (r *rows) protected(a Actor, adminKeys []string) map[uuid.UUID]bool {
+func (r *rows) protected(a identity.Caller, adminKeys []string) map[uuid.UUID]bool {
 	kept := map[uuid.UUID]bool{}
 	for _, p := range r.principals {
-		kept[p.ID] = p.PrincipalType == TypeAdmin || p.PrincipalKey == a.Key || slices.Contains(adminKeys, p.PrincipalKey)
+		kept[p.ID] = p.PrincipalType == identity.TypeAdmin || p.PrincipalKey == a.PrincipalKey || slices.Contains(adminKeys, p.PrincipalKey)
 	}
 	for _, b := range r.bindings {
 		if kept[b.PrincipalID] {
@@ -171,7 +172,7 @@ func (r *rows) protected(a Actor, adminKeys []string) map[uuid.UUID]bool {
 
 // execute runs the plan in one transaction if the world is still the one it was made
 // for. What it writes is prepared before: others wait for the writing alone.
-func (s *Service) execute(ctx context.Context, a Actor, tenant string, p *plan) error {
+func (s *Service) execute(ctx context.Context, a identity.Caller, tenant string, p *plan) error {
 	if p.empty() {
 		return nil
 	}

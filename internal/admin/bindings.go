@@ -5,17 +5,17 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 // Bindings tie a principal to a profile and a manifest, with overrides.
-var Bindings = &Kind[store.Binding, api.BindingCreate, api.Binding]{
-	typ: api.ResourceTypeBinding, noun: "binding",
+var Bindings = &Kind[store.Binding, model.BindingCreate, model.Binding]{
+	typ: model.ResourceTypeBinding, noun: "binding",
 	ident: bindingIdentity,
-	doc: func(r store.Binding) api.BindingCreate {
-		return api.BindingCreate{
+	doc: func(r store.Binding) model.BindingCreate {
+		return model.BindingCreate{
 			PrincipalID: r.PrincipalID, ProfileID: r.ProfileID, ManifestID: r.ManifestID,
 			Overrides: raw(r.Overrides), Active: &r.Active,
 		}
@@ -24,19 +24,19 @@ var Bindings = &Kind[store.Binding, api.BindingCreate, api.Binding]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Binding, error) {
 		return q.GetBinding(ctx, id)
 	},
-	prepare: func(ctx context.Context, w write, c *api.BindingCreate) error {
+	prepare: func(ctx context.Context, w write, c *model.BindingCreate) error {
 		if c.Active == nil {
 			c.Active = new(true)
 		}
 		return errs.Merge(overrides(&c.Overrides), w.references(ctx, c))
 	},
-	create: func(ctx context.Context, w write, c api.BindingCreate) (store.Binding, error) {
+	create: func(ctx context.Context, w write, c model.BindingCreate) (store.Binding, error) {
 		if err := w.makeRoom(ctx, uuid.Nil, c); err != nil {
 			return store.Binding{}, err
 		}
 		return w.insertBinding(ctx, c)
 	},
-	update: func(ctx context.Context, w write, r store.Binding, c api.BindingCreate) (store.Binding, error) {
+	update: func(ctx context.Context, w write, r store.Binding, c model.BindingCreate) (store.Binding, error) {
 		if err := w.makeRoom(ctx, r.ID, c); err != nil {
 			return r, err
 		}
@@ -45,12 +45,12 @@ var Bindings = &Kind[store.Binding, api.BindingCreate, api.Binding]{
 	remove: func(ctx context.Context, w write, r store.Binding) error { return w.DeleteBinding(ctx, r.ID) },
 }
 
-func bindingIdentity(r store.Binding) identity {
-	return identity{r.ID, r.TenantKey, r.ID.String(), r.UpdatedAt}
+func bindingIdentity(r store.Binding) resource {
+	return resource{r.ID, r.TenantKey, r.ID.String(), r.UpdatedAt}
 }
 
 // references finds what a binding names in the binding's own tenant.
-func (w write) references(ctx context.Context, c *api.BindingCreate) error {
+func (w write) references(ctx context.Context, c *model.BindingCreate) error {
 	principal, err1 := w.GetPrincipal(ctx, c.PrincipalID)
 	profile, err2 := w.GetProfile(ctx, c.ProfileID)
 	manifest, err3 := w.GetManifest(ctx, c.ManifestID)
@@ -83,7 +83,7 @@ func (w write) missing(refs ...reference) error {
 }
 
 // insertBinding and updateBinding write a binding for which there is room.
-func (w write) insertBinding(ctx context.Context, c api.BindingCreate) (store.Binding, error) {
+func (w write) insertBinding(ctx context.Context, c model.BindingCreate) (store.Binding, error) {
 	return w.CreateBinding(ctx, store.CreateBindingParams{
 		ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
 		PrincipalID: c.PrincipalID, ProfileID: c.ProfileID, ManifestID: c.ManifestID,
@@ -91,7 +91,7 @@ func (w write) insertBinding(ctx context.Context, c api.BindingCreate) (store.Bi
 	})
 }
 
-func (w write) updateBinding(ctx context.Context, r store.Binding, c api.BindingCreate) (store.Binding, error) {
+func (w write) updateBinding(ctx context.Context, r store.Binding, c model.BindingCreate) (store.Binding, error) {
 	r.ProfileID, r.ManifestID, r.Overrides, r.Active, r.UpdatedAt = c.ProfileID, c.ManifestID, store.JSON(c.Overrides), *c.Active, w.now
 	_, err := w.UpdateBinding(ctx, store.UpdateBindingParams{
 		ID: r.ID, UpdatedAt: r.UpdatedAt, ProfileID: r.ProfileID, ManifestID: r.ManifestID, Overrides: r.Overrides, Active: r.Active,
@@ -100,7 +100,7 @@ func (w write) updateBinding(ctx context.Context, r store.Binding, c api.Binding
 }
 
 // makeRoom deactivates the binding that was active before an active one (contract 2).
-func (w write) makeRoom(ctx context.Context, id uuid.UUID, c api.BindingCreate) error {
+func (w write) makeRoom(ctx context.Context, id uuid.UUID, c model.BindingCreate) error {
 	if !*c.Active {
 		return nil
 	}
@@ -112,18 +112,18 @@ func (w write) makeRoom(ctx context.Context, id uuid.UUID, c api.BindingCreate) 
 }
 
 func (w write) deactivate(ctx context.Context, before store.Binding) error {
-	after, err := w.updateBinding(ctx, before, api.BindingCreate{
+	after, err := w.updateBinding(ctx, before, model.BindingCreate{
 		ProfileID: before.ProfileID, ManifestID: before.ManifestID, Overrides: raw(before.Overrides), Active: new(false),
 	})
 	if err != nil {
 		return err
 	}
-	return w.audit(ctx, api.AuditEntryActionUpdate, api.ResourceTypeBinding, bindingIdentity(after), BindingView(before), BindingView(after))
+	return w.audit(ctx, model.AuditEntryActionUpdate, model.ResourceTypeBinding, bindingIdentity(after), BindingView(before), BindingView(after))
 }
 
 // BindingView is what a caller sees of a row.
-func BindingView(r store.Binding) api.Binding {
-	return api.Binding{
+func BindingView(r store.Binding) model.Binding {
+	return model.Binding{
 		ID: r.ID, TenantKey: r.TenantKey, PrincipalID: r.PrincipalID, ProfileID: r.ProfileID, ManifestID: r.ManifestID,
 		Overrides: raw(r.Overrides), Active: r.Active, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}

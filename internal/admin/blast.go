@@ -9,15 +9,15 @@ import (
 
 	"github.com/oapi-codegen/nullable"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/bootstrap"
 	"github.com/legivellum/metagate/internal/doc"
 )
 
 // blastRadius resolves, before and after the plan, every principal that the
 // plan can reach, and lists those whose packets differ.
-func (s *Service) blastRadius(ctx context.Context, tenant string, p *plan) ([]api.PacketChange, error) {
-	out, reached := []api.PacketChange{}, slices.Sorted(stdmaps.Keys(p.reach()))
+func (s *Service) blastRadius(ctx context.Context, tenant string, p *plan) ([]model.PacketChange, error) {
+	out, reached := []model.PacketChange{}, slices.Sorted(stdmaps.Keys(p.reach()))
 	last, err := s.Store.LastComponents(ctx, tenant, reached)
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (s *Service) blastRadius(ctx context.Context, tenant string, p *plan) ([]ap
 		if beforeEtag == afterEtag {
 			continue
 		}
-		out = append(out, api.PacketChange{
+		out = append(out, model.PacketChange{
 			PrincipalKey: key, ComponentKey: component, Sections: differing(before.members, after.members),
 			EtagBefore: orNull(beforeEtag), EtagAfter: orNull(afterEtag),
 		})

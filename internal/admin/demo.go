@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 // Demo is the seed README's component.
-var Demo = api.PrincipalCreate{PrincipalKey: "test-component-001", AuthSubject: "test-subject-001", PrincipalType: "component"}
+var Demo = model.PrincipalCreate{PrincipalKey: "test-component-001", AuthSubject: "test-subject-001", PrincipalType: "component"}
 
 // DemoComponent is the component_key that the seed README's example starts.
 const DemoComponent = "memorygate_main"
@@ -34,7 +34,7 @@ func (s *Service) SeedDemo(ctx context.Context) (store.Principal, error) {
 		if err != nil {
 			return err
 		}
-		_, err = Bindings.createIn(ctx, w, api.BindingCreate{PrincipalID: p.ID, ProfileID: profile.ID, ManifestID: manifest.ID})
+		_, err = Bindings.createIn(ctx, w, model.BindingCreate{PrincipalID: p.ID, ProfileID: profile.ID, ManifestID: manifest.ID})
 		return err
 	})
 	return p, err
@@ -54,7 +54,7 @@ func (w write) demoProfile(ctx context.Context) (store.Profile, error) {
 	if !store.IsNotFound(err) {
 		return row, err
 	}
-	return Profiles.createIn(ctx, w, api.ProfileCreate{
+	return Profiles.createIn(ctx, w, model.ProfileCreate{
 		ProfileKey:   key,
 		Capabilities: json.RawMessage(`{"memory_read":true,"memory_write":true,"async_poll":true}`),
 		Policy:       json.RawMessage(`{"max_memory_mb":1024,"rate_limit_rps":100}`),
@@ -67,7 +67,7 @@ func (w write) demoManifest(ctx context.Context) (store.Manifest, error) {
 	if !store.IsNotFound(err) {
 		return row, err
 	}
-	return Manifests.createIn(ctx, w, api.ManifestCreate{
+	return Manifests.createIn(ctx, w, model.ManifestCreate{
 		ManifestKey: key, DeploymentKey: "local",
 		Environment: json.RawMessage(`{"stage":"development"}`),
 		Services:    json.RawMessage(`{"memorygate":{"type":"memorygate","endpoint":"http://memorygate:8001/mcp","config":{"auth":"jwt"}},"asyncgate":{"type":"asyncgate","endpoint":"http://asyncgate:8080/mcp","config":{"auth":"api_key"}}}`),

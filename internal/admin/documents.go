@@ -11,7 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/oapi-codegen/nullable"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/bootstrap"
 	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
@@ -21,7 +21,7 @@ import (
 // section is a free-form document of a write.
 type section struct {
 	name string
-	doc  *api.JSONObject
+	doc  *model.JSONObject
 }
 
 // maps fills absent documents in, brings each to one spelling (so that both
@@ -30,7 +30,7 @@ func maps(ss ...section) error {
 	checks := make([]bootstrap.Section, len(ss))
 	for i, s := range ss {
 		if len(*s.doc) == 0 {
-			*s.doc = api.JSONObject("{}")
+			*s.doc = model.JSONObject("{}")
 		}
 		*s.doc = doc.Compact(*s.doc)
 		checks[i] = bootstrap.Section{Pointer: "/" + s.name, Doc: *s.doc}
@@ -47,7 +47,7 @@ func maps(ss ...section) error {
 }
 
 // overrides is maps for a binding: members are sections, each a merge patch.
-func overrides(doc *api.JSONObject) error {
+func overrides(doc *model.JSONObject) error {
 	err := maps(section{"overrides", doc})
 	var patches map[string]json.RawMessage
 	if json.Unmarshal(*doc, &patches) != nil {

@@ -7,14 +7,14 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 // CLI is the actor of the command line and of the server's own start.
-func CLI() Actor {
-	return Actor{Key: "metagate", Tenant: DefaultTenant, Method: api.AuthMethodCli, RemoteAddr: "local"}
+func CLI() identity.Caller {
+	return identity.Caller{PrincipalKey: "metagate", TenantKey: DefaultTenant, Method: model.AuthMethodCli, RemoteAddr: "local"}
 }
 
 // adminKeyName is the name of the key that ADMIN_API_KEY opens the door with.
@@ -22,7 +22,7 @@ const adminKeyName = "ADMIN_API_KEY"
 
 // EnsurePrincipal makes sure that an active principal with this key and type is
 // in the default tenant, and returns it.
-func (s *Service) EnsurePrincipal(ctx context.Context, c api.PrincipalCreate) (store.Principal, error) {
+func (s *Service) EnsurePrincipal(ctx context.Context, c model.PrincipalCreate) (store.Principal, error) {
 	var p store.Principal
 	err := s.write(ctx, CLI(), DefaultTenant, func(w write) (err error) {
 		p, err = w.ensurePrincipal(ctx, c)
@@ -31,30 +31,30 @@ func (s *Service) EnsurePrincipal(ctx context.Context, c api.PrincipalCreate) (s
 	return p, err
 }
 
-func (w write) ensurePrincipal(ctx context.Context, c api.PrincipalCreate) (store.Principal, error) {
+func (w write) ensurePrincipal(ctx context.Context, c model.PrincipalCreate) (store.Principal, error) {
 	row, err := w.GetPrincipalByKey(ctx, store.GetPrincipalByKeyParams{TenantKey: w.tenant, PrincipalKey: c.PrincipalKey})
 	if store.IsNotFound(err) {
 		return Principals.createIn(ctx, w, c)
 	}
-	if err != nil || (row.Status == string(api.PrincipalStatusActive) && row.PrincipalType == c.PrincipalType) {
+	if err != nil || (row.Status == string(model.PrincipalStatusActive) && row.PrincipalType == c.PrincipalType) {
 		return row, err
 	}
 	before := row
 	doc := Principals.doc(row)
-	doc.Status, doc.PrincipalType = api.PrincipalStatusActive, c.PrincipalType
+	doc.Status, doc.PrincipalType = model.PrincipalStatusActive, c.PrincipalType
 	if row, err = Principals.update(ctx, w, before, doc); err != nil {
 		return row, err
 	}
-	return row, w.audit(ctx, api.AuditEntryActionUpdate, Principals.typ, Principals.ident(row), PrincipalView(before), PrincipalView(row))
+	return row, w.audit(ctx, model.AuditEntryActionUpdate, Principals.typ, Principals.ident(row), PrincipalView(before), PrincipalView(row))
 }
 
 // Admin is the principal of the first admin (contract 3).
-var Admin = api.PrincipalCreate{PrincipalKey: "admin", AuthSubject: "admin", PrincipalType: TypeAdmin}
+var Admin = model.PrincipalCreate{PrincipalKey: "admin", AuthSubject: "admin", PrincipalType: identity.TypeAdmin}
 
 // EnsureAdmin makes sure that plaintext, ADMIN_API_KEY, opens principal admin,
 // and that an earlier ADMIN_API_KEY doesn't any more.
 func (s *Service) EnsureAdmin(ctx context.Context, plaintext string) error {
-	hash, err := auth.HashAPIKey(plaintext)
+	hash, err := identity.HashAPIKey(plaintext)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (s *Service) EnsureAdmin(ctx context.Context, plaintext string) error {
 		key, err := w.GetAPIKeyByHash(ctx, hash)
 		switch {
 		case store.IsNotFound(err):
-			_, err = w.addKey(ctx, api.APIKeyCreate{PrincipalID: p.ID, Name: adminKeyName}, hash)
+			_, err = w.addKey(ctx, model.APIKeyCreate{PrincipalID: p.ID, Name: adminKeyName}, hash)
 			return err
 		case err != nil:
 			return err
@@ -106,17 +106,17 @@ func (w write) setKey(ctx context.Context, before store.APIKey, status string, e
 	if err != nil {
 		return err
 	}
-	return w.audit(ctx, api.AuditEntryActionUpdate, APIKeys.typ, APIKeys.ident(after), APIKeyView(before), APIKeyView(after))
+	return w.audit(ctx, model.AuditEntryActionUpdate, APIKeys.typ, APIKeys.ident(after), APIKeyView(before), APIKeyView(after))
 }
 
 // ReissueKey issues a key of that name and revokes the ones before it.
 func (s *Service) ReissueKey(ctx context.Context, p store.Principal, name string) (string, error) {
-	plain, hash := auth.NewAPIKey()
+	plain, hash := identity.NewAPIKey()
 	err := s.write(ctx, CLI(), p.TenantKey, func(w write) error {
 		if err := w.revokeNamed(ctx, p.ID, name, hash); err != nil {
 			return err
 		}
-		_, err := w.addKey(ctx, api.APIKeyCreate{PrincipalID: p.ID, Name: name}, hash)
+		_, err := w.addKey(ctx, model.APIKeyCreate{PrincipalID: p.ID, Name: name}, hash)
 		return err
 	})
 	return plain, err

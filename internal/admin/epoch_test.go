@@ -8,9 +8,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -43,7 +44,7 @@ func TestTheRevisionRisesWithTheClockAndByOneWhereThatStandsOrGoesBack(t *testin
 			want int64
 		}{{0, 0}, {0, 1}, {-time.Hour, 2}, {time.Hour + time.Microsecond, 3}, {time.Minute, 60_000_001}} {
 			*now = now.Add(c.step)
-			_, _, err := admin.Profiles.Create(t.Context(), s, actor, "", api.ProfileCreate{ProfileKey: string(rune('a' + i))})
+			_, _, err := admin.Profiles.Create(t.Context(), s, actor, "", model.ProfileCreate{ProfileKey: string(rune('a' + i))})
 			moved("create", err)
 			require.Equal(t, start+c.want, at(t, s, "default").Revision)
 		}
@@ -52,18 +53,18 @@ func TestTheRevisionRisesWithTheClockAndByOneWhereThatStandsOrGoesBack(t *testin
 
 // made is what the writes before have made.
 type made struct {
-	principal, second api.Principal
-	profile, spare    api.Profile
-	manifest          api.Manifest
-	binding           api.Binding
-	secret            api.SecretRef
-	key               api.APIKeyIssued
+	principal, second model.Principal
+	profile, spare    model.Profile
+	manifest          model.Manifest
+	binding           model.Binding
+	secret            model.SecretRef
+	key               model.APIKeyIssued
 }
 
 func TestOnlyAWriteThatCanChangeAnAnswerChangesTheEpoch(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *admin.Service) {
-		_, _, err := admin.Profiles.Create(t.Context(), s, actor, "", api.ProfileCreate{ProfileKey: "first"})
+		_, _, err := admin.Profiles.Create(t.Context(), s, actor, "", model.ProfileCreate{ProfileKey: "first"})
 		require.NoError(t, err) // the tenant has an epoch
 		_, moved := stepping(t, s)
 		var m made
@@ -73,27 +74,27 @@ func TestOnlyAWriteThatCanChangeAnAnswerChangesTheEpoch(t *testing.T) {
 			do    func() error
 		}{
 			{"a new principal", false, func() (err error) {
-				m.principal, _, err = admin.Principals.Create(t.Context(), s, actor, "", api.PrincipalCreate{PrincipalKey: "p", AuthSubject: "p@x"})
+				m.principal, _, err = admin.Principals.Create(t.Context(), s, actor, "", model.PrincipalCreate{PrincipalKey: "p", AuthSubject: "p@x"})
 				return err
 			}},
 			{"another one", false, func() (err error) {
-				m.second, _, err = admin.Principals.Create(t.Context(), s, actor, "", api.PrincipalCreate{PrincipalKey: "q", AuthSubject: "q@x"})
+				m.second, _, err = admin.Principals.Create(t.Context(), s, actor, "", model.PrincipalCreate{PrincipalKey: "q", AuthSubject: "q@x"})
 				return err
 			}},
 			{"a new profile", false, func() (err error) {
-				m.profile, _, err = admin.Profiles.Create(t.Context(), s, actor, "", api.ProfileCreate{ProfileKey: "f"})
+				m.profile, _, err = admin.Profiles.Create(t.Context(), s, actor, "", model.ProfileCreate{ProfileKey: "f"})
 				return err
 			}},
 			{"a spare profile", false, func() (err error) {
-				m.spare, _, err = admin.Profiles.Create(t.Context(), s, actor, "", api.ProfileCreate{ProfileKey: "g"})
+				m.spare, _, err = admin.Profiles.Create(t.Context(), s, actor, "", model.ProfileCreate{ProfileKey: "g"})
 				return err
 			}},
 			{"a new manifest", false, func() (err error) {
-				m.manifest, _, err = admin.Manifests.Create(t.Context(), s, actor, "", api.ManifestCreate{ManifestKey: "m"})
+				m.manifest, _, err = admin.Manifests.Create(t.Context(), s, actor, "", model.ManifestCreate{ManifestKey: "m"})
 				return err
 			}},
 			{"a new key", false, func() (err error) {
-				m.key, _, err = s.IssueKey(t.Context(), actor, api.APIKeyCreate{PrincipalID: m.principal.ID, Name: "k"})
+				m.key, _, err = s.IssueKey(t.Context(), actor, model.APIKeyCreate{PrincipalID: m.principal.ID, Name: "k"})
 				return err
 			}},
 			{"a binding that is not active", false, func() (err error) {
@@ -121,7 +122,7 @@ func TestOnlyAWriteThatCanChangeAnAnswerChangesTheEpoch(t *testing.T) {
 			{"the manifest goes", false, func() error { return admin.Manifests.Delete(t.Context(), s, actor, m.manifest.ID, "") }},
 			{"a principal goes, with its keys", true, func() error { return admin.Principals.Delete(t.Context(), s, actor, m.principal.ID, "") }},
 			{"a disabled secret", false, func() (err error) {
-				m.secret, _, err = admin.SecretRefs.Create(t.Context(), s, actor, "", secretRef("s", api.SecretRefStatusDisabled))
+				m.secret, _, err = admin.SecretRefs.Create(t.Context(), s, actor, "", secretRef("s", model.SecretRefStatusDisabled))
 				return err
 			}},
 			{"its name", false, func() error { return patch(t, s, admin.SecretRefs, m.secret.ID, `{"ref_name":"T"}`) }},
@@ -130,7 +131,7 @@ func TestOnlyAWriteThatCanChangeAnAnswerChangesTheEpoch(t *testing.T) {
 			{"it is disabled", true, func() error { return patch(t, s, admin.SecretRefs, m.secret.ID, `{"status":"disabled"}`) }},
 			{"a disabled secret goes", false, func() error { return admin.SecretRefs.Delete(t.Context(), s, actor, m.secret.ID, "") }},
 			{"an active secret", true, func() (err error) {
-				m.secret, _, err = admin.SecretRefs.Create(t.Context(), s, actor, "", secretRef("s", api.SecretRefStatusActive))
+				m.secret, _, err = admin.SecretRefs.Create(t.Context(), s, actor, "", secretRef("s", model.SecretRefStatusActive))
 				return err
 			}},
 			{"an active secret goes", true, func() error { return admin.SecretRefs.Delete(t.Context(), s, actor, m.secret.ID, "") }},
@@ -148,28 +149,28 @@ func TestAnApplyChangesTheEpochOnlyIfWhatItAppliesCan(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *admin.Service) {
 		_, moved := stepping(t, s)
-		apply := func(w api.World) error {
+		apply := func(w model.World) error {
 			_, err := s.Apply(t.Context(), actor, admin.Apply{World: w})
 			return err
 		}
-		spare := func(suffix string) api.World {
-			return api.World{
-				Profiles:   []api.ProfileCreate{{ProfileKey: "f" + suffix}},
-				Manifests:  []api.ManifestCreate{{ManifestKey: "m" + suffix}},
-				Principals: []api.PrincipalCreate{{PrincipalKey: "p" + suffix, AuthSubject: "p@x" + suffix}},
-				SecretRefs: []api.SecretRefCreate{secretRef("s"+suffix, api.SecretRefStatusDisabled)},
+		spare := func(suffix string) model.World {
+			return model.World{
+				Profiles:   []model.ProfileCreate{{ProfileKey: "f" + suffix}},
+				Manifests:  []model.ManifestCreate{{ManifestKey: "m" + suffix}},
+				Principals: []model.PrincipalCreate{{PrincipalKey: "p" + suffix, AuthSubject: "p@x" + suffix}},
+				SecretRefs: []model.SecretRefCreate{secretRef("s"+suffix, model.SecretRefStatusDisabled)},
 			}
 		}
 		moved("the first one", apply(spare("1")))
 		require.False(t, moved("what nothing binds", apply(spare("2"))))
 
 		off := spare("3")
-		off.Bindings = []api.WorldBinding{{Principal: "p3", Profile: "f3", Manifest: "m3", Active: new(false)}}
+		off.Bindings = []model.WorldBinding{{Principal: "p3", Profile: "f3", Manifest: "m3", Active: new(false)}}
 		require.False(t, moved("bound, but not actively", apply(off)))
 		off.Bindings[0].Active = nil
 		require.True(t, moved("bound", apply(off)))
-		require.True(t, moved("a changed profile", apply(api.World{Profiles: []api.ProfileCreate{{ProfileKey: "f3", Policy: json.RawMessage(`{"a":1}`)}}})))
-		require.True(t, moved("an active secret", apply(api.World{SecretRefs: []api.SecretRefCreate{secretRef("s3", api.SecretRefStatusActive)}})))
+		require.True(t, moved("a changed profile", apply(model.World{Profiles: []model.ProfileCreate{{ProfileKey: "f3", Policy: json.RawMessage(`{"a":1}`)}}})))
+		require.True(t, moved("an active secret", apply(model.World{SecretRefs: []model.SecretRefCreate{secretRef("s3", model.SecretRefStatusActive)}})))
 
 		before := at(t, s, "default")
 		require.NoError(t, apply(spare("2")))
@@ -179,12 +180,12 @@ func TestAnApplyChangesTheEpochOnlyIfWhatItAppliesCan(t *testing.T) {
 	})
 }
 
-func (m made) bind(active bool) api.BindingCreate {
-	return api.BindingCreate{PrincipalID: m.principal.ID, ProfileID: m.profile.ID, ManifestID: m.manifest.ID, Active: &active}
+func (m made) bind(active bool) model.BindingCreate {
+	return model.BindingCreate{PrincipalID: m.principal.ID, ProfileID: m.profile.ID, ManifestID: m.manifest.ID, Active: &active}
 }
 
-func secretRef(key string, status api.SecretRefStatus) api.SecretRefCreate {
-	return api.SecretRefCreate{SecretKey: key, RefKind: api.RefKindEnv, RefName: "S", Status: status}
+func secretRef(key string, status model.SecretRefStatus) model.SecretRefCreate {
+	return model.SecretRefCreate{SecretKey: key, RefKind: model.RefKindEnv, RefName: "S", Status: status}
 }
 
 func patch[R, C, V any](t *testing.T, s *admin.Service, k *admin.Kind[R, C, V], id uuid.UUID, doc string) error {
@@ -215,14 +216,14 @@ func TestTheFirstWordOnAnAlarmCounts(t *testing.T) {
 		p, err := s.SeedDemo(t.Context())
 		require.NoError(t, err)
 		id := overdue(t, s, p.ID)
-		_, err = s.Acknowledge(t.Context(), admin.Actor{Key: "root", Tenant: "elsewhere"}, id, "not mine")
+		_, err = s.Acknowledge(t.Context(), identity.Caller{PrincipalKey: "root", TenantKey: "elsewhere"}, id, "not mine")
 		require.True(t, errs.Is(err, errs.SessionNotFound), "%v", err)
 
 		first, err := s.Acknowledge(t.Context(), actor, id, "known")
 		require.NoError(t, err)
 		require.Equal(t, []string{"root", "known"}, []string{*first.AcknowledgedBy, *first.AcknowledgedReason})
 		log, before := audit(t, s), at(t, s, "default")
-		again, err := s.Acknowledge(t.Context(), admin.Actor{Key: "another", Tenant: "default"}, id, "too late")
+		again, err := s.Acknowledge(t.Context(), identity.Caller{PrincipalKey: "another", TenantKey: "default"}, id, "too late")
 		require.NoError(t, err)
 		require.Equal(t, first, again)
 		require.Equal(t, log, audit(t, s))

@@ -9,20 +9,21 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/bootstrap"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 // Explanation is the packet that a principal would get now, or the refusal.
 type Explanation struct {
-	api.Explanation
+	model.Explanation
 	Refusal *errs.Error
 }
 
 // Explain resolves a principal's packet for a component without opening a startup.
-func (s *Service) Explain(ctx context.Context, a Actor, id uuid.UUID, component string) (Explanation, error) {
+func (s *Service) Explain(ctx context.Context, a identity.Caller, id uuid.UUID, component string) (Explanation, error) {
 	var row store.Principal
 	var w bootstrap.World
 	err := s.Store.InSnapshot(ctx, func(q store.Queries) (err error) {
@@ -32,8 +33,8 @@ func (s *Service) Explain(ctx context.Context, a Actor, id uuid.UUID, component 
 		w, err = worldOf(ctx, q, row)
 		return err
 	})
-	out := Explanation{Explanation: api.Explanation{
-		PrincipalKey: row.PrincipalKey, ComponentKey: component, Sections: []api.SectionSource{},
+	out := Explanation{Explanation: model.Explanation{
+		PrincipalKey: row.PrincipalKey, ComponentKey: component, Sections: []model.SectionSource{},
 	}}
 	if row.ID != uuid.Nil && (errs.Is(err, errs.Forbidden) || errs.Is(err, errs.NoBinding)) {
 		out.Refusal = errs.From(err)
@@ -66,7 +67,7 @@ func (s *Service) Explain(ctx context.Context, a Actor, id uuid.UUID, component 
 
 // worldOf reads what bootstrap would resolve for a principal, or its refusal.
 func worldOf(ctx context.Context, q store.Queries, p store.Principal) (w bootstrap.World, err error) {
-	if p.Status != string(api.PrincipalStatusActive) {
+	if p.Status != string(model.PrincipalStatusActive) {
 		return w, notActive(p.PrincipalKey)
 	}
 	bound, err := q.ListBindings(ctx, store.ListBindingsParams{PrincipalID: &p.ID, Active: new(true), RowLimit: 1})
@@ -97,24 +98,24 @@ func notBound(key string) error {
 
 // sources tells for each section whose document it is, and what the binding's
 // overrides set or remove in it.
-func sources(w bootstrap.World, tenant string) ([]api.SectionSource, error) {
+func sources(w bootstrap.World, tenant string) ([]model.SectionSource, error) {
 	var overrides map[string]jsontext.Value
 	if err := json.Unmarshal(w.Overrides, &overrides); err != nil {
 		return nil, err
 	}
-	var out []api.SectionSource
+	var out []model.SectionSource
 	for _, name := range bootstrap.Sections {
-		s := api.SectionSource{Section: name, From: api.SectionSourceFromManifest, Key: w.Manifest.ManifestKey, Overridden: []string{}}
+		s := model.SectionSource{Section: name, From: model.SectionSourceFromManifest, Key: w.Manifest.ManifestKey, Overridden: []string{}}
 		if name == "capabilities" || name == "policy" {
-			s.From, s.Key = api.SectionSourceFromProfile, w.Profile.ProfileKey
+			s.From, s.Key = model.SectionSourceFromProfile, w.Profile.ProfileKey
 		}
 		if patch := overrides[name]; patch != nil {
 			s.Overridden = leaves(s.Overridden, "", patch)
 		}
 		out = append(out, s)
 	}
-	return append(out, api.SectionSource{
-		Section: "required_env", From: api.SectionSourceFromSecretRefs, Key: tenant, Overridden: []string{},
+	return append(out, model.SectionSource{
+		Section: "required_env", From: model.SectionSourceFromSecretRefs, Key: tenant, Overridden: []string{},
 	}), nil
 }
 

@@ -6,25 +6,26 @@ import (
 	stdmaps "maps"
 	"slices"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 )
 
 // Export returns a tenant's world, sorted by key: what Apply takes.
-func (s *Service) Export(ctx context.Context, a Actor, tenant string) (api.World, error) {
-	tenant = cmp.Or(tenant, a.Tenant)
-	if !s.sees(a, tenant) {
-		return api.World{}, errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
+func (s *Service) Export(ctx context.Context, a identity.Caller, tenant string) (model.World, error) {
+	tenant = cmp.Or(tenant, a.TenantKey)
+	if !a.Sees(tenant) {
+		return model.World{}, errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
 	}
 	r, err := s.read(ctx, tenant)
 	if err != nil {
-		return api.World{}, err
+		return model.World{}, err
 	}
 	bindings := r.named()
-	slices.SortStableFunc(bindings, func(a, b api.WorldBinding) int {
+	slices.SortStableFunc(bindings, func(a, b model.WorldBinding) int {
 		return cmp.Or(cmp.Compare(a.Principal, b.Principal), cmp.Compare(a.Profile, b.Profile), cmp.Compare(a.Manifest, b.Manifest))
 	})
-	return api.World{
+	return model.World{
 		TenantKey:  tenant,
 		SecretRefs: inOrder(r.secretRefs, SecretRefs.doc), Profiles: inOrder(r.profiles, Profiles.doc),
 		Manifests: inOrder(r.manifests, Manifests.doc), Principals: inOrder(r.principals, Principals.doc),

@@ -9,9 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
@@ -23,7 +23,7 @@ const (
 	other = "another-admin-key-that-is-long-enough-as-well"
 )
 
-var actor = admin.Actor{Key: "root", Tenant: "default", Method: api.AuthMethodAPIKey, RequestID: "r", RemoteAddr: "::1"}
+var actor = identity.Caller{PrincipalKey: "root", TenantKey: "default", Method: model.AuthMethodAPIKey, RequestID: "r", RemoteAddr: "::1"}
 
 func migrate(ctx context.Context, url string) error {
 	s, err := store.Open(ctx, url)
@@ -48,7 +48,7 @@ func each(t *testing.T, f func(t *testing.T, s *admin.Service)) {
 // opens says which principal a key opens the door to, if any.
 func opens(t *testing.T, s *admin.Service, key string) string {
 	t.Helper()
-	hash, err := auth.HashAPIKey(key)
+	hash, err := identity.HashAPIKey(key)
 	require.NoError(t, err)
 	row, err := s.Store.GetIdentityByKeyHash(t.Context(), hash)
 	if store.IsNotFound(err) || (err == nil && (row.KeyStatus != "active" || row.Status != "active" ||
@@ -69,7 +69,7 @@ func audit(t *testing.T, s *admin.Service) []string {
 		text, err := json.Marshal(r)
 		require.NoError(t, err)
 		for _, key := range []string{plain, other} {
-			hash, err := auth.HashAPIKey(key)
+			hash, err := identity.HashAPIKey(key)
 			require.NoError(t, err)
 			require.NotContains(t, string(text), key)
 			require.NotContains(t, string(text), hash)

@@ -11,9 +11,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -26,24 +27,16 @@ type Service struct {
 	Now         func() time.Time // UTC, whole microseconds
 	DefaultSLA  int64            // seconds, for profiles that name none
 	MaxDocument int64            // bytes a resource may have after a patch
-	AnyTenant   bool             // ADMIN_ALLOW_CROSS_TENANT
 	AdminKeys   []string         // ADMIN_PRINCIPAL_KEYS
-}
-
-// Actor is who asks, for tenancy and for the audit log.
-type Actor struct {
-	Key, Tenant           string
-	Method                api.AuthMethod
-	RequestID, RemoteAddr string
 }
 
 // Kind is one sort of resource: R its row, C what a caller may write, V what a
 // caller sees. The zero Kind is not usable; see Principals, Profiles and so on.
 type Kind[R, C, V any] struct {
-	typ  api.ResourceType
+	typ  model.ResourceType
 	noun string
 
-	ident  func(R) identity
+	ident  func(R) resource
 	doc    func(R) C // the writable part of a row, for merge patches
 	view   func(R) V
 	get    func(context.Context, store.Queries, uuid.UUID) (R, error)
@@ -56,7 +49,7 @@ type Kind[R, C, V any] struct {
 	guard func(ctx context.Context, w write, before R, after *C) error
 }
 
-type identity struct {
+type resource struct {
 	id          uuid.UUID
 	tenant, key string
 	updated     time.Time
@@ -66,14 +59,14 @@ type identity struct {
 type write struct {
 	*Service
 	store.Queries
-	actor  Actor
+	actor  identity.Caller
 	tenant string
 	now    time.Time
 	moved  *bool // what answers depend on has changed
 }
 
 // Get returns a resource of the actor's tenant and its strong ETag.
-func (k *Kind[R, C, V]) Get(ctx context.Context, s *Service, a Actor, id uuid.UUID) (V, string, error) {
+func (k *Kind[R, C, V]) Get(ctx context.Context, s *Service, a identity.Caller, id uuid.UUID) (V, string, error) {
 	row, err := k.find(ctx, s.Store, s, a, id)
 	if err != nil {
 		var none V
@@ -83,10 +76,10 @@ func (k *Kind[R, C, V]) Get(ctx context.Context, s *Service, a Actor, id uuid.UU
 }
 
 // Create makes a resource in tenant, or in the actor's own when tenant is empty.
-func (k *Kind[R, C, V]) Create(ctx context.Context, s *Service, a Actor, tenant string, c C) (V, string, error) {
+func (k *Kind[R, C, V]) Create(ctx context.Context, s *Service, a identity.Caller, tenant string, c C) (V, string, error) {
 	var row R
 	if tenant == "" {
-		tenant = a.Tenant
+		tenant = a.TenantKey
 	}
 	err := s.write(ctx, a, tenant, func(w write) (err error) {
 		row, err = k.createIn(ctx, w, c)
@@ -104,11 +97,11 @@ func (k *Kind[R, C, V]) createIn(ctx context.Context, w write, c C) (R, error) {
 	if err != nil {
 		return row, k.conflict(err)
 	}
-	return row, w.audit(ctx, api.AuditEntryActionCreate, k.typ, k.ident(row), nil, k.view(row))
+	return row, w.audit(ctx, model.AuditEntryActionCreate, k.typ, k.ident(row), nil, k.view(row))
 }
 
 // Update applies an RFC 7396 merge patch. A patch that changes nothing writes nothing.
-func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a Actor, id uuid.UUID, ifMatch string, patch []byte) (V, string, error) {
+func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a identity.Caller, id uuid.UUID, ifMatch string, patch []byte) (V, string, error) {
 	row, err := k.change(ctx, s, a, id, ifMatch, func(w write, before R) (R, error) {
 		old, err := json.Marshal(k.doc(before))
 		if err != nil {
@@ -138,13 +131,13 @@ func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a Actor, id uuid
 		if err != nil {
 			return before, k.conflict(err)
 		}
-		return after, w.audit(ctx, api.AuditEntryActionUpdate, k.typ, k.ident(after), k.view(before), k.view(after))
+		return after, w.audit(ctx, model.AuditEntryActionUpdate, k.typ, k.ident(after), k.view(before), k.view(after))
 	})
 	return k.view(row), k.etag(row), err
 }
 
 // Delete removes a resource; an API key is revoked instead.
-func (k *Kind[R, C, V]) Delete(ctx context.Context, s *Service, a Actor, id uuid.UUID, ifMatch string) error {
+func (k *Kind[R, C, V]) Delete(ctx context.Context, s *Service, a identity.Caller, id uuid.UUID, ifMatch string) error {
 	_, err := k.change(ctx, s, a, id, ifMatch, func(w write, before R) (R, error) {
 		if err := k.guarded(ctx, w, before, nil); err != nil {
 			return before, err
@@ -155,7 +148,7 @@ func (k *Kind[R, C, V]) Delete(ctx context.Context, s *Service, a Actor, id uuid
 			}
 			return before, err
 		}
-		return before, w.audit(ctx, api.AuditEntryActionDelete, k.typ, k.ident(before), k.view(before), nil)
+		return before, w.audit(ctx, model.AuditEntryActionDelete, k.typ, k.ident(before), k.view(before), nil)
 	})
 	return err
 }
@@ -168,7 +161,7 @@ func (k *Kind[R, C, V]) guarded(ctx context.Context, w write, before R, after *C
 }
 
 // change runs fn on the present row, read again behind the tenant's lock.
-func (k *Kind[R, C, V]) change(ctx context.Context, s *Service, a Actor, id uuid.UUID, ifMatch string, fn func(write, R) (R, error)) (R, error) {
+func (k *Kind[R, C, V]) change(ctx context.Context, s *Service, a identity.Caller, id uuid.UUID, ifMatch string, fn func(write, R) (R, error)) (R, error) {
 	row, err := k.find(ctx, s.Store, s, a, id)
 	if err != nil {
 		return row, err
@@ -187,9 +180,9 @@ func (k *Kind[R, C, V]) change(ctx context.Context, s *Service, a Actor, id uuid
 }
 
 // find hides the rows of other tenants.
-func (k *Kind[R, C, V]) find(ctx context.Context, q store.Queries, s *Service, a Actor, id uuid.UUID) (R, error) {
+func (k *Kind[R, C, V]) find(ctx context.Context, q store.Queries, s *Service, a identity.Caller, id uuid.UUID) (R, error) {
 	row, err := k.get(ctx, q, id)
-	if store.IsNotFound(err) || (err == nil && !s.sees(a, k.ident(row).tenant)) {
+	if store.IsNotFound(err) || (err == nil && !a.Sees(k.ident(row).tenant)) {
 		var none R
 		return none, errs.New(errs.NotFound, "no such %s", k.noun)
 	}
@@ -203,9 +196,9 @@ func (k *Kind[R, C, V]) conflict(err error) error {
 	return err
 }
 
-var uniqueNames = map[api.ResourceType]string{
-	api.ResourceTypePrincipal: "principal_key or auth_subject",
-	api.ResourceTypeProfile:   "profile_key",
-	api.ResourceTypeManifest:  "manifest_key",
-	api.ResourceTypeSecretRef: "secret_key",
+var uniqueNames = map[model.ResourceType]string{
+	model.ResourceTypePrincipal: "principal_key or auth_subject",
+	model.ResourceTypeProfile:   "profile_key",
+	model.ResourceTypeManifest:  "manifest_key",
+	model.ResourceTypeSecretRef: "secret_key",
 }

@@ -6,16 +6,16 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 // Manifests are the worlds that principals start in.
-var Manifests = &Kind[store.Manifest, api.ManifestCreate, api.Manifest]{
-	typ: api.ResourceTypeManifest, noun: "manifest",
-	ident: func(r store.Manifest) identity { return identity{r.ID, r.TenantKey, r.ManifestKey, r.UpdatedAt} },
-	doc: func(r store.Manifest) api.ManifestCreate {
-		return api.ManifestCreate{
+var Manifests = &Kind[store.Manifest, model.ManifestCreate, model.Manifest]{
+	typ: model.ResourceTypeManifest, noun: "manifest",
+	ident: func(r store.Manifest) resource { return resource{r.ID, r.TenantKey, r.ManifestKey, r.UpdatedAt} },
+	doc: func(r store.Manifest) model.ManifestCreate {
+		return model.ManifestCreate{
 			ManifestKey: r.ManifestKey, DeploymentKey: r.DeploymentKey,
 			Environment: raw(r.Environment), Services: raw(r.Services), MemoryMap: raw(r.MemoryMap),
 			Polling: raw(r.Polling), Schemas: raw(r.Schemas),
@@ -25,12 +25,12 @@ var Manifests = &Kind[store.Manifest, api.ManifestCreate, api.Manifest]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Manifest, error) {
 		return q.GetManifest(ctx, id)
 	},
-	prepare: func(_ context.Context, _ write, c *api.ManifestCreate) error {
+	prepare: func(_ context.Context, _ write, c *model.ManifestCreate) error {
 		c.DeploymentKey = cmp.Or(c.DeploymentKey, "default")
 		return maps(section{"environment", &c.Environment}, section{"services", &c.Services},
 			section{"memory_map", &c.MemoryMap}, section{"polling", &c.Polling}, section{"schemas", &c.Schemas})
 	},
-	create: func(ctx context.Context, w write, c api.ManifestCreate) (store.Manifest, error) {
+	create: func(ctx context.Context, w write, c model.ManifestCreate) (store.Manifest, error) {
 		return w.CreateManifest(ctx, store.CreateManifestParams{
 			ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
 			ManifestKey: c.ManifestKey, DeploymentKey: c.DeploymentKey,
@@ -38,7 +38,7 @@ var Manifests = &Kind[store.Manifest, api.ManifestCreate, api.Manifest]{
 			Polling: store.JSON(c.Polling), Schemas: store.JSON(c.Schemas),
 		})
 	},
-	update: func(ctx context.Context, w write, r store.Manifest, c api.ManifestCreate) (store.Manifest, error) {
+	update: func(ctx context.Context, w write, r store.Manifest, c model.ManifestCreate) (store.Manifest, error) {
 		r.ManifestKey, r.DeploymentKey, r.Version, r.UpdatedAt = c.ManifestKey, c.DeploymentKey, r.Version+1, w.now
 		r.Environment, r.Services, r.MemoryMap = store.JSON(c.Environment), store.JSON(c.Services), store.JSON(c.MemoryMap)
 		r.Polling, r.Schemas = store.JSON(c.Polling), store.JSON(c.Schemas)
@@ -52,8 +52,8 @@ var Manifests = &Kind[store.Manifest, api.ManifestCreate, api.Manifest]{
 }
 
 // ManifestView is what a caller sees of a row.
-func ManifestView(r store.Manifest) api.Manifest {
-	return api.Manifest{
+func ManifestView(r store.Manifest) model.Manifest {
+	return model.Manifest{
 		ID: r.ID, TenantKey: r.TenantKey, ManifestKey: r.ManifestKey, DeploymentKey: r.DeploymentKey, Version: r.Version,
 		Environment: raw(r.Environment), Services: raw(r.Services), MemoryMap: raw(r.MemoryMap),
 		Polling: raw(r.Polling), Schemas: raw(r.Schemas),

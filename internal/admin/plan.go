@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
@@ -18,7 +18,7 @@ import (
 
 // plan is what an apply would do, and what it would find and leave.
 type plan struct {
-	changes       []api.PlanChange
+	changes       []model.PlanChange
 	steps         [phases][]step // of those changes that change something
 	before, after *state
 	errs          []error
@@ -59,8 +59,8 @@ func (p *plan) run(ctx context.Context, w write) error {
 }
 
 // answer is the plan as the API tells it, without packets.
-func (p *plan) answer(in Apply) api.Plan {
-	return api.Plan{TenantKey: p.tenant, DryRun: in.DryRun, Summary: p.summary(), Changes: p.changes, Packets: []api.PacketChange{}}
+func (p *plan) answer(in Apply) model.Plan {
+	return model.Plan{TenantKey: p.tenant, DryRun: in.DryRun, Summary: p.summary(), Changes: p.changes, Packets: []model.PacketChange{}}
 }
 
 // touched is what the plan changes, to know whose packets to compare.
@@ -70,13 +70,13 @@ type touched struct {
 }
 
 // note puts one resource into the plan.
-func (p *plan) note(action api.PlanAction, typ api.ResourceType, key string, before, after any, phase int, run step) {
+func (p *plan) note(action model.PlanAction, typ model.ResourceType, key string, before, after any, phase int, run step) {
 	if p.errs != nil {
 		return // it will be refused: nobody reads on
 	}
-	change := api.PlanChange{Action: action, ResourceType: typ, ResourceKey: key, Diff: []api.FieldChange{}}
+	change := model.PlanChange{Action: action, ResourceType: typ, ResourceKey: key, Diff: []model.FieldChange{}}
 	for _, d := range doc.Diff(objectOf(before), objectOf(after)) {
-		change.Diff = append(change.Diff, api.FieldChange{
+		change.Diff = append(change.Diff, model.FieldChange{
 			Pointer: string(d.Pointer), Before: fieldValue(d.Before), After: fieldValue(d.After),
 		})
 	}
@@ -162,24 +162,24 @@ func (r resources[R, C, V]) one(p *plan, key string, doc C) {
 	switch {
 	case !exists:
 		r.set(key, &doc, 1)
-		p.note(api.PlanActionCreate, k.typ, key, nil, doc, phaseWrite, func(ctx context.Context, w write) error {
+		p.note(model.PlanActionCreate, k.typ, key, nil, doc, phaseWrite, func(ctx context.Context, w write) error {
 			created, err := k.create(ctx, w, doc)
 			if err != nil {
 				return k.conflict(err)
 			}
 			p.ids[string(k.typ)+"/"+key] = k.ident(created).id
-			return w.audit(ctx, api.AuditEntryActionCreate, k.typ, k.ident(created), nil, k.view(created))
+			return w.audit(ctx, model.AuditEntryActionCreate, k.typ, k.ident(created), nil, k.view(created))
 		})
 	case unchanged(k.doc(row), doc):
-		p.note(api.PlanActionUnchanged, k.typ, key, nil, nil, phaseWrite, nil)
+		p.note(model.PlanActionUnchanged, k.typ, key, nil, nil, phaseWrite, nil)
 	default:
 		r.set(key, &doc, versionOf(row)+1)
-		p.note(api.PlanActionUpdate, k.typ, key, k.doc(row), doc, phaseWrite, func(ctx context.Context, w write) error {
+		p.note(model.PlanActionUpdate, k.typ, key, k.doc(row), doc, phaseWrite, func(ctx context.Context, w write) error {
 			updated, err := k.update(ctx, w, row, doc)
 			if err != nil {
 				return k.conflict(err)
 			}
-			return w.audit(ctx, api.AuditEntryActionUpdate, k.typ, k.ident(updated), k.view(row), k.view(updated))
+			return w.audit(ctx, model.AuditEntryActionUpdate, k.typ, k.ident(updated), k.view(row), k.view(updated))
 		})
 	}
 }
@@ -187,11 +187,11 @@ func (r resources[R, C, V]) one(p *plan, key string, doc C) {
 func (r resources[R, C, V]) delete(p *plan, key string) {
 	k, row := r.kind, r.stored[key]
 	r.set(key, nil, 0)
-	p.note(api.PlanActionDelete, k.typ, key, k.doc(row), nil, r.gone, func(ctx context.Context, w write) error {
+	p.note(model.PlanActionDelete, k.typ, key, k.doc(row), nil, r.gone, func(ctx context.Context, w write) error {
 		if err := k.remove(ctx, w, row); err != nil {
 			return err
 		}
-		return w.audit(ctx, api.AuditEntryActionDelete, k.typ, k.ident(row), k.view(row), nil)
+		return w.audit(ctx, model.AuditEntryActionDelete, k.typ, k.ident(row), k.view(row), nil)
 	})
 }
 
@@ -201,17 +201,17 @@ func versionOf(row any) int64 {
 	return m.Version
 }
 
-func (p *plan) summary() api.PlanSummary {
-	var s api.PlanSummary
+func (p *plan) summary() model.PlanSummary {
+	var s model.PlanSummary
 	for _, c := range p.changes {
 		switch c.Action {
-		case api.PlanActionCreate:
+		case model.PlanActionCreate:
 			s.Create++
-		case api.PlanActionUpdate:
+		case model.PlanActionUpdate:
 			s.Update++
-		case api.PlanActionDelete:
+		case model.PlanActionDelete:
 			s.Delete++
-		case api.PlanActionUnchanged:
+		case model.PlanActionUnchanged:
 			s.Unchanged++
 		}
 	}
@@ -219,7 +219,7 @@ func (p *plan) summary() api.PlanSummary {
 }
 
 // subjects finds auth_subjects that two principals would hold.
-func (p *plan) subjects(docs []api.PrincipalCreate, foreign []string) {
+func (p *plan) subjects(docs []model.PrincipalCreate, foreign []string) {
 	holders, taken := map[string][]string{}, map[string]bool{}
 	for _, subject := range foreign {
 		taken[subject] = true

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
@@ -15,10 +15,10 @@ import (
 // bindings plans a document's bindings. A binding has no key: one that names the
 // same principal, profile and manifest is the same, and an active one without
 // such a match takes the place of the principal's active one.
-func (p *plan) bindings(docs []api.WorldBinding, r *rows, prune bool, kept map[uuid.UUID]bool) {
+func (p *plan) bindings(docs []model.WorldBinding, r *rows, prune bool, kept map[uuid.UUID]bool) {
 	named := r.named()
 	active := map[string]int{}
-	docs = append([]api.WorldBinding(nil), docs...)
+	docs = append([]model.WorldBinding(nil), docs...)
 	for i := range docs {
 		d, at := &docs[i], fmt.Sprintf("/bindings/%d", i)
 		if d.Active == nil {
@@ -45,7 +45,7 @@ func (p *plan) bindings(docs []api.WorldBinding, r *rows, prune bool, kept map[u
 			p.unbind(r.bindings[m], was)
 		case *was.Active && replaced:
 			row := r.bindings[m]
-			p.note(api.PlanActionUpdate, api.ResourceTypeBinding, bindingName(was), was, inactive(was), phaseWrite, func(ctx context.Context, w write) error {
+			p.note(model.PlanActionUpdate, model.ResourceTypeBinding, bindingName(was), was, inactive(was), phaseWrite, func(ctx context.Context, w write) error {
 				return w.deactivate(ctx, row)
 			})
 		}
@@ -65,7 +65,7 @@ func (p *plan) bindings(docs []api.WorldBinding, r *rows, prune bool, kept map[u
 }
 
 // matchBindings pairs documents with stored bindings, by their indexes.
-func matchBindings(docs, stored []api.WorldBinding) map[int]int {
+func matchBindings(docs, stored []model.WorldBinding) map[int]int {
 	type triple struct{ principal, profile, manifest string }
 	same := map[triple][]int{}
 	current := map[string]int{}
@@ -98,7 +98,7 @@ func matchBindings(docs, stored []api.WorldBinding) map[int]int {
 }
 
 // refer checks that what a binding names will exist.
-func (p *plan) refer(at string, d api.WorldBinding) {
+func (p *plan) refer(at string, d model.WorldBinding) {
 	missing := func(member, noun, key string, exists bool) {
 		if !exists {
 			p.fail(at+"/"+member, errs.New(errs.InvalidReference, "no such %s: %q", noun, key))
@@ -112,68 +112,68 @@ func (p *plan) refer(at string, d api.WorldBinding) {
 	missing("manifest", "manifest", d.Manifest, ok)
 }
 
-func (p *plan) bind(d api.WorldBinding) {
+func (p *plan) bind(d model.WorldBinding) {
 	p.activate(d)
-	p.note(api.PlanActionCreate, api.ResourceTypeBinding, bindingName(d), nil, d, phaseWrite, func(ctx context.Context, w write) error {
+	p.note(model.PlanActionCreate, model.ResourceTypeBinding, bindingName(d), nil, d, phaseWrite, func(ctx context.Context, w write) error {
 		row, err := w.insertBinding(ctx, p.byIDs(d))
 		if err != nil {
 			return err
 		}
-		return w.audit(ctx, api.AuditEntryActionCreate, Bindings.typ, bindingIdentity(row), nil, BindingView(row))
+		return w.audit(ctx, model.AuditEntryActionCreate, Bindings.typ, bindingIdentity(row), nil, BindingView(row))
 	})
 }
 
-func (p *plan) rebind(row store.Binding, was, d api.WorldBinding) {
+func (p *plan) rebind(row store.Binding, was, d model.WorldBinding) {
 	if was.Profile == d.Profile && was.Manifest == d.Manifest && *was.Active == *d.Active && doc.Equal(was.Overrides, d.Overrides) {
-		p.note(api.PlanActionUnchanged, api.ResourceTypeBinding, bindingName(d), nil, nil, phaseWrite, nil)
+		p.note(model.PlanActionUnchanged, model.ResourceTypeBinding, bindingName(d), nil, nil, phaseWrite, nil)
 		return
 	}
 	if *was.Active {
 		p.deactivate(was)
 	}
 	p.activate(d)
-	p.note(api.PlanActionUpdate, api.ResourceTypeBinding, bindingName(d), was, d, phaseWrite, func(ctx context.Context, w write) error {
+	p.note(model.PlanActionUpdate, model.ResourceTypeBinding, bindingName(d), was, d, phaseWrite, func(ctx context.Context, w write) error {
 		updated, err := w.updateBinding(ctx, row, p.byIDs(d))
 		if err != nil {
 			return err
 		}
-		return w.audit(ctx, api.AuditEntryActionUpdate, Bindings.typ, bindingIdentity(row), BindingView(row), BindingView(updated))
+		return w.audit(ctx, model.AuditEntryActionUpdate, Bindings.typ, bindingIdentity(row), BindingView(row), BindingView(updated))
 	})
 }
 
-func (p *plan) unbind(row store.Binding, was api.WorldBinding) {
+func (p *plan) unbind(row store.Binding, was model.WorldBinding) {
 	if row.Active {
 		p.deactivate(was)
 	}
-	p.note(api.PlanActionDelete, api.ResourceTypeBinding, bindingName(was), was, nil, phaseFree, func(ctx context.Context, w write) error {
+	p.note(model.PlanActionDelete, model.ResourceTypeBinding, bindingName(was), was, nil, phaseFree, func(ctx context.Context, w write) error {
 		if err := w.DeleteBinding(ctx, row.ID); err != nil {
 			return err
 		}
-		return w.audit(ctx, api.AuditEntryActionDelete, Bindings.typ, bindingIdentity(row), BindingView(row), nil)
+		return w.audit(ctx, model.AuditEntryActionDelete, Bindings.typ, bindingIdentity(row), BindingView(row), nil)
 	})
 }
 
-func (p *plan) activate(d api.WorldBinding) {
+func (p *plan) activate(d model.WorldBinding) {
 	if *d.Active {
 		p.after.active[d.Principal] = d
 		p.touched.principals[d.Principal] = true
 	}
 }
 
-func (p *plan) deactivate(d api.WorldBinding) {
+func (p *plan) deactivate(d model.WorldBinding) {
 	delete(p.after.active, d.Principal)
 	p.touched.principals[d.Principal] = true
 }
 
 // byIDs is a binding by ids, known once what it refers to is created.
-func (p *plan) byIDs(d api.WorldBinding) api.BindingCreate {
-	return api.BindingCreate{
+func (p *plan) byIDs(d model.WorldBinding) model.BindingCreate {
+	return model.BindingCreate{
 		PrincipalID: p.ids["principal/"+d.Principal], ProfileID: p.ids["profile/"+d.Profile], ManifestID: p.ids["manifest/"+d.Manifest],
 		Overrides: d.Overrides, Active: d.Active,
 	}
 }
 
-func inactive(b api.WorldBinding) api.WorldBinding {
+func inactive(b model.WorldBinding) model.WorldBinding {
 	b.Active = new(false)
 	return b
 }

@@ -6,34 +6,31 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/store"
 )
 
-// TypeAdmin is the principal_type that may use /v1/admin.
-const TypeAdmin = "admin"
-
 // Principals are who is speaking.
-var Principals = &Kind[store.Principal, api.PrincipalCreate, api.Principal]{
-	typ: api.ResourceTypePrincipal, noun: "principal",
-	ident: func(r store.Principal) identity { return identity{r.ID, r.TenantKey, r.PrincipalKey, r.UpdatedAt} },
+var Principals = &Kind[store.Principal, model.PrincipalCreate, model.Principal]{
+	typ: model.ResourceTypePrincipal, noun: "principal",
+	ident: func(r store.Principal) resource { return resource{r.ID, r.TenantKey, r.PrincipalKey, r.UpdatedAt} },
 	doc:   principalDoc,
 	view:  PrincipalView,
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Principal, error) {
 		return q.GetPrincipal(ctx, id)
 	},
-	prepare: func(_ context.Context, _ write, c *api.PrincipalCreate) error {
+	prepare: func(_ context.Context, _ write, c *model.PrincipalCreate) error {
 		c.PrincipalType = cmp.Or(c.PrincipalType, "component")
-		c.Status = cmp.Or(c.Status, api.PrincipalStatusActive)
+		c.Status = cmp.Or(c.Status, model.PrincipalStatusActive)
 		return nil
 	},
-	create: func(ctx context.Context, w write, c api.PrincipalCreate) (store.Principal, error) {
+	create: func(ctx context.Context, w write, c model.PrincipalCreate) (store.Principal, error) {
 		return w.CreatePrincipal(ctx, store.CreatePrincipalParams{
 			ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
 			PrincipalKey: c.PrincipalKey, AuthSubject: c.AuthSubject, PrincipalType: c.PrincipalType, Status: string(c.Status),
 		})
 	},
-	update: func(ctx context.Context, w write, r store.Principal, c api.PrincipalCreate) (store.Principal, error) {
+	update: func(ctx context.Context, w write, r store.Principal, c model.PrincipalCreate) (store.Principal, error) {
 		r.PrincipalKey, r.AuthSubject, r.PrincipalType = c.PrincipalKey, c.AuthSubject, c.PrincipalType
 		r.Status, r.UpdatedAt = string(c.Status), w.now
 		_, err := w.UpdatePrincipal(ctx, store.UpdatePrincipalParams{
@@ -46,18 +43,18 @@ var Principals = &Kind[store.Principal, api.PrincipalCreate, api.Principal]{
 	guard:  keepAnAdmin,
 }
 
-func principalDoc(r store.Principal) api.PrincipalCreate {
-	return api.PrincipalCreate{
+func principalDoc(r store.Principal) model.PrincipalCreate {
+	return model.PrincipalCreate{
 		PrincipalKey: r.PrincipalKey, AuthSubject: r.AuthSubject,
-		PrincipalType: r.PrincipalType, Status: api.PrincipalStatus(r.Status),
+		PrincipalType: r.PrincipalType, Status: model.PrincipalStatus(r.Status),
 	}
 }
 
 // PrincipalView is what a caller sees of a row.
-func PrincipalView(r store.Principal) api.Principal {
-	return api.Principal{
+func PrincipalView(r store.Principal) model.Principal {
+	return model.Principal{
 		ID: r.ID, TenantKey: r.TenantKey, PrincipalKey: r.PrincipalKey, AuthSubject: r.AuthSubject,
-		PrincipalType: r.PrincipalType, Status: api.PrincipalStatus(r.Status),
+		PrincipalType: r.PrincipalType, Status: model.PrincipalStatus(r.Status),
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 }

@@ -6,16 +6,16 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 // Profiles say what kind of thing a principal is.
-var Profiles = &Kind[store.Profile, api.ProfileCreate, api.Profile]{
-	typ: api.ResourceTypeProfile, noun: "profile",
-	ident: func(r store.Profile) identity { return identity{r.ID, r.TenantKey, r.ProfileKey, r.UpdatedAt} },
-	doc: func(r store.Profile) api.ProfileCreate {
-		return api.ProfileCreate{
+var Profiles = &Kind[store.Profile, model.ProfileCreate, model.Profile]{
+	typ: model.ResourceTypeProfile, noun: "profile",
+	ident: func(r store.Profile) resource { return resource{r.ID, r.TenantKey, r.ProfileKey, r.UpdatedAt} },
+	doc: func(r store.Profile) model.ProfileCreate {
+		return model.ProfileCreate{
 			ProfileKey: r.ProfileKey, Capabilities: raw(r.Capabilities), Policy: raw(r.Policy), StartupSLASeconds: r.StartupSLASeconds,
 		}
 	},
@@ -23,17 +23,17 @@ var Profiles = &Kind[store.Profile, api.ProfileCreate, api.Profile]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Profile, error) {
 		return q.GetProfile(ctx, id)
 	},
-	prepare: func(_ context.Context, w write, c *api.ProfileCreate) error {
+	prepare: func(_ context.Context, w write, c *model.ProfileCreate) error {
 		c.StartupSLASeconds = cmp.Or(c.StartupSLASeconds, w.DefaultSLA)
 		return maps(section{"capabilities", &c.Capabilities}, section{"policy", &c.Policy})
 	},
-	create: func(ctx context.Context, w write, c api.ProfileCreate) (store.Profile, error) {
+	create: func(ctx context.Context, w write, c model.ProfileCreate) (store.Profile, error) {
 		return w.CreateProfile(ctx, store.CreateProfileParams{
 			ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
 			ProfileKey: c.ProfileKey, Capabilities: store.JSON(c.Capabilities), Policy: store.JSON(c.Policy), StartupSLASeconds: c.StartupSLASeconds,
 		})
 	},
-	update: func(ctx context.Context, w write, r store.Profile, c api.ProfileCreate) (store.Profile, error) {
+	update: func(ctx context.Context, w write, r store.Profile, c model.ProfileCreate) (store.Profile, error) {
 		r.ProfileKey, r.Capabilities, r.Policy = c.ProfileKey, store.JSON(c.Capabilities), store.JSON(c.Policy)
 		r.StartupSLASeconds, r.UpdatedAt = c.StartupSLASeconds, w.now
 		_, err := w.UpdateProfile(ctx, store.UpdateProfileParams{
@@ -46,8 +46,8 @@ var Profiles = &Kind[store.Profile, api.ProfileCreate, api.Profile]{
 }
 
 // ProfileView is what a caller sees of a row.
-func ProfileView(r store.Profile) api.Profile {
-	return api.Profile{
+func ProfileView(r store.Profile) model.Profile {
+	return model.Profile{
 		ID: r.ID, TenantKey: r.TenantKey, ProfileKey: r.ProfileKey,
 		Capabilities: raw(r.Capabilities), Policy: raw(r.Policy), StartupSLASeconds: r.StartupSLASeconds,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,

@@ -6,36 +6,36 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 // SecretRefs say where secrets are to be found.
-var SecretRefs = &Kind[store.SecretRef, api.SecretRefCreate, api.SecretRef]{
-	typ: api.ResourceTypeSecretRef, noun: "secret reference",
-	ident: func(r store.SecretRef) identity { return identity{r.ID, r.TenantKey, r.SecretKey, r.UpdatedAt} },
-	doc: func(r store.SecretRef) api.SecretRefCreate {
-		return api.SecretRefCreate{
-			SecretKey: r.SecretKey, RefKind: api.RefKind(r.RefKind), RefName: r.RefName,
-			RefMeta: raw(r.RefMeta), Status: api.SecretRefStatus(r.Status),
+var SecretRefs = &Kind[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
+	typ: model.ResourceTypeSecretRef, noun: "secret reference",
+	ident: func(r store.SecretRef) resource { return resource{r.ID, r.TenantKey, r.SecretKey, r.UpdatedAt} },
+	doc: func(r store.SecretRef) model.SecretRefCreate {
+		return model.SecretRefCreate{
+			SecretKey: r.SecretKey, RefKind: model.RefKind(r.RefKind), RefName: r.RefName,
+			RefMeta: raw(r.RefMeta), Status: model.SecretRefStatus(r.Status),
 		}
 	},
 	view: SecretRefView,
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.SecretRef, error) {
 		return q.GetSecretRef(ctx, id)
 	},
-	prepare: func(_ context.Context, _ write, c *api.SecretRefCreate) error {
-		c.Status = cmp.Or(c.Status, api.SecretRefStatusActive)
+	prepare: func(_ context.Context, _ write, c *model.SecretRefCreate) error {
+		c.Status = cmp.Or(c.Status, model.SecretRefStatusActive)
 		return errs.Merge(reserved(c.RefKind), maps(section{"ref_meta", &c.RefMeta}))
 	},
-	create: func(ctx context.Context, w write, c api.SecretRefCreate) (store.SecretRef, error) {
+	create: func(ctx context.Context, w write, c model.SecretRefCreate) (store.SecretRef, error) {
 		return w.CreateSecretRef(ctx, store.CreateSecretRefParams{
 			ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
 			SecretKey: c.SecretKey, RefKind: string(c.RefKind), RefName: c.RefName, RefMeta: store.JSON(c.RefMeta), Status: string(c.Status),
 		})
 	},
-	update: func(ctx context.Context, w write, r store.SecretRef, c api.SecretRefCreate) (store.SecretRef, error) {
+	update: func(ctx context.Context, w write, r store.SecretRef, c model.SecretRefCreate) (store.SecretRef, error) {
 		r.SecretKey, r.RefKind, r.RefName, r.RefMeta = c.SecretKey, string(c.RefKind), c.RefName, store.JSON(c.RefMeta)
 		r.Status, r.UpdatedAt = string(c.Status), w.now
 		_, err := w.UpdateSecretRef(ctx, store.UpdateSecretRefParams{
@@ -48,16 +48,16 @@ var SecretRefs = &Kind[store.SecretRef, api.SecretRefCreate, api.SecretRef]{
 }
 
 // SecretRefView is what a caller sees of a row.
-func SecretRefView(r store.SecretRef) api.SecretRef {
-	return api.SecretRef{
-		ID: r.ID, TenantKey: r.TenantKey, SecretKey: r.SecretKey, RefKind: api.RefKind(r.RefKind), RefName: r.RefName,
-		RefMeta: raw(r.RefMeta), Status: api.SecretRefStatus(r.Status), CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+func SecretRefView(r store.SecretRef) model.SecretRef {
+	return model.SecretRef{
+		ID: r.ID, TenantKey: r.TenantKey, SecretKey: r.SecretKey, RefKind: model.RefKind(r.RefKind), RefName: r.RefName,
+		RefMeta: raw(r.RefMeta), Status: model.SecretRefStatus(r.Status), CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 }
 
 // reserved refuses the kind of reference that contract 1 keeps for later.
-func reserved(kind api.RefKind) error {
-	if kind != api.RefKindKeygate {
+func reserved(kind model.RefKind) error {
+	if kind != model.RefKindKeygate {
 		return nil
 	}
 	return errs.At(errs.InvalidRequest, "ref_kind keygate is reserved for a later version: use env or file",

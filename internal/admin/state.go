@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/bootstrap"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
@@ -77,15 +77,15 @@ func byID[R any](rows map[string]R, id func(R) uuid.UUID) map[uuid.UUID]string {
 // state is a world as documents: what is stored, or what it would be after a
 // plan. Both are resolved by the resolver that serves bootstrap.
 type state struct {
-	secretRefs map[string]api.SecretRefCreate
-	profiles   map[string]api.ProfileCreate
+	secretRefs map[string]model.SecretRefCreate
+	profiles   map[string]model.ProfileCreate
 	manifests  map[string]manifestDoc
-	principals map[string]api.PrincipalCreate
-	active     map[string]api.WorldBinding // by principal
+	principals map[string]model.PrincipalCreate
+	active     map[string]model.WorldBinding // by principal
 }
 
 type manifestDoc struct {
-	api.ManifestCreate
+	model.ManifestCreate
 	version int64
 }
 
@@ -99,7 +99,7 @@ func (s *state) clone() *state {
 // world is what bootstrap would resolve for a principal, or its refusal.
 func (s *state) world(principal string) (bootstrap.World, error) {
 	p, ok := s.principals[principal]
-	if !ok || p.Status != api.PrincipalStatusActive {
+	if !ok || p.Status != model.PrincipalStatusActive {
 		return bootstrap.World{}, notActive(principal)
 	}
 	b, ok := s.active[principal]
@@ -120,7 +120,7 @@ func (s *state) world(principal string) (bootstrap.World, error) {
 		},
 	}
 	for _, key := range slices.Sorted(stdmaps.Keys(s.secretRefs)) {
-		if r := s.secretRefs[key]; r.Status == api.SecretRefStatusActive {
+		if r := s.secretRefs[key]; r.Status == model.SecretRefStatusActive {
 			w.Secrets = append(w.Secrets, store.SecretRef{
 				SecretKey: r.SecretKey, RefKind: string(r.RefKind), RefName: r.RefName, RefMeta: store.JSON(r.RefMeta),
 			})
@@ -133,7 +133,7 @@ func (s *state) world(principal string) (bootstrap.World, error) {
 func (r *rows) state() *state {
 	s := &state{
 		secretRefs: docs(r.secretRefs, SecretRefs.doc), profiles: docs(r.profiles, Profiles.doc),
-		principals: docs(r.principals, Principals.doc), active: map[string]api.WorldBinding{},
+		principals: docs(r.principals, Principals.doc), active: map[string]model.WorldBinding{},
 		manifests: docs(r.manifests, func(m store.Manifest) manifestDoc { return manifestDoc{Manifests.doc(m), m.Version} }),
 	}
 	for i, b := range r.named() {
@@ -153,13 +153,13 @@ func docs[R, C any](rows map[string]R, doc func(R) C) map[string]C {
 }
 
 // named gives the bindings by keys, in the order of r.bindings.
-func (r *rows) named() []api.WorldBinding {
+func (r *rows) named() []model.WorldBinding {
 	principals := byID(r.principals, func(p store.Principal) uuid.UUID { return p.ID })
 	profiles := byID(r.profiles, func(p store.Profile) uuid.UUID { return p.ID })
 	manifests := byID(r.manifests, func(m store.Manifest) uuid.UUID { return m.ID })
-	out := make([]api.WorldBinding, len(r.bindings))
+	out := make([]model.WorldBinding, len(r.bindings))
 	for i, b := range r.bindings {
-		out[i] = api.WorldBinding{
+		out[i] = model.WorldBinding{
 			Principal: principals[b.PrincipalID], Profile: profiles[b.ProfileID], Manifest: manifests[b.ManifestID],
 			Overrides: raw(b.Overrides), Active: &b.Active,
 		}
@@ -168,6 +168,6 @@ func (r *rows) named() []api.WorldBinding {
 }
 
 // bindingName is how a plan and the audit log call a binding.
-func bindingName(b api.WorldBinding) string {
+func bindingName(b model.WorldBinding) string {
 	return fmt.Sprintf("%s → %s + %s", b.Principal, b.Profile, b.Manifest)
 }

@@ -7,8 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -18,8 +19,8 @@ var errUnchanged = errors.New("unchanged")
 // write runs fn in a transaction that holds the tenant, and gives the tenant the
 // next revision. What changed tells whether it also gets another epoch, on which
 // answers depend.
-func (s *Service) write(ctx context.Context, a Actor, tenant string, fn func(write) error) error {
-	if !s.sees(a, tenant) {
+func (s *Service) write(ctx context.Context, a identity.Caller, tenant string, fn func(write) error) error {
+	if !a.Sees(tenant) {
 		return errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
 	}
 	err := s.Store.InTx(ctx, func(q store.Queries) error {
@@ -58,15 +59,15 @@ func newEpoch() int64 {
 
 // moves reports whether a change can change what a component is answered. What
 // nothing refers to yet can't, nor can a credential that opened nothing before.
-func moves(typ api.ResourceType, before, after any) bool {
+func moves(typ model.ResourceType, before, after any) bool {
 	switch typ {
-	case api.ResourceTypeBinding:
-		return active(before, after, func(b api.Binding) bool { return b.Active })
-	case api.ResourceTypeSecretRef:
-		return active(before, after, func(r api.SecretRef) bool { return r.Status == api.SecretRefStatusActive })
-	case api.ResourceTypeProfile, api.ResourceTypeManifest: // one that is deleted has no binding
+	case model.ResourceTypeBinding:
+		return active(before, after, func(b model.Binding) bool { return b.Active })
+	case model.ResourceTypeSecretRef:
+		return active(before, after, func(r model.SecretRef) bool { return r.Status == model.SecretRefStatusActive })
+	case model.ResourceTypeProfile, model.ResourceTypeManifest: // one that is deleted has no binding
 		return before != nil && after != nil
-	case api.ResourceTypeStartup:
+	case model.ResourceTypeStartup:
 		return false
 	default:
 		return before != nil
@@ -80,18 +81,7 @@ func active[V any](before, after any, used func(V) bool) bool {
 	return (was && used(b)) || (is && used(a))
 }
 
-// sees reports whether the actor may see and change rows of tenant.
-func (s *Service) sees(a Actor, tenant string) bool { return s.AnyTenant || a.Tenant == tenant }
-
-// Scope is the tenant that a list shows to the actor; nil is all of them.
-func (s *Service) Scope(a Actor) *string {
-	if s.AnyTenant {
-		return nil
-	}
-	return &a.Tenant
-}
-
-func (w write) audit(ctx context.Context, action api.AuditEntryAction, typ api.ResourceType, of identity, before, after any) error {
+func (w write) audit(ctx context.Context, action model.AuditEntryAction, typ model.ResourceType, of resource, before, after any) error {
 	*w.moved = *w.moved || moves(typ, before, after)
 	b, err := document(before)
 	if err != nil {
@@ -103,7 +93,7 @@ func (w write) audit(ctx context.Context, action api.AuditEntryAction, typ api.R
 	}
 	return w.CreateAuditEntry(ctx, store.CreateAuditEntryParams{
 		ID: store.NewID(w.now), TenantKey: of.tenant, CreatedAt: w.now,
-		Actor: w.actor.Key, AuthMethod: string(w.actor.Method),
+		Actor: w.actor.PrincipalKey, AuthMethod: string(w.actor.Method),
 		RequestID: w.actor.RequestID, RemoteAddr: w.actor.RemoteAddr,
 		Action: string(action), ResourceType: string(typ), ResourceID: of.id, ResourceKey: of.key,
 		Before: b, After: a,

@@ -10,7 +10,7 @@ import (
 	"github.com/oapi-codegen/nullable"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
@@ -19,9 +19,9 @@ import (
 func TestARefusedWriteLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *admin.Service) {
-		p, _, err := admin.Profiles.Create(t.Context(), s, actor, "", api.ProfileCreate{ProfileKey: "p"})
+		p, _, err := admin.Profiles.Create(t.Context(), s, actor, "", model.ProfileCreate{ProfileKey: "p"})
 		require.NoError(t, err)
-		_, _, err = admin.Profiles.Create(t.Context(), s, actor, "", api.ProfileCreate{ProfileKey: "q"})
+		_, _, err = admin.Profiles.Create(t.Context(), s, actor, "", model.ProfileCreate{ProfileKey: "q"})
 		require.NoError(t, err)
 		log, before := audit(t, s), at(t, s, "default")
 		for name, refused := range map[string]struct {
@@ -29,11 +29,11 @@ func TestARefusedWriteLeavesNoTrace(t *testing.T) {
 			do   func() error
 		}{
 			"duplicate": {errs.AlreadyExists, func() error {
-				_, _, err := admin.Profiles.Create(t.Context(), s, actor, "", api.ProfileCreate{ProfileKey: "p"})
+				_, _, err := admin.Profiles.Create(t.Context(), s, actor, "", model.ProfileCreate{ProfileKey: "p"})
 				return err
 			}},
 			"forbidden": {errs.ForbiddenKeys, func() error {
-				_, _, err := admin.Profiles.Create(t.Context(), s, actor, "", api.ProfileCreate{ProfileKey: "r", Policy: json.RawMessage(`{"jobs":1}`)})
+				_, _, err := admin.Profiles.Create(t.Context(), s, actor, "", model.ProfileCreate{ProfileKey: "r", Policy: json.RawMessage(`{"jobs":1}`)})
 				return err
 			}},
 			"patched to a duplicate": {errs.AlreadyExists, func() error {
@@ -54,11 +54,11 @@ func TestARefusedWriteLeavesNoTrace(t *testing.T) {
 			}},
 			"stale delete": {errs.PreconditionFailed, func() error { return admin.Profiles.Delete(t.Context(), s, actor, p.ID, `"stale"`) }},
 			"dangling": {errs.InvalidReference, func() error {
-				_, _, err := admin.Bindings.Create(t.Context(), s, actor, "", api.BindingCreate{ProfileID: p.ID})
+				_, _, err := admin.Bindings.Create(t.Context(), s, actor, "", model.BindingCreate{ProfileID: p.ID})
 				return err
 			}},
 			"no principal": {errs.InvalidReference, func() error {
-				_, _, err := s.IssueKey(t.Context(), actor, api.APIKeyCreate{PrincipalID: uuid.New(), Name: "k"})
+				_, _, err := s.IssueKey(t.Context(), actor, model.APIKeyCreate{PrincipalID: uuid.New(), Name: "k"})
 				return err
 			}},
 		} {
@@ -73,7 +73,7 @@ func TestARefusedWriteLeavesNoTrace(t *testing.T) {
 func TestAPatchThatChangesNothingWritesNothing(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *admin.Service) {
-		created, tag, err := admin.Manifests.Create(t.Context(), s, actor, "", api.ManifestCreate{
+		created, tag, err := admin.Manifests.Create(t.Context(), s, actor, "", model.ManifestCreate{
 			ManifestKey: "m", Services: json.RawMessage(`{"b":{"x":1.10},"a":[1, 2]}`),
 		})
 		require.NoError(t, err)
@@ -101,7 +101,7 @@ func TestAPatchThatChangesNothingWritesNothing(t *testing.T) {
 func TestEveryWriteChangesTheETagEvenIfAChangeIsTakenBack(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *admin.Service) {
-		p, first, err := admin.Profiles.Create(t.Context(), s, actor, "", api.ProfileCreate{ProfileKey: "p"})
+		p, first, err := admin.Profiles.Create(t.Context(), s, actor, "", model.ProfileCreate{ProfileKey: "p"})
 		require.NoError(t, err)
 		seen := map[string]bool{first: true}
 		for _, key := range []string{"q", "p", "q", "p"} {

@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
@@ -21,16 +21,16 @@ func TestEveryWriteLeavesOneRowInTheAuditLog(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l, w := newLab(t, a), wire{a, apptest.AdminKey}
-		newest := func() api.AuditEntry {
-			rows, _ := adminList[api.AuditEntry](t, a, "audit-log?limit=1")
+		newest := func() model.AuditEntry {
+			rows, _ := adminList[model.AuditEntry](t, a, "audit-log?limit=1")
 			return rows[0]
 		}
 		count := func() int {
-			rows, _ := adminList[api.AuditEntry](t, a, "audit-log?limit=1000")
+			rows, _ := adminList[model.AuditEntry](t, a, "audit-log?limit=1000")
 			return len(rows)
 		}
 		written := count()
-		one := func(request string, got wired, action api.AuditEntryAction, before, after string) {
+		one := func(request string, got wired, action model.AuditEntryAction, before, after string) {
 			t.Helper()
 			require.Less(t, got.Status, 300, got.Body)
 			written++
@@ -38,7 +38,7 @@ func TestEveryWriteLeavesOneRowInTheAuditLog(t *testing.T) {
 			e := newest()
 			require.Equal(t, request, e.RequestID)
 			require.Equal(t, "admin", e.Actor)
-			require.Equal(t, api.AuthMethodAPIKey, e.AuthMethod)
+			require.Equal(t, model.AuthMethodAPIKey, e.AuthMethod)
 			require.Equal(t, action, e.Action)
 			require.Equal(t, "127.0.0.1", e.RemoteAddr)
 			require.Equal(t, "default", e.TenantKey)
@@ -61,17 +61,17 @@ func TestEveryWriteLeavesOneRowInTheAuditLog(t *testing.T) {
 			path := "/v1/admin/" + p.path
 			before := w.send(t, http.MethodGet, path, "").Body
 			got := w.send(t, http.MethodPatch, path, p.patch, "X-Request-ID", "patch-"+p.path[:4])
-			one("patch-"+p.path[:4], got, api.AuditEntryActionUpdate, withoutUse(t, before), withoutUse(t, got.Body))
+			one("patch-"+p.path[:4], got, model.AuditEntryActionUpdate, withoutUse(t, before), withoutUse(t, got.Body))
 		}
 		body := `{"profile_key":"audited","policy":{"n":1.10}}`
 		got := w.send(t, http.MethodPost, "/v1/admin/profiles", body, "X-Request-ID", "create-1")
-		one("create-1", got, api.AuditEntryActionCreate, "", got.Body)
+		one("create-1", got, model.AuditEntryActionCreate, "", got.Body)
 		require.Contains(t, string(newest().After.MustGet()), "1.10", "numbers, too")
 		require.Equal(t, "audited", newest().ResourceKey)
 		id, _ := got.member(t, "id").(string)
 		require.Equal(t, id, newest().ResourceID.String())
-		require.Equal(t, api.ResourceTypeProfile, newest().ResourceType)
-		one("delete-1", w.send(t, http.MethodDelete, "/v1/admin/profiles/"+id, "", "X-Request-ID", "delete-1"), api.AuditEntryActionDelete, got.Body, "")
+		require.Equal(t, model.ResourceTypeProfile, newest().ResourceType)
+		one("delete-1", w.send(t, http.MethodDelete, "/v1/admin/profiles/"+id, "", "X-Request-ID", "delete-1"), model.AuditEntryActionDelete, got.Body, "")
 
 		// Refused and reading requests leave none.
 		w.send(t, http.MethodPost, "/v1/admin/profiles", `{"profile_key":"`+l.profile.ProfileKey+`"}`).refused(t, 409, "ALREADY_EXISTS")
@@ -98,13 +98,13 @@ func TestTheAuditLogNamesTheTokenOfWhoeverDidIt(t *testing.T) {
 		l := newLab(t, a)
 		apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.principal.ID, nil,
 			[]byte(`{"principal_type":"admin"}`))).Is(t, 200)
-		token, err := auth.Sign(apptest.JWTSecret, "HS256", l.principal.AuthSubject, time.Hour, "", "", time.Now())
+		token, err := identity.Sign(apptest.JWTSecret, "HS256", l.principal.AuthSubject, time.Hour, "", "", time.Now())
 		require.NoError(t, err)
 		apptest.Got(a.Client(t, token).DeleteBindingWithResponse(t.Context(), l.binding.ID, nil)).Is(t, 204)
-		rows, _ := adminList[api.AuditEntry](t, a, "audit-log?limit=1")
+		rows, _ := adminList[model.AuditEntry](t, a, "audit-log?limit=1")
 		require.Equal(t, l.principal.PrincipalKey, rows[0].Actor)
-		require.Equal(t, api.AuthMethodJwt, rows[0].AuthMethod)
-		rows, _ = adminList[api.AuditEntry](t, a, "audit-log?actor="+l.principal.PrincipalKey)
+		require.Equal(t, model.AuthMethodJwt, rows[0].AuthMethod)
+		rows, _ = adminList[model.AuditEntry](t, a, "audit-log?actor="+l.principal.PrincipalKey)
 		require.Len(t, rows, 1)
 	})
 }
@@ -136,7 +136,7 @@ func TestNeitherAKeyNorItsHashIsEverInTheAuditLogOrTheAPI(t *testing.T) {
 			for _, key := range issued {
 				sum := sha256.Sum256([]byte(key))
 				require.NotContains(t, text, key)
-				require.NotContains(t, text, strings.TrimPrefix(key, auth.KeyPrefix))
+				require.NotContains(t, text, strings.TrimPrefix(key, identity.KeyPrefix))
 				require.NotContains(t, strings.ToLower(text), hex.EncodeToString(sum[:]))
 			}
 		}

@@ -8,15 +8,15 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // active lists the active bindings of the lab's principal.
-func (l *lab) active(t *testing.T) []api.Binding {
+func (l *lab) active(t *testing.T) []model.Binding {
 	t.Helper()
-	rows, _ := adminList[api.Binding](t, l.App, "bindings?active=true&principal_id="+l.principal.ID.String())
+	rows, _ := adminList[model.Binding](t, l.App, "bindings?active=true&principal_id="+l.principal.ID.String())
 	return rows
 }
 
@@ -28,20 +28,20 @@ func TestAnActiveBindingTakesThePlaceOfTheOneBefore(t *testing.T) {
 		c.Active, c.Overrides = new(false), []byte(`{"policy":{"second":true}}`)
 		second := *apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), c)).Is(t, 201).JSON201
 		require.False(t, second.Active)
-		require.Equal(t, []api.Binding{l.binding}, l.active(t))
+		require.Equal(t, []model.Binding{l.binding}, l.active(t))
 
 		c.Active = nil
 		third := *apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), c)).Is(t, 201).JSON201
-		require.Equal(t, []api.Binding{third}, l.active(t), "a new one is active unless it says otherwise")
+		require.Equal(t, []model.Binding{third}, l.active(t), "a new one is active unless it says otherwise")
 		require.JSONEq(t, `{"rate":1.10,"second":true}`, string(l.start(t, "c").Policy))
 
 		patched := *apptest.Got(l.admin.UpdateBindingWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.binding.ID, nil,
 			[]byte(`{"active":true}`))).Is(t, 200).JSON200
-		require.Equal(t, []api.Binding{patched}, l.active(t))
+		require.Equal(t, []model.Binding{patched}, l.active(t))
 		require.JSONEq(t, `{"rate":1.10}`, string(l.start(t, "c").Policy))
-		require.Equal(t, []api.Binding{other.binding}, other.active(t), "another's stays")
+		require.Equal(t, []model.Binding{other.binding}, other.active(t), "another's stays")
 
-		log, _ := adminList[api.AuditEntry](t, a, "audit-log?resource_type=binding&resource_id="+third.ID.String())
+		log, _ := adminList[model.AuditEntry](t, a, "audit-log?resource_type=binding&resource_id="+third.ID.String())
 		require.Len(t, log, 2, "created, and made way")
 		require.Contains(t, string(log[0].Before.MustGet()), `"active":true`)
 		require.Contains(t, string(log[0].After.MustGet()), `"active":false`)
@@ -88,7 +88,7 @@ func TestOfManyActiveBindingsAtOnceOneIsActive(t *testing.T) {
 		default:
 		}
 		require.Len(t, l.active(t), 1)
-		all, _ := adminList[api.Binding](t, a, "bindings?principal_id="+l.principal.ID.String())
+		all, _ := adminList[model.Binding](t, a, "bindings?principal_id="+l.principal.ID.String())
 		require.Len(t, all, writers+1)
 		l.start(t, "c")
 	})
@@ -111,7 +111,7 @@ func TestWhatABindingUsesCantBeDeleted(t *testing.T) {
 		apptest.Got(l.admin.DeleteManifestWithResponse(t.Context(), l.manifest.ID, nil)).Is(t, 204)
 		apptest.Got(l.admin.GetProfileWithResponse(t.Context(), l.profile.ID)).Fails(t, 404, "NOT_FOUND")
 		apptest.Got(l.admin.GetManifestWithResponse(t.Context(), l.manifest.ID)).Fails(t, 404, "NOT_FOUND")
-		apptest.Got(l.component.BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})).Fails(t, 403, "NO_BINDING")
+		apptest.Got(l.component.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})).Fails(t, 403, "NO_BINDING")
 	})
 }
 
@@ -121,14 +121,14 @@ func TestAPrincipalTakesItsBindingsAndKeysAlongAndLeavesItsReceipts(t *testing.T
 		l := newLab(t, a)
 		done, open := l.start(t, "c").Startup.StartupID, l.start(t, "c").Startup.StartupID
 		apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(done))).Is(t, 200)
-		receipts := []api.StartupSession{l.get(t, open), l.get(t, done)}
+		receipts := []model.StartupSession{l.get(t, open), l.get(t, done)}
 		apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID, nil)).Is(t, 204)
 
 		apptest.Got(l.admin.GetPrincipalWithResponse(t.Context(), l.principal.ID)).Fails(t, 404, "NOT_FOUND")
 		apptest.Got(l.admin.GetBindingWithResponse(t.Context(), l.binding.ID)).Fails(t, 404, "NOT_FOUND")
 		apptest.Got(l.admin.GetAPIKeyWithResponse(t.Context(), l.key.ID)).Fails(t, 404, "NOT_FOUND")
 		apptest.Got(l.component.GetStartupWithResponse(t.Context(), open)).Fails(t, 401, "UNAUTHENTICATED")
-		left, _ := adminList[api.StartupSession](t, a, "startups?principal_key="+l.principal.PrincipalKey)
+		left, _ := adminList[model.StartupSession](t, a, "startups?principal_key="+l.principal.PrincipalKey)
 		require.Equal(t, receipts, left)
 		apptest.Got(l.admin.ReportFailedWithResponse(t.Context(), failed(open))).Is(t, 200) // an admin can still close it
 		apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID, nil)).Fails(t, 404, "NOT_FOUND")
@@ -140,16 +140,16 @@ func TestADuplicateIsRefused(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l, other := newLab(t, a), newLab(t, a)
 		create := func(key, subject, tenant string) apptest.Call[apptest.Result] {
-			r, err := l.admin.CreatePrincipalWithResponse(t.Context(), api.PrincipalCreate{PrincipalKey: key, AuthSubject: subject, TenantKey: tenant})
+			r, err := l.admin.CreatePrincipalWithResponse(t.Context(), model.PrincipalCreate{PrincipalKey: key, AuthSubject: subject, TenantKey: tenant})
 			return apptest.Got[apptest.Result](r, err)
 		}
 		create(l.principal.PrincipalKey, "fresh", "").Fails(t, 409, "ALREADY_EXISTS")
 		create("fresh", l.principal.AuthSubject, "").Fails(t, 409, "ALREADY_EXISTS")
 		apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), other.principal.ID, nil,
 			[]byte(`{"auth_subject":"`+l.principal.AuthSubject+`"}`))).Fails(t, 409, "ALREADY_EXISTS")
-		apptest.Got(l.admin.CreateProfileWithResponse(t.Context(), api.ProfileCreate{ProfileKey: l.profile.ProfileKey})).Fails(t, 409, "ALREADY_EXISTS")
-		apptest.Got(l.admin.CreateManifestWithResponse(t.Context(), api.ManifestCreate{ManifestKey: l.manifest.ManifestKey})).Fails(t, 409, "ALREADY_EXISTS")
-		secret := api.SecretRefCreate{SecretKey: "s", RefKind: api.RefKindEnv, RefName: "S"}
+		apptest.Got(l.admin.CreateProfileWithResponse(t.Context(), model.ProfileCreate{ProfileKey: l.profile.ProfileKey})).Fails(t, 409, "ALREADY_EXISTS")
+		apptest.Got(l.admin.CreateManifestWithResponse(t.Context(), model.ManifestCreate{ManifestKey: l.manifest.ManifestKey})).Fails(t, 409, "ALREADY_EXISTS")
+		secret := model.SecretRefCreate{SecretKey: "s", RefKind: model.RefKindEnv, RefName: "S"}
 		apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), secret)).Is(t, 201)
 		apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), secret)).Fails(t, 409, "ALREADY_EXISTS")
 

@@ -7,13 +7,13 @@ import (
 	"github.com/oapi-codegen/nullable"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 func (l *lab) opens(t *testing.T, key string) bool {
 	t.Helper()
-	r, err := l.Client(t, key).BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})
+	r, err := l.Client(t, key).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})
 	require.NoError(t, err)
 	if r.StatusCode() == 200 {
 		return true
@@ -26,7 +26,7 @@ func TestAPrincipalMayHaveManyKeysAndLosesThemOneByOne(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
-		keys := []api.APIKeyIssued{l.key, l.addKey(t, l.principal.ID), l.addKey(t, l.principal.ID)}
+		keys := []model.APIKeyIssued{l.key, l.addKey(t, l.principal.ID), l.addKey(t, l.principal.ID)}
 		for i, key := range keys {
 			require.Regexp(t, `^mgk_[A-Za-z0-9_-]{43}$`, key.APIKey)
 			for j, k := range keys {
@@ -36,7 +36,7 @@ func TestAPrincipalMayHaveManyKeysAndLosesThemOneByOne(t *testing.T) {
 			require.False(t, l.opens(t, key.APIKey), "at once")
 		}
 		for status, want := range map[string]int{"active": 0, "revoked": 3} {
-			rows, _ := adminList[api.APIKey](t, a, "api-keys?status="+status+"&principal_id="+l.principal.ID.String())
+			rows, _ := adminList[model.APIKey](t, a, "api-keys?status="+status+"&principal_id="+l.principal.ID.String())
 			require.Len(t, rows, want, "the rows stay")
 		}
 	})
@@ -53,7 +53,7 @@ func TestRevokingAKeyAgainChangesNothing(t *testing.T) {
 		}
 		require.Equal(t, all, w.census(t))
 		row := *apptest.Got(l.admin.GetAPIKeyWithResponse(t.Context(), l.key.ID)).Is(t, 200).JSON200
-		require.Equal(t, api.APIKeyStatusRevoked, row.Status)
+		require.Equal(t, model.APIKeyStatusRevoked, row.Status)
 
 		// A revoked key can be renamed, and stays revoked.
 		apptest.Got(l.admin.UpdateAPIKeyWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.key.ID, nil, []byte(`{"name":"old"}`))).Is(t, 200)
@@ -65,8 +65,8 @@ func TestAKeyIsRefusedFromItsExpiryOn(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
-		create := func(at time.Time) api.APIKeyCreate {
-			return api.APIKeyCreate{PrincipalID: l.principal.ID, Name: "k", ExpiresAt: nullable.NewNullableWithValue(at)}
+		create := func(at time.Time) model.APIKeyCreate {
+			return model.APIKeyCreate{PrincipalID: l.principal.ID, Name: "k", ExpiresAt: nullable.NewNullableWithValue(at)}
 		}
 		p := apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), create(time.Now().Add(-time.Second)))).Fails(t, 400, "INVALID_REQUEST")
 		require.Equal(t, "/expires_at", p.Errors[0].Pointer)
@@ -93,8 +93,8 @@ func TestADisabledPrincipalIsShutOutWhateverItsKey(t *testing.T) {
 				[]byte(`{"status":"`+s+`"}`))).Is(t, 200)
 		}
 		status("disabled")
-		apptest.Got(l.component.BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})).Fails(t, 403, "FORBIDDEN")
-		rows, _ := adminList[api.StartupSession](t, a, "startups")
+		apptest.Got(l.component.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})).Fails(t, 403, "FORBIDDEN")
+		rows, _ := adminList[model.StartupSession](t, a, "startups")
 		require.Empty(t, rows)
 		status("active")
 		require.True(t, l.opens(t, l.key.APIKey))

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
@@ -39,7 +39,7 @@ func TestTheLastActiveAdminOfATenantStays(t *testing.T) {
 		}
 		update(first, `{"auth_subject":"anything else may change"}`)
 
-		second := apptest.Got(w.admin.CreatePrincipalWithResponse(t.Context(), api.PrincipalCreate{
+		second := apptest.Got(w.admin.CreatePrincipalWithResponse(t.Context(), model.PrincipalCreate{
 			PrincipalKey: "second", AuthSubject: "second", PrincipalType: "admin", Status: "disabled",
 		})).Is(t, 201).JSON201.ID
 		w.requireLast(t, first, demotions...)
@@ -58,7 +58,7 @@ func TestAnAdminByConfigurationCountsAsOne(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		w := worldsOf(t, a)
 		w.requireLast(t, w.principal(t, "admin"), demotions...)
-		boss := apptest.Got(w.admin.CreatePrincipalWithResponse(t.Context(), api.PrincipalCreate{PrincipalKey: "boss", AuthSubject: "boss"})).Is(t, 201).JSON201.ID
+		boss := apptest.Got(w.admin.CreatePrincipalWithResponse(t.Context(), model.PrincipalCreate{PrincipalKey: "boss", AuthSubject: "boss"})).Is(t, 201).JSON201.ID
 		as := worlds{a, a.Client(t, token(t, "boss")), wire{a, token(t, "boss")}}
 		apptest.Got(as.admin.DeletePrincipalWithResponse(t.Context(), w.principal(t, "admin"), nil)).Is(t, 204)
 		as.requireLast(t, boss, demotions[0], `{"principal_key":"another"}`)
@@ -83,11 +83,11 @@ func TestAnApplyLeavesAnAdminAndItsCaller(t *testing.T) {
 				409, "LAST_ADMIN", how...)
 		}
 		// Another admin may: it isn't the last one, nor the one that sends it.
-		w.apply(t, api.World{Principals: []api.PrincipalCreate{{PrincipalKey: "heir", AuthSubject: "heir", PrincipalType: "admin"}}})
+		w.apply(t, model.World{Principals: []model.PrincipalCreate{{PrincipalKey: "heir", AuthSubject: "heir", PrincipalType: "admin"}}})
 		heir := worlds{a, a.Client(t, token(t, "heir")), wire{a, token(t, "heir")}}
 		heir.refuse(t, "principals: [{principal_key: heir, auth_subject: heir}]", 409, "LAST_ADMIN")
 		heir.refuse(t, "principals: [{principal_key: admin, auth_subject: admin}, {principal_key: heir, auth_subject: heir}]", 409, "LAST_ADMIN")
-		heir.apply(t, api.World{Principals: []api.PrincipalCreate{{PrincipalKey: "admin", AuthSubject: "admin", Status: "disabled"}}})
+		heir.apply(t, model.World{Principals: []model.PrincipalCreate{{PrincipalKey: "admin", AuthSubject: "admin", Status: "disabled"}}})
 		heir.refuse(t, "principals: [{principal_key: heir, auth_subject: heir}]", 409, "LAST_ADMIN")
 	})
 }
@@ -99,11 +99,11 @@ func TestTheAuditEntryOfADeactivatedBindingTellsWhenItWasChangedBefore(t *testin
 		second := apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), l.newBinding())).Is(t, 201).JSON201
 		requireDeactivated(t, w, l.binding)
 		l.manifest = l.addManifest(t)
-		w.apply(t, api.World{Bindings: []api.WorldBinding{{Principal: l.principal.PrincipalKey, Profile: l.profile.ProfileKey, Manifest: l.manifest.ManifestKey}}})
+		w.apply(t, model.World{Bindings: []model.WorldBinding{{Principal: l.principal.PrincipalKey, Profile: l.profile.ProfileKey, Manifest: l.manifest.ManifestKey}}})
 		rows := w.audited(t, 0)
 		require.Contains(t, string(rows[len(rows)-1].Before), second.UpdatedAt.Format("2006-01-02T15:04:05.999999Z07:00"))
-		third := apptest.Got(l.admin.ListBindingsWithResponse(t.Context(), &api.ListBindingsParams{Active: new(true), PrincipalID: &l.principal.ID})).Is(t, 200).JSON200
-		w.apply(t, api.World{Bindings: []api.WorldBinding{{ // an inactive one takes an active one's place
+		third := apptest.Got(l.admin.ListBindingsWithResponse(t.Context(), &model.ListBindingsParams{Active: new(true), PrincipalID: &l.principal.ID})).Is(t, 200).JSON200
+		w.apply(t, model.World{Bindings: []model.WorldBinding{{ // an inactive one takes an active one's place
 			Principal: l.principal.PrincipalKey, Profile: l.profile.ProfileKey, Manifest: w.addManifestBinding(t, l),
 		}}})
 		requireDeactivated(t, w, (*third)[0])
@@ -121,10 +121,10 @@ func (w worlds) addManifestBinding(t *testing.T, l *lab) string {
 }
 
 // requireDeactivated finds the audit entry that deactivated a binding as it was.
-func requireDeactivated(t *testing.T, w worlds, was api.Binding) {
+func requireDeactivated(t *testing.T, w worlds, was model.Binding) {
 	t.Helper()
 	for _, row := range w.audited(t, 0) {
-		var before, after api.Binding
+		var before, after model.Binding
 		if row.Action != "update" || row.ResourceID != was.ID {
 			continue
 		}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
@@ -24,8 +24,8 @@ type patchable struct {
 
 func (l *lab) patchables(t *testing.T) []patchable {
 	t.Helper()
-	s := *apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), api.SecretRefCreate{
-		SecretKey: "s", RefKind: api.RefKindEnv, RefName: "NAME", RefMeta: json.RawMessage(`{"a":{"b":1,"c":[1,{"d":null}]}}`),
+	s := *apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), model.SecretRefCreate{
+		SecretKey: "s", RefKind: model.RefKindEnv, RefName: "NAME", RefMeta: json.RawMessage(`{"a":{"b":1,"c":[1,{"d":null}]}}`),
 	})).Is(t, 201).JSON201
 	return []patchable{
 		{
@@ -136,7 +136,7 @@ func TestIfMatchGuardsPatchAndDelete(t *testing.T) {
 			w.send(t, http.MethodDelete, path, "", "If-Match", old).refused(t, 412, "PRECONDITION_FAILED")
 			require.Equal(t, 200, w.send(t, http.MethodPatch, path, p.patch, "If-Match", "*").Status)
 		}
-		apptest.Got(l.admin.DeleteBindingWithResponse(t.Context(), l.binding.ID, &api.DeleteBindingParams{IfMatch: new(`"x", *`)})).Is(t, 204)
+		apptest.Got(l.admin.DeleteBindingWithResponse(t.Context(), l.binding.ID, &model.DeleteBindingParams{IfMatch: new(`"x", *`)})).Is(t, 204)
 		for _, p := range resources[1:3] { // nothing uses them any more
 			path := "/v1/admin/" + p.path
 			tag := w.send(t, http.MethodGet, path, "").Header.Get("ETag")

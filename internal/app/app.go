@@ -18,9 +18,9 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/internal/admin"
-	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/server"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
@@ -43,7 +43,7 @@ type App struct {
 	config     config.Config
 	log        *slog.Logger
 	http       *http.Server
-	verifier   *auth.Verifier
+	verifier   *identity.Verifier
 	options    server.Options
 	background sync.WaitGroup
 	stop       context.CancelFunc
@@ -61,7 +61,7 @@ func Start(ctx context.Context, c config.Config, b Build, log *slog.Logger) (*Ap
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	verifier, err := auth.NewVerifier(c.Verifier())
+	verifier, err := identity.NewVerifier(c.Verifier())
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func Open(ctx context.Context, url string) (*store.Store, error) {
 func Admin(c config.Config, st *store.Store) *admin.Service {
 	return &admin.Service{
 		Store: st, Now: store.Now, DefaultSLA: c.DefaultStartupSLASeconds,
-		MaxDocument: c.MaxBodyBytes, AnyTenant: c.AdminAllowCrossTenant, AdminKeys: c.AdminPrincipalKeys,
+		MaxDocument: c.MaxBodyBytes, AdminKeys: c.AdminPrincipalKeys,
 	}
 }
 
@@ -125,16 +125,19 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	// Packets are shared by principals, credentials aren't: they are by far the more.
 	packets, waiting := uint64(a.config.PacketCacheBytes/4), int(a.config.MaxInFlight)
 	a.options = server.Options{
-		Store: a.Store, Admin: a.Admin, Verifier: a.verifier, Log: a.log, Now: store.Now,
+		Store: a.Store, Admin: a.Admin, Log: a.log, Now: store.Now,
+		Identity: identity.New(identity.Options{
+			Store: a.Store, Verifier: a.verifier, Now: store.Now,
+			AdminKeys: a.config.AdminPrincipalKeys, AnyTenant: a.config.AdminAllowCrossTenant,
+			CacheBytes: 3 * packets, FailureBurst: int(a.config.AuthFailureBurst),
+		}),
 		Alarms:   &witness.Alarms{Store: a.Store, Now: store.Now},
 		Witness:  witness.New(witness.Options{Store: a.Store.Hot(), Now: store.Now, CacheBytes: packets, MaxInFlight: waiting}),
-		LastUsed: &server.LastUsed{Store: a.Store, Now: store.Now},
 		Metrics:  server.NewMetrics(a.Store, b.Version),
 		Draining: a.draining.Load,
 		Version:  a.config.MetagateVersion, Build: b.Version,
-		APIKeyHeader: a.config.APIKeyHeader, AdminPrincipalKeys: a.config.AdminPrincipalKeys,
-		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CacheBytes: 3 * packets, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
-		AuthFailureBurst: int(a.config.AuthFailureBurst),
+		APIKeyHeader: a.config.APIKeyHeader,
+		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
 	}
 	a.options.Metrics.LogDrops(func() float64 { return droppedLines(a.log) })
 	handler, err := server.New(a.options)
@@ -186,7 +189,7 @@ func reachable(addr net.Addr) string {
 func (a *App) run(listener net.Listener) {
 	ctx, stop := context.WithCancel(context.Background())
 	a.stop = stop
-	a.background.Go(func() { a.options.LastUsed.Run(ctx, time.Minute) })
+	a.background.Go(func() { a.options.Identity.LastUsed.Run(ctx, time.Minute) })
 	a.background.Go(func() { a.options.Metrics.Count(ctx, store.Now, 15*time.Second) })
 	a.background.Go(func() { a.options.Alarms.Run(ctx, 15*time.Second) })
 	a.background.Go(func() { a.verifier.Watch(ctx) })

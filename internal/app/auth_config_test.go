@@ -18,8 +18,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
@@ -31,10 +31,10 @@ func (w wire) authMethods(t *testing.T) any {
 
 func TestThePublishedSecretOpensNothingUnlessInDebug(t *testing.T) {
 	t.Parallel()
-	for _, secret := range []string{auth.DefaultSecret, ""} {
+	for _, secret := range []string{identity.DefaultSecret, ""} {
 		apptest.Each(t, func(t *testing.T, a *apptest.App) {
 			require.Equal(t, []any{"api_key"}, wire{App: a}.authMethods(t))
-			for _, key := range []string{auth.DefaultSecret, "", apptest.JWTSecret} {
+			for _, key := range []string{identity.DefaultSecret, "", apptest.JWTSecret} {
 				wire{a, forge(t, "HS256", key, claimSet("admin", nil))}.knock(t).anonymous(t)
 			}
 			wire{a, apptest.AdminKey}.knock(t).opened(t)
@@ -44,9 +44,9 @@ func TestThePublishedSecretOpensNothingUnlessInDebug(t *testing.T) {
 	}
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		require.Equal(t, []any{"api_key", "jwt"}, wire{App: a}.authMethods(t))
-		wire{a, forge(t, "HS256", auth.DefaultSecret, claimSet("admin", nil))}.knock(t).opened(t)
+		wire{a, forge(t, "HS256", identity.DefaultSecret, claimSet("admin", nil))}.knock(t).opened(t)
 		wire{a, forge(t, "HS256", "", claimSet("admin", nil))}.knock(t).anonymous(t)
-	}, func(c *config.Config) { c.JWTSecret, c.Debug = auth.DefaultSecret, true })
+	}, func(c *config.Config) { c.JWTSecret, c.Debug = identity.DefaultSecret, true })
 }
 
 func TestIssuerAndAudienceAreCheckedWhenTheyAreConfigured(t *testing.T) {
@@ -191,7 +191,7 @@ func TestCredentialsAreNeitherLoggedNorListedNorAudited(t *testing.T) {
 		w := newWireWorld(t, wire{a, apptest.AdminKey}, "1")
 		good := forge(t, "HS256", apptest.JWTSecret, claimSet("s1", nil))
 		bad := forge(t, "HS256", "another secret", claimSet("s1", nil))
-		unknown := auth.KeyPrefix + strings.Repeat("Z", 43)
+		unknown := identity.KeyPrefix + strings.Repeat("Z", 43)
 		for _, credential := range []string{good, bad, unknown, w.component.credential} {
 			wire{a, credential}.knock(t)
 			wire{a, credential}.send(t, "POST", "/v1/bootstrap", `{"component_key":"c"}`)

@@ -11,9 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
@@ -28,7 +28,7 @@ func fleetOf(t *testing.T, l *lab, n int) []string {
 	require.NoError(t, l.Store.InTx(t.Context(), func(q store.Queries) error {
 		for i := range keys {
 			var hash string
-			keys[i], hash = auth.NewAPIKey()
+			keys[i], hash = identity.NewAPIKey()
 			if _, err := q.CreateAPIKey(t.Context(), store.CreateAPIKeyParams{
 				ID: store.NewID(now), TenantKey: l.principal.TenantKey, PrincipalID: l.principal.ID, Name: fmt.Sprint(i),
 				KeyHash: hash, Status: "active", CreatedAt: now, UpdatedAt: now,
@@ -79,7 +79,7 @@ func TestWhoGuessesIsToldToWaitAndGoodCredentialsOfTheSameAddressAreNot(t *testi
 		jwt := token(t, l.principal.AuthSubject)
 		keys := fleetOf(t, l, 300)
 		const senders, each = 4, 2500
-		for _, g := range []*guesser{{app: a, header: "X-API-Key", scheme: auth.KeyPrefix}, {app: a, header: "Authorization", scheme: "Bearer "}} {
+		for _, g := range []*guesser{{app: a, header: "X-API-Key", scheme: identity.KeyPrefix}, {app: a, header: "Authorization", scheme: "Bearer "}} {
 			var all sync.WaitGroup
 			for range senders {
 				all.Go(func() {
@@ -102,7 +102,7 @@ func TestWhoGuessesIsToldToWaitAndGoodCredentialsOfTheSameAddressAreNot(t *testi
 			require.EqualValues(t, senders*each, g.refused.Load()+g.limited.Load())
 			require.Greater(t, g.limited.Load(), 10*g.refused.Load(), g.header)
 		}
-		for _, c := range []string{auth.KeyPrefix + rand.Text() + rand.Text(), "a.b.c"} {
+		for _, c := range []string{identity.KeyPrefix + rand.Text() + rand.Text(), "a.b.c"} {
 			got := wire{a, c}.knock(t)
 			got.refused(t, 429, "TOO_MANY_REQUESTS")
 			require.Equal(t, "1", got.Header.Get("Retry-After"))
@@ -117,7 +117,7 @@ func TestARevokedKeyThatKnocksOnAndOnIsToldToWait(t *testing.T) {
 		l := newLab(t, a)
 		l.start(t, "c")
 		apptest.Got(l.admin.RevokeAPIKeyWithResponse(t.Context(), l.key.ID, nil)).Is(t, 204)
-		apptest.Got(l.component.BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})).Fails(t, 401, "UNAUTHENTICATED")
+		apptest.Got(l.component.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})).Fails(t, 401, "UNAUTHENTICATED")
 		told := 0
 		for range 200 {
 			if got := (wire{a, l.key.APIKey}).knock(t); got.Status == http.StatusTooManyRequests {

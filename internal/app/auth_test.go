@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -51,7 +51,7 @@ func TestEveryInvalidCredentialGetsTheSameAnswer(t *testing.T) {
 			"alg HS512":                 {"Authorization", "Bearer " + forge(t, "HS512", apptest.JWTSecret, claimSet("s1", nil))},
 			"alg hs256":                 {"Authorization", "Bearer " + forge(t, "hs256", apptest.JWTSecret, claimSet("s1", nil))},
 			"a wrong secret":            {"Authorization", hs(apptest.JWTSecret+"x", nil)},
-			"the published secret":      {"Authorization", hs(auth.DefaultSecret, nil)},
+			"the published secret":      {"Authorization", hs(identity.DefaultSecret, nil)},
 			"an empty secret":           {"Authorization", hs("", nil)},
 			"an expired token":          {"Authorization", hs(apptest.JWTSecret, map[string]any{"exp": time.Now().Add(-time.Second).Unix()})},
 			"no exp":                    {"Authorization", hs(apptest.JWTSecret, map[string]any{"exp": nil})},
@@ -61,13 +61,13 @@ func TestEveryInvalidCredentialGetsTheSameAnswer(t *testing.T) {
 			"sub as a number":           {"Authorization", hs(apptest.JWTSecret, map[string]any{"sub": 1})},
 			"nbf in a minute":           {"Authorization", hs(apptest.JWTSecret, map[string]any{"nbf": time.Now().Add(time.Minute).Unix()})},
 			"iat in a minute":           {"Authorization", hs(apptest.JWTSecret, map[string]any{"iat": time.Now().Add(time.Minute).Unix()})},
-			"an unknown key":            {"X-API-Key", auth.KeyPrefix + strings.Repeat("A", 43)},
+			"an unknown key":            {"X-API-Key", identity.KeyPrefix + strings.Repeat("A", 43)},
 			"a key that is cut":         {"X-API-Key", w.component.credential[:46]},
 			"a key with a space":        {"X-API-Key", w.component.credential + " x"},
 			"a key in another case":     {"X-API-Key", strings.ToUpper(w.component.credential)},
 			"a key with a percent sign": {"X-API-Key", "%"},
 			"a key beyond ASCII":        {"X-API-Key", "mgk_é"},
-			"a key of 10 KiB":           {"X-API-Key", auth.KeyPrefix + strings.Repeat("A", 10<<10)},
+			"a key of 10 KiB":           {"X-API-Key", identity.KeyPrefix + strings.Repeat("A", 10<<10)},
 			"a revoked key":             {"X-API-Key", revoked},
 			"an expired key":            {"X-API-Key", expired},
 			"a key under another name":  {"X-Api-Token", w.component.credential},

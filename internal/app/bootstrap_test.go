@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -30,28 +30,28 @@ func TestARefusedBootstrapWritesNothing(t *testing.T) {
 
 		for what, c := range map[string]struct {
 			principal string
-			request   api.BootstrapRequest
+			request   model.BootstrapRequest
 			status    int
 			code      string
 		}{
-			"the hint names another":       {"asyncgate", api.BootstrapRequest{ComponentKey: "c", PrincipalKey: "memorygate"}, 409, "PRINCIPAL_MISMATCH"},
-			"the hint names nobody":        {"asyncgate", api.BootstrapRequest{ComponentKey: "c", PrincipalKey: "nobody"}, 409, "PRINCIPAL_MISMATCH"},
-			"the hint differs in case":     {"asyncgate", api.BootstrapRequest{ComponentKey: "c", PrincipalKey: "Asyncgate"}, 409, "PRINCIPAL_MISMATCH"},
-			"a mismatch before NO_BINDING": {"depotgate", api.BootstrapRequest{ComponentKey: "c", PrincipalKey: "asyncgate"}, 409, "PRINCIPAL_MISMATCH"},
-			"the binding is inactive":      {"delegate", api.BootstrapRequest{ComponentKey: "c"}, 403, "NO_BINDING"},
-			"there is no binding":          {"depotgate", api.BootstrapRequest{ComponentKey: "c"}, 403, "NO_BINDING"},
-			"the principal is disabled":    {"cognigate", api.BootstrapRequest{ComponentKey: "c"}, 403, "FORBIDDEN"},
-			"no pattern fits":              {"worker-pool", api.BootstrapRequest{ComponentKey: "asyncgate_main"}, 403, "COMPONENT_NOT_PERMITTED"},
-			"a pattern is no prefix":       {"worker-pool", api.BootstrapRequest{ComponentKey: "my_worker_1"}, 403, "COMPONENT_NOT_PERMITTED"},
-			"patterns mind the case":       {"worker-pool", api.BootstrapRequest{ComponentKey: "Worker_1"}, 403, "COMPONENT_NOT_PERMITTED"},
-			"a key is no prefix":           {"receiptgate", api.BootstrapRequest{ComponentKey: "receiptgates"}, 403, "COMPONENT_NOT_PERMITTED"},
-			"a key is no suffix":           {"receiptgate", api.BootstrapRequest{ComponentKey: "my/receiptgate"}, 403, "COMPONENT_NOT_PERMITTED"},
-			"with the etag of a packet":    {"worker-pool", api.BootstrapRequest{ComponentKey: "c", LastPacketEtag: "x"}, 403, "COMPONENT_NOT_PERMITTED"},
-			"no component_key":             {"asyncgate", api.BootstrapRequest{}, 400, "INVALID_REQUEST"},
-			"no key as component_key":      {"asyncgate", api.BootstrapRequest{ComponentKey: "a b"}, 400, "INVALID_REQUEST"},
+			"the hint names another":       {"asyncgate", model.BootstrapRequest{ComponentKey: "c", PrincipalKey: "memorygate"}, 409, "PRINCIPAL_MISMATCH"},
+			"the hint names nobody":        {"asyncgate", model.BootstrapRequest{ComponentKey: "c", PrincipalKey: "nobody"}, 409, "PRINCIPAL_MISMATCH"},
+			"the hint differs in case":     {"asyncgate", model.BootstrapRequest{ComponentKey: "c", PrincipalKey: "Asyncgate"}, 409, "PRINCIPAL_MISMATCH"},
+			"a mismatch before NO_BINDING": {"depotgate", model.BootstrapRequest{ComponentKey: "c", PrincipalKey: "asyncgate"}, 409, "PRINCIPAL_MISMATCH"},
+			"the binding is inactive":      {"delegate", model.BootstrapRequest{ComponentKey: "c"}, 403, "NO_BINDING"},
+			"there is no binding":          {"depotgate", model.BootstrapRequest{ComponentKey: "c"}, 403, "NO_BINDING"},
+			"the principal is disabled":    {"cognigate", model.BootstrapRequest{ComponentKey: "c"}, 403, "FORBIDDEN"},
+			"no pattern fits":              {"worker-pool", model.BootstrapRequest{ComponentKey: "asyncgate_main"}, 403, "COMPONENT_NOT_PERMITTED"},
+			"a pattern is no prefix":       {"worker-pool", model.BootstrapRequest{ComponentKey: "my_worker_1"}, 403, "COMPONENT_NOT_PERMITTED"},
+			"patterns mind the case":       {"worker-pool", model.BootstrapRequest{ComponentKey: "Worker_1"}, 403, "COMPONENT_NOT_PERMITTED"},
+			"a key is no prefix":           {"receiptgate", model.BootstrapRequest{ComponentKey: "receiptgates"}, 403, "COMPONENT_NOT_PERMITTED"},
+			"a key is no suffix":           {"receiptgate", model.BootstrapRequest{ComponentKey: "my/receiptgate"}, 403, "COMPONENT_NOT_PERMITTED"},
+			"with the etag of a packet":    {"worker-pool", model.BootstrapRequest{ComponentKey: "c", LastPacketEtag: "x"}, 403, "COMPONENT_NOT_PERMITTED"},
+			"no component_key":             {"asyncgate", model.BootstrapRequest{}, 400, "INVALID_REQUEST"},
+			"no key as component_key":      {"asyncgate", model.BootstrapRequest{ComponentKey: "a b"}, 400, "INVALID_REQUEST"},
 		} {
 			component := a.Client(t, world.APIKeys[c.principal])
-			apptest.Got(component.BootstrapWithResponse(t.Context(), &api.BootstrapParams{IfNoneMatch: new("*")}, c.request)).Fails(t, c.status, c.code)
+			apptest.Got(component.BootstrapWithResponse(t.Context(), &model.BootstrapParams{IfNoneMatch: new("*")}, c.request)).Fails(t, c.status, c.code)
 			require.Zero(t, receipts(t, a), what)
 		}
 	})
@@ -139,8 +139,8 @@ func TestAComponentThatHasThePacketGetsNoneAndIsBornAllTheSame(t *testing.T) {
 			{"*", etag},
 		} {
 			before := receipts(t, a)
-			r := apptest.Got(c.BootstrapWithResponse(t.Context(), &api.BootstrapParams{IfNoneMatch: &same.header},
-				api.BootstrapRequest{ComponentKey: "c", LastPacketEtag: same.last})).Is(t, 304)
+			r := apptest.Got(c.BootstrapWithResponse(t.Context(), &model.BootstrapParams{IfNoneMatch: &same.header},
+				model.BootstrapRequest{ComponentKey: "c", LastPacketEtag: same.last})).Is(t, 304)
 			requireBorn(t, a, c, r, etag)
 			require.Equal(t, before+1, receipts(t, a), "%+v", same)
 		}
@@ -157,8 +157,8 @@ func TestAComponentThatHasThePacketGetsNoneAndIsBornAllTheSame(t *testing.T) {
 			{"w/" + strong, ""},
 			{"", etag[:63]},
 		} {
-			r := apptest.Got(c.BootstrapWithResponse(t.Context(), &api.BootstrapParams{IfNoneMatch: &differs.header},
-				api.BootstrapRequest{ComponentKey: "c", LastPacketEtag: differs.last})).Is(t, 200)
+			r := apptest.Got(c.BootstrapWithResponse(t.Context(), &model.BootstrapParams{IfNoneMatch: &differs.header},
+				model.BootstrapRequest{ComponentKey: "c", LastPacketEtag: differs.last})).Is(t, 200)
 			require.Equal(t, etag, r.JSON200.PacketEtag, "%+v", differs)
 		}
 	})
@@ -175,7 +175,7 @@ func requireBorn(t *testing.T, a *apptest.App, c *client.ClientWithResponses, r 
 	newest := (*apptest.Got(a.AdminClient(t).ListStartupsWithResponse(t.Context(), nil, query("limit=1"))).Is(t, 200).JSON200)[0]
 	require.Equal(t, newest.StartupID.String(), h.Get("Metagate-Startup-Id"))
 	s := apptest.Got(c.GetStartupWithResponse(t.Context(), newest.StartupID)).Is(t, 200).JSON200
-	require.Equal(t, api.StartupStatusOPEN, s.Status)
+	require.Equal(t, model.StartupStatusOPEN, s.Status)
 	require.Equal(t, etag, s.PacketEtag)
 	require.Equal(t, "c", s.ComponentKey)
 	deadline, err := time.Parse(time.RFC3339, h.Get("Metagate-Startup-Deadline"))

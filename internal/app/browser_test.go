@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
@@ -51,7 +51,7 @@ func TestSwaggerUIWorksInABrowserUnderItsContentSecurityPolicy(t *testing.T) {
 	}
 	a := apptest.Start(t, testdb.SQLite(t))
 	browser := newBrowser(t, path)
-	jwt, err := auth.Sign(apptest.JWTSecret, auth.DefaultAlgorithm, "admin", time.Hour, "", "", time.Now())
+	jwt, err := identity.Sign(apptest.JWTSecret, identity.DefaultAlgorithm, "admin", time.Hour, "", "", time.Now())
 	require.NoError(t, err)
 
 	for name, door := range map[string]struct{ scheme, credential string }{

@@ -12,15 +12,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // startComponent is what a component does before anything else.
-func startComponent(ctx context.Context, url, apiKey string) (*api.WelcomePacket, error) {
+func startComponent(ctx context.Context, url, apiKey string) (*model.WelcomePacket, error) {
 	metagate, err := client.NewClientWithResponses(url, client.WithRequestEditorFn(
 		func(_ context.Context, r *http.Request) error {
 			r.Header.Set("X-API-Key", apiKey)
@@ -29,7 +29,7 @@ func startComponent(ctx context.Context, url, apiKey string) (*api.WelcomePacket
 	if err != nil {
 		return nil, err
 	}
-	answer, err := metagate.BootstrapWithResponse(ctx, nil, api.BootstrapRequest{ComponentKey: "memorygate_main"})
+	answer, err := metagate.BootstrapWithResponse(ctx, nil, model.BootstrapRequest{ComponentKey: "memorygate_main"})
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func startComponent(ctx context.Context, url, apiKey string) (*api.WelcomePacket
 
 	// Look up the secrets of packet.RequiredEnv, connect to packet.Services, listen. Then:
 
-	ready, err := metagate.ReportReadyWithResponse(ctx, api.ReadyReport{
+	ready, err := metagate.ReportReadyWithResponse(ctx, model.ReadyReport{
 		StartupID: packet.Startup.StartupID, BuildVersion: "1.4.2",
 	})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -37,7 +37,7 @@ func (l *lab) knock(t *testing.T, startup uuid.UUID) map[string]apptest.Call[app
 	var mu sync.Mutex
 	for name, call := range map[string]func() (apptest.Result, error){
 		"bootstrap": func() (apptest.Result, error) {
-			return l.component.BootstrapWithResponse(ctx, nil, api.BootstrapRequest{ComponentKey: "c"})
+			return l.component.BootstrapWithResponse(ctx, nil, model.BootstrapRequest{ComponentKey: "c"})
 		},
 		"report ready":  func() (apptest.Result, error) { return l.component.ReportReadyWithResponse(ctx, ready(startup)) },
 		"report failed": func() (apptest.Result, error) { return l.component.ReportFailedWithResponse(ctx, failed(startup)) },
@@ -82,9 +82,9 @@ func (l *lab) requireAlive(t *testing.T) {
 }
 
 // persist bootstraps as a component does: again, as long as the answer is 503.
-func (l *lab) persist(ctx context.Context) (*api.WelcomePacket, int, error) {
+func (l *lab) persist(ctx context.Context) (*model.WelcomePacket, int, error) {
 	for {
-		r, err := l.component.BootstrapWithResponse(ctx, nil, api.BootstrapRequest{ComponentKey: "c"})
+		r, err := l.component.BootstrapWithResponse(ctx, nil, model.BootstrapRequest{ComponentKey: "c"})
 		if err != nil {
 			return nil, 0, err
 		}
@@ -95,7 +95,7 @@ func (l *lab) persist(ctx context.Context) (*api.WelcomePacket, int, error) {
 }
 
 // resumed demands that the program comes back by itself.
-func (l *lab) resumed(t *testing.T) api.WelcomePacket {
+func (l *lab) resumed(t *testing.T) model.WelcomePacket {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

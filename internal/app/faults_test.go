@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/testdb"
@@ -32,7 +32,7 @@ func TestADatabaseThatIsGoneIs503AndComesBackWithAllThatWasAnswered(t *testing.T
 	for range 4 {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				r, err := l.component.BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})
+				r, err := l.component.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})
 				mu.Lock()
 				switch {
 				case err != nil:
@@ -104,7 +104,7 @@ func TestADatabaseThatNeverAnswersKeepsNoMoreRequestsThanThereAre(t *testing.T) 
 	statuses := make(chan int, components)
 	for range components {
 		go func() {
-			r, err := l.component.BootstrapWithResponse(ctx, nil, api.BootstrapRequest{ComponentKey: "c"})
+			r, err := l.component.BootstrapWithResponse(ctx, nil, model.BootstrapRequest{ComponentKey: "c"})
 			if err != nil {
 				statuses <- 0
 				return
@@ -149,10 +149,10 @@ func TestALockOfAnotherProcessOnSQLiteIs503AndPassesOver(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
-	require.Equal(t, api.StartupStatusOPEN, l.get(t, id).Status, "503 is nothing written")
-	rows, _ := adminList[api.StartupSession](t, l.App, "startups")
+	require.Equal(t, model.StartupStatusOPEN, l.get(t, id).Status, "503 is nothing written")
+	rows, _ := adminList[model.StartupSession](t, l.App, "startups")
 	require.Len(t, rows, 1)
 	l.resumed(t)
-	rows, _ = adminList[api.StartupSession](t, l.App, "startups")
+	rows, _ = adminList[model.StartupSession](t, l.App, "startups")
 	require.Len(t, rows, 2)
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
@@ -22,7 +22,7 @@ type sighting struct{ round, secret int }
 
 // see reads a packet, and reports one that can't be of one world: round n's
 // secret is written first, then one patch of the binding changes the rest.
-func see(p *api.WelcomePacket) (sighting, error) {
+func see(p *model.WelcomePacket) (sighting, error) {
 	var policy struct{ Round int }
 	if err := json.Unmarshal(p.Policy, &policy); err != nil {
 		return sighting{}, err
@@ -46,7 +46,7 @@ func see(p *api.WelcomePacket) (sighting, error) {
 }
 
 // recomputed is the etag as contract 4 defines it, from the packet as it was received.
-func recomputed(p *api.WelcomePacket) string {
+func recomputed(p *model.WelcomePacket) string {
 	text, err := json.Marshal(p)
 	if err != nil {
 		return err.Error()
@@ -75,14 +75,14 @@ func TestAPacketIsOfOneWorldAndOfTheNewestOne(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		const rounds, components = 50, 3
 		l := newLab(t, a)
-		var sides [2]api.BindingCreate
+		var sides [2]model.BindingCreate
 		for i := range sides {
 			key := fmt.Sprint("side-", i)
-			sides[i].ProfileID = apptest.Got(l.admin.CreateProfileWithResponse(t.Context(), api.ProfileCreate{ProfileKey: key})).Is(t, 201).JSON201.ID
-			sides[i].ManifestID = apptest.Got(l.admin.CreateManifestWithResponse(t.Context(), api.ManifestCreate{ManifestKey: key})).Is(t, 201).JSON201.ID
+			sides[i].ProfileID = apptest.Got(l.admin.CreateProfileWithResponse(t.Context(), model.ProfileCreate{ProfileKey: key})).Is(t, 201).JSON201.ID
+			sides[i].ManifestID = apptest.Got(l.admin.CreateManifestWithResponse(t.Context(), model.ManifestCreate{ManifestKey: key})).Is(t, 201).JSON201.ID
 		}
-		secret := apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), api.SecretRefCreate{
-			SecretKey: "s", RefKind: api.RefKindEnv, RefName: "0",
+		secret := apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), model.SecretRefCreate{
+			SecretKey: "s", RefKind: model.RefKindEnv, RefName: "0",
 		})).Is(t, 201).JSON201.ID
 		turn := func(round int) {
 			apptest.Got(l.admin.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), secret, nil,
@@ -99,7 +99,7 @@ func TestAPacketIsOfOneWorldAndOfTheNewestOne(t *testing.T) {
 		var mu sync.Mutex
 		etags := map[sighting]string{}
 		var wrong []error
-		note := func(p *api.WelcomePacket, after sighting) sighting {
+		note := func(p *model.WelcomePacket, after sighting) sighting {
 			s, err := see(p)
 			mu.Lock()
 			defer mu.Unlock()

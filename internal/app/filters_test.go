@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
@@ -49,7 +49,7 @@ func TestEveryFilterOfEveryListFindsWhatItNamesAndNothingElse(t *testing.T) {
 		apptest.Got(admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, principalOf(t, a, "p1"), nil, patch(`{"status":"disabled"}`))).Is(t, 200)
 		apptest.Got(admin.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, uuid.MustParse(first("secret-refs", "secret_key=secret2")), nil, patch(`{"status":"disabled"}`))).Is(t, 200)
 		apptest.Got(admin.RevokeAPIKeyWithResponse(ctx, uuid.MustParse(first("api-keys", "principal_id="+p.ID.String())), nil)).Is(t, 204)
-		apptest.Got(admin.CreateBindingWithResponse(ctx, api.BindingCreate{ // the one before is active no more
+		apptest.Got(admin.CreateBindingWithResponse(ctx, model.BindingCreate{ // the one before is active no more
 			PrincipalID: p.ID, ProfileID: uuid.MustParse(profile), ManifestID: uuid.MustParse(manifest),
 		})).Is(t, 201)
 

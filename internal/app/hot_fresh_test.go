@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
@@ -17,7 +17,7 @@ import (
 // moving is a world that an admin changes, and what a bootstrap has to show of it.
 type moving struct {
 	*lab
-	profiles [2]api.Profile
+	profiles [2]model.Profile
 	bound    int    // the profile that the principal is bound to
 	caps     [2]int // capabilities.n of each profile
 	policy   [2]int // policy.n of each
@@ -33,8 +33,8 @@ func newMoving(t *testing.T, a *apptest.App) *moving {
 	t.Helper()
 	m := &moving{lab: newLab(t, a), version: 1, secrets: []string{"S0"}}
 	m.admin = patient(t, a, apptest.AdminKey)
-	m.profiles = [2]api.Profile{m.profile, m.addProfile(t)}
-	m.secret = apptest.Got(m.admin.CreateSecretRefWithResponse(t.Context(), api.SecretRefCreate{SecretKey: "s", RefKind: "env", RefName: "S0"})).Is(t, 201).JSON201.ID
+	m.profiles = [2]model.Profile{m.profile, m.addProfile(t)}
+	m.secret = apptest.Got(m.admin.CreateSecretRefWithResponse(t.Context(), model.SecretRefCreate{SecretKey: "s", RefKind: "env", RefName: "S0"})).Is(t, 201).JSON201.ID
 	for i := range m.profiles {
 		apptest.Got(m.admin.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.profiles[i].ID, nil,
 			patch(`{"capabilities":{"n":0,"read":null},"policy":{"n":0,"rate":null}}`))).Is(t, 200)
@@ -104,7 +104,7 @@ var steps = []func(t *testing.T, m *moving, admin *client.ClientWithResponses, n
 		m.refused = ""
 	},
 	func(t *testing.T, m *moving, admin *client.ClientWithResponses, n int) {
-		world := api.World{Profiles: []api.ProfileCreate{{
+		world := model.World{Profiles: []model.ProfileCreate{{
 			ProfileKey: m.profiles[m.bound].ProfileKey, StartupSLASeconds: 3600,
 			Capabilities: patch(fmt.Sprintf(`{"n":%d}`, m.caps[m.bound])), Policy: patch(fmt.Sprintf(`{"n":%d}`, n)),
 		}}}
@@ -140,8 +140,8 @@ func (m *moving) setAllowed(t *testing.T, admin *client.ClientWithResponses, lis
 func (m *moving) requireShown(t *testing.T, a *apptest.App, what string) {
 	t.Helper()
 	c := patient(t, a, m.key.APIKey)
-	call := apptest.Got(c.BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"}))
-	same := apptest.Got(c.BootstrapWithResponse(t.Context(), &api.BootstrapParams{IfNoneMatch: new("*")}, api.BootstrapRequest{ComponentKey: "c"}))
+	call := apptest.Got(c.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"}))
+	same := apptest.Got(c.BootstrapWithResponse(t.Context(), &model.BootstrapParams{IfNoneMatch: new("*")}, model.BootstrapRequest{ComponentKey: "c"}))
 	if m.refused != "" {
 		call.Fails(t, 403, m.refused)
 		same.Fails(t, 403, m.refused)

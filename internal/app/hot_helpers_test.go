@@ -19,8 +19,8 @@ import (
 
 	"github.com/legivellum/metagate/gen/client"
 	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
@@ -226,7 +226,7 @@ func (c persevering) Do(r *http.Request) (*http.Response, error) {
 func patient(t *testing.T, a *apptest.App, credential string) *client.ClientWithResponses {
 	t.Helper()
 	header, value := "Authorization", "Bearer "+credential
-	if strings.HasPrefix(credential, auth.KeyPrefix) {
+	if strings.HasPrefix(credential, identity.KeyPrefix) {
 		header, value = a.Config.APIKeyHeader, credential
 	}
 	c, err := client.NewClientWithResponses(a.URL, client.WithHTTPClient(persevering{a.HTTP(t)}),

@@ -14,8 +14,8 @@ import (
 	"github.com/oapi-codegen/nullable"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
@@ -25,16 +25,16 @@ import (
 func (l *lab) requireShut(t *testing.T, a *apptest.App, credential string, startup uuid.UUID, status int, code string) {
 	t.Helper()
 	c, before := patient(t, a, credential), receipts(t, l.App)
-	apptest.Got(c.BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})).Fails(t, status, code)
-	apptest.Got(c.BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c", PrincipalKey: "another"})).Fails(t, status, code)
+	apptest.Got(c.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})).Fails(t, status, code)
+	apptest.Got(c.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c", PrincipalKey: "another"})).Fails(t, status, code)
 	apptest.Got(c.ReportReadyWithResponse(t.Context(), ready(startup))).Fails(t, status, code)
 	apptest.Got(c.ReportFailedWithResponse(t.Context(), failed(startup))).Fails(t, status, code)
-	apptest.Got(c.ReportFailedWithResponse(t.Context(), api.FailedReport{StartupID: startup, Error: "e", Details: patch(`{"jobs":1}`)})).Fails(t, status, code)
+	apptest.Got(c.ReportFailedWithResponse(t.Context(), model.FailedReport{StartupID: startup, Error: "e", Details: patch(`{"jobs":1}`)})).Fails(t, status, code)
 	require.Equal(t, before, receipts(t, l.App))
-	rows, _ := adminList[api.StartupSession](t, l.App, "startups")
+	rows, _ := adminList[model.StartupSession](t, l.App, "startups")
 	for _, row := range rows {
 		if row.StartupID == startup {
-			require.Equal(t, api.StartupStatusOPEN, row.Status)
+			require.Equal(t, model.StartupStatusOPEN, row.Status)
 		}
 	}
 }
@@ -96,14 +96,14 @@ func TestACredentialIsNotAcceptedPastItsExpiryThoughItIsKnown(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
 		expires := time.Now().Add(3 * time.Second).Truncate(time.Second)
-		key := apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), api.APIKeyCreate{
+		key := apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), model.APIKeyCreate{
 			PrincipalID: l.principal.ID, Name: "short", ExpiresAt: nullable.NewNullableWithValue(expires),
 		})).Is(t, 201).JSON201.APIKey
 		jwt := forge(t, "HS256", apptest.JWTSecret, claimSet(l.principal.AuthSubject, map[string]any{"exp": expires.Unix()}))
 		for _, credential := range []string{key, jwt} {
 			for open := true; open; {
 				past := !time.Now().Before(expires) // when it is sent
-				r, err := patient(t, a, credential).BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})
+				r, err := patient(t, a, credential).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})
 				require.NoError(t, err)
 				if open = r.StatusCode() == 200; open {
 					require.False(t, past, "accepted past its expiry")
@@ -171,7 +171,7 @@ func TestUnderLoadNoBootstrapShowsTheWorldBeforeAnAnsweredChange(t *testing.T) {
 // showsAtLeast says what is wrong with a bootstrap that starts now; 503 is not.
 func showsAtLeast(t *testing.T, c *client.ClientWithResponses, change int64) string {
 	t.Helper()
-	r, err := c.BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})
+	r, err := c.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})
 	switch {
 	case err != nil:
 		return err.Error()

@@ -12,8 +12,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
@@ -22,11 +22,11 @@ import (
 type lab struct {
 	*apptest.App
 	admin, component *client.ClientWithResponses
-	principal        api.Principal
-	profile          api.Profile
-	manifest         api.Manifest
-	binding          api.Binding
-	key              api.APIKeyIssued // of principal
+	principal        model.Principal
+	profile          model.Profile
+	manifest         model.Manifest
+	binding          model.Binding
+	key              model.APIKeyIssued // of principal
 }
 
 var labs atomic.Int64
@@ -43,43 +43,43 @@ func newLab(t *testing.T, a *apptest.App) *lab {
 	return l
 }
 
-func (l *lab) addPrincipal(t *testing.T) api.Principal {
+func (l *lab) addPrincipal(t *testing.T) model.Principal {
 	t.Helper()
 	key := fmt.Sprintf("principal-%d", labs.Add(1))
-	return *apptest.Got(l.admin.CreatePrincipalWithResponse(t.Context(), api.PrincipalCreate{PrincipalKey: key, AuthSubject: "subject of " + key})).Is(t, 201).JSON201
+	return *apptest.Got(l.admin.CreatePrincipalWithResponse(t.Context(), model.PrincipalCreate{PrincipalKey: key, AuthSubject: "subject of " + key})).Is(t, 201).JSON201
 }
 
-func (l *lab) addProfile(t *testing.T) api.Profile {
+func (l *lab) addProfile(t *testing.T) model.Profile {
 	t.Helper()
-	return *apptest.Got(l.admin.CreateProfileWithResponse(t.Context(), api.ProfileCreate{
+	return *apptest.Got(l.admin.CreateProfileWithResponse(t.Context(), model.ProfileCreate{
 		ProfileKey: fmt.Sprintf("profile-%d", labs.Add(1)), StartupSLASeconds: 3600,
 		Capabilities: json.RawMessage(`{"read":true}`), Policy: json.RawMessage(`{"rate":1.10}`),
 	})).Is(t, 201).JSON201
 }
 
-func (l *lab) addManifest(t *testing.T) api.Manifest {
+func (l *lab) addManifest(t *testing.T) model.Manifest {
 	t.Helper()
-	return *apptest.Got(l.admin.CreateManifestWithResponse(t.Context(), api.ManifestCreate{
+	return *apptest.Got(l.admin.CreateManifestWithResponse(t.Context(), model.ManifestCreate{
 		ManifestKey: fmt.Sprintf("manifest-%d", labs.Add(1)), Services: json.RawMessage(`{"gate":{"port":1}}`),
 	})).Is(t, 201).JSON201
 }
 
-func (l *lab) newBinding() api.BindingCreate {
-	return api.BindingCreate{PrincipalID: l.principal.ID, ProfileID: l.profile.ID, ManifestID: l.manifest.ID}
+func (l *lab) newBinding() model.BindingCreate {
+	return model.BindingCreate{PrincipalID: l.principal.ID, ProfileID: l.profile.ID, ManifestID: l.manifest.ID}
 }
 
-func (l *lab) addKey(t *testing.T, principal uuid.UUID) api.APIKeyIssued {
+func (l *lab) addKey(t *testing.T, principal uuid.UUID) model.APIKeyIssued {
 	t.Helper()
-	return *apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), api.APIKeyCreate{PrincipalID: principal, Name: "a key"})).Is(t, 201).JSON201
+	return *apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), model.APIKeyCreate{PrincipalID: principal, Name: "a key"})).Is(t, 201).JSON201
 }
 
 // start bootstraps component and returns the packet.
-func (l *lab) start(t *testing.T, component string) api.WelcomePacket {
+func (l *lab) start(t *testing.T, component string) model.WelcomePacket {
 	t.Helper()
-	return *apptest.Got(l.component.BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: component})).Is(t, 200).JSON200
+	return *apptest.Got(l.component.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: component})).Is(t, 200).JSON200
 }
 
-func (l *lab) get(t *testing.T, id uuid.UUID) api.StartupSession {
+func (l *lab) get(t *testing.T, id uuid.UUID) model.StartupSession {
 	t.Helper()
 	return *apptest.Got(l.component.GetStartupWithResponse(t.Context(), id)).Is(t, 200).JSON200
 }
@@ -102,12 +102,12 @@ func (l *lab) opened(t *testing.T, p store.OpenStartupParams) uuid.UUID {
 	return p.ID
 }
 
-func ready(id uuid.UUID) api.ReadyReport {
-	return api.ReadyReport{StartupID: id, BuildVersion: "1.2.3", Health: json.RawMessage(`{"load":1.10}`)}
+func ready(id uuid.UUID) model.ReadyReport {
+	return model.ReadyReport{StartupID: id, BuildVersion: "1.2.3", Health: json.RawMessage(`{"load":1.10}`)}
 }
 
-func failed(id uuid.UUID) api.FailedReport {
-	return api.FailedReport{StartupID: id, Error: "no route\nto host", Details: json.RawMessage(`{"code":12345678901234567890}`)}
+func failed(id uuid.UUID) model.FailedReport {
+	return model.FailedReport{StartupID: id, Error: "no route\nto host", Details: json.RawMessage(`{"code":12345678901234567890}`)}
 }
 
 // adminList reads a page of a list as JSON would have it: the path, with its query.

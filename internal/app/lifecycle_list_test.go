@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/server"
+	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
@@ -33,8 +33,8 @@ func TestStartupsAreListedNewestFirstAndByEachFilter(t *testing.T) {
 			t.Helper()
 			got := []uuid.UUID{}
 			for next := "startups?limit=3&" + query; next != ""; { // pages, where they are more
-				var rows []api.StartupSession
-				rows, next = adminList[api.StartupSession](t, a, next)
+				var rows []model.StartupSession
+				rows, next = adminList[model.StartupSession](t, a, next)
 				for _, s := range rows {
 					require.Equal(t, l.get(t, s.StartupID), s)
 					got = append(got, s.StartupID)
@@ -64,7 +64,7 @@ func TestOfFiftyReportsAtOnceExactlyOneStateWins(t *testing.T) {
 		id := l.start(t, "c").Startup.StartupID
 		type answer struct {
 			status int
-			ack    api.StartupAck
+			ack    model.StartupAck
 			err    error
 		}
 		answers := make([]answer, reporters)
@@ -75,14 +75,14 @@ func TestOfFiftyReportsAtOnceExactlyOneStateWins(t *testing.T) {
 				<-start
 				var out answer
 				if i%2 == 0 {
-					r, err := l.component.ReportReadyWithResponse(t.Context(), api.ReadyReport{StartupID: id, BuildVersion: fmt.Sprint(i)})
+					r, err := l.component.ReportReadyWithResponse(t.Context(), model.ReadyReport{StartupID: id, BuildVersion: fmt.Sprint(i)})
 					if out.err = err; err == nil {
 						if out.status = r.StatusCode(); r.JSON200 != nil {
 							out.ack = *r.JSON200
 						}
 					}
 				} else {
-					r, err := l.component.ReportFailedWithResponse(t.Context(), api.FailedReport{StartupID: id, Error: fmt.Sprint(i)})
+					r, err := l.component.ReportFailedWithResponse(t.Context(), model.FailedReport{StartupID: id, Error: fmt.Sprint(i)})
 					if out.err = err; err == nil {
 						if out.status = r.StatusCode(); r.JSON200 != nil {
 							out.ack = *r.JSON200
@@ -97,16 +97,16 @@ func TestOfFiftyReportsAtOnceExactlyOneStateWins(t *testing.T) {
 
 		final := l.get(t, id)
 		at := final.ReadyAt
-		if final.Status == api.StartupStatusFAILED {
+		if final.Status == model.StartupStatusFAILED {
 			at = final.FailedAt
 			require.True(t, final.ReadyAt.IsNull() && final.BuildVersion.IsNull())
 		} else {
 			require.True(t, final.FailedAt.IsNull() && final.Error.IsNull())
 		}
-		want := api.StartupAck{StartupID: id, Status: final.Status, AcknowledgedAt: at.MustGet()}
+		want := model.StartupAck{StartupID: id, Status: final.Status, AcknowledgedAt: at.MustGet()}
 		for i, got := range answers {
 			require.NoError(t, got.err)
-			if (i%2 == 0) == (final.Status == api.StartupStatusREADY) {
+			if (i%2 == 0) == (final.Status == model.StartupStatusREADY) {
 				require.Equal(t, 200, got.status)
 				require.Equal(t, want, got.ack, "every winner is told the same")
 			} else {
@@ -121,8 +121,8 @@ func TestWhenAKeyWasLastUsedIsWrittenDown(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
 		at := store.Now()
-		uses := &server.LastUsed{Store: a.Store, Now: func() time.Time { return at }}
-		get := func() api.APIKey {
+		uses := &identity.LastUsed{Store: a.Store, Now: func() time.Time { return at }}
+		get := func() model.APIKey {
 			return *apptest.Got(l.admin.GetAPIKeyWithResponse(t.Context(), l.key.ID)).Is(t, 200).JSON200
 		}
 		require.True(t, get().LastUsedAt.IsNull())
@@ -147,7 +147,7 @@ func TestTheUsesOfManyKeysAreWrittenInManyCommitsAndAStopLosesNone(t *testing.T)
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
 		at := store.Now()
-		uses := &server.LastUsed{Store: a.Store, Now: func() time.Time { return at }}
+		uses := &identity.LastUsed{Store: a.Store, Now: func() time.Time { return at }}
 		const n = 1201 // two full chunks and a part of one
 		var ids []uuid.UUID
 		require.NoError(t, a.Store.InTx(t.Context(), func(q store.Queries) error {

@@ -18,10 +18,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/doc"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -66,40 +66,40 @@ func TestEveryComponentOfTheMeshStartsWithItsKeyAndWithItsToken(t *testing.T) {
 
 // started is an answered bootstrap.
 type started struct {
-	packet *api.WelcomePacket
+	packet *model.WelcomePacket
 	body   []byte
 }
 
 func startOf(t *testing.T, a *apptest.App, credential, component string) started {
 	t.Helper()
-	r := apptest.Got(a.Client(t, credential).BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: component})).Is(t, 200)
+	r := apptest.Got(a.Client(t, credential).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: component})).Is(t, 200)
 	require.Equal(t, `"`+r.JSON200.PacketEtag+`"`, r.HTTPResponse.Header.Get("ETag"))
 	require.Equal(t, r.JSON200.Startup.StartupID.String(), r.HTTPResponse.Header.Get("Metagate-Startup-Id"))
-	require.Equal(t, api.StartupStatusOPEN, r.JSON200.Startup.Status)
+	require.Equal(t, model.StartupStatusOPEN, r.JSON200.Startup.Status)
 	return started{r.JSON200, r.Body}
 }
 
 func token(t *testing.T, subject string) string {
 	t.Helper()
-	jwt, err := auth.Sign(apptest.JWTSecret, "HS256", subject, time.Hour, "", "", time.Now())
+	jwt, err := identity.Sign(apptest.JWTSecret, "HS256", subject, time.Hour, "", "", time.Now())
 	require.NoError(t, err)
 	return jwt
 }
 
-func report(t *testing.T, a *apptest.App, credential string, p *api.WelcomePacket, ready bool) {
+func report(t *testing.T, a *apptest.App, credential string, p *model.WelcomePacket, ready bool) {
 	t.Helper()
 	c, id := a.Client(t, credential), p.Startup.StartupID
 	if ready {
-		ack := apptest.Got(c.ReportReadyWithResponse(t.Context(), api.ReadyReport{
+		ack := apptest.Got(c.ReportReadyWithResponse(t.Context(), model.ReadyReport{
 			StartupID: id, BuildVersion: "1.4.2", Health: json.RawMessage(`{"listening":true,"load":0.10}`),
 		})).Is(t, 200).JSON200
-		require.Equal(t, api.StartupStatusREADY, ack.Status)
+		require.Equal(t, model.StartupStatusREADY, ack.Status)
 		return
 	}
-	ack := apptest.Got(c.ReportFailedWithResponse(t.Context(), api.FailedReport{
+	ack := apptest.Got(c.ReportFailedWithResponse(t.Context(), model.FailedReport{
 		StartupID: id, Error: "port is taken\nby another", Details: json.RawMessage(`{"port":8001}`),
 	})).Is(t, 200).JSON200
-	require.Equal(t, api.StartupStatusFAILED, ack.Status)
+	require.Equal(t, model.StartupStatusFAILED, ack.Status)
 }
 
 // query sets the query of a list: only what is asked for, spelled as it is.
@@ -120,19 +120,19 @@ func requireMeshReceipts(t *testing.T, a *apptest.App, keys map[string]string) {
 	for principal, m := range meshComponents {
 		rows := *apptest.Got(admin.ListStartupsWithResponse(t.Context(), nil, query("principal_key="+principal))).Is(t, 200).JSON200
 		require.Len(t, rows, 2, principal)
-		require.Equal(t, api.StartupStatusOPEN, rows[0].Status, "%s: newest first", principal)
+		require.Equal(t, model.StartupStatusOPEN, rows[0].Status, "%s: newest first", principal)
 		require.False(t, rows[0].Overdue || rows[0].Late)
 		reported := rows[1]
 		require.Equal(t, m.component, reported.ComponentKey)
 		require.Equal(t, reported.PacketEtag, rows[0].PacketEtag)
 		if m.ready {
-			require.Equal(t, api.StartupStatusREADY, reported.Status)
+			require.Equal(t, model.StartupStatusREADY, reported.Status)
 			require.JSONEq(t, `{"listening":true,"load":0.10}`, string(reported.Health.MustGet()))
 			require.Contains(t, string(reported.Health.MustGet()), "0.10", "numbers stay as they were written")
 			require.Equal(t, "1.4.2", reported.BuildVersion.MustGet())
 			require.True(t, reported.FailedAt.IsNull() && reported.Error.IsNull() && reported.Details.IsNull())
 		} else {
-			require.Equal(t, api.StartupStatusFAILED, reported.Status)
+			require.Equal(t, model.StartupStatusFAILED, reported.Status)
 			require.Equal(t, "port is taken\nby another", reported.Error.MustGet())
 			require.JSONEq(t, `{"port":8001}`, string(reported.Details.MustGet()))
 			require.True(t, reported.ReadyAt.IsNull() && reported.BuildVersion.IsNull() && reported.Health.IsNull())

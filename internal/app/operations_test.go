@@ -17,8 +17,8 @@ import (
 	"github.com/oapi-codegen/nullable"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -37,19 +37,19 @@ type operator struct {
 func (o *operator) key() string { return fmt.Sprintf("new-%d", o.n.Add(1)) }
 
 func (o *operator) principal(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreatePrincipalWithResponse(o.ctx, api.PrincipalCreate{PrincipalKey: o.key(), AuthSubject: o.key()})).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreatePrincipalWithResponse(o.ctx, model.PrincipalCreate{PrincipalKey: o.key(), AuthSubject: o.key()})).Is(t, 201).JSON201.ID
 }
 
 func (o *operator) profile(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreateProfileWithResponse(o.ctx, api.ProfileCreate{ProfileKey: o.key()})).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreateProfileWithResponse(o.ctx, model.ProfileCreate{ProfileKey: o.key()})).Is(t, 201).JSON201.ID
 }
 
 func (o *operator) manifest(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreateManifestWithResponse(o.ctx, api.ManifestCreate{ManifestKey: o.key()})).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreateManifestWithResponse(o.ctx, model.ManifestCreate{ManifestKey: o.key()})).Is(t, 201).JSON201.ID
 }
 
-func (o *operator) newBinding(t *testing.T) api.BindingCreate {
-	return api.BindingCreate{PrincipalID: o.principal(t), ProfileID: o.profile(t), ManifestID: o.manifest(t)}
+func (o *operator) newBinding(t *testing.T) model.BindingCreate {
+	return model.BindingCreate{PrincipalID: o.principal(t), ProfileID: o.profile(t), ManifestID: o.manifest(t)}
 }
 
 func (o *operator) binding(t *testing.T) uuid.UUID {
@@ -57,28 +57,28 @@ func (o *operator) binding(t *testing.T) uuid.UUID {
 }
 
 func (o *operator) secretRef(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreateSecretRefWithResponse(o.ctx, api.SecretRefCreate{SecretKey: o.key(), RefKind: "env", RefName: "X"})).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreateSecretRefWithResponse(o.ctx, model.SecretRefCreate{SecretKey: o.key(), RefKind: "env", RefName: "X"})).Is(t, 201).JSON201.ID
 }
 
 func (o *operator) apiKey(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreateAPIKeyWithResponse(o.ctx, api.APIKeyCreate{PrincipalID: o.principal(t), Name: "k"})).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreateAPIKeyWithResponse(o.ctx, model.APIKeyCreate{PrincipalID: o.principal(t), Name: "k"})).Is(t, 201).JSON201.ID
 }
 
-func (o *operator) start(t *testing.T) *api.WelcomePacket {
-	return apptest.Got(o.mesh.BootstrapWithResponse(o.ctx, nil, api.BootstrapRequest{ComponentKey: "asyncgate_main"})).Is(t, 200).JSON200
+func (o *operator) start(t *testing.T) *model.WelcomePacket {
+	return apptest.Got(o.mesh.BootstrapWithResponse(o.ctx, nil, model.BootstrapRequest{ComponentKey: "asyncgate_main"})).Is(t, 200).JSON200
 }
 
 // newWorld has one of everything in it. Its plan has shown each kind of change.
-func (o *operator) newWorld(t *testing.T) api.World {
+func (o *operator) newWorld(t *testing.T) model.World {
 	key := o.key()
-	w := api.World{
-		SecretRefs: []api.SecretRefCreate{{SecretKey: key, RefKind: "env", RefName: "X"}},
-		Profiles:   []api.ProfileCreate{{ProfileKey: key, Policy: patch(`{"n":1.10}`)}},
-		Manifests:  []api.ManifestCreate{{ManifestKey: key}, {ManifestKey: "legivellum-mesh", Polling: patch(`{"n":1}`)}},
-		Principals: []api.PrincipalCreate{{PrincipalKey: key, AuthSubject: key}},
-		Bindings:   []api.WorldBinding{{Principal: key, Profile: key, Manifest: key, Overrides: patch(`{"policy":{"n":null}}`)}},
+	w := model.World{
+		SecretRefs: []model.SecretRefCreate{{SecretKey: key, RefKind: "env", RefName: "X"}},
+		Profiles:   []model.ProfileCreate{{ProfileKey: key, Policy: patch(`{"n":1.10}`)}},
+		Manifests:  []model.ManifestCreate{{ManifestKey: key}, {ManifestKey: "legivellum-mesh", Polling: patch(`{"n":1}`)}},
+		Principals: []model.PrincipalCreate{{PrincipalKey: key, AuthSubject: key}},
+		Bindings:   []model.WorldBinding{{Principal: key, Profile: key, Manifest: key, Overrides: patch(`{"policy":{"n":null}}`)}},
 	}
-	plan := apptest.Got(o.ApplyWorldWithResponse(o.ctx, &api.ApplyWorldParams{DryRun: new(true), Prune: new(true)}, w)).Is(t, 200).JSON200
+	plan := apptest.Got(o.ApplyWorldWithResponse(o.ctx, &model.ApplyWorldParams{DryRun: new(true), Prune: new(true)}, w)).Is(t, 200).JSON200
 	require.Positive(t, plan.Summary.Create*plan.Summary.Update*plan.Summary.Delete)
 	require.NotEmpty(t, plan.Packets)
 	return w
@@ -97,16 +97,16 @@ func patch(text string) json.RawMessage { return json.RawMessage(text) }
 // operations calls each operation of openapi.yaml for each of its good statuses.
 var operations = map[string]func(*testing.T, *operator) (int, error){
 	"bootstrap 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.mesh.BootstrapWithResponse(o.ctx, nil, api.BootstrapRequest{ComponentKey: "asyncgate_main", PrincipalKey: "asyncgate"}))
+		return answered(o.mesh.BootstrapWithResponse(o.ctx, nil, model.BootstrapRequest{ComponentKey: "asyncgate_main", PrincipalKey: "asyncgate"}))
 	},
 	"bootstrap 304": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.mesh.BootstrapWithResponse(o.ctx, &api.BootstrapParams{IfNoneMatch: new("*")}, api.BootstrapRequest{ComponentKey: "c"}))
+		return answered(o.mesh.BootstrapWithResponse(o.ctx, &model.BootstrapParams{IfNoneMatch: new("*")}, model.BootstrapRequest{ComponentKey: "c"}))
 	},
 	"reportReady 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.mesh.ReportReadyWithResponse(o.ctx, api.ReadyReport{StartupID: o.start(t).Startup.StartupID, BuildVersion: "1"}))
+		return answered(o.mesh.ReportReadyWithResponse(o.ctx, model.ReadyReport{StartupID: o.start(t).Startup.StartupID, BuildVersion: "1"}))
 	},
 	"reportFailed 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.mesh.ReportFailedWithResponse(o.ctx, api.FailedReport{StartupID: o.start(t).Startup.StartupID, Error: "e"}))
+		return answered(o.mesh.ReportFailedWithResponse(o.ctx, model.FailedReport{StartupID: o.start(t).Startup.StartupID, Error: "e"}))
 	},
 	"getStartup 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.mesh.GetStartupWithResponse(o.ctx, o.start(t).Startup.StartupID))
@@ -116,7 +116,7 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.ListPrincipalsWithResponse(o.ctx, nil))
 	},
 	"createPrincipal 201": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.CreatePrincipalWithResponse(o.ctx, api.PrincipalCreate{
+		return answered(o.CreatePrincipalWithResponse(o.ctx, model.PrincipalCreate{
 			TenantKey: "default", PrincipalKey: o.key(), AuthSubject: "Ünïcode 主", PrincipalType: "worker", Status: "disabled",
 		}))
 	},
@@ -134,7 +134,7 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.ListProfilesWithResponse(o.ctx, nil))
 	},
 	"createProfile 201": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.CreateProfileWithResponse(o.ctx, api.ProfileCreate{ProfileKey: o.key(), Policy: patch(`{"n":1.10}`), StartupSLASeconds: 1}))
+		return answered(o.CreateProfileWithResponse(o.ctx, model.ProfileCreate{ProfileKey: o.key(), Policy: patch(`{"n":1.10}`), StartupSLASeconds: 1}))
 	},
 	"getProfile 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.GetProfileWithResponse(o.ctx, o.ids.Profiles["worker"]))
@@ -150,7 +150,7 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.ListManifestsWithResponse(o.ctx, nil))
 	},
 	"createManifest 201": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.CreateManifestWithResponse(o.ctx, api.ManifestCreate{ManifestKey: o.key(), Services: patch(`{"a":{}}`)}))
+		return answered(o.CreateManifestWithResponse(o.ctx, model.ManifestCreate{ManifestKey: o.key(), Services: patch(`{"a":{}}`)}))
 	},
 	"getManifest 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.GetManifestWithResponse(o.ctx, o.ids.Manifests["legivellum-mesh"]))
@@ -184,7 +184,7 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.ListSecretRefsWithResponse(o.ctx, nil))
 	},
 	"createSecretRef 201": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.CreateSecretRefWithResponse(o.ctx, api.SecretRefCreate{
+		return answered(o.CreateSecretRefWithResponse(o.ctx, model.SecretRefCreate{
 			SecretKey: o.key(), RefKind: "file", RefName: "/run/x", RefMeta: patch(`{"a":[]}`), Status: "disabled",
 		}))
 	},
@@ -202,7 +202,7 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.ListAPIKeysWithResponse(o.ctx, nil))
 	},
 	"createAPIKey 201": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.CreateAPIKeyWithResponse(o.ctx, api.APIKeyCreate{
+		return answered(o.CreateAPIKeyWithResponse(o.ctx, model.APIKeyCreate{
 			PrincipalID: o.principal(t), Name: "k", ExpiresAt: nullable.NewNullableWithValue(time.Now().Add(time.Hour)),
 		}))
 	},
@@ -217,24 +217,24 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 	},
 
 	"applyWorld 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.ApplyWorldWithResponse(o.ctx, &api.ApplyWorldParams{DryRun: new(false)}, o.newWorld(t)))
+		return answered(o.ApplyWorldWithResponse(o.ctx, &model.ApplyWorldParams{DryRun: new(false)}, o.newWorld(t)))
 	},
 	"exportWorld 200": func(t *testing.T, o *operator) (int, error) {
-		yaml := apptest.Got(o.ExportWorldWithResponse(o.ctx, &api.ExportWorldParams{Accept: new("application/yaml")})).Is(t, 200)
+		yaml := apptest.Got(o.ExportWorldWithResponse(o.ctx, &model.ExportWorldParams{Accept: new("application/yaml")})).Is(t, 200)
 		require.Equal(t, "application/yaml", yaml.HTTPResponse.Header.Get("Content-Type"))
 		return answered(o.ExportWorldWithResponse(o.ctx, nil))
 	},
 	"explainPacket 200": func(t *testing.T, o *operator) (int, error) {
-		refused := apptest.Got(o.ExplainPacketWithResponse(o.ctx, o.principal(t), &api.ExplainPacketParams{ComponentKey: "c"})).Is(t, 200)
+		refused := apptest.Got(o.ExplainPacketWithResponse(o.ctx, o.principal(t), &model.ExplainPacketParams{ComponentKey: "c"})).Is(t, 200)
 		require.Equal(t, "NO_BINDING", refused.JSON200.Refusal.Code)
-		return answered(o.ExplainPacketWithResponse(o.ctx, o.ids.Principals["asyncgate"], &api.ExplainPacketParams{ComponentKey: "asyncgate_main"}))
+		return answered(o.ExplainPacketWithResponse(o.ctx, o.ids.Principals["asyncgate"], &model.ExplainPacketParams{ComponentKey: "asyncgate_main"}))
 	},
 
 	"listStartups 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.ListStartupsWithResponse(o.ctx, nil))
 	},
 	"acknowledgeStartup 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.AcknowledgeStartupWithResponse(o.ctx, overdue(t, o.app), api.Acknowledgement{Reason: "gone"}))
+		return answered(o.AcknowledgeStartupWithResponse(o.ctx, overdue(t, o.app), model.Acknowledgement{Reason: "gone"}))
 	},
 	"listAuditLog 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.ListAuditLogWithResponse(o.ctx, nil))

@@ -6,7 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
@@ -25,8 +25,8 @@ func TestSecretsAreOrderedByTheirBytesWhateverTheDatabasesLocale(t *testing.T) {
 	l := newLab(t, apptest.Start(t, url))
 	want := []string{"A/b", "B", "_", "a", "a.b", "b"}
 	for _, i := range []int{3, 5, 1, 2, 0, 4} {
-		apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), api.SecretRefCreate{
-			SecretKey: want[i], RefKind: api.RefKindEnv, RefName: "NAME",
+		apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), model.SecretRefCreate{
+			SecretKey: want[i], RefKind: model.RefKindEnv, RefName: "NAME",
 		})).Is(t, 201)
 	}
 	var got []string

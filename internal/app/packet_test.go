@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -31,15 +31,15 @@ type soleComponent struct {
 	key                                   string
 }
 
-func newComponent(t *testing.T, a *apptest.App, profile api.ProfileCreate, manifest api.ManifestCreate, overrides string) (c soleComponent) {
+func newComponent(t *testing.T, a *apptest.App, profile model.ProfileCreate, manifest model.ManifestCreate, overrides string) (c soleComponent) {
 	t.Helper()
 	ctx, admin := t.Context(), a.AdminClient(t)
 	profile.ProfileKey, manifest.ManifestKey = "profile", "manifest"
-	c.principal = apptest.Got(admin.CreatePrincipalWithResponse(ctx, api.PrincipalCreate{PrincipalKey: "sole", AuthSubject: "sole"})).Is(t, 201).JSON201.ID
-	c.key = apptest.Got(admin.CreateAPIKeyWithResponse(ctx, api.APIKeyCreate{PrincipalID: c.principal, Name: "k"})).Is(t, 201).JSON201.APIKey
+	c.principal = apptest.Got(admin.CreatePrincipalWithResponse(ctx, model.PrincipalCreate{PrincipalKey: "sole", AuthSubject: "sole"})).Is(t, 201).JSON201.ID
+	c.key = apptest.Got(admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: c.principal, Name: "k"})).Is(t, 201).JSON201.APIKey
 	c.profile = apptest.Got(admin.CreateProfileWithResponse(ctx, profile)).Is(t, 201).JSON201.ID
 	c.manifest = apptest.Got(admin.CreateManifestWithResponse(ctx, manifest)).Is(t, 201).JSON201.ID
-	c.binding = apptest.Got(admin.CreateBindingWithResponse(ctx, api.BindingCreate{
+	c.binding = apptest.Got(admin.CreateBindingWithResponse(ctx, model.BindingCreate{
 		PrincipalID: c.principal, ProfileID: c.profile, ManifestID: c.manifest, Overrides: patch(overrides),
 	})).Is(t, 201).JSON201.ID
 	return c
@@ -57,8 +57,8 @@ func TestDocumentsReachThePacketAsTheyWereWritten(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		doc := patch(awkward)
-		c := newComponent(t, a, api.ProfileCreate{Capabilities: doc, Policy: doc},
-			api.ManifestCreate{Environment: doc, Services: doc, MemoryMap: doc, Polling: doc, Schemas: doc}, `{}`)
+		c := newComponent(t, a, model.ProfileCreate{Capabilities: doc, Policy: doc},
+			model.ManifestCreate{Environment: doc, Services: doc, MemoryMap: doc, Polling: doc, Schemas: doc}, `{}`)
 		s := startOf(t, a, c.key, "c")
 		manifest := apptest.Got(a.AdminClient(t).GetManifestWithResponse(t.Context(), c.manifest)).Is(t, 200).Body
 		profile := apptest.Got(a.AdminClient(t).GetProfileWithResponse(t.Context(), c.profile)).Is(t, 200).Body
@@ -96,8 +96,8 @@ func TestOverridesAreMergedSectionBySectionAndNullRemovesAMember(t *testing.T) {
 		}
 		text, err := json.Marshal(overrides)
 		require.NoError(t, err)
-		c := newComponent(t, a, api.ProfileCreate{Capabilities: doc, Policy: doc},
-			api.ManifestCreate{Environment: doc, Services: doc, MemoryMap: doc, Polling: doc, Schemas: doc}, string(text))
+		c := newComponent(t, a, model.ProfileCreate{Capabilities: doc, Policy: doc},
+			model.ManifestCreate{Environment: doc, Services: doc, MemoryMap: doc, Polling: doc, Schemas: doc}, string(text))
 		s := startOf(t, a, c.key, "c")
 		for _, section := range sections {
 			require.Equal(t, merged, literal(t, s.body, section), section)
@@ -112,8 +112,8 @@ func TestTheEtagChangesWhenAndOnlyWhenSomethingStableChanges(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		admin, ctx := a.AdminClient(t), t.Context()
-		c := newComponent(t, a, api.ProfileCreate{Policy: patch(`{"n":1}`)}, api.ManifestCreate{Services: patch(`{"a":{"b":1}}`)}, `{}`)
-		ref := apptest.Got(admin.CreateSecretRefWithResponse(ctx, api.SecretRefCreate{SecretKey: "s", RefKind: "env", RefName: "S"})).Is(t, 201).JSON201.ID
+		c := newComponent(t, a, model.ProfileCreate{Policy: patch(`{"n":1}`)}, model.ManifestCreate{Services: patch(`{"a":{"b":1}}`)}, `{}`)
+		ref := apptest.Got(admin.CreateSecretRefWithResponse(ctx, model.SecretRefCreate{SecretKey: "s", RefKind: "env", RefName: "S"})).Is(t, 201).JSON201.ID
 		manifest := func(p string) {
 			apptest.Got(admin.UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, c.manifest, nil, patch(p))).Is(t, 200)
 		}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/store"
@@ -114,7 +114,7 @@ func TestAServerWhoseLastReceiptFailedIsNotReadyUntilOneCouldBeWritten(t *testin
 		accept()
 		isReady(t, l.App) // though nobody has come since
 		isReady(t, l.App)
-		rows, _ := adminList[api.StartupSession](t, l.App, "startups")
+		rows, _ := adminList[model.StartupSession](t, l.App, "startups")
 		require.Empty(t, rows, "what was tried was no startup")
 		l.start(t, "c")
 	})

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/storetest"
 )
@@ -43,14 +43,14 @@ func TestNoLostWorldIsShownAfterTheDatabaseWentBack(t *testing.T) {
 				world(100 + n)
 			}
 			require.Contains(t, string(l.start(t, "c").Services), fmt.Sprint(100+round+1))
-			apptest.Got(a.Client(t, kept.APIKey).BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})).Is(t, 200)
+			apptest.Got(a.Client(t, kept.APIKey).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})).Is(t, 200)
 			back()
 			require.JSONEq(t, `{"gate":{"port":1},"n":1}`, string(l.start(t, "c").Services), "right again at once")
 			revoked := l.addKey(t, l.principal.ID)
-			apptest.Got(a.Client(t, revoked.APIKey).BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})).Is(t, 200)
+			apptest.Got(a.Client(t, revoked.APIKey).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})).Is(t, 200)
 			apptest.Got(l.admin.RevokeAPIKeyWithResponse(t.Context(), revoked.ID, nil)).Is(t, 204)
 			for n := range round + 3 {
-				apptest.Got(a.Client(t, revoked.APIKey).BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})).Fails(t, 401, "UNAUTHENTICATED")
+				apptest.Got(a.Client(t, revoked.APIKey).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})).Fails(t, 401, "UNAUTHENTICATED")
 				world(n + 2)
 				require.JSONEq(t, fmt.Sprintf(`{"gate":{"port":1},"n":%d}`, n+2), string(l.start(t, "c").Services))
 			}
@@ -83,7 +83,7 @@ func TestManyWritersKeepNobodyFromStarting(t *testing.T) {
 			all.Go(func() {
 				for ctx.Err() == nil {
 					if i%2 == 0 {
-						_, _ = admin.CreateAPIKeyWithResponse(ctx, api.APIKeyCreate{PrincipalID: l.principal.ID, Name: "k"})
+						_, _ = admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: l.principal.ID, Name: "k"})
 					} else {
 						_, _ = admin.CreateBindingWithResponse(ctx, l.newBinding())
 					}

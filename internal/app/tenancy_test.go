@@ -11,21 +11,22 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // tenantAdmin makes a tenant by making its first admin.
 func tenantAdmin(t *testing.T, a *apptest.App, tenant string) wire {
 	t.Helper()
-	s := *a.Admin
-	s.AnyTenant = true
-	p, _, err := admin.Principals.Create(t.Context(), &s, admin.CLI(), tenant,
-		api.PrincipalCreate{PrincipalKey: "admin", AuthSubject: "admin@" + tenant, PrincipalType: admin.TypeAdmin})
+	anywhere := admin.CLI()
+	anywhere.AnyTenant = true
+	p, _, err := admin.Principals.Create(t.Context(), a.Admin, anywhere, tenant,
+		model.PrincipalCreate{PrincipalKey: "admin", AuthSubject: "admin@" + tenant, PrincipalType: identity.TypeAdmin})
 	require.NoError(t, err)
-	issued, _, err := s.IssueKey(t.Context(), admin.CLI(), api.APIKeyCreate{PrincipalID: p.ID, Name: "k"})
+	issued, _, err := a.Admin.IssueKey(t.Context(), anywhere, model.APIKeyCreate{PrincipalID: p.ID, Name: "k"})
 	require.NoError(t, err)
 	return wire{a, issued.APIKey}
 }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -45,7 +45,7 @@ func (w wire) do(t *testing.T, method, path string, body io.Reader, header ...st
 	r, err := http.NewRequestWithContext(t.Context(), method, w.URL+path, body)
 	require.NoError(t, err)
 	switch {
-	case strings.HasPrefix(w.credential, auth.KeyPrefix):
+	case strings.HasPrefix(w.credential, identity.KeyPrefix):
 		r.Header.Set(w.Config.APIKeyHeader, w.credential)
 	case w.credential != "":
 		r.Header.Set("Authorization", "Bearer "+w.credential)
@@ -95,12 +95,12 @@ var leaks = regexp.MustCompile(`(?i)(?-i:json:)|jsontext|\bpq\b|pgx|sqlite|sqlst
 
 // refused demands a problem document of this status and code, that names the
 // request and shows nothing of the inside.
-func (g wired) refused(t *testing.T, status int, code string) api.Problem {
+func (g wired) refused(t *testing.T, status int, code string) model.Problem {
 	t.Helper()
 	require.Equal(t, status, g.Status, g.Body)
 	require.Equal(t, "application/problem+json", g.Header.Get("Content-Type"))
 	require.NotRegexp(t, leaks, g.Body)
-	var p api.Problem
+	var p model.Problem
 	require.NoError(t, json.Unmarshal([]byte(g.Body), &p), g.Body)
 	require.Equal(t, code, p.Code, g.Body)
 	require.Equal(t, status, p.Status)
@@ -110,7 +110,7 @@ func (g wired) refused(t *testing.T, status int, code string) api.Problem {
 	return p
 }
 
-func pointersOf(p api.Problem) []string {
+func pointersOf(p model.Problem) []string {
 	out := make([]string, len(p.Errors))
 	for i, e := range p.Errors {
 		out[i] = e.Pointer

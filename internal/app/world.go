@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/internal/admin"
-	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -88,8 +88,8 @@ func (a *App) Demo(ctx context.Context) (Demo, error) {
 // Token signs a JWT as the configuration's own server would accept it. The
 // published default secret signs only with debug, as it is accepted only then.
 func Token(c config.Tokens, subject string, ttl time.Duration, debug bool) (string, error) {
-	if c.JWTSecret == auth.DefaultSecret && !debug {
+	if c.JWTSecret == identity.DefaultSecret && !debug {
 		return "", errors.New("JWT_SECRET is the published default, which no server accepts: set the server's own JWT_SECRET")
 	}
-	return auth.Sign(c.JWTSecret, c.JWTAlgorithm, subject, ttl, c.JWTIssuer, c.JWTAudience, time.Now())
+	return identity.Sign(c.JWTSecret, c.JWTAlgorithm, subject, ttl, c.JWTIssuer, c.JWTAudience, time.Now())
 }

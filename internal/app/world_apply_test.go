@@ -10,7 +10,7 @@ import (
 	"github.com/oapi-codegen/nullable"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -24,7 +24,7 @@ func TestTheMeshAppliedToAnEmptyServerIsThereWhole(t *testing.T) {
 		r := w.try(t, asYAML, string(text)).Is(t, 200)
 		require.Equal(t, "default", r.JSON200.TenantKey)
 		require.False(t, r.JSON200.DryRun)
-		require.Equal(t, api.PlanSummary{Create: 3 + 3 + 1 + 9 + 9}, r.JSON200.Summary)
+		require.Equal(t, model.PlanSummary{Create: 3 + 3 + 1 + 9 + 9}, r.JSON200.Summary)
 		require.Greater(t, w.revision(t), revision)
 
 		rows := w.audited(t, n)
@@ -76,7 +76,7 @@ func TestAWorldAppliedAgainLeavesNoTrace(t *testing.T) {
 			plan := w.apply(t, mesh(t), how...)
 			unchanged(t, plan)
 			require.Len(t, plan.Changes, 25)
-			unchanged(t, w.apply(t, api.World{}))
+			unchanged(t, w.apply(t, model.World{}))
 		}
 		require.Equal(t, all, w.wire.census(t), "no row, no version, no updated_at, no entry in the log")
 		require.Equal(t, revision, w.revision(t))
@@ -96,17 +96,17 @@ func TestAChangedWorldChangesWhatIsDifferentAndLogsItOnce(t *testing.T) {
 		world.Principals[0].PrincipalType = "gate"
 		world.Bindings[4].Overrides = json.RawMessage(`{"capabilities":{"memory_write":null}}`)
 		world.Bindings[8].Profile = "gate"
-		world.Profiles = append(world.Profiles, api.ProfileCreate{ProfileKey: "new"})
+		world.Profiles = append(world.Profiles, model.ProfileCreate{ProfileKey: "new"})
 
 		plan := w.apply(t, world)
 		require.ElementsMatch(t, []string{
 			"update secret_ref memorygate_jwt", "create profile new", "update manifest legivellum-mesh", "update principal asyncgate",
 			"update binding interview → gate + legivellum-mesh", "update binding worker-pool → gate + legivellum-mesh",
 		}, did(plan))
-		require.Equal(t, api.PlanSummary{Create: 1, Update: 5, Unchanged: 20}, plan.Summary)
+		require.Equal(t, model.PlanSummary{Create: 1, Update: 5, Unchanged: 20}, plan.Summary)
 		for _, c := range plan.Changes {
 			if c.ResourceKey == "legivellum-mesh" {
-				require.Equal(t, []api.FieldChange{
+				require.Equal(t, []model.FieldChange{
 					{Pointer: "/memory_map/artifacts", Before: nullable.NewNullableWithValue(json.RawMessage(`{"gate":"depotgate","namespace":"default"}`))},
 					{Pointer: "/memory_map/primary/namespace", Before: nullable.NewNullableWithValue(json.RawMessage(`"default"`)), After: nullable.NewNullableWithValue(json.RawMessage(`1.10`))},
 					{Pointer: "/memory_map/receipts", Before: nullable.NewNullableWithValue(json.RawMessage(`{"gate":"receiptgate","namespace":"default"}`))},
@@ -122,7 +122,7 @@ func TestAChangedWorldChangesWhatIsDifferentAndLogsItOnce(t *testing.T) {
 			require.Equal(t, e.Action == "create", e.Before == nil)
 			require.NotEqual(t, string(e.Before), string(e.After))
 		}
-		manifests, _ := adminList[api.Manifest](t, a, "manifests?manifest_key=legivellum-mesh")
+		manifests, _ := adminList[model.Manifest](t, a, "manifests?manifest_key=legivellum-mesh")
 		require.EqualValues(t, 2, manifests[0].Version)
 		unchanged(t, w.apply(t, world, prune))
 	})
@@ -132,16 +132,16 @@ func TestDefaultsWrittenOutAreNoChange(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		w := worldsOf(t, a)
-		w.apply(t, api.World{
-			Profiles: []api.ProfileCreate{{ProfileKey: "p"}}, Manifests: []api.ManifestCreate{{ManifestKey: "m"}},
-			Principals: []api.PrincipalCreate{{PrincipalKey: "c", AuthSubject: "c"}}, Bindings: []api.WorldBinding{{Principal: "c", Profile: "p", Manifest: "m"}},
+		w.apply(t, model.World{
+			Profiles: []model.ProfileCreate{{ProfileKey: "p"}}, Manifests: []model.ManifestCreate{{ManifestKey: "m"}},
+			Principals: []model.PrincipalCreate{{PrincipalKey: "c", AuthSubject: "c"}}, Bindings: []model.WorldBinding{{Principal: "c", Profile: "p", Manifest: "m"}},
 		})
-		unchanged(t, w.apply(t, api.World{
+		unchanged(t, w.apply(t, model.World{
 			TenantKey:  "default",
-			Profiles:   []api.ProfileCreate{{ProfileKey: "p", TenantKey: "default", StartupSLASeconds: 120, Policy: json.RawMessage("{ }"), Capabilities: json.RawMessage("{}")}},
-			Manifests:  []api.ManifestCreate{{ManifestKey: "m", DeploymentKey: "default", Schemas: json.RawMessage("{}")}},
-			Principals: []api.PrincipalCreate{{PrincipalKey: "c", AuthSubject: "c", PrincipalType: "component", Status: "active"}},
-			Bindings:   []api.WorldBinding{{Principal: "c", Profile: "p", Manifest: "m", Active: new(true), Overrides: json.RawMessage("{}")}},
+			Profiles:   []model.ProfileCreate{{ProfileKey: "p", TenantKey: "default", StartupSLASeconds: 120, Policy: json.RawMessage("{ }"), Capabilities: json.RawMessage("{}")}},
+			Manifests:  []model.ManifestCreate{{ManifestKey: "m", DeploymentKey: "default", Schemas: json.RawMessage("{}")}},
+			Principals: []model.PrincipalCreate{{PrincipalKey: "c", AuthSubject: "c", PrincipalType: "component", Status: "active"}},
+			Bindings:   []model.WorldBinding{{Principal: "c", Profile: "p", Manifest: "m", Active: new(true), Overrides: json.RawMessage("{}")}},
 		}, prune))
 	})
 }

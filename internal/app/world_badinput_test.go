@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
@@ -176,9 +176,9 @@ func TestAWorldWithThousandsOfMistakesIsStillAnswered(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		w := worldsOf(t, a)
-		var world api.World
+		var world model.World
 		for range 3000 {
-			world.Bindings = append(world.Bindings, api.WorldBinding{Principal: "x", Profile: "y", Manifest: "z"})
+			world.Bindings = append(world.Bindings, model.WorldBinding{Principal: "x", Profile: "y", Manifest: "z"})
 		}
 		doc, err := json.Marshal(world)
 		require.NoError(t, err)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -25,7 +25,7 @@ func (l *lab) beside(t *testing.T, a *apptest.App, do func()) (served int64) {
 	for range 4 {
 		all.Go(func() {
 			for ctx.Err() == nil {
-				r, err := component.BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})
+				r, err := component.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})
 				if err != nil || r.StatusCode() != 200 {
 					t.Errorf("%v, %v", r, err)
 					return
@@ -48,18 +48,18 @@ func TestBootstrapsAreAnsweredWhileALargeWorldIsApplied(t *testing.T) {
 		world, own := crowd(n), w.exported(t)
 		steps := []struct {
 			what string
-			do   func() api.PlanSummary
-			want api.PlanSummary
+			do   func() model.PlanSummary
+			want model.PlanSummary
 		}{
-			{"created", func() api.PlanSummary { return w.apply(t, world).Summary }, api.PlanSummary{Create: 2*n + 2}},
-			{"changed", func() api.PlanSummary {
-				world.Profiles = append(world.Profiles, api.ProfileCreate{ProfileKey: "other"})
+			{"created", func() model.PlanSummary { return w.apply(t, world).Summary }, model.PlanSummary{Create: 2*n + 2}},
+			{"changed", func() model.PlanSummary {
+				world.Profiles = append(world.Profiles, model.ProfileCreate{ProfileKey: "other"})
 				for i := range n {
 					world.Principals[i].PrincipalType, world.Bindings[i].Profile = "worker", "other"
 				}
 				return w.apply(t, world).Summary
-			}, api.PlanSummary{Create: 1, Update: 2 * n, Unchanged: 2}},
-			{"pruned", func() api.PlanSummary { return w.apply(t, own, prune).Summary }, api.PlanSummary{Delete: 2*n + 3, Unchanged: 5}},
+			}, model.PlanSummary{Create: 1, Update: 2 * n, Unchanged: 2}},
+			{"pruned", func() model.PlanSummary { return w.apply(t, own, prune).Summary }, model.PlanSummary{Delete: 2*n + 3, Unchanged: 5}},
 		}
 		for _, step := range steps {
 			require.Positive(t, l.beside(t, a, func() { require.Equal(t, step.want, step.do(), step.what) }), step.what)

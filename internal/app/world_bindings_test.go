@@ -6,31 +6,31 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // bindingsWorld is three profiles, a manifest and two principals, with these bindings.
-func bindingsWorld(bindings ...api.WorldBinding) api.World {
-	return api.World{
-		Profiles:   []api.ProfileCreate{{ProfileKey: "p1"}, {ProfileKey: "p2"}, {ProfileKey: "p3"}},
-		Manifests:  []api.ManifestCreate{{ManifestKey: "m"}},
-		Principals: []api.PrincipalCreate{{PrincipalKey: "a", AuthSubject: "a"}, {PrincipalKey: "b", AuthSubject: "b"}},
+func bindingsWorld(bindings ...model.WorldBinding) model.World {
+	return model.World{
+		Profiles:   []model.ProfileCreate{{ProfileKey: "p1"}, {ProfileKey: "p2"}, {ProfileKey: "p3"}},
+		Manifests:  []model.ManifestCreate{{ManifestKey: "m"}},
+		Principals: []model.PrincipalCreate{{PrincipalKey: "a", AuthSubject: "a"}, {PrincipalKey: "b", AuthSubject: "b"}},
 		Bindings:   bindings,
 	}
 }
 
-func on(principal, profile string) api.WorldBinding {
-	return api.WorldBinding{Principal: principal, Profile: profile, Manifest: "m"}
+func on(principal, profile string) model.WorldBinding {
+	return model.WorldBinding{Principal: principal, Profile: profile, Manifest: "m"}
 }
 
-func off(principal, profile string) api.WorldBinding {
+func off(principal, profile string) model.WorldBinding {
 	b := on(principal, profile)
 	b.Active = new(false)
 	return b
 }
 
-func patched(b api.WorldBinding, overrides string) api.WorldBinding {
+func patched(b model.WorldBinding, overrides string) model.WorldBinding {
 	b.Overrides = json.RawMessage(overrides)
 	return b
 }
@@ -59,118 +59,118 @@ func (w worlds) activeOf(t *testing.T) map[string]string {
 func TestBindingsFollowTheirPrincipals(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		before, after []api.WorldBinding
+		before, after []model.WorldBinding
 		how           []string
 		active        map[string]string
 		count         int // of bindings in the end
 		changes       []string
 	}{
 		"the active one moves to another profile": {
-			[]api.WorldBinding{on("a", "p1")},
-			[]api.WorldBinding{on("a", "p2")},
+			[]model.WorldBinding{on("a", "p1")},
+			[]model.WorldBinding{on("a", "p2")},
 			nil,
 			map[string]string{"a": "p2"},
 			1,
 			[]string{"update binding a → p2 + m"},
 		},
 		"two swap their profiles": {
-			[]api.WorldBinding{on("a", "p1"), on("b", "p2")},
-			[]api.WorldBinding{on("a", "p2"), on("b", "p1")},
+			[]model.WorldBinding{on("a", "p1"), on("b", "p2")},
+			[]model.WorldBinding{on("a", "p2"), on("b", "p1")},
 			[]string{prune},
 			map[string]string{"a": "p2", "b": "p1"},
 			2,
 			[]string{"update binding a → p2 + m", "update binding b → p1 + m"},
 		},
 		"the active one is switched off": {
-			[]api.WorldBinding{on("a", "p1")},
-			[]api.WorldBinding{off("a", "p1")},
+			[]model.WorldBinding{on("a", "p1")},
+			[]model.WorldBinding{off("a", "p1")},
 			nil,
 			map[string]string{},
 			1,
 			[]string{"update binding a → p1 + m"},
 		},
 		"and on again": {
-			[]api.WorldBinding{off("a", "p1")},
-			[]api.WorldBinding{on("a", "p1")},
+			[]model.WorldBinding{off("a", "p1")},
+			[]model.WorldBinding{on("a", "p1")},
 			nil,
 			map[string]string{"a": "p1"},
 			1,
 			[]string{"update binding a → p1 + m"},
 		},
 		"an inactive one becomes active and the active one inactive": {
-			[]api.WorldBinding{on("a", "p1"), off("a", "p2")},
-			[]api.WorldBinding{off("a", "p1"), on("a", "p2")},
+			[]model.WorldBinding{on("a", "p1"), off("a", "p2")},
+			[]model.WorldBinding{off("a", "p1"), on("a", "p2")},
 			nil,
 			map[string]string{"a": "p2"},
 			2,
 			[]string{"update binding a → p1 + m", "update binding a → p2 + m"},
 		},
 		"the same, written in the other order": {
-			[]api.WorldBinding{on("a", "p1"), off("a", "p2")},
-			[]api.WorldBinding{on("a", "p2"), off("a", "p1")},
+			[]model.WorldBinding{on("a", "p1"), off("a", "p2")},
+			[]model.WorldBinding{on("a", "p2"), off("a", "p1")},
 			nil,
 			map[string]string{"a": "p2"},
 			2,
 			[]string{"update binding a → p1 + m", "update binding a → p2 + m"},
 		},
 		"a new one is active beside the old one": {
-			[]api.WorldBinding{on("a", "p1")},
-			[]api.WorldBinding{on("a", "p2"), off("a", "p1")},
+			[]model.WorldBinding{on("a", "p1")},
+			[]model.WorldBinding{on("a", "p2"), off("a", "p1")},
 			[]string{prune},
 			map[string]string{"a": "p2"},
 			2,
 			[]string{"update binding a → p1 + m", "create binding a → p2 + m"},
 		},
 		"an inactive one is named as active and the active one not at all": {
-			[]api.WorldBinding{on("a", "p1"), off("a", "p2")},
-			[]api.WorldBinding{on("a", "p2")},
+			[]model.WorldBinding{on("a", "p1"), off("a", "p2")},
+			[]model.WorldBinding{on("a", "p2")},
 			nil,
 			map[string]string{"a": "p2"},
 			2,
 			[]string{"update binding a → p1 + m", "update binding a → p2 + m"},
 		},
 		"the same, pruned": {
-			[]api.WorldBinding{on("a", "p1"), off("a", "p2")},
-			[]api.WorldBinding{on("a", "p2")},
+			[]model.WorldBinding{on("a", "p1"), off("a", "p2")},
+			[]model.WorldBinding{on("a", "p2")},
 			[]string{prune},
 			map[string]string{"a": "p2"},
 			1,
 			[]string{"delete binding a → p1 + m", "update binding a → p2 + m"},
 		},
 		"several inactive ones, the same among them": {
-			[]api.WorldBinding{off("a", "p1"), on("a", "p3")},
-			[]api.WorldBinding{off("a", "p1"), off("a", "p1"), off("a", "p2"), on("a", "p3")},
+			[]model.WorldBinding{off("a", "p1"), on("a", "p3")},
+			[]model.WorldBinding{off("a", "p1"), off("a", "p1"), off("a", "p2"), on("a", "p3")},
 			[]string{prune},
 			map[string]string{"a": "p3"},
 			4,
 			[]string{"create binding a → p1 + m", "create binding a → p2 + m"},
 		},
 		"inactive ones go": {
-			[]api.WorldBinding{off("a", "p1"), off("a", "p1"), off("a", "p2"), on("a", "p3")},
-			[]api.WorldBinding{off("a", "p1"), on("a", "p3")},
+			[]model.WorldBinding{off("a", "p1"), off("a", "p1"), off("a", "p2"), on("a", "p3")},
+			[]model.WorldBinding{off("a", "p1"), on("a", "p3")},
 			[]string{prune},
 			map[string]string{"a": "p3"},
 			2,
 			[]string{"delete binding a → p1 + m", "delete binding a → p2 + m"},
 		},
 		"only an override changes": {
-			[]api.WorldBinding{on("a", "p1")},
-			[]api.WorldBinding{patched(on("a", "p1"), `{"policy":{"x":1}}`)},
+			[]model.WorldBinding{on("a", "p1")},
+			[]model.WorldBinding{patched(on("a", "p1"), `{"policy":{"x":1}}`)},
 			nil,
 			map[string]string{"a": "p1"},
 			1,
 			[]string{"update binding a → p1 + m"},
 		},
 		"another principal takes over": {
-			[]api.WorldBinding{on("a", "p1")},
-			[]api.WorldBinding{on("b", "p1")},
+			[]model.WorldBinding{on("a", "p1")},
+			[]model.WorldBinding{on("b", "p1")},
 			[]string{prune},
 			map[string]string{"b": "p1"},
 			1,
 			[]string{"delete binding a → p1 + m", "create binding b → p1 + m"},
 		},
 		"nothing is left": {
-			[]api.WorldBinding{on("a", "p1"), off("b", "p1")},
+			[]model.WorldBinding{on("a", "p1"), off("b", "p1")},
 			nil,
 			[]string{prune},
 			map[string]string{},

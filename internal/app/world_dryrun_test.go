@@ -12,68 +12,68 @@ import (
 	"github.com/oapi-codegen/nullable"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // edits are what operators do to the mesh, each over and over; n makes each time another.
-var edits = map[string]func(w *api.World, n int){
-	"a policy": func(w *api.World, n int) { w.Profiles[n%3].Policy = json.RawMessage(fmt.Sprintf(`{"n":%d}`, n)) },
-	"numbers": func(w *api.World, n int) {
+var edits = map[string]func(w *model.World, n int){
+	"a policy": func(w *model.World, n int) { w.Profiles[n%3].Policy = json.RawMessage(fmt.Sprintf(`{"n":%d}`, n)) },
+	"numbers": func(w *model.World, n int) {
 		w.Profiles[n%3].Policy = json.RawMessage(fmt.Sprintf(`{"rate":1.1%0*d}`, n%3, 0))
 	},
-	"services": func(w *api.World, n int) {
+	"services": func(w *model.World, n int) {
 		w.Manifests[0].Services = json.RawMessage(fmt.Sprintf(`{"gate":{"port":%d}}`, n))
 	},
-	"all of a manifest": func(w *api.World, n int) {
+	"all of a manifest": func(w *model.World, n int) {
 		doc := json.RawMessage(fmt.Sprintf(`{"n":%d}`, n))
 		m := &w.Manifests[0]
 		m.Environment, m.Services, m.MemoryMap, m.Polling, m.Schemas = doc, doc, doc, doc, doc
 	},
-	"an override": func(w *api.World, n int) {
+	"an override": func(w *model.World, n int) {
 		if i := n % 9; i < len(w.Bindings) {
 			w.Bindings[i].Overrides = json.RawMessage(fmt.Sprintf(`{"services":{"own":{"n":%d}},"policy":{"n":null}}`, n))
 		}
 	},
-	"a secret's name": func(w *api.World, n int) { w.SecretRefs[n%3].RefName = fmt.Sprintf("NAME_%d", n) },
-	"a secret's state": func(w *api.World, n int) {
-		w.SecretRefs[n%3].Status = []api.SecretRefStatus{api.SecretRefStatusActive, api.SecretRefStatusDisabled}[n/3%2]
+	"a secret's name": func(w *model.World, n int) { w.SecretRefs[n%3].RefName = fmt.Sprintf("NAME_%d", n) },
+	"a secret's state": func(w *model.World, n int) {
+		w.SecretRefs[n%3].Status = []model.SecretRefStatus{model.SecretRefStatusActive, model.SecretRefStatusDisabled}[n/3%2]
 	},
-	"a new secret": func(w *api.World, n int) {
-		w.SecretRefs = append(w.SecretRefs, api.SecretRefCreate{SecretKey: fmt.Sprintf("new-%d", n), RefKind: api.RefKindEnv, RefName: "N"})
+	"a new secret": func(w *model.World, n int) {
+		w.SecretRefs = append(w.SecretRefs, model.SecretRefCreate{SecretKey: fmt.Sprintf("new-%d", n), RefKind: model.RefKindEnv, RefName: "N"})
 	},
-	"a principal's state": func(w *api.World, n int) {
-		w.Principals[n%9].Status = []api.PrincipalStatus{api.PrincipalStatusActive, api.PrincipalStatusDisabled}[n/9%2]
+	"a principal's state": func(w *model.World, n int) {
+		w.Principals[n%9].Status = []model.PrincipalStatus{model.PrincipalStatusActive, model.PrincipalStatusDisabled}[n/9%2]
 	},
-	"a subject": func(w *api.World, n int) { w.Principals[n%9].AuthSubject = fmt.Sprintf("subject-%d", n) },
-	"narrowing": func(w *api.World, n int) {
+	"a subject": func(w *model.World, n int) { w.Principals[n%9].AuthSubject = fmt.Sprintf("subject-%d", n) },
+	"narrowing": func(w *model.World, n int) {
 		w.Profiles[n%3].Capabilities = json.RawMessage(`{"allowed_components":["a*"]}`)
 	},
-	"widening":   func(w *api.World, n int) { w.Profiles[n%3].Capabilities = json.RawMessage(`{"n":1}`) },
-	"an SLA":     func(w *api.World, n int) { w.Profiles[n%3].StartupSLASeconds = int64(3600 + n) },
-	"a deletion": func(w *api.World, n int) { w.Bindings = slices.Delete(w.Bindings, 0, min(1, len(w.Bindings))) },
-	"a move": func(w *api.World, n int) {
+	"widening":   func(w *model.World, n int) { w.Profiles[n%3].Capabilities = json.RawMessage(`{"n":1}`) },
+	"an SLA":     func(w *model.World, n int) { w.Profiles[n%3].StartupSLASeconds = int64(3600 + n) },
+	"a deletion": func(w *model.World, n int) { w.Bindings = slices.Delete(w.Bindings, 0, min(1, len(w.Bindings))) },
+	"a move": func(w *model.World, n int) {
 		if i := n % 9; i < len(w.Bindings) {
 			w.Bindings[i].Profile = w.Profiles[n%3].ProfileKey
 		}
 	},
-	"on and off": func(w *api.World, n int) {
+	"on and off": func(w *model.World, n int) {
 		if i := n % 9; i < len(w.Bindings) {
 			w.Bindings[i].Active = new(n/9%2 == 0)
 		}
 	},
-	"a rename": func(w *api.World, n int) {
+	"a rename": func(w *model.World, n int) {
 		w.Manifests[0].ManifestKey = fmt.Sprintf("mesh-%d", n)
 		for i := range w.Bindings {
 			w.Bindings[i].Manifest = w.Manifests[0].ManifestKey
 		}
 	},
-	"the order of members": func(w *api.World, n int) { w.Manifests[0].Polling = json.RawMessage(`{"b":1,"a":{"d":1,"c":2}}`) },
-	"required secrets": func(w *api.World, n int) {
+	"the order of members": func(w *model.World, n int) { w.Manifests[0].Polling = json.RawMessage(`{"b":1,"a":{"d":1,"c":2}}`) },
+	"required secrets": func(w *model.World, n int) {
 		w.Profiles[n%3].Policy = json.RawMessage(`{"required_secrets":["` + w.SecretRefs[n%3].SecretKey + `"]}`)
 	},
-	"back to the start": func(w *api.World, n int) {},
+	"back to the start": func(w *model.World, n int) {},
 }
 
 func TestADryRunForetellsExactlyWhosePacketsChange(t *testing.T) {
@@ -101,7 +101,7 @@ func TestADryRunForetellsExactlyWhosePacketsChange(t *testing.T) {
 }
 
 // requireForetold runs dry, applies, and compares with what everybody really gets.
-func (w worlds) requireForetold(t *testing.T, world api.World, before map[string]born, what string) map[string]born {
+func (w worlds) requireForetold(t *testing.T, world model.World, before map[string]born, what string) map[string]born {
 	t.Helper()
 	stored, revision, written, opened := w.export(t, asJSON), w.revision(t), len(w.audited(t, 0)), receipts(t, w.App)
 	foretold := w.apply(t, world, dryRun, prune)
@@ -114,7 +114,7 @@ func (w worlds) requireForetold(t *testing.T, world api.World, before map[string
 	require.Equal(t, foretold.Summary, done.Summary, what)
 	require.Empty(t, done.Packets)
 	after := w.bearAll(t, world)
-	listed := map[string]api.PacketChange{}
+	listed := map[string]model.PacketChange{}
 	for _, p := range foretold.Packets {
 		listed[p.PrincipalKey] = p
 	}

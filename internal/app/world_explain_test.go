@@ -7,13 +7,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
-func (w worlds) explain(t *testing.T, principal, component string) api.Explanation {
+func (w worlds) explain(t *testing.T, principal, component string) model.Explanation {
 	t.Helper()
-	r := apptest.Got(w.admin.ExplainPacketWithResponse(t.Context(), w.principal(t, principal), &api.ExplainPacketParams{ComponentKey: component})).Is(t, 200)
+	r := apptest.Got(w.admin.ExplainPacketWithResponse(t.Context(), w.principal(t, principal), &model.ExplainPacketParams{ComponentKey: component})).Is(t, 200)
 	return *r.JSON200
 }
 
@@ -23,7 +23,7 @@ func TestAnExplanationIsThePacketThatABootstrapGives(t *testing.T) {
 		w := worldsOf(t, a)
 		w.apply(t, mesh(t))
 		all := w.wire.census(t)
-		explained := map[string]api.Explanation{}
+		explained := map[string]model.Explanation{}
 		for principal, m := range meshComponents {
 			explained[principal] = w.explain(t, principal, m.component)
 		}
@@ -52,8 +52,8 @@ func TestAnExplanationTellsWhereEachSectionComesFrom(t *testing.T) {
 			"policy":{"rate_limit_rps":[{"a":1}]},"schemas":{}}`)
 		w.apply(t, world)
 		e := w.explain(t, "worker-pool", "worker_7")
-		profile, manifest := api.SectionSourceFromProfile, api.SectionSourceFromManifest
-		require.Equal(t, []api.SectionSource{
+		profile, manifest := model.SectionSourceFromProfile, model.SectionSourceFromManifest
+		require.Equal(t, []model.SectionSource{
 			{Section: "capabilities", From: profile, Key: "worker", Overridden: []string{}},
 			{Section: "policy", From: profile, Key: "worker", Overridden: []string{"/rate_limit_rps"}},
 			{Section: "environment", From: manifest, Key: "legivellum-mesh", Overridden: []string{}},
@@ -61,7 +61,7 @@ func TestAnExplanationTellsWhereEachSectionComesFrom(t *testing.T) {
 			{Section: "memory_map", From: manifest, Key: "legivellum-mesh", Overridden: []string{}},
 			{Section: "polling", From: manifest, Key: "legivellum-mesh", Overridden: []string{}},
 			{Section: "schemas", From: manifest, Key: "legivellum-mesh", Overridden: []string{}},
-			{Section: "required_env", From: api.SectionSourceFromSecretRefs, Key: "default", Overridden: []string{}},
+			{Section: "required_env", From: model.SectionSourceFromSecretRefs, Key: "default", Overridden: []string{}},
 		}, e.Sections)
 	})
 }
@@ -73,7 +73,7 @@ func TestAnExplanationNamesTheRefusalThatABootstrapGets(t *testing.T) {
 		world := mesh(t)
 		world.Principals[0].Status = "disabled"
 		world.Bindings[1].Active = new(false)
-		world.Principals = append(world.Principals, api.PrincipalCreate{PrincipalKey: "unbound", AuthSubject: "unbound@mesh"})
+		world.Principals = append(world.Principals, model.PrincipalCreate{PrincipalKey: "unbound", AuthSubject: "unbound@mesh"})
 		w.apply(t, world)
 		for principal, c := range map[string]struct{ subject, component, code string }{
 			"asyncgate":   {"asyncgate@mesh", "c", "FORBIDDEN"},
@@ -83,7 +83,7 @@ func TestAnExplanationNamesTheRefusalThatABootstrapGets(t *testing.T) {
 		} {
 			e := w.explain(t, principal, c.component)
 			require.Equal(t, c.code, w.bear(t, c.subject, c.component).code)
-			require.Equal(t, api.Refusal{Status: 403, Code: c.code, Detail: e.Refusal.Detail}, *e.Refusal)
+			require.Equal(t, model.Refusal{Status: 403, Code: c.code, Detail: e.Refusal.Detail}, *e.Refusal)
 			require.NotEmpty(t, e.Refusal.Detail)
 			require.Empty(t, e.PacketEtag)
 			require.Nil(t, e.Packet)

@@ -6,13 +6,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
 // awkwardWorld is a world of values that a careless YAML writer changes.
-func awkwardWorld(t *testing.T) api.World {
+func awkwardWorld(t *testing.T) model.World {
 	t.Helper()
 	world := mesh(t)
 	world.Profiles[0].Policy = json.RawMessage(`{"n":[1.10,12345678901234567890,1e400,-0,1E5,0.1e-400],"12":{"true":{}},"e":{},"l":[]}`)
@@ -20,7 +20,7 @@ func awkwardWorld(t *testing.T) api.World {
 	world.Principals[0].AuthSubject = "1.10"
 	world.Principals[1].AuthSubject = "no"
 	world.SecretRefs[0].RefName = "2026-11-22"
-	world.Bindings = append(world.Bindings, api.WorldBinding{Principal: "delegate", Profile: "worker", Manifest: "legivellum-mesh", Active: new(false)})
+	world.Bindings = append(world.Bindings, model.WorldBinding{Principal: "delegate", Profile: "worker", Manifest: "legivellum-mesh", Active: new(false)})
 	world.Principals[2].Status = "disabled"
 	return world
 }
@@ -82,11 +82,11 @@ func TestAnExportIsSortedByKeyWhateverTheOrderOfCreation(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		w := worldsOf(t, a)
-		w.apply(t, api.World{
-			SecretRefs: []api.SecretRefCreate{{SecretKey: "b", RefKind: "env", RefName: "B"}, {SecretKey: "B", RefKind: "env", RefName: "B"}, {SecretKey: "a-1", RefKind: "env", RefName: "A"}, {SecretKey: "a", RefKind: "env", RefName: "A"}},
-			Profiles:   []api.ProfileCreate{{ProfileKey: "z"}, {ProfileKey: "a"}}, Manifests: []api.ManifestCreate{{ManifestKey: "z"}, {ManifestKey: "a"}},
-			Principals: []api.PrincipalCreate{{PrincipalKey: "z", AuthSubject: "1"}, {PrincipalKey: "a", AuthSubject: "2"}},
-			Bindings: []api.WorldBinding{
+		w.apply(t, model.World{
+			SecretRefs: []model.SecretRefCreate{{SecretKey: "b", RefKind: "env", RefName: "B"}, {SecretKey: "B", RefKind: "env", RefName: "B"}, {SecretKey: "a-1", RefKind: "env", RefName: "A"}, {SecretKey: "a", RefKind: "env", RefName: "A"}},
+			Profiles:   []model.ProfileCreate{{ProfileKey: "z"}, {ProfileKey: "a"}}, Manifests: []model.ManifestCreate{{ManifestKey: "z"}, {ManifestKey: "a"}},
+			Principals: []model.PrincipalCreate{{PrincipalKey: "z", AuthSubject: "1"}, {PrincipalKey: "a", AuthSubject: "2"}},
+			Bindings: []model.WorldBinding{
 				{Principal: "z", Profile: "z", Manifest: "z"},
 				{Principal: "a", Profile: "z", Manifest: "a", Active: new(false)},
 				{Principal: "a", Profile: "a", Manifest: "z"},

@@ -11,8 +11,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
@@ -42,13 +42,13 @@ func worldsOf(t *testing.T, a *apptest.App) worlds {
 }
 
 // mesh is the example as a document that a test may edit.
-func mesh(t *testing.T) api.World {
+func mesh(t *testing.T) model.World {
 	t.Helper()
 	text, err := os.ReadFile(meshFile)
 	require.NoError(t, err)
 	doc, err := doc.YAMLToJSON(text, 1<<20)
 	require.NoError(t, err)
-	var w api.World
+	var w model.World
 	require.NoError(t, json.Unmarshal(doc, &w))
 	return w
 }
@@ -56,12 +56,12 @@ func mesh(t *testing.T) api.World {
 // try applies a text and gives what came back.
 func (w worlds) try(t *testing.T, mediaType, doc string, how ...string) apptest.Call[*client.ApplyWorldResult] {
 	t.Helper()
-	params := &api.ApplyWorldParams{DryRun: new(slices.Contains(how, dryRun)), Prune: new(slices.Contains(how, prune))}
+	params := &model.ApplyWorldParams{DryRun: new(slices.Contains(how, dryRun)), Prune: new(slices.Contains(how, prune))}
 	return apptest.Got(w.admin.ApplyWorldWithBodyWithResponse(t.Context(), params, mediaType, strings.NewReader(doc)))
 }
 
 // apply applies a world that must be accepted.
-func (w worlds) apply(t *testing.T, world api.World, how ...string) api.Plan {
+func (w worlds) apply(t *testing.T, world model.World, how ...string) model.Plan {
 	t.Helper()
 	doc, err := json.Marshal(world)
 	require.NoError(t, err)
@@ -69,7 +69,7 @@ func (w worlds) apply(t *testing.T, world api.World, how ...string) api.Plan {
 }
 
 // refuse applies a YAML text that must be refused, and proves that it left nothing.
-func (w worlds) refuse(t *testing.T, doc string, status int, code string, how ...string) api.Problem {
+func (w worlds) refuse(t *testing.T, doc string, status int, code string, how ...string) model.Problem {
 	t.Helper()
 	world, revision, written := w.export(t, asJSON), w.revision(t), len(w.audited(t, 0))
 	p := w.try(t, asYAML, doc, how...).Fails(t, status, code)
@@ -92,35 +92,35 @@ func (w worlds) revision(t *testing.T) int64 {
 // export gives the world as bytes.
 func (w worlds) export(t *testing.T, mediaType string) string {
 	t.Helper()
-	r := apptest.Got(w.admin.ExportWorldWithResponse(t.Context(), &api.ExportWorldParams{Accept: &mediaType})).Is(t, 200)
+	r := apptest.Got(w.admin.ExportWorldWithResponse(t.Context(), &model.ExportWorldParams{Accept: &mediaType})).Is(t, 200)
 	require.Equal(t, mediaType, r.HTTPResponse.Header.Get("Content-Type"))
 	return string(r.Body)
 }
 
 // exported gives the world as a document.
-func (w worlds) exported(t *testing.T) api.World {
+func (w worlds) exported(t *testing.T) model.World {
 	t.Helper()
-	var out api.World
+	var out model.World
 	require.NoError(t, json.Unmarshal([]byte(w.export(t, asJSON)), &out))
 	return out
 }
 
 // unchanged demands that a plan has nothing to do.
-func unchanged(t *testing.T, p api.Plan) {
+func unchanged(t *testing.T, p model.Plan) {
 	t.Helper()
 	for _, c := range p.Changes {
-		require.Equal(t, api.PlanActionUnchanged, c.Action, "%+v", c)
+		require.Equal(t, model.PlanActionUnchanged, c.Action, "%+v", c)
 		require.Empty(t, c.Diff)
 	}
-	require.Equal(t, api.PlanSummary{Unchanged: len(p.Changes)}, p.Summary)
+	require.Equal(t, model.PlanSummary{Unchanged: len(p.Changes)}, p.Summary)
 	require.Empty(t, p.Packets)
 }
 
 // did lists what a plan changes, as "update profile gate".
-func did(p api.Plan) []string {
+func did(p model.Plan) []string {
 	out := []string{}
 	for _, c := range p.Changes {
-		if c.Action != api.PlanActionUnchanged {
+		if c.Action != model.PlanActionUnchanged {
 			out = append(out, string(c.Action)+" "+string(c.ResourceType)+" "+c.ResourceKey)
 		}
 	}
@@ -154,7 +154,7 @@ type born struct {
 // bear bootstraps a component with its principal's token.
 func (w worlds) bear(t *testing.T, subject, component string) born {
 	t.Helper()
-	r, err := w.Client(t, token(t, subject)).BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: component})
+	r, err := w.Client(t, token(t, subject)).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: component})
 	require.NoError(t, err)
 	if r.StatusCode() != 200 {
 		return born{code: apptest.Got(r, err).Fails(t, 403, codeOf(t, r.Body)).Code}
@@ -169,13 +169,13 @@ func (w worlds) bear(t *testing.T, subject, component string) born {
 
 func codeOf(t *testing.T, body []byte) string {
 	t.Helper()
-	var p api.Problem
+	var p model.Problem
 	require.NoError(t, json.Unmarshal(body, &p))
 	return p.Code
 }
 
 // bearAll bootstraps everybody whom the world names, each as its component of the mesh.
-func (w worlds) bearAll(t *testing.T, world api.World) map[string]born {
+func (w worlds) bearAll(t *testing.T, world model.World) map[string]born {
 	t.Helper()
 	out := map[string]born{}
 	for _, p := range world.Principals {

@@ -6,13 +6,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // keysOf lists what an export has, without the admin's.
-func keysOf(w api.World) (out []string) {
+func keysOf(w model.World) (out []string) {
 	for _, s := range w.SecretRefs {
 		out = append(out, "secret "+s.SecretKey)
 	}
@@ -44,7 +44,7 @@ func TestPruneDeletesWhatIsNotNamedAndNothingElseDoes(t *testing.T) {
 
 		n := len(w.audited(t, 0))
 		plan := w.apply(t, small, prune)
-		require.Equal(t, api.PlanSummary{Unchanged: 1 + 1 + 1 + 2 + 1, Delete: 2 + 2 + 7 + 8}, plan.Summary)
+		require.Equal(t, model.PlanSummary{Unchanged: 1 + 1 + 1 + 2 + 1, Delete: 2 + 2 + 7 + 8}, plan.Summary)
 		require.Equal(t, []string{
 			"secret receiptgate_api_key", "profile gate", "manifest legivellum-mesh",
 			"principal admin", "principal asyncgate", "principal cognigate", "binding asyncgate gate legivellum-mesh",
@@ -58,9 +58,9 @@ func TestPruneDeletesWhatIsNotNamedAndNothingElseDoes(t *testing.T) {
 		}
 		unchanged(t, w.apply(t, small, prune))
 
-		w.apply(t, api.World{}, prune)
+		w.apply(t, model.World{}, prune)
 		require.Equal(t, []string{"principal admin"}, keysOf(w.exported(t)))
-		unchanged(t, w.apply(t, api.World{}, prune))
+		unchanged(t, w.apply(t, model.World{}, prune))
 	})
 }
 
@@ -70,10 +70,10 @@ func TestPruneLeavesTheAdminsAndWhatTheirBindingsNeed(t *testing.T) {
 		w := worldsOf(t, a)
 		world := mesh(t)
 		world.Principals[0].PrincipalType = "admin"
-		world.Profiles = append(world.Profiles, api.ProfileCreate{ProfileKey: "spare"})
-		world.Bindings = append(world.Bindings, api.WorldBinding{Principal: "asyncgate", Profile: "spare", Manifest: "legivellum-mesh", Active: new(false)})
+		world.Profiles = append(world.Profiles, model.ProfileCreate{ProfileKey: "spare"})
+		world.Bindings = append(world.Bindings, model.WorldBinding{Principal: "asyncgate", Profile: "spare", Manifest: "legivellum-mesh", Active: new(false)})
 		w.apply(t, world)
-		w.apply(t, api.World{}, prune)
+		w.apply(t, model.World{}, prune)
 		require.Equal(t, []string{
 			"profile gate", "profile spare", "manifest legivellum-mesh", "principal admin", "principal asyncgate", "principal cognigate",
 			"binding asyncgate gate legivellum-mesh", "binding asyncgate spare legivellum-mesh",
@@ -88,7 +88,7 @@ func TestAnAdminThatPrunesKeepsItself(t *testing.T) {
 		w := worldsOf(t, a)
 		w.apply(t, mesh(t))
 		as := a.Client(t, token(t, "delegate@mesh"))
-		apptest.Got(as.ApplyWorldWithResponse(t.Context(), &api.ApplyWorldParams{Prune: new(true)}, api.World{})).Is(t, 200)
+		apptest.Got(as.ApplyWorldWithResponse(t.Context(), &model.ApplyWorldParams{Prune: new(true)}, model.World{})).Is(t, 200)
 		require.Equal(t, []string{
 			"profile gate", "manifest legivellum-mesh", "principal admin", "principal delegate", "binding delegate gate legivellum-mesh",
 		}, keysOf(w.exported(t)))
@@ -104,7 +104,7 @@ func TestANewPrincipalTakesOverThePrunedOnesSubject(t *testing.T) {
 		for _, key := range []string{"aaa", "zzz"} { // before and after the old one
 			world.Principals[0].PrincipalKey, world.Bindings[0].Principal = key, key
 			plan := w.apply(t, world, prune)
-			require.Equal(t, api.PlanSummary{Create: 2, Delete: 2, Unchanged: 23}, plan.Summary)
+			require.Equal(t, model.PlanSummary{Create: 2, Delete: 2, Unchanged: 23}, plan.Summary)
 			b := w.bear(t, "asyncgate@mesh", "c")
 			require.JSONEq(t, `"`+key+`"`, string(b.members["principal_key"]))
 		}
@@ -126,7 +126,7 @@ func TestARenameIsADeleteAndACreate(t *testing.T) {
 			world.Bindings[i].Manifest = "renamed"
 		}
 		plan := w.apply(t, world, prune)
-		require.Equal(t, api.PlanSummary{Create: 3, Update: 2 + 9, Delete: 3, Unchanged: 2 + 9}, plan.Summary)
+		require.Equal(t, model.PlanSummary{Create: 3, Update: 2 + 9, Delete: 3, Unchanged: 2 + 9}, plan.Summary)
 		b := w.bear(t, "interview@mesh", "c")
 		require.JSONEq(t, `"renamed"`, string(b.members["profile"]))
 		require.JSONEq(t, `"renamed"`, string(b.members["manifest"]))
@@ -139,14 +139,14 @@ func TestSubjectsMayBePassedOnAmongPrincipals(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		w := worldsOf(t, a)
 		w.apply(t, mesh(t))
-		subjects := func(s ...string) api.World {
+		subjects := func(s ...string) model.World {
 			world := mesh(t)
 			for i := range s {
 				world.Principals[i].AuthSubject = s[i]
 			}
 			return world
 		}
-		for what, world := range map[string]api.World{
+		for what, world := range map[string]model.World{
 			"a swap":             subjects("cognigate@mesh", "asyncgate@mesh"),
 			"a ring":             subjects("cognigate@mesh", "delegate@mesh", "asyncgate@mesh"),
 			"the ring backwards": subjects("delegate@mesh", "asyncgate@mesh", "cognigate@mesh"),
@@ -166,7 +166,7 @@ func TestSubjectsMayBePassedOnAmongPrincipals(t *testing.T) {
 		// A new principal takes what another gives up, whatever the order of their keys.
 		for _, key := range []string{"aaa", "zzz"} {
 			world := subjects("given-up-for-" + key)
-			world.Principals = append(world.Principals, api.PrincipalCreate{PrincipalKey: key, AuthSubject: "asyncgate@mesh"})
+			world.Principals = append(world.Principals, model.PrincipalCreate{PrincipalKey: key, AuthSubject: "asyncgate@mesh"})
 			w.apply(t, world)
 			w.apply(t, mesh(t), prune)
 		}

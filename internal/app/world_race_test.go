@@ -10,30 +10,30 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // racing is a world in which every resource says whose it is.
-func racing(whose string) api.World {
+func racing(whose string) model.World {
 	doc := json.RawMessage(`{"whose":"` + whose + `"}`)
-	w := api.World{
-		SecretRefs: []api.SecretRefCreate{{SecretKey: "s", RefKind: "env", RefName: whose}},
-		Profiles:   []api.ProfileCreate{{ProfileKey: "p", Policy: doc}, {ProfileKey: "p-" + whose, Policy: doc}},
-		Manifests:  []api.ManifestCreate{{ManifestKey: "m", Services: doc}},
+	w := model.World{
+		SecretRefs: []model.SecretRefCreate{{SecretKey: "s", RefKind: "env", RefName: whose}},
+		Profiles:   []model.ProfileCreate{{ProfileKey: "p", Policy: doc}, {ProfileKey: "p-" + whose, Policy: doc}},
+		Manifests:  []model.ManifestCreate{{ManifestKey: "m", Services: doc}},
 	}
 	for i := range 5 {
 		key := fmt.Sprintf("c%d", i)
-		w.Principals = append(w.Principals, api.PrincipalCreate{PrincipalKey: key, AuthSubject: key + "@" + whose, PrincipalType: whose})
-		w.Bindings = append(w.Bindings, api.WorldBinding{Principal: key, Profile: "p-" + whose, Manifest: "m", Overrides: json.RawMessage(`{"policy":` + string(doc) + `}`)})
+		w.Principals = append(w.Principals, model.PrincipalCreate{PrincipalKey: key, AuthSubject: key + "@" + whose, PrincipalType: whose})
+		w.Bindings = append(w.Bindings, model.WorldBinding{Principal: key, Profile: "p-" + whose, Manifest: "m", Overrides: json.RawMessage(`{"policy":` + string(doc) + `}`)})
 	}
 	return w
 }
 
 // canonical is the world as an export has it, without its admin.
-func canonical(t *testing.T, w api.World) string {
+func canonical(t *testing.T, w model.World) string {
 	t.Helper()
-	w.Principals = slices.DeleteFunc(slices.Clone(w.Principals), func(p api.PrincipalCreate) bool { return p.PrincipalType == "admin" })
+	w.Principals = slices.DeleteFunc(slices.Clone(w.Principals), func(p model.PrincipalCreate) bool { return p.PrincipalType == "admin" })
 	text, err := json.Marshal(w)
 	require.NoError(t, err)
 	return string(text)
@@ -53,13 +53,13 @@ func TestOfTwoAppliesThatRaceOneWinsWhole(t *testing.T) {
 			var racers sync.WaitGroup
 			for _, whose := range whole {
 				racers.Go(func() {
-					r, err := w.admin.ApplyWorldWithResponse(t.Context(), &api.ApplyWorldParams{Prune: new(true)}, racing(whose))
+					r, err := w.admin.ApplyWorldWithResponse(t.Context(), &model.ApplyWorldParams{Prune: new(true)}, racing(whose))
 					if err != nil || r.StatusCode() != 200 {
 						t.Errorf("round %d: %v %s", round, err, r.Body)
 					}
 				})
 			}
-			seen := make(chan api.World, 100)
+			seen := make(chan model.World, 100)
 			for range 5 { // whoever looks in between sees one of them, too
 				racers.Go(func() {
 					if r, err := w.admin.ExportWorldWithResponse(t.Context(), nil); err == nil && r.JSON200 != nil {
@@ -82,8 +82,8 @@ func TestAnApplyThatRacesWithPatchesIsWholeBetweenThem(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		w := worldsOf(t, a)
 		w.apply(t, racing("one"), prune)
-		profiles, _ := adminList[api.Profile](t, a, "profiles?profile_key=p")
-		manifests, _ := adminList[api.Manifest](t, a, "manifests?manifest_key=m")
+		profiles, _ := adminList[model.Profile](t, a, "profiles?profile_key=p")
+		manifests, _ := adminList[model.Manifest](t, a, "manifests?manifest_key=m")
 		n := len(w.audited(t, 0))
 		const rounds = 10
 		var racers sync.WaitGroup

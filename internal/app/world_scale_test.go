@@ -6,17 +6,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 // crowd is a world of n principals that share a profile and a manifest.
-func crowd(n int) api.World {
-	w := api.World{Profiles: []api.ProfileCreate{{ProfileKey: "gate"}}, Manifests: []api.ManifestCreate{{ManifestKey: "mesh"}}}
+func crowd(n int) model.World {
+	w := model.World{Profiles: []model.ProfileCreate{{ProfileKey: "gate"}}, Manifests: []model.ManifestCreate{{ManifestKey: "mesh"}}}
 	for i := range n {
 		key := fmt.Sprintf("principal-%05d", i)
-		w.Principals = append(w.Principals, api.PrincipalCreate{PrincipalKey: key, AuthSubject: key + "@mesh"})
-		w.Bindings = append(w.Bindings, api.WorldBinding{Principal: key, Profile: "gate", Manifest: "mesh"})
+		w.Principals = append(w.Principals, model.PrincipalCreate{PrincipalKey: key, AuthSubject: key + "@mesh"})
+		w.Bindings = append(w.Bindings, model.WorldBinding{Principal: key, Profile: "gate", Manifest: "mesh"})
 	}
 	return w
 }
@@ -27,7 +27,7 @@ func TestAWorldOfAThousandPrincipalsIsAppliedAndAppliedAgain(t *testing.T) {
 		w := worldsOf(t, a)
 		const n = 1000
 		require.Len(t, w.apply(t, crowd(n), dryRun).Packets, n)
-		require.Equal(t, api.PlanSummary{Create: 2*n + 2}, w.apply(t, crowd(n)).Summary)
+		require.Equal(t, model.PlanSummary{Create: 2*n + 2}, w.apply(t, crowd(n)).Summary)
 		revision := w.revision(t)
 		unchanged(t, w.apply(t, crowd(n), prune))
 		require.Equal(t, revision, w.revision(t))
@@ -36,7 +36,7 @@ func TestAWorldOfAThousandPrincipalsIsAppliedAndAppliedAgain(t *testing.T) {
 		changed := crowd(n)
 		changed.Profiles[0].Policy = []byte(`{"n":1}`)
 		require.Len(t, w.apply(t, changed, dryRun).Packets, n)
-		require.Equal(t, api.PlanSummary{Update: 1, Delete: n, Unchanged: n + 1}, w.apply(t, api.World{
+		require.Equal(t, model.PlanSummary{Update: 1, Delete: n, Unchanged: n + 1}, w.apply(t, model.World{
 			Profiles: changed.Profiles, Manifests: changed.Manifests,
 			Principals: changed.Principals[:n/2], Bindings: changed.Bindings[:n/2],
 		}, prune).Summary)

@@ -9,7 +9,7 @@ import (
 
 	jsonv2 "github.com/go-json-experiment/json"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -79,13 +79,13 @@ func requiredEnv(secrets []store.SecretRef, policy []byte) ([]byte, error) {
 	isList := json.Unmarshal(p.Required, &only) == nil && only != nil
 	// Sorted here: a database sorts by its own collation, which would show in the etag.
 	secrets = slices.SortedFunc(slices.Values(secrets), func(a, b store.SecretRef) int { return cmp.Compare(a.SecretKey, b.SecretKey) })
-	out := make([]api.RequiredEnv, 0, len(secrets))
+	out := make([]model.RequiredEnv, 0, len(secrets))
 	for _, s := range secrets {
 		if isList && !slices.Contains(only, any(s.SecretKey)) {
 			continue
 		}
-		out = append(out, api.RequiredEnv{
-			SecretKey: s.SecretKey, RefKind: api.RefKind(s.RefKind), RefName: s.RefName, RefMeta: json.RawMessage(s.RefMeta),
+		out = append(out, model.RequiredEnv{
+			SecretKey: s.SecretKey, RefKind: model.RefKind(s.RefKind), RefName: s.RefName, RefMeta: json.RawMessage(s.RefMeta),
 		})
 	}
 	return json.Marshal(out)

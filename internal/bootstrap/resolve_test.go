@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/bootstrap"
 	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
@@ -42,7 +42,7 @@ func compile(t *testing.T, w bootstrap.World) *bootstrap.Blueprint {
 
 // requirePacket composes a packet, reads it strictly, and makes its etag again
 // from its text.
-func requirePacket(t *testing.T, b *bootstrap.Blueprint, principal, component string) api.WelcomePacket {
+func requirePacket(t *testing.T, b *bootstrap.Blueprint, principal, component string) model.WelcomePacket {
 	t.Helper()
 	issued := time.Date(2026, 7, 1, 12, 0, 0, 120_000, time.UTC)
 	birth := bootstrap.Birth{
@@ -51,7 +51,7 @@ func requirePacket(t *testing.T, b *bootstrap.Blueprint, principal, component st
 	}
 	text := b.Packet(birth)
 	require.NoError(t, doc.Check(text), "%s", text)
-	var p api.WelcomePacket
+	var p model.WelcomePacket
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	require.NoError(t, dec.Decode(&p), "%s", text)
@@ -70,7 +70,7 @@ func requirePacket(t *testing.T, b *bootstrap.Blueprint, principal, component st
 	require.Equal(t, hex.EncodeToString(sum[:]), p.PacketEtag, "%s", stable)
 	require.Equal(t, birth.PacketID, p.PacketID)
 	require.Equal(t, birth.StartupID, p.Startup.StartupID)
-	require.Equal(t, api.StartupStatusOPEN, p.Startup.Status)
+	require.Equal(t, model.StartupStatusOPEN, p.Startup.Status)
 	require.True(t, issued.Equal(p.IssuedAt))
 	require.True(t, birth.DeadlineAt.Equal(p.Startup.DeadlineAt))
 	return p

@@ -9,7 +9,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 )
 
 type applyCmd struct {
@@ -31,7 +31,7 @@ func (c *applyCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	stop := progress(s.log, fmt.Sprintf("applying %d bytes", len(doc)))
-	r, err := remote.ApplyWorldWithBodyWithResponse(ctx, &api.ApplyWorldParams{DryRun: &c.DryRun, Prune: &c.Prune}, mediaOf(doc), bytes.NewReader(doc))
+	r, err := remote.ApplyWorldWithBodyWithResponse(ctx, &model.ApplyWorldParams{DryRun: &c.DryRun, Prune: &c.Prune}, mediaOf(doc), bytes.NewReader(doc))
 	stop()
 	if err != nil {
 		return c.reached(err)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -80,9 +80,9 @@ func TestApplyTellsScriptsWhetherThereIsSomethingToDo(t *testing.T) {
 		ok(t, a, "apply", "-f", meshFile, "--exit-code")
 		ok(t, a, "apply", "-f", meshFile, "--dry-run", "--exit-code")
 
-		var plan api.Plan
+		var plan model.Plan
 		require.NoError(t, json.Unmarshal([]byte(ok(t, a, "apply", "-f", meshFile, "--output", "json")), &plan))
-		require.Equal(t, api.PlanSummary{Unchanged: 25}, plan.Summary)
+		require.Equal(t, model.PlanSummary{Unchanged: 25}, plan.Summary)
 		pending = remotely(t.Context(), a, "apply", "-f", file(t, "{}"), "--prune", "--dry-run", "--exit-code", "--output=json")
 		require.Equal(t, 4, pending.code)
 		require.NoError(t, json.Unmarshal([]byte(pending.out), &plan))

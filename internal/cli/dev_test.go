@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 )
 
 // dev starts metagate dev and reads what it prints.
@@ -66,18 +66,18 @@ func TestEveryLineThatDevPrintsWorksWhenPasted(t *testing.T) {
 			require.Contains(t, printed, "Swagger UI: "+p.url+"/docs/ ")
 			out := paste(t, toPaste(t, printed))
 			require.Len(t, out, 3, "a packet, an acknowledgement, a list")
-			var packet api.WelcomePacket
+			var packet model.WelcomePacket
 			require.NoError(t, json.Unmarshal([]byte(out[0]), &packet))
 			require.Equal(t, "memorygate_main", packet.ComponentKey)
-			var ack api.StartupAck
+			var ack model.StartupAck
 			require.NoError(t, json.Unmarshal([]byte(out[1]), &ack))
-			require.Equal(t, api.StartupStatusREADY, ack.Status)
-			var startups []api.StartupSession
+			require.Equal(t, model.StartupStatusREADY, ack.Status)
+			var startups []model.StartupSession
 			require.NoError(t, json.Unmarshal([]byte(out[2]), &startups))
 			require.Len(t, startups, 2)
 			require.Equal(t, ack.StartupID, startups[0].StartupID)
 			require.Equal(t, packet.Startup.StartupID, startups[1].StartupID)
-			require.Equal(t, api.StartupStatusOPEN, startups[1].Status)
+			require.Equal(t, model.StartupStatusOPEN, startups[1].Status)
 		})
 	}
 }
@@ -116,7 +116,7 @@ func TestDevStartsOnTheSameWorldAgain(t *testing.T) {
 	require.Equal(t, 401, bootstrap(t, p, exported(t, first, "METAGATE_JWT")), "a token of the run before")
 }
 
-func startups(t *testing.T, p *process, credential string) []api.StartupSession {
+func startups(t *testing.T, p *process, credential string) []model.StartupSession {
 	t.Helper()
 	r, err := p.client(t, credential).ListStartupsWithResponse(t.Context(), nil)
 	require.NoError(t, err)

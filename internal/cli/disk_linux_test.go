@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
@@ -32,7 +32,7 @@ func TestAServerOnAFullDiskIsNotReadyUntilThereIsRoomAgain(t *testing.T) {
 		return r.StatusCode()
 	}
 	start := func() int {
-		r, err := c.BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "memorygate_main"})
+		r, err := c.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "memorygate_main"})
 		require.NoError(t, err)
 		return r.StatusCode()
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/storetest"
 )
@@ -69,14 +69,14 @@ func TestTheReadmesTerminalIsNoInvention(t *testing.T) {
 		ok(t, a, "apply", "-f", meshFile)
 		admin := a.AdminClient(t)
 		ready := func(id uuid.UUID, version string) {
-			apptest.Got(admin.ReportReadyWithResponse(t.Context(), api.ReadyReport{StartupID: id, BuildVersion: version})).Is(t, 200)
+			apptest.Got(admin.ReportReadyWithResponse(t.Context(), model.ReadyReport{StartupID: id, BuildVersion: version})).Is(t, 200)
 		}
 		ready(starts(t, a, "receiptgate@mesh", "receiptgate"), "2.0.3")
 		ready(starts(t, a, "memorygate@mesh", "memorygate"), "1.4.2")
 		ready(starts(t, a, "workers@mesh", "worker_1"), "0.9.1")
 		late := starts(t, a, "workers@mesh", "worker_2")
 		failed := starts(t, a, "depotgate@mesh", "depotgate")
-		apptest.Got(admin.ReportFailedWithResponse(t.Context(), api.FailedReport{StartupID: failed, Error: "port 8000 is taken"})).Is(t, 200)
+		apptest.Got(admin.ReportFailedWithResponse(t.Context(), model.FailedReport{StartupID: failed, Error: "port 8000 is taken"})).Is(t, 200)
 		storetest.Behind(t, a.Config.DatabaseURL, "UPDATE startup_sessions SET deadline_at = opened_at WHERE id = '"+late.String()+"'")
 
 		world := file(t, strings.Replace(textOf(t, meshFile), "http://memorygate:8001/mcp", "http://memorygate:9001/mcp", 1))

@@ -16,7 +16,7 @@ import (
 // flagsOf are the flags of a command.
 func flagsOf(t *testing.T, command string) []*kong.Flag {
 	t.Helper()
-	for _, n := range model(t).Children {
+	for _, n := range modelOf(t).Children {
 		if n.Name == command {
 			return n.Flags
 		}
@@ -52,7 +52,7 @@ func TestTheDocumentedSettingsAreTheHelpOfServe(t *testing.T) {
 func TestEveryOtherVariableOfTheCommandLineIsDocumented(t *testing.T) {
 	t.Parallel()
 	text := read(t, "docs/cli.md") + read(t, "docs/configuration.md")
-	walk(model(t).Node, func(n *kong.Node) {
+	walk(modelOf(t).Node, func(n *kong.Node) {
 		for _, f := range n.Flags {
 			for _, env := range f.Envs {
 				require.Contains(t, text, "`"+env+"`", n.FullPath())
@@ -102,7 +102,7 @@ func TestTheDocumentedCommandsAreThoseOfTheMakefileAndTheCommandLine(t *testing.
 		}
 	}
 	commands := read(t, "docs/cli.md")
-	for _, n := range model(t).Children {
+	for _, n := range modelOf(t).Children {
 		require.Equal(t, !n.Hidden, strings.Contains(commands, "\n| `"+n.Name), n.Name)
 	}
 }

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
+	"github.com/legivellum/metagate/gen/model"
 )
 
 type explainCmd struct {
@@ -29,7 +29,7 @@ func (c *explainCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	r, err := remote.ExplainPacketWithResponse(ctx, id, &api.ExplainPacketParams{ComponentKey: c.Component})
+	r, err := remote.ExplainPacketWithResponse(ctx, id, &model.ExplainPacketParams{ComponentKey: c.Component})
 	if err != nil {
 		return c.reached(err)
 	}
@@ -48,7 +48,7 @@ func (c *explainCmd) find(ctx context.Context, s streams, remote *client.ClientW
 	if id, err := uuid.Parse(c.Principal); err == nil {
 		return id, nil
 	}
-	r, err := remote.ListPrincipalsWithResponse(ctx, &api.ListPrincipalsParams{PrincipalKey: &c.Principal})
+	r, err := remote.ListPrincipalsWithResponse(ctx, &model.ListPrincipalsParams{PrincipalKey: &c.Principal})
 	if err != nil {
 		return uuid.Nil, c.reached(err)
 	}
@@ -66,7 +66,7 @@ func (c *explainCmd) find(ctx context.Context, s streams, remote *client.ClientW
 	}
 }
 
-func (c *explainCmd) render(s streams, e api.Explanation) error {
+func (c *explainCmd) render(s streams, e model.Explanation) error {
 	p := painter(s.out)
 	if e.Refusal != nil {
 		fmt.Fprintf(s.out, "%s %s would be refused: %d %s: %s\n", e.PrincipalKey, e.ComponentKey,

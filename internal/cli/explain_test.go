@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -14,7 +14,7 @@ func TestExplainShowsThePacketAndWhereItComesFrom(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		ok(t, a, "apply", "-f", meshFile)
-		rows := apptest.Got(a.AdminClient(t).ListPrincipalsWithResponse(t.Context(), &api.ListPrincipalsParams{PrincipalKey: new("memorygate")})).Is(t, 200).JSON200
+		rows := apptest.Got(a.AdminClient(t).ListPrincipalsWithResponse(t.Context(), &model.ListPrincipalsParams{PrincipalKey: new("memorygate")})).Is(t, 200).JSON200
 		text := ok(t, a, "explain", "memorygate", "memorygate_main")
 		require.Regexp(t, `^memorygate memorygate_main would get packet [0-9a-f]{64}\n`, text)
 		require.Contains(t, text, "\npolicy  profile gate  overridden at /max_memory_mb\n  {\n    \"max_memory_mb\": 8192")
@@ -22,7 +22,7 @@ func TestExplainShowsThePacketAndWhereItComesFrom(t *testing.T) {
 		require.Contains(t, text, "\nrequired_env  secret_refs default\n")
 		require.Equal(t, text, ok(t, a, "explain", (*rows)[0].ID.String(), "memorygate_main"), "by id")
 
-		var e api.Explanation
+		var e model.Explanation
 		require.NoError(t, json.Unmarshal([]byte(ok(t, a, "explain", "memorygate", "memorygate_main", "-o", "json")), &e))
 		require.Contains(t, text, e.PacketEtag)
 		require.Contains(t, ok(t, a, "explain", "worker-pool", "other"), "worker-pool other would be refused: 403 COMPONENT_NOT_PERMITTED: ")

@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 )
 
 type exportCmd struct {
@@ -19,7 +19,7 @@ func (c *exportCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	params := &api.ExportWorldParams{Accept: new("application/yaml")}
+	params := &model.ExportWorldParams{Accept: new("application/yaml")}
 	if c.Output == "json" {
 		params.Accept = new("application/json")
 	}

@@ -24,7 +24,7 @@ func TestHelpListsEveryCommand(t *testing.T) {
 func TestEveryFlagHasAnEnvironmentVariableAndTheHelpSaysBoth(t *testing.T) {
 	t.Parallel()
 	flags := 0
-	walk(model(t).Node, func(n *kong.Node) {
+	walk(modelOf(t).Node, func(n *kong.Node) {
 		if !n.Leaf() {
 			return
 		}
@@ -46,7 +46,7 @@ func TestEveryFlagHasAnEnvironmentVariableAndTheHelpSaysBoth(t *testing.T) {
 func TestAVariableMeansTheSameInEveryCommand(t *testing.T) {
 	t.Parallel()
 	names := map[string]string{}
-	walk(model(t).Node, func(n *kong.Node) {
+	walk(modelOf(t).Node, func(n *kong.Node) {
 		for _, f := range n.Flags {
 			for _, env := range f.Envs {
 				if before, ok := names[env]; ok {

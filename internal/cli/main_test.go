@@ -72,8 +72,8 @@ func oneLine(t *testing.T, text string) string {
 	return line
 }
 
-// model is the command line as kong sees it.
-func model(t *testing.T) *kong.Application {
+// modelOf is the command line as kong sees it.
+func modelOf(t *testing.T) *kong.Application {
 	t.Helper()
 	k, err := kong.New(&cli{}, kong.Name("metagate"))
 	require.NoError(t, err)

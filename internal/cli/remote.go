@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
+	"github.com/legivellum/metagate/gen/model"
 )
 
 // remote is how a command reaches a running server.
@@ -67,7 +67,7 @@ func refused(log io.Writer, r *http.Response, body []byte) error {
 	if r.StatusCode < http.StatusBadRequest {
 		return nil
 	}
-	var p api.Problem
+	var p model.Problem
 	if json.Unmarshal(body, &p) != nil || p.Code == "" {
 		return stranger(r)
 	}

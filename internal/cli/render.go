@@ -9,22 +9,22 @@ import (
 
 	"github.com/oapi-codegen/nullable"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 )
 
 // renderPlan writes a plan that a person reads at a glance.
-func renderPlan(out io.Writer, p api.Plan, all bool) {
+func renderPlan(out io.Writer, p model.Plan, all bool) {
 	c := painter(out)
-	marks := map[api.PlanAction]string{
-		api.PlanActionCreate: c.in(green, "+"), api.PlanActionUpdate: c.in(yellow, "~"),
-		api.PlanActionDelete: c.in(red, "-"), api.PlanActionUnchanged: c.in(dim, "="),
+	marks := map[model.PlanAction]string{
+		model.PlanActionCreate: c.in(green, "+"), model.PlanActionUpdate: c.in(yellow, "~"),
+		model.PlanActionDelete: c.in(red, "-"), model.PlanActionUnchanged: c.in(dim, "="),
 	}
 	for _, change := range p.Changes {
-		if change.Action == api.PlanActionUnchanged && !all {
+		if change.Action == model.PlanActionUnchanged && !all {
 			continue
 		}
 		fmt.Fprintf(out, "%s %s %s\n", marks[change.Action], strings.ReplaceAll(string(change.ResourceType), "_", " "), c.in(bold, change.ResourceKey))
-		if change.Action == api.PlanActionUpdate {
+		if change.Action == model.PlanActionUpdate {
 			renderDiff(out, c, change.Diff)
 		}
 	}
@@ -42,7 +42,7 @@ func renderPlan(out io.Writer, p api.Plan, all bool) {
 	fmt.Fprintf(out, counts, c.in(green, strconv.Itoa(n.Create)), c.in(yellow, strconv.Itoa(n.Update)), c.in(red, strconv.Itoa(n.Delete)), n.Unchanged)
 }
 
-func renderDiff(out io.Writer, c paint, diff []api.FieldChange) {
+func renderDiff(out io.Writer, c paint, diff []model.FieldChange) {
 	for _, d := range diff {
 		before, after := fieldText(d.Before), fieldText(d.After)
 		switch {
@@ -64,7 +64,7 @@ func fieldText(v nullable.Nullable[json.RawMessage]) string {
 }
 
 // sections tells what differs, where there are two packets to compare.
-func sections(k api.PacketChange) string {
+func sections(k model.PacketChange) string {
 	if k.EtagBefore.IsNull() || k.EtagAfter.IsNull() {
 		return ""
 	}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
@@ -30,7 +30,7 @@ func TestTheServerEndsWith0OnASignalAndKeepsItsReceipts(t *testing.T) {
 				env := []string{"DATABASE_URL=" + databaseURL}
 				k := key(t, env, "seed")
 				p := serve(t, env)
-				r, err := p.client(t, k).BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "memorygate_main"})
+				r, err := p.client(t, k).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "memorygate_main"})
 				require.NoError(t, err)
 				require.Equal(t, 200, r.StatusCode(), string(r.Body))
 				code, log := p.stop(t, sig)

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/client"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 )
 
 // process is a metagate that keeps running until it is told to stop.
@@ -106,7 +106,7 @@ func (p *process) printed(t *testing.T) string {
 func (p *process) client(t *testing.T, credential string) *client.ClientWithResponses {
 	t.Helper()
 	c, err := client.NewClientWithResponses(p.url, client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-		if strings.HasPrefix(credential, auth.KeyPrefix) {
+		if strings.HasPrefix(credential, identity.KeyPrefix) {
 			r.Header.Set("X-API-Key", credential)
 		} else {
 			r.Header.Set("Authorization", "Bearer "+credential)

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/client"
+	"github.com/legivellum/metagate/gen/model"
 )
 
 type startupsCmd struct {
@@ -35,7 +35,7 @@ func (c *startupsCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		fresh := slices.DeleteFunc(rows, func(r api.StartupSession) bool { return seen[r.StartupID] == state(r) })
+		fresh := slices.DeleteFunc(rows, func(r model.StartupSession) bool { return seen[r.StartupID] == state(r) })
 		if c.Output == "json" && (len(fresh) > 0 || !c.Watch) {
 			err = asJSON(s.out, fresh)
 		} else if c.Output != "json" {
@@ -55,10 +55,10 @@ func (c *startupsCmd) Run(ctx context.Context, s streams) error {
 	}
 }
 
-func (c *startupsCmd) list(ctx context.Context, s streams, remote *client.ClientWithResponses) ([]api.StartupSession, error) {
-	params := &api.ListStartupsParams{Limit: &c.Limit}
+func (c *startupsCmd) list(ctx context.Context, s streams, remote *client.ClientWithResponses) ([]model.StartupSession, error) {
+	params := &model.ListStartupsParams{Limit: &c.Limit}
 	if c.Status != "" {
-		params.Status = new(api.StartupFilterStatus(c.Status))
+		params.Status = new(model.StartupFilterStatus(c.Status))
 	}
 	if c.Principal != "" {
 		params.PrincipalKey = &c.Principal
@@ -76,7 +76,7 @@ func (c *startupsCmd) list(ctx context.Context, s streams, remote *client.Client
 	return answer(s.log, r.HTTPResponse, r.Body, r.JSON200)
 }
 
-func state(r api.StartupSession) string {
+func state(r model.StartupSession) string {
 	switch {
 	case r.Overdue:
 		return "OVERDUE"
@@ -87,7 +87,7 @@ func state(r api.StartupSession) string {
 	}
 }
 
-func (c *startupsCmd) render(s streams, rows []api.StartupSession) {
+func (c *startupsCmd) render(s streams, rows []model.StartupSession) {
 	p := painter(s.out)
 	colours := map[string]string{"OPEN": yellow, "READY": green}
 	for _, r := range slices.Backward(rows) { // the newest is the last line one sees

@@ -12,17 +12,17 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
 func starts(t *testing.T, a *apptest.App, subject, component string) uuid.UUID {
 	t.Helper()
-	jwt, err := auth.Sign(apptest.JWTSecret, "HS256", subject, time.Hour, "", "", time.Now())
+	jwt, err := identity.Sign(apptest.JWTSecret, "HS256", subject, time.Hour, "", "", time.Now())
 	require.NoError(t, err)
-	return apptest.Got(a.Client(t, jwt).BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: component})).Is(t, 200).JSON200.Startup.StartupID
+	return apptest.Got(a.Client(t, jwt).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: component})).Is(t, 200).JSON200.Startup.StartupID
 }
 
 // overdue puts a receipt that is past its deadline into the database.
@@ -48,8 +48,8 @@ func TestStartupsListsWhoCameUpAndWhoDidNot(t *testing.T) {
 		overdue(t, a)
 		first, second := starts(t, a, "asyncgate@mesh", "one"), starts(t, a, "delegate@mesh", "two")
 		admin := a.AdminClient(t)
-		apptest.Got(admin.ReportReadyWithResponse(t.Context(), api.ReadyReport{StartupID: first, BuildVersion: "1.2.3"})).Is(t, 200)
-		apptest.Got(admin.ReportFailedWithResponse(t.Context(), api.FailedReport{StartupID: second, Error: "no route"})).Is(t, 200)
+		apptest.Got(admin.ReportReadyWithResponse(t.Context(), model.ReadyReport{StartupID: first, BuildVersion: "1.2.3"})).Is(t, 200)
+		apptest.Got(admin.ReportFailedWithResponse(t.Context(), model.FailedReport{StartupID: second, Error: "no route"})).Is(t, 200)
 
 		lines := strings.Split(ok(t, a, "startups"), "\n")
 		require.Len(t, lines, 4)
@@ -61,7 +61,7 @@ func TestStartupsListsWhoCameUpAndWhoDidNot(t *testing.T) {
 		} {
 			require.Equal(t, n, strings.Count(ok(t, a, "startups", filter), "\n"), filter)
 		}
-		var rows []api.StartupSession
+		var rows []model.StartupSession
 		require.NoError(t, json.Unmarshal([]byte(ok(t, a, "startups", "--status=OVERDUE", "--output=json")), &rows))
 		require.Equal(t, "lost", rows[0].ComponentKey)
 		require.Equal(t, 2, remotely(t.Context(), a, "startups", "--status=LATE").code)
@@ -88,7 +88,7 @@ func TestWatchedStartupsAreShownOnceUntilTheWatchEnds(t *testing.T) {
 		id := starts(t, a, "asyncgate@mesh", "new")
 		require.True(t, lines.Scan())
 		require.Contains(t, lines.Text(), "OPEN        asyncgate  new  "+id.String())
-		apptest.Got(a.AdminClient(t).ReportReadyWithResponse(t.Context(), api.ReadyReport{StartupID: id, BuildVersion: "1"})).Is(t, 200)
+		apptest.Got(a.AdminClient(t).ReportReadyWithResponse(t.Context(), model.ReadyReport{StartupID: id, BuildVersion: "1"})).Is(t, 200)
 		require.True(t, lines.Scan())
 		require.Contains(t, lines.Text(), "READY       asyncgate  new  "+id.String())
 		stop()

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
@@ -84,7 +84,7 @@ func TestATokenOpensTheServerThatHasItsSecret(t *testing.T) {
 			done(t, env, "seed")
 			token := strings.TrimSpace(done(t, env, "token", "test-subject-001"))
 			p := serve(t, env)
-			r, err := p.client(t, token).BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "memorygate_main"})
+			r, err := p.client(t, token).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "memorygate_main"})
 			require.NoError(t, err)
 			require.Equal(t, 200, r.StatusCode(), string(r.Body))
 			require.Equal(t, "test-component-001", r.JSON200.PrincipalKey)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
@@ -51,7 +51,7 @@ func TestSeedLeavesWhatAnAdminMadeOfTheDemoWorld(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 200, changed.StatusCode(), string(changed.Body))
 
-		r, err := p.client(t, key(t, env, "seed")).BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "c"})
+		r, err := p.client(t, key(t, env, "seed")).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})
 		require.NoError(t, err)
 		require.JSONEq(t, `{"stage":"mine"}`, string(r.JSON200.Environment))
 	})
@@ -111,7 +111,7 @@ func world(t *testing.T, p *process, credential string) (keys []string) {
 
 func bootstrap(t *testing.T, p *process, credential string) (status int) {
 	t.Helper()
-	r, err := p.client(t, credential).BootstrapWithResponse(t.Context(), nil, api.BootstrapRequest{ComponentKey: "memorygate_main"})
+	r, err := p.client(t, credential).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "memorygate_main"})
 	require.NoError(t, err)
 	return r.StatusCode()
 }

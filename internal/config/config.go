@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/identity"
 )
 
 // Database says where the data is.
@@ -69,7 +69,7 @@ func (c *Config) Check() error {
 		if len(k) < 32 {
 			return errors.New("ADMIN_API_KEY is shorter than 32 characters: make one with metagate admin-key or openssl rand -hex 32")
 		}
-		if _, err := auth.HashAPIKey(k); err != nil {
+		if _, err := identity.HashAPIKey(k); err != nil {
 			return errors.New("ADMIN_API_KEY must be at most 512 visible ASCII characters")
 		}
 	}
@@ -120,8 +120,8 @@ func notToken(r rune) bool {
 func (c *Config) Address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
 
 // Verifier is the JWT side of the configuration.
-func (c *Config) Verifier() auth.JWTConfig {
-	return auth.JWTConfig{
+func (c *Config) Verifier() identity.JWTConfig {
+	return identity.JWTConfig{
 		Secret: c.JWTSecret, Algorithm: c.JWTAlgorithm, PublicKeyFile: c.JWTPublicKeyFile, JWKSFile: c.JWTJWKSFile,
 		Issuer: c.JWTIssuer, Audience: c.JWTAudience, AllowDefaultSecret: c.Debug, Now: time.Now,
 	}

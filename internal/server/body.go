@@ -1,26 +1,18 @@
 package server
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
 
-	"github.com/getkin/kin-openapi/openapi3"
-
+	"github.com/legivellum/metagate/internal/contract"
 	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
 )
-
-// operationApply takes a whole world: a larger body, YAML too, and everything
-// wrong in it is reported at once.
-const operationApply = "applyWorld"
 
 const (
 	mediaJSON = "application/json"
@@ -38,11 +30,11 @@ const (
 )
 
 // limit is how large an operation's body may be, and what says so.
-func (s *Server) limit(operation string) (limit int64, setting string) {
+func (s *Server) limit(route *contract.Route) (limit int64, setting string) {
 	switch {
-	case operation == operationApply:
+	case route.Body == contract.OfWorld:
 		return s.ApplyMaxBytes, "APPLY_MAX_BYTES"
-	case hot[operation] && s.MaxBodyBytes > maxComponentBody:
+	case route.Body == contract.OfComponent && s.MaxBodyBytes > maxComponentBody:
 		return maxComponentBody, "as a component's may be"
 	default:
 		return s.MaxBodyBytes, "MAX_BODY_BYTES"
@@ -50,19 +42,19 @@ func (s *Server) limit(operation string) (limit int64, setting string) {
 }
 
 // readBody takes the body in, within the limit, and refuses what is no I-JSON. A
-// large apply waits for the one before it; done lets the next one go on.
-func (s *Server) readBody(r *http.Request, route *route) (body []byte, done func(), err error) {
+// large world waits for the one before it; done lets the next one go on.
+func (s *Server) readBody(r *http.Request, k *call) (body []byte, done func(), err error) {
 	done = func() {}
-	if !allows(route.Operation, r) {
-		want := slices.Sorted(maps.Keys(route.Operation.RequestBody.Value.Content))
+	if ok, want := k.route.Takes(r.Header); !ok {
+		slices.Sort(want)
 		return nil, done, errs.New(errs.UnsupportedMediaType, "send Content-Type: %s", strings.Join(want, " or "))
 	}
-	operation := route.Operation.OperationID
-	limit, setting := s.limit(operation)
+	world := k.route.Body == contract.OfWorld
+	limit, setting := s.limit(k.route)
 	if r.ContentLength > limit {
 		return nil, done, errs.New(errs.TooLarge, "the body is larger than %d bytes (%s)", limit, setting)
 	}
-	if operation == operationApply && (r.ContentLength < 0 || r.ContentLength > largeApply) {
+	if world && (r.ContentLength < 0 || r.ContentLength > largeApply) {
 		select {
 		case s.largeApplies <- struct{}{}:
 			done = func() { <-s.largeApplies }
@@ -76,9 +68,9 @@ func (s *Server) readBody(r *http.Request, route *route) (body []byte, done func
 	if int64(len(body)) > limit {
 		return nil, done, errs.New(errs.TooLarge, "the body is larger than %d bytes (%s)", limit, setting)
 	}
-	callOf(r.Context()).bodyRead = true
+	k.bodyRead = true
 	depth := doc.MaxDepth
-	if operation == operationApply {
+	if world {
 		depth += worldDepth
 	}
 	if strings.HasPrefix(r.Header.Get("Content-Type"), mediaYAML) {
@@ -90,8 +82,8 @@ func (s *Server) readBody(r *http.Request, route *route) (body []byte, done func
 	if err := doc.CheckDepth(body, depth); err != nil {
 		return nil, done, err
 	}
-	if hot[operation] {
-		body = present(body, route.body)
+	if k.route.Body == contract.OfComponent {
+		body = k.route.Present(body)
 	}
 	return body, done, nil
 }
@@ -120,23 +112,4 @@ func readAll(r *http.Request, limit int64) ([]byte, error) {
 	body := make([]byte, r.ContentLength)
 	_, err := io.ReadFull(r.Body, body)
 	return body, err
-}
-
-// present is a component's body without optional members that are null: they
-// count as absent (contract 4).
-func present(body []byte, schema *openapi3.Schema) []byte {
-	if !bytes.Contains(body, []byte("null")) {
-		return body
-	}
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil { // no object: the schema says so
-		return body
-	}
-	maps.DeleteFunc(members, func(name string, value json.RawMessage) bool {
-		return string(value) == "null" && !slices.Contains(schema.Required, name)
-	})
-	if out, err := json.Marshal(members); err == nil {
-		return out
-	}
-	return body
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/legivellum/metagate/internal/contract"
 	"github.com/legivellum/metagate/internal/errs"
 )
 
@@ -23,9 +24,9 @@ func (u unread) Read([]byte) (int, error) {
 
 func TestALargeApplyWhoseTurnDoesNotComeInTimeIsTriedAgainLater(t *testing.T) {
 	t.Parallel()
-	spec, err := loadSpec("X-API-Key")
+	spec, err := contract.Load("X-API-Key")
 	require.NoError(t, err)
-	s := &Server{Options: Options{ApplyMaxBytes: 8 << 20, MaxBodyBytes: 1 << 20}, spec: spec, largeApplies: make(chan struct{}, 1)}
+	s := &Server{Options: Options{ApplyMaxBytes: 8 << 20, MaxBodyBytes: 1 << 20}, contract: spec, largeApplies: make(chan struct{}, 1)}
 	s.largeApplies <- struct{}{}
 	for what, c := range map[string]struct {
 		length int64
@@ -35,7 +36,7 @@ func TestALargeApplyWhoseTurnDoesNotComeInTimeIsTriedAgainLater(t *testing.T) {
 		"large": {largeApply + 1, context.DeadlineExceeded, errs.Unavailable}, "of unknown length": {-1, context.DeadlineExceeded, errs.Unavailable},
 		"of a caller who hung up": {-1, context.Canceled, errs.Canceled},
 	} {
-		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), callKey{}, &call{}))
+		ctx, cancel := context.WithCancel(t.Context())
 		if errors.Is(c.cause, context.DeadlineExceeded) {
 			ctx, cancel = context.WithTimeout(ctx, 0)
 		}
@@ -43,7 +44,7 @@ func TestALargeApplyWhoseTurnDoesNotComeInTimeIsTriedAgainLater(t *testing.T) {
 		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/admin/apply", unread{t})
 		r.ContentLength = c.length
 		r.Header.Set("Content-Type", mediaJSON)
-		_, done, err := s.readBody(r, spec.routes["POST /v1/admin/apply"])
+		_, done, err := s.readBody(r, &call{route: spec.Route(http.MethodPost, "/v1/admin/apply")})
 		done()
 		require.True(t, errs.Is(hungUp(ctx, err), c.code), "%s: %v", what, err)
 		require.Len(t, s.largeApplies, 1, "the one before it goes on")

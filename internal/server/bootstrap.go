@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
@@ -34,17 +35,14 @@ func (s *Server) Bootstrap(ctx context.Context, r api.BootstrapRequestObject) (a
 // maxLabels is how many bytes a startup's labels may have (contract 4).
 const maxLabels = 4 << 10
 
-func (s *Server) bootstrap(ctx context.Context, r *api.BootstrapRequest) (witness.Opened, error) {
+func (s *Server) bootstrap(ctx context.Context, r *model.BootstrapRequest) (witness.Opened, error) {
 	if len(r.Labels) > maxLabels {
 		return witness.Opened{}, errs.At(errs.InvalidRequest, "the labels are larger than 4096 bytes",
 			errs.Place{Pointer: "/labels", Detail: "larger than 4096 bytes"})
 	}
-	birth := witness.Birth{
+	return s.Witness.Bootstrap(ctx, callerOf(ctx), witness.Birth{
 		ComponentKey: r.ComponentKey, PrincipalKey: r.PrincipalKey, InstanceID: r.InstanceID, Host: r.Host,
-		Labels: store.JSON(r.Labels), Source: string(r.Source), RemoteAddr: callOf(ctx).remoteAddr,
-	}
-	return current(ctx, s, func(ctx context.Context, w *witness.Service, who caller) (witness.Opened, error) {
-		return w.Bootstrap(ctx, who.Identity, birth)
+		Labels: store.JSON(r.Labels), Source: string(r.Source),
 	})
 }
 

@@ -4,22 +4,20 @@ import (
 	"context"
 	"net/url"
 
-	"github.com/legivellum/metagate/internal/admin"
-	"github.com/legivellum/metagate/internal/store"
-	"github.com/legivellum/metagate/internal/witness"
+	"github.com/legivellum/metagate/internal/contract"
+	"github.com/legivellum/metagate/internal/identity"
 )
 
 // call is what is known of a request while it is served.
 type call struct {
 	id, remoteAddr string
 	url            *url.URL
-	operation      string // operationId, or empty where no route fits
-	caller         caller
+	route          *contract.Route // its operation; nil where there is none
+	caller         identity.Caller
 	body           []byte // as JSON
 	bodyRead       bool   // to its end
-	again          readAgain
-	invalid        error // what is wrong with a world by its schema
-	err            error // for the log
+	invalid        error  // what is wrong with a world by its schema
+	err            error  // for the log
 }
 
 type (
@@ -29,23 +27,12 @@ type (
 
 func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
 
-// actor is the caller as the admin rules and the audit log know it.
-func actor(ctx context.Context) admin.Actor {
-	c := callOf(ctx)
-	return admin.Actor{
-		Key: c.caller.PrincipalKey, Tenant: c.caller.TenantKey, Method: c.caller.method,
-		RequestID: c.id, RemoteAddr: c.remoteAddr,
-	}
-}
+func callerOf(ctx context.Context) identity.Caller { return callOf(ctx).caller }
 
-// readAgain authenticates again, from the database.
-type readAgain func(context.Context, store.Queries) (caller, error)
-
-// reader is a caller as the witness knows it.
-func (s *Server) reader(c caller) witness.Reader {
-	r := witness.Reader{Identity: c.Identity}
-	if c.admin {
-		r.Tenants = func(tenant string) bool { return s.Admin.AnyTenant || tenant == c.TenantKey }
+// operation is the operationId, or empty where there is none.
+func (k *call) operation() string {
+	if k.route == nil {
+		return ""
 	}
-	return r
+	return k.route.ID
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/oapi-codegen/nullable"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -19,10 +19,10 @@ func reportedAt(r store.StartupSession) *time.Time {
 }
 
 // startupView derives overdue and late: they are never stored (contract 5).
-func (s *Server) startupView(r store.StartupSession) api.StartupSession {
+func (s *Server) startupView(r store.StartupSession) model.StartupSession {
 	at := reportedAt(r)
-	return api.StartupSession{
-		StartupID: r.ID, TenantKey: r.TenantKey, Status: api.StartupStatus(r.Status),
+	return model.StartupSession{
+		StartupID: r.ID, TenantKey: r.TenantKey, Status: model.StartupStatus(r.Status),
 		PrincipalKey: r.PrincipalKey, ComponentKey: r.ComponentKey,
 		Profile: r.ProfileKey, Manifest: r.ManifestKey, ManifestVersion: r.ManifestVersion,
 		PacketID: r.PacketID, PacketEtag: r.PacketEtag, OpenedAt: r.OpenedAt, DeadlineAt: r.DeadlineAt,
@@ -31,17 +31,17 @@ func (s *Server) startupView(r store.StartupSession) api.StartupSession {
 		Late:         at != nil && at.After(r.DeadlineAt),
 		BuildVersion: null(r.BuildVersion), Error: null(r.Error),
 		Health: document(r.Health), Details: document(r.Details),
-		InstanceID: null(r.InstanceID), Host: null(r.Host), Labels: document(r.Labels), Source: api.StartupSource(r.Source),
+		InstanceID: null(r.InstanceID), Host: null(r.Host), Labels: document(r.Labels), Source: model.StartupSource(r.Source),
 		Revision: null(r.Revision), Credential: document(r.Credential), RemoteAddr: null(r.RemoteAddr),
 		SupersededBy: null(r.SupersededBy), SupersededAt: null(r.SupersededAt),
 		AcknowledgedAt: null(r.AcknowledgedAt), AcknowledgedBy: null(r.AcknowledgedBy), AcknowledgedReason: null(r.AcknowledgedReason),
 	}
 }
 
-func auditView(r store.AuditLog) api.AuditEntry {
-	return api.AuditEntry{
-		ID: r.ID, TenantKey: r.TenantKey, Actor: r.Actor, AuthMethod: api.AuthMethod(r.AuthMethod),
-		Action: api.AuditEntryAction(r.Action), ResourceType: api.ResourceType(r.ResourceType),
+func auditView(r store.AuditLog) model.AuditEntry {
+	return model.AuditEntry{
+		ID: r.ID, TenantKey: r.TenantKey, Actor: r.Actor, AuthMethod: model.AuthMethod(r.AuthMethod),
+		Action: model.AuditEntryAction(r.Action), ResourceType: model.ResourceType(r.ResourceType),
 		ResourceID: r.ResourceID, ResourceKey: r.ResourceKey, RequestID: r.RequestID, RemoteAddr: r.RemoteAddr,
 		Before: document(r.Before), After: document(r.After), CreatedAt: r.CreatedAt,
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
@@ -109,14 +109,14 @@ func classify(err error) *errs.Error {
 	}
 }
 
-func problem(e *errs.Error, id string) api.Problem {
-	p := api.Problem{
+func problem(e *errs.Error, id string) model.Problem {
+	p := model.Problem{
 		Type:   "urn:metagate:problem:" + strings.ReplaceAll(strings.ToLower(string(e.Code)), "_", "-"),
 		Title:  cmp.Or(http.StatusText(status[e.Code]), "Client Closed Request"),
 		Status: status[e.Code], Detail: e.Message, Code: string(e.Code), RequestID: id,
 	}
 	for _, place := range e.Places {
-		p.Errors = append(p.Errors, api.ProblemPlace{Pointer: place.Pointer, Detail: place.Detail})
+		p.Errors = append(p.Errors, model.ProblemPlace{Pointer: place.Pointer, Detail: place.Detail})
 	}
 	return p
 }

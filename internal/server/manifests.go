@@ -18,7 +18,7 @@ func (s *Server) ListManifests(ctx context.Context, r api.ListManifestsRequestOb
 		return nil, err
 	}
 	rows, err := s.Store.ListManifests(ctx, store.ListManifestsParams{
-		TenantKey: s.Admin.Scope(actor(ctx)), After: pg.from, RowLimit: pg.rows(),
+		TenantKey: callerOf(ctx).Scope(), After: pg.from, RowLimit: pg.rows(),
 		ManifestKey: p.ManifestKey, DeploymentKey: p.DeploymentKey,
 	})
 	if err != nil {
@@ -30,7 +30,7 @@ func (s *Server) ListManifests(ctx context.Context, r api.ListManifestsRequestOb
 
 // CreateManifest implements POST /v1/admin/manifests.
 func (s *Server) CreateManifest(ctx context.Context, r api.CreateManifestRequestObject) (api.CreateManifestResponseObject, error) {
-	v, tag, err := admin.Manifests.Create(ctx, s.Admin, actor(ctx), r.Body.TenantKey, *r.Body)
+	v, tag, err := admin.Manifests.Create(ctx, s.Admin, callerOf(ctx), r.Body.TenantKey, *r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (s *Server) CreateManifest(ctx context.Context, r api.CreateManifestRequest
 
 // GetManifest implements GET /v1/admin/manifests/{id}.
 func (s *Server) GetManifest(ctx context.Context, r api.GetManifestRequestObject) (api.GetManifestResponseObject, error) {
-	v, tag, err := admin.Manifests.Get(ctx, s.Admin, actor(ctx), r.ID)
+	v, tag, err := admin.Manifests.Get(ctx, s.Admin, callerOf(ctx), r.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (s *Server) GetManifest(ctx context.Context, r api.GetManifestRequestObject
 
 // UpdateManifest implements PATCH /v1/admin/manifests/{id}.
 func (s *Server) UpdateManifest(ctx context.Context, r api.UpdateManifestRequestObject) (api.UpdateManifestResponseObject, error) {
-	v, tag, err := admin.Manifests.Update(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.Manifests.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *Server) UpdateManifest(ctx context.Context, r api.UpdateManifestRequest
 
 // DeleteManifest implements DELETE /v1/admin/manifests/{id}.
 func (s *Server) DeleteManifest(ctx context.Context, r api.DeleteManifestRequestObject) (api.DeleteManifestResponseObject, error) {
-	if err := admin.Manifests.Delete(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
+	if err := admin.Manifests.Delete(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
 		return nil, err
 	}
 	return api.DeleteManifest204Response{}, nil

@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/common/expfmt"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
@@ -68,7 +68,7 @@ func NewMetrics(st *store.Store, build string) *Metrics {
 	for _, code := range bootstrapCodes {
 		m.bootstraps.WithLabelValues(string(code))
 	}
-	for _, state := range []api.StartupStatus{api.StartupStatusREADY, api.StartupStatusFAILED} {
+	for _, state := range []model.StartupStatus{model.StartupStatusREADY, model.StartupStatusFAILED} {
 		m.reports.WithLabelValues(string(state))
 	}
 	return m
@@ -105,7 +105,7 @@ func (m *Metrics) observe(operation string, status int, took time.Duration, err 
 	m.bootstraps.WithLabelValues(string(code)).Inc()
 }
 
-func (m *Metrics) startup(s api.StartupStatus) { m.reports.WithLabelValues(string(s)).Inc() }
+func (m *Metrics) startup(s model.StartupStatus) { m.reports.WithLabelValues(string(s)).Inc() }
 
 // Count counts the open startups until ctx ends: in the background, since a
 // scrape must not wait for the database. Where there are so many that counting

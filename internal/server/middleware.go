@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/legivellum/metagate/internal/contract"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
@@ -22,28 +23,9 @@ const (
 	worldTimeout     = 5 * time.Minute
 )
 
-// long are the operations that may take worldTimeout, once their caller is known.
-var long = map[string]bool{operationApply: true, "exportWorld": true}
-
-func timeout(path string) time.Duration {
-	switch {
-	case path == "/v1/admin/apply" || path == "/v1/admin/export":
-		return worldTimeout
-	case strings.HasPrefix(path, "/v1/admin/"):
-		return adminTimeout
-	default:
-		return componentTimeout
-	}
-}
-
-// within gives a long operation no more time than others until it is known who asks.
-func within(ctx context.Context, long bool, authenticate func(context.Context) error) error {
-	if !long {
-		return authenticate(ctx)
-	}
-	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
-	defer cancel()
-	return authenticate(ctx)
+// timeouts are by the contract's class of deadlines.
+var timeouts = map[string]time.Duration{
+	contract.OfComponent: componentTimeout, contract.OfAdmin: adminTimeout, contract.OfWorld: worldTimeout,
 }
 
 // lengthen moves the connection's deadlines for what may take longer than they allow.
@@ -58,8 +40,12 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
 		r := c.Request()
-		k := &call{id: requestID(r), remoteAddr: c.RealIP(), url: r.URL}
-		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), callKey{}, k), timeout(r.URL.Path))
+		k := &call{id: requestID(r), remoteAddr: c.RealIP(), url: r.URL, route: s.contract.Route(r.Method, c.Path())}
+		allowed := componentTimeout
+		if k.route != nil {
+			allowed = timeouts[k.route.Deadline]
+		}
+		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), callKey{}, k), allowed)
 		defer cancel()
 		c.SetRequest(r.WithContext(ctx))
 		c.Response().Before(func() { finishHeader(c.Response().Header(), k.id) })
@@ -68,7 +54,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Error(k.err)
 		}
 		end := time.Now()
-		s.Metrics.observe(k.operation, c.Response().Status, end.Sub(start), k.err)
+		s.Metrics.observe(k.operation(), c.Response().Status, end.Sub(start), k.err)
 		s.logRequest(c, k, start, end)
 		return nil
 	}
@@ -105,7 +91,7 @@ func (s *Server) logRequest(c echo.Context, k *call, start, end time.Time) {
 	}
 	attrs := append(make([]slog.Attr, 0, 12),
 		slog.String("request_id", k.id), slog.String("method", method), slog.String("path", r.URL.Path),
-		slog.String("operation", k.operation), slog.Int("status", w.Status), slog.Int64("bytes", w.Size),
+		slog.String("operation", k.operation()), slog.Int("status", w.Status), slog.Int64("bytes", w.Size),
 		slog.Int64("duration_us", end.Sub(start).Microseconds()), slog.String("remote", k.remoteAddr),
 	)
 	if k.caller.PrincipalKey != "" {

@@ -18,7 +18,7 @@ func (s *Server) ListPrincipals(ctx context.Context, r api.ListPrincipalsRequest
 		return nil, err
 	}
 	rows, err := s.Store.ListPrincipals(ctx, store.ListPrincipalsParams{
-		TenantKey: s.Admin.Scope(actor(ctx)), After: pg.from, RowLimit: pg.rows(),
+		TenantKey: callerOf(ctx).Scope(), After: pg.from, RowLimit: pg.rows(),
 		PrincipalKey: p.PrincipalKey, AuthSubject: p.AuthSubject, Status: text(p.Status),
 	})
 	if err != nil {
@@ -30,7 +30,7 @@ func (s *Server) ListPrincipals(ctx context.Context, r api.ListPrincipalsRequest
 
 // CreatePrincipal implements POST /v1/admin/principals.
 func (s *Server) CreatePrincipal(ctx context.Context, r api.CreatePrincipalRequestObject) (api.CreatePrincipalResponseObject, error) {
-	v, tag, err := admin.Principals.Create(ctx, s.Admin, actor(ctx), r.Body.TenantKey, *r.Body)
+	v, tag, err := admin.Principals.Create(ctx, s.Admin, callerOf(ctx), r.Body.TenantKey, *r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (s *Server) CreatePrincipal(ctx context.Context, r api.CreatePrincipalReque
 
 // GetPrincipal implements GET /v1/admin/principals/{id}.
 func (s *Server) GetPrincipal(ctx context.Context, r api.GetPrincipalRequestObject) (api.GetPrincipalResponseObject, error) {
-	v, tag, err := admin.Principals.Get(ctx, s.Admin, actor(ctx), r.ID)
+	v, tag, err := admin.Principals.Get(ctx, s.Admin, callerOf(ctx), r.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (s *Server) GetPrincipal(ctx context.Context, r api.GetPrincipalRequestObje
 
 // UpdatePrincipal implements PATCH /v1/admin/principals/{id}.
 func (s *Server) UpdatePrincipal(ctx context.Context, r api.UpdatePrincipalRequestObject) (api.UpdatePrincipalResponseObject, error) {
-	v, tag, err := admin.Principals.Update(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.Principals.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *Server) UpdatePrincipal(ctx context.Context, r api.UpdatePrincipalReque
 
 // DeletePrincipal implements DELETE /v1/admin/principals/{id}.
 func (s *Server) DeletePrincipal(ctx context.Context, r api.DeletePrincipalRequestObject) (api.DeletePrincipalResponseObject, error) {
-	if err := admin.Principals.Delete(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
+	if err := admin.Principals.Delete(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
 		return nil, err
 	}
 	return api.DeletePrincipal204Response{}, nil

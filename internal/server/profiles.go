@@ -18,7 +18,7 @@ func (s *Server) ListProfiles(ctx context.Context, r api.ListProfilesRequestObje
 		return nil, err
 	}
 	rows, err := s.Store.ListProfiles(ctx, store.ListProfilesParams{
-		TenantKey: s.Admin.Scope(actor(ctx)), After: pg.from, RowLimit: pg.rows(),
+		TenantKey: callerOf(ctx).Scope(), After: pg.from, RowLimit: pg.rows(),
 		ProfileKey: p.ProfileKey,
 	})
 	if err != nil {
@@ -30,7 +30,7 @@ func (s *Server) ListProfiles(ctx context.Context, r api.ListProfilesRequestObje
 
 // CreateProfile implements POST /v1/admin/profiles.
 func (s *Server) CreateProfile(ctx context.Context, r api.CreateProfileRequestObject) (api.CreateProfileResponseObject, error) {
-	v, tag, err := admin.Profiles.Create(ctx, s.Admin, actor(ctx), r.Body.TenantKey, *r.Body)
+	v, tag, err := admin.Profiles.Create(ctx, s.Admin, callerOf(ctx), r.Body.TenantKey, *r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (s *Server) CreateProfile(ctx context.Context, r api.CreateProfileRequestOb
 
 // GetProfile implements GET /v1/admin/profiles/{id}.
 func (s *Server) GetProfile(ctx context.Context, r api.GetProfileRequestObject) (api.GetProfileResponseObject, error) {
-	v, tag, err := admin.Profiles.Get(ctx, s.Admin, actor(ctx), r.ID)
+	v, tag, err := admin.Profiles.Get(ctx, s.Admin, callerOf(ctx), r.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (s *Server) GetProfile(ctx context.Context, r api.GetProfileRequestObject) 
 
 // UpdateProfile implements PATCH /v1/admin/profiles/{id}.
 func (s *Server) UpdateProfile(ctx context.Context, r api.UpdateProfileRequestObject) (api.UpdateProfileResponseObject, error) {
-	v, tag, err := admin.Profiles.Update(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.Profiles.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *Server) UpdateProfile(ctx context.Context, r api.UpdateProfileRequestOb
 
 // DeleteProfile implements DELETE /v1/admin/profiles/{id}.
 func (s *Server) DeleteProfile(ctx context.Context, r api.DeleteProfileRequestObject) (api.DeleteProfileResponseObject, error) {
-	if err := admin.Profiles.Delete(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
+	if err := admin.Profiles.Delete(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
 		return nil, err
 	}
 	return api.DeleteProfile204Response{}, nil

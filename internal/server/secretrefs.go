@@ -18,7 +18,7 @@ func (s *Server) ListSecretRefs(ctx context.Context, r api.ListSecretRefsRequest
 		return nil, err
 	}
 	rows, err := s.Store.ListSecretRefs(ctx, store.ListSecretRefsParams{
-		TenantKey: s.Admin.Scope(actor(ctx)), After: pg.from, RowLimit: pg.rows(),
+		TenantKey: callerOf(ctx).Scope(), After: pg.from, RowLimit: pg.rows(),
 		SecretKey: p.SecretKey, Status: text(p.Status),
 	})
 	if err != nil {
@@ -30,7 +30,7 @@ func (s *Server) ListSecretRefs(ctx context.Context, r api.ListSecretRefsRequest
 
 // CreateSecretRef implements POST /v1/admin/secret-refs.
 func (s *Server) CreateSecretRef(ctx context.Context, r api.CreateSecretRefRequestObject) (api.CreateSecretRefResponseObject, error) {
-	v, tag, err := admin.SecretRefs.Create(ctx, s.Admin, actor(ctx), r.Body.TenantKey, *r.Body)
+	v, tag, err := admin.SecretRefs.Create(ctx, s.Admin, callerOf(ctx), r.Body.TenantKey, *r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (s *Server) CreateSecretRef(ctx context.Context, r api.CreateSecretRefReque
 
 // GetSecretRef implements GET /v1/admin/secret-refs/{id}.
 func (s *Server) GetSecretRef(ctx context.Context, r api.GetSecretRefRequestObject) (api.GetSecretRefResponseObject, error) {
-	v, tag, err := admin.SecretRefs.Get(ctx, s.Admin, actor(ctx), r.ID)
+	v, tag, err := admin.SecretRefs.Get(ctx, s.Admin, callerOf(ctx), r.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (s *Server) GetSecretRef(ctx context.Context, r api.GetSecretRefRequestObje
 
 // UpdateSecretRef implements PATCH /v1/admin/secret-refs/{id}.
 func (s *Server) UpdateSecretRef(ctx context.Context, r api.UpdateSecretRefRequestObject) (api.UpdateSecretRefResponseObject, error) {
-	v, tag, err := admin.SecretRefs.Update(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.SecretRefs.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *Server) UpdateSecretRef(ctx context.Context, r api.UpdateSecretRefReque
 
 // DeleteSecretRef implements DELETE /v1/admin/secret-refs/{id}.
 func (s *Server) DeleteSecretRef(ctx context.Context, r api.DeleteSecretRefRequestObject) (api.DeleteSecretRefResponseObject, error) {
-	if err := admin.SecretRefs.Delete(ctx, s.Admin, actor(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
+	if err := admin.SecretRefs.Delete(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
 		return nil, err
 	}
 	return api.DeleteSecretRef204Response{}, nil

@@ -5,7 +5,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -15,7 +14,8 @@ import (
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/admin"
-	"github.com/legivellum/metagate/internal/auth"
+	"github.com/legivellum/metagate/internal/contract"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
 )
@@ -26,8 +26,7 @@ type Options struct {
 	Witness  *witness.Service
 	Alarms   *witness.Alarms
 	Admin    *admin.Service
-	Verifier *auth.Verifier
-	LastUsed *LastUsed
+	Identity *identity.Service
 	Metrics  *Metrics
 	Log      *slog.Logger
 	Now      func() time.Time
@@ -35,20 +34,15 @@ type Options struct {
 
 	Version, Build     string // of the API, of the binary
 	APIKeyHeader       string
-	AdminPrincipalKeys []string
 	MaxBodyBytes       int64
 	ApplyMaxBytes      int64
 	CORSAllowedOrigins []string
-	CacheBytes         uint64 // for who credentials belong to
-	AuthFailureBurst   int    // AUTH_FAILURE_BURST
 }
 
 // Server implements api.StrictServerInterface.
 type Server struct {
 	Options
-	spec      *spec
-	callers   *callers
-	guesses   *guesses
+	contract  *contract.Contract
 	keyHeader string // APIKeyHeader as net/http keeps it
 
 	largeApplies chan struct{} // one at a time
@@ -59,16 +53,13 @@ var _ api.StrictServerInterface = (*Server)(nil)
 
 // New returns the handler of the whole API.
 func New(o Options) (http.Handler, error) {
-	spec, err := loadSpec(o.APIKeyHeader)
+	c, err := contract.Load(o.APIKeyHeader)
 	if err != nil {
-		return nil, fmt.Errorf("openapi.yaml: %w", err)
+		return nil, err
 	}
 	s := &Server{
-		Options: o, spec: spec, callers: newCallers(o.CacheBytes, o.Now, o.Verifier.Generation),
-		guesses: newGuesses(o.AuthFailureBurst, o.Now, func(ctx context.Context) ([]string, error) {
-			return o.Store.ListGoodKeyHashes(ctx, new(o.Now()))
-		}),
-		keyHeader: http.CanonicalHeaderKey(o.APIKeyHeader), largeApplies: make(chan struct{}, 1), scans: make(chan struct{}, scansAtOnce),
+		Options: o, contract: c, keyHeader: http.CanonicalHeaderKey(o.APIKeyHeader),
+		largeApplies: make(chan struct{}, 1), scans: make(chan struct{}, scansAtOnce),
 	}
 	e := echo.New()
 	e.Binder = strictBinder{}

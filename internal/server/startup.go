@@ -4,36 +4,32 @@ import (
 	"context"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/internal/witness"
+	"github.com/legivellum/metagate/gen/model"
 )
 
 // ReportReady implements POST /v1/startup/ready.
 func (s *Server) ReportReady(ctx context.Context, r api.ReportReadyRequestObject) (api.ReportReadyResponseObject, error) {
-	ack, err := current(ctx, s, func(ctx context.Context, w *witness.Service, who caller) (api.StartupAck, error) {
-		return w.Ready(ctx, s.reader(who), *r.Body)
-	})
+	ack, err := s.Witness.Ready(ctx, callerOf(ctx), *r.Body)
 	if err != nil {
 		return nil, err
 	}
-	s.Metrics.startup(api.StartupStatusREADY)
+	s.Metrics.startup(model.StartupStatusREADY)
 	return api.ReportReady200JSONResponse{Body: ack}, nil
 }
 
 // ReportFailed implements POST /v1/startup/failed.
 func (s *Server) ReportFailed(ctx context.Context, r api.ReportFailedRequestObject) (api.ReportFailedResponseObject, error) {
-	ack, err := current(ctx, s, func(ctx context.Context, w *witness.Service, who caller) (api.StartupAck, error) {
-		return w.Failed(ctx, s.reader(who), *r.Body)
-	})
+	ack, err := s.Witness.Failed(ctx, callerOf(ctx), *r.Body)
 	if err != nil {
 		return nil, err
 	}
-	s.Metrics.startup(api.StartupStatusFAILED)
+	s.Metrics.startup(model.StartupStatusFAILED)
 	return api.ReportFailed200JSONResponse{Body: ack}, nil
 }
 
 // GetStartup implements GET /v1/startup/{startup_id}.
 func (s *Server) GetStartup(ctx context.Context, r api.GetStartupRequestObject) (api.GetStartupResponseObject, error) {
-	row, err := s.Witness.Get(ctx, s.reader(callOf(ctx).caller), r.StartupID)
+	row, err := s.Witness.Get(ctx, callerOf(ctx), r.StartupID)
 	if err != nil {
 		return nil, err
 	}

@@ -7,13 +7,14 @@ import (
 	"net/http"
 
 	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 // GetInfo implements GET /.
 func (s *Server) GetInfo(context.Context, api.GetInfoRequestObject) (api.GetInfoResponseObject, error) {
-	return api.GetInfo200JSONResponse{Body: api.Info{
+	return api.GetInfo200JSONResponse{Body: model.Info{
 		Service: "metagate", Version: s.Version, Build: s.Build,
 		Description: "Bootstrap authority and startup witness", Discovery: "/.well-known/metagate.json", Docs: "/docs/",
 	}}, nil
@@ -21,7 +22,7 @@ func (s *Server) GetInfo(context.Context, api.GetInfoRequestObject) (api.GetInfo
 
 // GetHealth implements GET /health.
 func (s *Server) GetHealth(context.Context, api.GetHealthRequestObject) (api.GetHealthResponseObject, error) {
-	return api.GetHealth200JSONResponse{Body: api.Health{Status: "ok"}}, nil
+	return api.GetHealth200JSONResponse{Body: model.Health{Status: "ok"}}, nil
 }
 
 // GetReady implements GET /ready.
@@ -39,18 +40,18 @@ func (s *Server) GetReady(ctx context.Context, _ api.GetReadyRequestObject) (api
 	if err := s.Witness.Writes(ctx); err != nil {
 		return nil, errs.Wrap(err, errs.Unavailable, "not ready: the database takes no writes")
 	}
-	return api.GetReady200JSONResponse{Body: api.Health{Status: "ready"}}, nil
+	return api.GetReady200JSONResponse{Body: model.Health{Status: "ready"}}, nil
 }
 
 // GetDiscovery implements GET /.well-known/metagate.json.
 func (s *Server) GetDiscovery(context.Context, api.GetDiscoveryRequestObject) (api.GetDiscoveryResponseObject, error) {
-	methods := []api.DiscoveryAuthMethods{api.DiscoveryAuthMethodsAPIKey}
-	if s.Verifier.Enabled() {
-		methods = append(methods, api.DiscoveryAuthMethodsJwt)
+	methods := []model.DiscoveryAuthMethods{model.DiscoveryAuthMethodsAPIKey}
+	if s.Identity.Verifier.Enabled() {
+		methods = append(methods, model.DiscoveryAuthMethodsJwt)
 	}
-	return api.GetDiscovery200JSONResponse{Body: api.Discovery{
+	return api.GetDiscovery200JSONResponse{Body: model.Discovery{
 		Service: "metagate", Version: s.Version, AuthMethods: methods, APIKeyHeader: s.APIKeyHeader,
-		Endpoints: api.Endpoints{
+		Endpoints: model.Endpoints{
 			Bootstrap: "/v1/bootstrap", StartupReady: "/v1/startup/ready", StartupFailed: "/v1/startup/failed",
 			Startup: "/v1/startup/{startup_id}", Health: "/health", Ready: "/ready", Openapi: "/openapi.yaml", Docs: "/docs/",
 		},
@@ -59,12 +60,12 @@ func (s *Server) GetDiscovery(context.Context, api.GetDiscoveryRequestObject) (a
 
 // GetOpenAPIYAML implements GET /openapi.yaml.
 func (s *Server) GetOpenAPIYAML(context.Context, api.GetOpenAPIYAMLRequestObject) (api.GetOpenAPIYAMLResponseObject, error) {
-	return verbatim{contentType: "application/yaml", body: s.spec.yaml}, nil
+	return verbatim{contentType: "application/yaml", body: s.contract.YAML}, nil
 }
 
 // GetOpenAPIJSON implements GET /openapi.json.
 func (s *Server) GetOpenAPIJSON(context.Context, api.GetOpenAPIJSONRequestObject) (api.GetOpenAPIJSONResponseObject, error) {
-	return verbatim{contentType: "application/json", body: s.spec.json}, nil
+	return verbatim{contentType: "application/json", body: s.contract.JSON}, nil
 }
 
 // GetMetrics implements GET /metrics.

@@ -2,25 +2,16 @@ package server
 
 import (
 	"context"
-	"errors"
-	"net/url"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/labstack/echo/v4"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/contract"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
-)
-
-var (
-	errNotUUID = errors.New("no UUID")
-	errNotTime = errors.New("no RFC 3339 time")
 )
 
 // validate holds a request against openapi.yaml: credentials first, then the
@@ -31,88 +22,99 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		if strings.Count(r.URL.Path, "/") != strings.Count(c.Path(), "/") {
 			return echo.ErrNotFound // Echo's last parameter takes the rest of the path in
 		}
-		route, ok := s.spec.routes[r.Method+" "+c.Path()]
-		if !ok {
+		k := callOf(r.Context())
+		if k.route == nil {
 			return next(c) // Echo's 404 or 405
 		}
-		k := callOf(r.Context())
-		k.operation = route.Operation.OperationID
-		d, q, remember := door{r.Header, k.remoteAddr, route.security}, store.Queries(s.Store), hot[k.operation]
-		if !route.admin {
-			q = s.Store.Hot()
-		}
-		k.again = func(ctx context.Context, q store.Queries) (caller, error) {
-			return s.authenticate(ctx, q, d, true)
-		}
-		err := within(r.Context(), long[k.operation], func(ctx context.Context) (err error) {
-			k.caller, err = s.authenticate(ctx, q, d, !remember)
-			return err
-		})
-		if err != nil {
+		if err := s.admit(r.Context(), k, s.door(c, k)); err != nil {
 			return err
 		}
-		if long[k.operation] {
+		if k.route.Deadline == contract.OfWorld {
 			lengthen(c)
 		}
-		if !remember {
+		if !k.route.Remembers {
 			c.Response().Writer = plainJSON{c.Response().Writer}
 		}
-		refuse := func(err error) error { // nothing checks a remembered credential then
-			if remember && !errs.Is(err, errs.RequestTimeout) { // which left no time to
-				if _, again := k.again(r.Context(), q); again != nil {
-					return again
-				}
-			}
-			return err
-		}
-		if route.Operation.RequestBody != nil {
-			body, done, err := s.readBody(r, route)
-			defer done()
-			if err != nil {
-				return refuse(err)
-			}
-			k.body = body
-			if route.flat != nil && r.URL.RawQuery == "" && route.flat.fits(r.Header, k.body) {
-				return next(c)
-			}
-		}
-		if err := checkQuery(r.URL.RawQuery, route); err != nil {
-			return refuse(err)
-		}
-		input := &openapi3filter.RequestValidationInput{
-			Request: r, Route: &route.Route, PathParams: pathParams(c),
-			Options: &openapi3filter.Options{ExcludeRequestBody: true, SkipSettingDefaults: true, MultiError: true, SchemaValidationOptions: formats},
-		}
-		if err := openapi3filter.ValidateRequest(r.Context(), input); err != nil {
-			return refuse(badParameter(err))
-		}
-		if err := inspect(k.body, route.body); err != nil {
-			if k.operation != operationApply || jsonv2.Unmarshal(k.body, new(api.World)) != nil {
-				return refuse(err)
-			}
-			k.invalid = err // reported with the rest
+		if err := s.holds(c, k); err != nil {
+			return s.refuse(r.Context(), k, err)
 		}
 		return next(c)
 	}
 }
 
-// checkQuery refuses what the validator would pass over: a filter that can't be
-// read must not count as none, nor reach the database; and a misspelt dry_run of
-// an admin must not apply a world. A newer component may send more than we know.
-func checkQuery(raw string, r *route) error {
-	query, err := url.ParseQuery(raw)
-	if err != nil {
-		return errs.Wrap(err, errs.InvalidRequest, "the query is not well encoded")
+// queries are where an operation reads: components have connections of their own.
+func (s *Server) queries(route *contract.Route) store.Queries {
+	if route.Admin {
+		return s.Store
 	}
-	for name, values := range query {
-		if slices.ContainsFunc(append(values, name), func(s string) bool { return !utf8.ValidString(s) }) {
-			return errs.New(errs.InvalidRequest, "query parameter %q: no valid UTF-8", name)
+	return s.Store.Hot()
+}
+
+// door is what the request shows to be let in, in the order of openapi.yaml.
+func (s *Server) door(c echo.Context, k *call) identity.Door {
+	d := identity.Door{Admin: k.route.Admin, RequestID: k.id, RemoteAddr: k.remoteAddr}
+	if len(k.route.Schemes) > 0 {
+		d.Shown = make([]identity.Shown, len(k.route.Schemes))
+	}
+	for i, scheme := range k.route.Schemes {
+		name := s.keyHeader
+		if scheme == string(identity.Bearer) {
+			name = echo.HeaderAuthorization
 		}
-		if r.admin && r.Operation.Parameters.GetByInAndName(openapi3.ParameterInQuery, name) == nil { // none is a path's
-			return errs.New(errs.InvalidRequest, "query parameter %q is unknown", name)
+		d.Shown[i] = identity.Shown{Scheme: identity.Scheme(scheme), Text: c.Request().Header.Get(name)}
+	}
+	return d
+}
+
+// admit names the caller. A long operation has no more time than others until it
+// is known who asks.
+func (s *Server) admit(ctx context.Context, k *call, d identity.Door) (err error) {
+	if k.route.Deadline == contract.OfWorld {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, adminTimeout)
+		defer cancel()
+	}
+	k.caller, err = s.Identity.Authenticate(ctx, s.queries(k.route), d, !k.route.Remembers)
+	return err
+}
+
+// refuse makes sure that a remembered credential is still good: else nothing
+// checks it where the request is refused for its form.
+func (s *Server) refuse(ctx context.Context, k *call, err error) error {
+	if !k.route.Remembers || errs.Is(err, errs.RequestTimeout) { // which left no time to
+		return err
+	}
+	if _, again := k.caller.Again(ctx, s.queries(k.route)); again != nil {
+		return again
+	}
+	return err
+}
+
+// holds reports in what the request breaks openapi.yaml.
+func (s *Server) holds(c echo.Context, k *call) error {
+	r := c.Request()
+	if k.route.HasBody() {
+		body, done, err := s.readBody(r, k)
+		defer done()
+		if err != nil {
+			return err
+		}
+		k.body = body
+		if k.route.Fits(r.Header, r.URL.RawQuery, body) {
+			return nil
 		}
 	}
-	return nil
+	if err := k.route.CheckParameters(r, pathParams(c)); err != nil {
+		return err
+	}
+	if !k.route.HasBody() {
+		return nil
+	}
+	err := k.route.CheckBody(k.body)
+	if err != nil && k.route.Body == contract.OfWorld && jsonv2.Unmarshal(k.body, new(model.World)) == nil {
+		k.invalid, err = err, nil // reported with the rest
+	}
+	return err
 }
 
 // strictBinder decodes what was validated: member names match exactly, which

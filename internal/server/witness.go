@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -22,19 +23,19 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 	}
 	defer done()
 	args := store.ListStartupsParams{
-		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
+		TenantKey: callerOf(ctx).Scope(), BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
 		Status: text(p.Status), PrincipalKey: p.PrincipalKey, ComponentKey: p.ComponentKey, Since: p.Since,
 	}
 	args.InstanceID, args.Source = p.InstanceID, text(p.Source)
 	switch status := deref(p.Status); status {
-	case api.StartupFilterStatusOVERDUE, api.StartupFilterStatusSUPERSEDED, api.StartupFilterStatusACKNOWLEDGED:
+	case model.StartupFilterStatusOVERDUE, model.StartupFilterStatusSUPERSEDED, model.StartupFilterStatusACKNOWLEDGED:
 		if err := s.Alarms.Sweep(ctx); err != nil { // those that have ended since the last one
 			return nil, err
 		}
-		args.Status, args.OverdueAt = new(string(api.StartupStatusOPEN)), new(s.Now())
-		args.Superseded = new(status == api.StartupFilterStatusSUPERSEDED)
-		args.Acknowledged = new(status == api.StartupFilterStatusACKNOWLEDGED)
-		if status == api.StartupFilterStatusACKNOWLEDGED {
+		args.Status, args.OverdueAt = new(string(model.StartupStatusOPEN)), new(s.Now())
+		args.Superseded = new(status == model.StartupFilterStatusSUPERSEDED)
+		args.Acknowledged = new(status == model.StartupFilterStatusACKNOWLEDGED)
+		if status == model.StartupFilterStatusACKNOWLEDGED {
 			args.Superseded = nil
 		}
 	}
@@ -48,7 +49,7 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 
 // AcknowledgeStartup implements POST /v1/admin/startups/{startup_id}/acknowledge.
 func (s *Server) AcknowledgeStartup(ctx context.Context, r api.AcknowledgeStartupRequestObject) (api.AcknowledgeStartupResponseObject, error) {
-	row, err := s.Admin.Acknowledge(ctx, actor(ctx), r.StartupID, r.Body.Reason)
+	row, err := s.Admin.Acknowledge(ctx, callerOf(ctx), r.StartupID, r.Body.Reason)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func (s *Server) ListAuditLog(ctx context.Context, r api.ListAuditLogRequestObje
 	}
 	defer done()
 	rows, err := s.Store.ListAuditLog(ctx, store.ListAuditLogParams{
-		TenantKey: s.Admin.Scope(actor(ctx)), BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
+		TenantKey: callerOf(ctx).Scope(), BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
 		ResourceType: text(p.ResourceType), ResourceID: p.ResourceID, Actor: p.Actor, Since: p.Since,
 	})
 	if err != nil {

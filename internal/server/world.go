@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/doc"
 )
 
 // ApplyWorld implements POST /v1/admin/apply. YAML has become JSON by now.
 func (s *Server) ApplyWorld(ctx context.Context, r api.ApplyWorldRequestObject) (api.ApplyWorldResponseObject, error) {
-	plan, err := s.Admin.Apply(ctx, actor(ctx), admin.Apply{
+	plan, err := s.Admin.Apply(ctx, callerOf(ctx), admin.Apply{
 		World: *r.JSONBody, DryRun: deref(r.Params.DryRun), Prune: deref(r.Params.Prune), Invalid: callOf(ctx).invalid,
 	})
 	if err != nil {
@@ -24,7 +25,7 @@ func (s *Server) ApplyWorld(ctx context.Context, r api.ApplyWorldRequestObject) 
 
 // ExportWorld implements GET /v1/admin/export.
 func (s *Server) ExportWorld(ctx context.Context, r api.ExportWorldRequestObject) (api.ExportWorldResponseObject, error) {
-	world, err := s.Admin.Export(ctx, actor(ctx), deref(r.Params.TenantKey))
+	world, err := s.Admin.Export(ctx, callerOf(ctx), deref(r.Params.TenantKey))
 	if err != nil {
 		return nil, err
 	}
@@ -43,12 +44,12 @@ func (v verbatim) VisitExportWorldResponse(w http.ResponseWriter) error { return
 
 // ExplainPacket implements GET /v1/admin/principals/{id}/packet.
 func (s *Server) ExplainPacket(ctx context.Context, r api.ExplainPacketRequestObject) (api.ExplainPacketResponseObject, error) {
-	e, err := s.Admin.Explain(ctx, actor(ctx), r.ID, r.Params.ComponentKey)
+	e, err := s.Admin.Explain(ctx, callerOf(ctx), r.ID, r.Params.ComponentKey)
 	if err != nil {
 		return nil, err
 	}
 	if no := e.Refusal; no != nil {
-		e.Explanation.Refusal = &api.Refusal{Status: status[no.Code], Code: string(no.Code), Detail: no.Message}
+		e.Explanation.Refusal = &model.Refusal{Status: status[no.Code], Code: string(no.Code), Detail: no.Message}
 	}
 	return api.ExplainPacket200JSONResponse{Body: e.Explanation}, nil
 }

@@ -54,12 +54,11 @@ func (s *Store) Ready(ctx context.Context) error {
 	if readOnly, err := s.engine.readOnly(ctx); err != nil || readOnly {
 		return cmp.Or[error](err, errReadOnly)
 	}
-	if err := s.engine.read(ctx, needed); err != nil && (otherSchema(err) || !unavailable(err)) {
+	err = s.engine.read(ctx, needed)
+	if err != nil && (otherSchema(err) || !unavailable(err)) {
 		return fmt.Errorf("%w: %w", NotReady{Reason: "a table is missing, or may not be read"}, err)
-	} else if err != nil {
-		return err
 	}
-	return nil
+	return err
 }
 
 // errMoved is of a receipt that was not written: its tenant was written to.

@@ -105,12 +105,29 @@ func (e embedded) inSnapshot(ctx context.Context, fn func(Queries) error) error 
 	return within(ctx, e.r, func(tx *sql.Tx) error { return fn(liteOf(tx)) })
 }
 
+// lite lets the SQLite queries stand in for the PostgreSQL ones: reads go to r,
+// writes to the one writer w. Its methods are generated.
+type lite struct{ r, w *sqlite.Queries }
+
 func liteOf(tx *sql.Tx) Queries {
 	q := sqlite.New(tx)
 	return lite{r: q, w: q}
 }
 
-func within(ctx context.Context, db *sql.DB, fn func(*sql.Tx) error) error {
+func convert[A, B any](rows []A, f func(A) B) []B {
+	out := make([]B, len(rows))
+	for i, r := range rows {
+		out[i] = f(r)
+	}
+	return out
+}
+
+// beginner is a database, or one connection to it.
+type beginner interface {
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+}
+
+func within(ctx context.Context, db beginner, fn func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

@@ -98,24 +98,12 @@ func (e embedded) commitStaged(ctx context.Context, s *stage, confirm func(Queri
 		return err
 	}
 	defer writer.Close()
-	return withinConn(ctx, s.conn, func(tx *sql.Tx) error {
+	return within(ctx, s.conn, func(tx *sql.Tx) error {
 		if err := confirm(liteOf(tx)); err != nil {
 			return err
 		}
 		return s.run(context.WithoutCancel(ctx), tx) // see inBatch
 	})
-}
-
-func withinConn(ctx context.Context, conn *sql.Conn, fn func(*sql.Tx) error) error {
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it has nothing to do
-	if err := fn(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
 }
 
 func (s *stage) run(ctx context.Context, tx *sql.Tx) error {

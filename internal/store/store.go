@@ -1,7 +1,7 @@
 // Package store is the database: one port, two engines. PostgreSQL is reached
 // through a pgx pool; SQLite is embedded. The port is sqlc's PostgreSQL Querier,
 // and the rows are sqlc's rows; the rest of the program sees them through the
-// aliases in rows.go.
+// aliases in rows.gen.go.
 package store
 
 import (
@@ -15,11 +15,15 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/legivellum/metagate/db"
 	"github.com/legivellum/metagate/gen/postgres"
 )
 
 // Queries are the prepared statements of db/queries.
 type Queries = postgres.Querier
+
+// JSON is the text of a JSON column.
+type JSON = db.JSON
 
 // Store is an open database. Its methods are safe for concurrent use.
 type Store struct {

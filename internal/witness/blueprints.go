@@ -10,6 +10,7 @@ import (
 
 	"github.com/legivellum/metagate/internal/bootstrap"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -37,8 +38,8 @@ func newBlueprints(maxBytes uint64) *blueprints {
 	})}
 }
 
-// blueprint returns the blueprint of who's binding at who's epoch, or ErrStale.
-func (s *Service) blueprint(ctx context.Context, who Identity) (*bootstrap.Blueprint, error) {
+// blueprint returns the blueprint of who's binding at who's epoch, or errStale.
+func (s *Service) blueprint(ctx context.Context, who identity.Caller) (*bootstrap.Blueprint, error) {
 	key := blueprintKey{*who.ProfileID, *who.ManifestID, string(who.Overrides)}
 	b, ok := s.blueprints.cache.GetIfPresent(key)
 	if !ok || b.epoch != who.Epoch {
@@ -48,14 +49,14 @@ func (s *Service) blueprint(ctx context.Context, who Identity) (*bootstrap.Bluep
 		}
 	}
 	if b.epoch != who.Epoch {
-		return nil, ErrStale
+		return nil, errStale
 	}
 	return b.Blueprint, nil
 }
 
 // loaded reads what is missing: once for all who need it now, who wait no longer
 // than their own time; or by itself within a transaction.
-func (s *Service) loaded(ctx context.Context, who Identity, key blueprintKey) (b blueprintAt, err error) {
+func (s *Service) loaded(ctx context.Context, who identity.Caller, key blueprintKey) (b blueprintAt, err error) {
 	if q, ok := s.desk.(within); ok {
 		return s.load(ctx, q, who, key)
 	}
@@ -80,21 +81,21 @@ func (s *Service) loaded(ctx context.Context, who Identity, key blueprintKey) (b
 }
 
 // load reads the epoch and the world from one moment of one server.
-func (s *Service) load(ctx context.Context, q store.Queries, who Identity, key blueprintKey) (b blueprintAt, err error) {
+func (s *Service) load(ctx context.Context, q store.Queries, who identity.Caller, key blueprintKey) (b blueprintAt, err error) {
 	at, err := q.GetRevision(ctx, who.TenantKey)
 	if err != nil {
 		return b, err
 	}
 	profile, err := q.GetProfile(ctx, key.profile)
 	if store.IsNotFound(err) {
-		return b, ErrStale
+		return b, errStale
 	}
 	if err != nil {
 		return b, err
 	}
 	manifest, err := q.GetManifest(ctx, key.manifest)
 	if store.IsNotFound(err) {
-		return b, ErrStale
+		return b, errStale
 	}
 	if err != nil {
 		return b, err

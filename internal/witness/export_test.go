@@ -13,3 +13,6 @@ func (s *Service) ReportsWaiting() int { return len(s.reports.queue) }
 func (s *Service) Snapshot(snapshot func(context.Context, func(store.Queries) error) error) {
 	s.snapshot = snapshot
 }
+
+// ErrStale is what a caller who can't be read anew is told.
+var ErrStale = errStale

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/testdb"
 	"github.com/legivellum/metagate/internal/witness"
@@ -43,15 +44,31 @@ func service(t *testing.T, w *world, now func() time.Time) *witness.Service {
 
 func atNoon() time.Time { return noon }
 
-// identity reads who the principal is now, as each request does.
-func (w *world) identity(t *testing.T) witness.Identity {
+// identity reads who the principal is now, as each request does. When its world has
+// moved on it isn't read anew: the tests are told.
+func (w *world) identity(t *testing.T) identity.Caller {
 	t.Helper()
 	row, err := w.GetIdentityBySubject(t.Context(), w.principal.AuthSubject)
 	require.NoError(t, err)
-	return witness.Identity{
+	return identity.Caller{
 		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, Epoch: row.Epoch,
-		ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
+		ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides, Reread: stale,
 	}
+}
+
+// adminOf is another principal, who is an admin of a tenant.
+func (w *world) adminOf(t *testing.T, tenant string) identity.Caller {
+	t.Helper()
+	if _, err := w.GetRevision(t.Context(), tenant); err != nil {
+		move(t, w.Store, tenant)
+	}
+	at, err := w.GetRevision(t.Context(), tenant)
+	require.NoError(t, err)
+	return identity.Caller{ID: uuid.New(), PrincipalKey: "admin", TenantKey: tenant, Epoch: at.Epoch, Admin: true, Reread: stale}
+}
+
+func stale(context.Context, store.Queries) (identity.Caller, error) {
+	return identity.Caller{}, witness.ErrStale
 }
 
 // noon is when these tests take place.

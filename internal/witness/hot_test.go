@@ -12,8 +12,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
 )
@@ -30,24 +31,13 @@ func ticking(t *testing.T, st *store.Store) *witness.Service {
 	return s
 }
 
-// caller is the principal as the database knows it now.
-func (w *world) caller(t *testing.T) witness.Identity {
-	t.Helper()
-	row, err := w.GetIdentityBySubject(t.Context(), "s")
-	require.NoError(t, err)
-	return witness.Identity{
-		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, Epoch: row.Epoch,
-		ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
-	}
-}
-
 // report is READY or FAILED of id by r; again while the database is held.
-func report(ctx context.Context, s *witness.Service, r witness.Reader, id uuid.UUID, status api.StartupStatus) (ack api.StartupAck, err error) {
+func report(ctx context.Context, s *witness.Service, r identity.Caller, id uuid.UUID, status model.StartupStatus) (ack model.StartupAck, err error) {
 	for {
-		if status == api.StartupStatusREADY {
-			ack, err = s.Ready(ctx, r, api.ReadyReport{StartupID: id, BuildVersion: "1"})
+		if status == model.StartupStatusREADY {
+			ack, err = s.Ready(ctx, r, model.ReadyReport{StartupID: id, BuildVersion: "1"})
 		} else {
-			ack, err = s.Failed(ctx, r, api.FailedReport{StartupID: id, Error: "e"})
+			ack, err = s.Failed(ctx, r, model.FailedReport{StartupID: id, Error: "e"})
 		}
 		if !errs.Is(store.Classify(err), errs.Unavailable) {
 			return ack, err
@@ -56,15 +46,15 @@ func report(ctx context.Context, s *witness.Service, r witness.Reader, id uuid.U
 }
 
 type reported struct {
-	ack api.StartupAck
+	ack model.StartupAck
 	err error
 }
 
 // together reports on a startup for each of who in one batch: the writer is kept
 // in a write of another startup until all wait.
-func (w *world) together(t *testing.T, s *witness.Service, id uuid.UUID, who []witness.Reader, status []api.StartupStatus) []reported {
+func (w *world) together(t *testing.T, s *witness.Service, id uuid.UUID, who []identity.Caller, status []model.StartupStatus) []reported {
 	t.Helper()
-	owner, held := witness.Reader{Identity: w.caller(t)}, w.open(t, noon, noon)
+	owner, held := w.identity(t), w.open(t, noon, noon)
 	out := make([]reported, len(who))
 	var all sync.WaitGroup
 	release := errors.New("rolled back")
@@ -75,7 +65,7 @@ func (w *world) together(t *testing.T, s *witness.Service, id uuid.UUID, who []w
 		}); err != nil {
 			return err
 		}
-		all.Go(func() { _, _ = s.Ready(t.Context(), owner, api.ReadyReport{StartupID: held, BuildVersion: "1"}) })
+		all.Go(func() { _, _ = s.Ready(t.Context(), owner, model.ReadyReport{StartupID: held, BuildVersion: "1"}) })
 		for i := range who {
 			all.Go(func() { out[i].ack, out[i].err = report(t.Context(), s, who[i], id, status[i]) })
 		}
@@ -96,18 +86,18 @@ func TestOfTwoReportsInOneBatchOneWinsAndStrangersGetNothing(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		s := ticking(t, w.Store)
-		stale := witness.Reader{Identity: w.caller(t)}
+		stale := w.identity(t)
 		w.edit(t, 61)
-		owner := witness.Reader{Identity: w.caller(t)}
-		stranger, admin, elsewhere := owner, owner, owner
-		stranger.ID, admin.ID, elsewhere.ID = uuid.New(), uuid.New(), uuid.New()
-		admin.Tenants = func(tenant string) bool { return tenant == "t" }
-		elsewhere.Tenants = func(tenant string) bool { return tenant == "u" }
-		const ready, failed = api.StartupStatusREADY, api.StartupStatusFAILED
+		owner := w.identity(t)
+		stranger, admin := owner, owner
+		stranger.ID, admin.ID = uuid.New(), uuid.New()
+		admin.Admin = true
+		elsewhere := w.adminOf(t, "u")
+		const ready, failed = model.StartupStatusREADY, model.StartupStatusFAILED
 		for round := range 20 {
 			id := w.open(t, noon, noon)
-			who := []witness.Reader{owner, stranger, owner, stranger, stale, admin, elsewhere, stale}
-			status := []api.StartupStatus{ready, ready, failed, failed, ready, ready, failed, failed}
+			who := []identity.Caller{owner, stranger, owner, stranger, stale, admin, elsewhere, stale}
+			status := []model.StartupStatus{ready, ready, failed, failed, ready, ready, failed, failed}
 			got := w.together(t, s, id, who, status)
 			row, err := w.GetStartup(t.Context(), id)
 			require.NoError(t, err)
@@ -125,7 +115,7 @@ func TestOfTwoReportsInOneBatchOneWinsAndStrangersGetNothing(t *testing.T) {
 				case i == 5 && errors.Is(g.err, witness.ErrStale): // an admin who lost between two reads: the server asks again
 				case string(status[i]) == row.Status:
 					require.NoError(t, g.err)
-					require.Equal(t, api.StartupAck{StartupID: id, Status: status[i], AcknowledgedAt: *at}, g.ack, "round %d: %d", round, i)
+					require.Equal(t, model.StartupAck{StartupID: id, Status: status[i], AcknowledgedAt: *at}, g.ack, "round %d: %d", round, i)
 				default:
 					require.True(t, errs.Is(g.err, errs.InvalidState), "round %d: %d: %v, %v", round, i, g.ack, g.err)
 					require.ErrorContains(t, g.err, row.Status)
@@ -138,12 +128,12 @@ func TestOfTwoReportsInOneBatchOneWinsAndStrangersGetNothing(t *testing.T) {
 func TestFiftyReadyAtOnceAreAcknowledgedAtOneTime(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
-		s, owner := ticking(t, w.Store), witness.Reader{Identity: w.caller(t)}
+		s, owner := ticking(t, w.Store), w.identity(t)
 		id := w.open(t, noon, noon)
 		acks := make(chan reported)
 		for range 50 {
 			go func() {
-				ack, err := report(t.Context(), s, owner, id, api.StartupStatusREADY)
+				ack, err := report(t.Context(), s, owner, id, model.StartupStatusREADY)
 				acks <- reported{ack, err}
 			}()
 		}
@@ -162,20 +152,19 @@ func TestAnAdminReportsForAnotherPrincipal(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		s := ticking(t, w.Store)
-		admin := witness.Reader{Identity: w.caller(t), Tenants: func(tenant string) bool { return tenant == "t" }}
-		admin.ID = uuid.New()
+		admin := w.adminOf(t, "t")
 		id := w.open(t, noon, noon)
-		first, err := s.Failed(t.Context(), admin, api.FailedReport{StartupID: id, Error: "e"})
+		first, err := s.Failed(t.Context(), admin, model.FailedReport{StartupID: id, Error: "e"})
 		require.NoError(t, err)
-		again, err := s.Failed(t.Context(), admin, api.FailedReport{StartupID: id, Error: "another"})
+		again, err := s.Failed(t.Context(), admin, model.FailedReport{StartupID: id, Error: "another"})
 		require.NoError(t, err)
 		require.Equal(t, first, again)
-		_, err = s.Ready(t.Context(), witness.Reader{Identity: w.caller(t)}, api.ReadyReport{StartupID: id, BuildVersion: "1"})
+		_, err = s.Ready(t.Context(), w.identity(t), model.ReadyReport{StartupID: id, BuildVersion: "1"})
 		require.True(t, errs.Is(err, errs.InvalidState), "the owner comes too late: %v", err)
 
 		id = w.open(t, noon, noon)
 		w.edit(t, 99)
-		_, err = s.Ready(t.Context(), admin, api.ReadyReport{StartupID: id, BuildVersion: "1"})
+		_, err = s.Ready(t.Context(), admin, model.ReadyReport{StartupID: id, BuildVersion: "1"})
 		require.ErrorIs(t, err, witness.ErrStale, "an admin's identity passes too")
 		row, err := w.GetStartup(t.Context(), id)
 		require.NoError(t, err)
@@ -187,9 +176,9 @@ func TestABatchOfBootstrapsOpensOnlyThoseOfThePresentWorld(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		s := ticking(t, w.Store)
-		callers := []witness.Identity{w.caller(t)}
+		callers := []identity.Caller{w.identity(t)}
 		w.edit(t, 77)
-		callers = append(callers, w.caller(t))
+		callers = append(callers, w.identity(t))
 		type got struct {
 			opened witness.Opened
 			err    error
@@ -235,7 +224,7 @@ func TestACallerThatHangsUpDoesNotHurtThoseWhoNeedTheSamePacket(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		gate := turnstile{nil, make(chan struct{}, 100), make(chan struct{})}
-		s, who := ticking(t, w.Store), w.caller(t)
+		s, who := ticking(t, w.Store), w.identity(t)
 		s.Snapshot(func(ctx context.Context, fn func(store.Queries) error) error {
 			return w.InSnapshot(ctx, func(q store.Queries) error { return fn(turnstile{q, gate.entered, gate.let}) })
 		})
@@ -266,7 +255,7 @@ func TestACallerThatHangsUpDoesNotHurtThoseWhoNeedTheSamePacket(t *testing.T) {
 func TestWhoeverWaitsForAPacketWaitsNoLongerThanItsOwnTime(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
-		s, who, held := ticking(t, w.Store), w.caller(t), make(chan struct{})
+		s, who, held := ticking(t, w.Store), w.identity(t), make(chan struct{})
 		s.Snapshot(func(ctx context.Context, fn func(store.Queries) error) error {
 			<-held // a database that is locked, or frozen
 			return w.InSnapshot(ctx, fn)

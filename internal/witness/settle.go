@@ -7,27 +7,55 @@ import (
 	"slices"
 
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
-// settlement is a call that met a moving world again and again.
+// maxStale is how often a call is repeated because its world moved on.
+const maxStale = 3
+
+// current makes a call as the caller is known, and again with the caller read anew
+// while that is stale; when the world goes on moving, within a transaction that
+// holds it still: whoever finds it moved on time after time is resolved inside the
+// write itself.
+func current[T any](ctx context.Context, s *Service, who identity.Caller, call func(context.Context, *Service, identity.Caller) (T, error)) (out T, err error) {
+	for range maxStale {
+		if out, err = call(ctx, s, who); !errors.Is(err, errStale) {
+			return out, err
+		}
+		if who, err = who.Again(ctx, s.store); err != nil {
+			return out, err
+		}
+	}
+	// Beside this goroutine, which may be gone by then: so it is told when it is done.
+	done := make(chan T, 1)
+	settled, err := s.settles.do(ctx, who.ID, settlement{ctx, who.TenantKey, func(ctx context.Context, q store.Queries, inside *Service) error {
+		who, err := who.Again(ctx, q)
+		if err != nil {
+			return err
+		}
+		out, err := call(ctx, inside, who)
+		if err == nil {
+			done <- out
+		}
+		return err
+	}})
+	switch err = cmp.Or(err, settled.err); {
+	case err == nil:
+		return <-done, nil
+	case errors.Is(err, errStale): // it changed its tenant
+		err = errs.Wrap(err, errs.Unavailable, "the world is changing: try again")
+	}
+	return out, err
+}
+
+// settlement is a call within a transaction that holds its tenant's world still:
+// inside is the service as it is there, and q reads what it sees. Several go
+// together in one transaction.
 type settlement struct {
 	ctx    context.Context //nolint:containedctx // its caller's
 	tenant string
-	call   Settlement
-}
-
-// Settlement is a call within a transaction that holds its tenant's world still:
-// inside is the service as it is there, and q reads what it sees.
-type Settlement func(ctx context.Context, q store.Queries, inside *Service) error
-
-// Settle runs call where no admin's write can come between: whoever finds its
-// world moved on time after time is resolved inside the write itself. Several go
-// together in one transaction. The call may still be running when ctx has ended,
-// so it must not touch what its caller then uses.
-func (s *Service) Settle(ctx context.Context, who Identity, call Settlement) error {
-	settled, err := s.settles.do(ctx, who.ID, settlement{ctx, who.TenantKey, call})
-	return cmp.Or(err, settled.err)
+	call   func(ctx context.Context, q store.Queries, inside *Service) error
 }
 
 type settled struct{ err error }
@@ -52,7 +80,7 @@ func (s *Service) settleAll(ctx context.Context, calls []settlement) ([]settled,
 			err := c.ctx.Err()
 			if err == nil {
 				err = c.call(ctx, q, inside)
-				if refused, ok := errors.AsType[*errs.Error](err); err != nil && !errors.Is(err, ErrStale) && (!ok || refused.Code == errs.Unavailable) {
+				if refused, ok := errors.AsType[*errs.Error](err); err != nil && !errors.Is(err, errStale) && (!ok || refused.Code == errs.Unavailable) {
 					return err
 				}
 			}

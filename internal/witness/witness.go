@@ -8,49 +8,19 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/internal/bootstrap"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
-// ErrStale is returned for an Identity of an epoch that has passed: read it again
-// and repeat the call, or settle it.
-var ErrStale = errors.New("the identity is of an epoch that has passed")
-
-// Identity is who calls and what binds it, in one snapshot of its tenant's world.
-type Identity struct {
-	ID                      uuid.UUID
-	TenantKey, PrincipalKey string
-	Epoch                   int64      // of the tenant's world, when this was read: random, so that none comes back
-	ProfileID, ManifestID   *uuid.UUID // of the active binding; nil without one
-	Overrides               store.JSON
-	Credential              store.JSON // what it was known by, as JSON: StartupSession.credential
-	Memo                    *Memo      // shared by the copies of this Identity; nil remembers nothing
-}
-
-// Memo remembers the packet_etag that an Identity was answered with last: an
-// epoch has but one for each component, and hashing a packet of 100 KiB takes
-// as long as the rest of the answer.
-type Memo struct{ last atomic.Pointer[etagOf] }
-
-type etagOf struct{ component, etag string }
-
-func (m *Memo) etag(component string, compute func() string) string {
-	if m == nil {
-		return compute()
-	}
-	if last := m.last.Load(); last != nil && last.component == component {
-		return last.etag
-	}
-	etag := compute()
-	m.last.Store(&etagOf{component, etag})
-	return etag
-}
+// errStale is of a Caller of an epoch that has passed: it is read again, and the
+// call repeated.
+var errStale = errors.New("the caller is of an epoch that has passed")
 
 // Options are what a Service is made of.
 type Options struct {
@@ -172,13 +142,19 @@ type Birth struct {
 	Host         string
 	Labels       store.JSON
 	Source       string // api.StartupSource
-	RemoteAddr   string // seen, not said
 }
 
-// Bootstrap resolves who's binding and opens a startup. The statement that writes
-// the receipt writes nothing unless the world is still at who's epoch, so no
-// packet mixes two worlds or shows one that has passed.
-func (s *Service) Bootstrap(ctx context.Context, who Identity, b Birth) (Opened, error) {
+// Bootstrap resolves who's binding and opens a startup.
+func (s *Service) Bootstrap(ctx context.Context, who identity.Caller, b Birth) (Opened, error) {
+	return current(ctx, s, who, func(ctx context.Context, s *Service, who identity.Caller) (Opened, error) {
+		return s.bootstrap(ctx, who, b)
+	})
+}
+
+// bootstrap is of who's epoch: the statement that writes the receipt writes nothing
+// unless the world is still at it, so no packet mixes two worlds or shows one that
+// has passed.
+func (s *Service) bootstrap(ctx context.Context, who identity.Caller, b Birth) (Opened, error) {
 	blueprint, err := s.permitted(ctx, who, b)
 	if err != nil {
 		return Opened{}, s.confirm(ctx, who, err)
@@ -186,7 +162,7 @@ func (s *Service) Bootstrap(ctx context.Context, who Identity, b Birth) (Opened,
 	now := s.now()
 	birth := bootstrap.Birth{
 		StartupID: store.NewID(now), PacketID: store.NewID(now), PrincipalKey: who.PrincipalKey, ComponentKey: b.ComponentKey,
-		Etag:     who.Memo.etag(b.ComponentKey, func() string { return blueprint.Etag(who.PrincipalKey, b.ComponentKey) }),
+		Etag:     who.Memo.Etag(b.ComponentKey, func() string { return blueprint.Etag(who.PrincipalKey, b.ComponentKey) }),
 		IssuedAt: now, DeadlineAt: now.Add(blueprint.SLA),
 	}
 	opened, err := s.open(ctx, store.OpenStartupParams{
@@ -196,10 +172,10 @@ func (s *Service) Bootstrap(ctx context.Context, who Identity, b Birth) (Opened,
 		PacketID: birth.PacketID, PacketEtag: birth.Etag,
 		OpenedAt: birth.IssuedAt, DeadlineAt: birth.DeadlineAt,
 		InstanceID: said(b.InstanceID), Host: said(b.Host), Labels: b.Labels,
-		Source: cmp.Or(b.Source, sourceLive), Credential: who.Credential, RemoteAddr: said(b.RemoteAddr),
+		Source: cmp.Or(b.Source, sourceLive), Credential: who.Credential, RemoteAddr: said(who.RemoteAddr),
 	})
 	if err == nil && !opened {
-		err = ErrStale
+		err = errStale
 	}
 	return Opened{Birth: birth, blueprint: blueprint}, err
 }
@@ -214,7 +190,7 @@ func said(text string) *string {
 	return &text
 }
 
-func (s *Service) permitted(ctx context.Context, who Identity, birth Birth) (*bootstrap.Blueprint, error) {
+func (s *Service) permitted(ctx context.Context, who identity.Caller, birth Birth) (*bootstrap.Blueprint, error) {
 	if hint := birth.PrincipalKey; hint != "" && hint != who.PrincipalKey {
 		return nil, errs.New(errs.PrincipalMismatch, "the credential belongs to another principal than %q", hint)
 	}
@@ -230,13 +206,13 @@ func (s *Service) permitted(ctx context.Context, who Identity, birth Birth) (*bo
 
 // confirm lets a refusal stand only if it is of the present world: no write
 // checks it otherwise.
-func (s *Service) confirm(ctx context.Context, who Identity, refusal error) error {
-	if errors.Is(refusal, ErrStale) {
+func (s *Service) confirm(ctx context.Context, who identity.Caller, refusal error) error {
+	if errors.Is(refusal, errStale) {
 		return refusal
 	}
 	now, err := s.GetRevision(ctx, who.TenantKey)
 	if err == nil && now.Epoch != who.Epoch {
-		err = ErrStale
+		err = errStale
 	}
 	if err != nil {
 		return err

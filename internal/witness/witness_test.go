@@ -9,8 +9,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
 )
@@ -61,7 +62,7 @@ func TestARememberedEtagIsThatOfTheComponentAndTheRevision(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		s := service(t, w, atNoon)
 		seen := map[string]bool{}
-		etag := func(who witness.Identity, component string) string {
+		etag := func(who identity.Caller, component string) string {
 			opened, err := s.Bootstrap(t.Context(), who, witness.Birth{ComponentKey: component})
 			require.NoError(t, err)
 			return opened.Etag
@@ -70,7 +71,7 @@ func TestARememberedEtagIsThatOfTheComponentAndTheRevision(t *testing.T) {
 			w.profile.Policy = store.JSON(fmt.Sprintf(`{"round":%d}`, round))
 			w.edit(t, 60)
 			plain, remembers := w.identity(t), w.identity(t)
-			remembers.Memo = new(witness.Memo)
+			remembers.Memo = new(identity.Memo)
 			for _, component := range []string{"a", "a", "b", "a", "b", "b"} {
 				require.Equal(t, etag(plain, component), etag(remembers, component))
 			}
@@ -113,16 +114,16 @@ func TestARefusalOfAWorldThatHasPassedIsStale(t *testing.T) {
 		w.edit(t, 7)
 		unbound := before
 		unbound.ProfileID, unbound.ManifestID = nil, nil
-		for _, who := range []witness.Identity{before, unbound} {
+		for _, who := range []identity.Caller{before, unbound} {
 			for _, hint := range []string{"", "somebody-else"} {
 				_, err := s.Bootstrap(t.Context(), who, birth(hint))
 				require.ErrorIs(t, err, witness.ErrStale)
 			}
 		}
 		id := w.open(t, noon, noon)
-		_, err := s.Ready(t.Context(), witness.Reader{Identity: before}, api.ReadyReport{StartupID: id, BuildVersion: "1"})
+		_, err := s.Ready(t.Context(), before, model.ReadyReport{StartupID: id, BuildVersion: "1"})
 		require.ErrorIs(t, err, witness.ErrStale)
-		_, err = s.Failed(t.Context(), witness.Reader{Identity: before}, api.FailedReport{StartupID: uuid.New(), Error: "e"})
+		_, err = s.Failed(t.Context(), before, model.FailedReport{StartupID: uuid.New(), Error: "e"})
 		require.ErrorIs(t, err, witness.ErrStale)
 		row, err := w.GetStartup(t.Context(), id)
 		require.NoError(t, err)
@@ -136,28 +137,24 @@ func TestOnlyTheOwnerAndAnAdminOfItsTenantSeeAStartup(t *testing.T) {
 		s, owner := service(t, w, atNoon), w.identity(t)
 		another := owner
 		another.ID, another.PrincipalKey = uuid.New(), "q"
-		only := func(tenant string) func(string) bool { return func(t string) bool { return t == tenant } }
-		reader := func(who witness.Identity, tenants func(string) bool) witness.Reader {
-			return witness.Reader{Identity: who, Tenants: tenants}
-		}
 		id := w.open(t, noon, noon)
-		for _, stranger := range []witness.Reader{reader(another, nil), reader(another, only("u"))} {
+		for _, stranger := range []identity.Caller{another, w.adminOf(t, "u")} {
 			_, err := s.Get(t.Context(), stranger, id)
 			require.True(t, errs.Is(err, errs.SessionNotFound), "%v", err)
-			_, err = s.Ready(t.Context(), stranger, api.ReadyReport{StartupID: id, BuildVersion: "1"})
+			_, err = s.Ready(t.Context(), stranger, model.ReadyReport{StartupID: id, BuildVersion: "1"})
 			require.True(t, errs.Is(err, errs.SessionNotFound), "%v", err)
-			_, err = s.Failed(t.Context(), stranger, api.FailedReport{StartupID: id, Error: "e"})
+			_, err = s.Failed(t.Context(), stranger, model.FailedReport{StartupID: id, Error: "e"})
 			require.True(t, errs.Is(err, errs.SessionNotFound), "%v", err)
 		}
-		for _, r := range []witness.Reader{reader(owner, nil), reader(another, only("t"))} {
+		for _, r := range []identity.Caller{owner, w.adminOf(t, "t")} {
 			row, err := s.Get(t.Context(), r, id)
 			require.NoError(t, err)
 			require.Equal(t, "OPEN", row.Status)
 
 			closed := w.open(t, noon, noon)
-			ack, err := s.Ready(t.Context(), r, api.ReadyReport{StartupID: closed, BuildVersion: "1"})
+			ack, err := s.Ready(t.Context(), r, model.ReadyReport{StartupID: closed, BuildVersion: "1"})
 			require.NoError(t, err)
-			require.Equal(t, api.StartupAck{StartupID: closed, Status: api.StartupStatusREADY, AcknowledgedAt: noon}, ack)
+			require.Equal(t, model.StartupAck{StartupID: closed, Status: model.StartupStatusREADY, AcknowledgedAt: noon}, ack)
 			row, err = s.Get(t.Context(), r, closed)
 			require.NoError(t, err)
 			require.Equal(t, "READY", row.Status)
@@ -170,15 +167,15 @@ func TestTheFirstReportDecidesAndIsRepeated(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		clock := noon
 		s := service(t, w, func() time.Time { clock = clock.Add(time.Second); return clock })
-		owner := witness.Reader{Identity: w.identity(t)}
+		owner := w.identity(t)
 		id := w.open(t, noon, noon)
-		first, err := s.Failed(t.Context(), owner, api.FailedReport{StartupID: id, Error: "e"})
+		first, err := s.Failed(t.Context(), owner, model.FailedReport{StartupID: id, Error: "e"})
 		require.NoError(t, err)
-		require.Equal(t, api.StartupAck{StartupID: id, Status: api.StartupStatusFAILED, AcknowledgedAt: noon.Add(time.Second)}, first)
-		again, err := s.Failed(t.Context(), owner, api.FailedReport{StartupID: id, Error: "another"})
+		require.Equal(t, model.StartupAck{StartupID: id, Status: model.StartupStatusFAILED, AcknowledgedAt: noon.Add(time.Second)}, first)
+		again, err := s.Failed(t.Context(), owner, model.FailedReport{StartupID: id, Error: "another"})
 		require.NoError(t, err)
 		require.Equal(t, first, again)
-		_, err = s.Ready(t.Context(), owner, api.ReadyReport{StartupID: id, BuildVersion: "1"})
+		_, err = s.Ready(t.Context(), owner, model.ReadyReport{StartupID: id, BuildVersion: "1"})
 		require.True(t, errs.Is(err, errs.InvalidState), "%v", err)
 		require.ErrorContains(t, err, "FAILED")
 	})
@@ -188,12 +185,12 @@ func TestTheFirstReportDecidesAndIsRepeated(t *testing.T) {
 func TestAReportIsKeptAsItCame(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
-		s, owner := service(t, w, atNoon), witness.Reader{Identity: w.identity(t)}
+		s, owner := service(t, w, atNoon), w.identity(t)
 		for _, doc := range []string{`{"a":[{"Jobs":1}]}`, `"fine"`, `[1.10]`, `7`, `null`, ``} {
 			ready, failed := w.open(t, noon, noon), w.open(t, noon, noon)
-			_, err := s.Ready(t.Context(), owner, api.ReadyReport{StartupID: ready, Health: []byte(doc)})
+			_, err := s.Ready(t.Context(), owner, model.ReadyReport{StartupID: ready, Health: []byte(doc)})
 			require.NoError(t, err)
-			_, err = s.Failed(t.Context(), owner, api.FailedReport{StartupID: failed, Details: []byte(doc)})
+			_, err = s.Failed(t.Context(), owner, model.FailedReport{StartupID: failed, Details: []byte(doc)})
 			require.NoError(t, err)
 			r, err := w.GetStartup(t.Context(), ready)
 			require.NoError(t, err)

@@ -13,8 +13,8 @@ import (
 
 	"github.com/legivellum/metagate/gen/client"
 	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/auth"
 	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
@@ -88,7 +88,7 @@ func (a *App) Client(tb testing.TB, credential string) *client.ClientWithRespons
 	tb.Helper()
 	c, err := client.NewClientWithResponses(a.URL, client.WithHTTPClient(a.HTTP(tb)), client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 		switch {
-		case strings.HasPrefix(credential, auth.KeyPrefix):
+		case strings.HasPrefix(credential, identity.KeyPrefix):
 			r.Header.Set(a.Config.APIKeyHeader, credential)
 		case credential != "":
 			r.Header.Set("Authorization", "Bearer "+credential)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 )
 
 // Result is what every call of the generated client gives.
@@ -33,9 +33,9 @@ func (c Call[R]) Is(tb testing.TB, status int) R {
 }
 
 // Fails demands a problem document with this status and code.
-func (c Call[R]) Fails(tb testing.TB, status int, code string) api.Problem {
+func (c Call[R]) Fails(tb testing.TB, status int, code string) model.Problem {
 	tb.Helper()
-	var p api.Problem
+	var p model.Problem
 	require.NoError(tb, json.Unmarshal(c.Is(tb, status).GetBody(), &p))
 	require.Equal(tb, code, p.Code, p.Detail)
 	return p

@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/bootstrap"
 )
 
@@ -66,7 +66,7 @@ func checkProblem(status int, header http.Header, body []byte) error {
 	if got := header.Get("Content-Type"); got != "application/problem+json" {
 		return fmt.Errorf("the error's Content-Type is %q", got)
 	}
-	var p api.Problem
+	var p model.Problem
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&p); err != nil {

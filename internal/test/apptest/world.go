@@ -9,17 +9,17 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 )
 
 // World is a deployment as the files in examples describe it, by key.
 type World struct {
-	TenantKey  string                `json:"tenant_key"`
-	SecretRefs []api.SecretRefCreate `json:"secret_refs"`
-	Profiles   []api.ProfileCreate   `json:"profiles"`
-	Manifests  []api.ManifestCreate  `json:"manifests"`
-	Principals []api.PrincipalCreate `json:"principals"`
-	Bindings   []WorldBinding        `json:"bindings"`
+	TenantKey  string                  `json:"tenant_key"`
+	SecretRefs []model.SecretRefCreate `json:"secret_refs"`
+	Profiles   []model.ProfileCreate   `json:"profiles"`
+	Manifests  []model.ManifestCreate  `json:"manifests"`
+	Principals []model.PrincipalCreate `json:"principals"`
+	Bindings   []WorldBinding          `json:"bindings"`
 }
 
 // WorldBinding is a binding by keys.
@@ -71,11 +71,11 @@ func (w World) Create(tb testing.TB, a *App) Created {
 	for _, p := range w.Principals {
 		id := Got(admin.CreatePrincipalWithResponse(ctx, p)).Is(tb, 201).JSON201.ID
 		out.Principals[p.PrincipalKey] = id
-		key := Got(admin.CreateAPIKeyWithResponse(ctx, api.APIKeyCreate{PrincipalID: id, Name: p.PrincipalKey})).Is(tb, 201)
+		key := Got(admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: id, Name: p.PrincipalKey})).Is(tb, 201)
 		out.APIKeys[p.PrincipalKey] = key.JSON201.APIKey
 	}
 	for _, b := range w.Bindings {
-		out.Bindings[b.Principal] = Got(admin.CreateBindingWithResponse(ctx, api.BindingCreate{
+		out.Bindings[b.Principal] = Got(admin.CreateBindingWithResponse(ctx, model.BindingCreate{
 			PrincipalID: out.Principals[b.Principal], ProfileID: out.Profiles[b.Profile], ManifestID: out.Manifests[b.Manifest],
 			Overrides: b.Overrides,
 		})).Is(tb, 201).JSON201.ID

@@ -1,0 +1,140 @@
+// Package contract is openapi.yaml at run time: which operation a request is of,
+// what is special about that one (x-metagate), and whether the request is as the
+// document says.
+package contract
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/routers"
+
+	"github.com/legivellum/metagate"
+)
+
+// Contract is openapi.yaml: its operations, and the two texts it is served as.
+type Contract struct {
+	YAML, JSON []byte
+	routes     map[string]*Route // by method and Echo's own path: "GET /v1/startup/:startup_id"
+}
+
+// Traits are what is special about an operation: x-metagate in openapi.yaml.
+type Traits struct {
+	// Deadline is the class of how long a request may take: component, admin or
+	// world. It is admin below /v1/admin and component elsewhere where none is named.
+	Deadline string `json:"deadline"`
+	// Remembers is of an operation whose own statement checks the caller's epoch, so
+	// that who asks may be remembered.
+	Remembers bool `json:"remembers"`
+	// Body is the class of how large the body may be: component or world; empty is any other.
+	Body string `json:"body"`
+}
+
+// The classes of Traits.
+const (
+	OfComponent = "component"
+	OfAdmin     = "admin"
+	OfWorld     = "world"
+)
+
+// scopeAdmin is the role that openapi.yaml asks for on /v1/admin.
+const scopeAdmin = "admin"
+
+// Route is an operation. Its security is kept apart: the validator would read
+// the whole body, without a limit, before it asks for credentials.
+type Route struct {
+	ID string // operationId
+	Traits
+	Schemes []string // of security, in order; none is an open operation
+	Admin   bool     // only admins pass, and misspelt query parameters are refused
+
+	route routers.Route
+	body  *openapi3.Schema // whatever its media type; nil where there is none
+	quick *quick           // of an operation that remembers
+}
+
+// specHeader is the API key header that openapi.yaml names.
+const specHeader = "name: X-API-Key"
+
+// Load reads the embedded openapi.yaml, with API_KEY_HEADER in the place of its own.
+func Load(apiKeyHeader string) (*Contract, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(metagate.OpenAPI)
+	if err != nil {
+		return nil, fmt.Errorf("openapi.yaml: %w", err)
+	}
+	doc.Components.SecuritySchemes["apiKeyAuth"].Value.Name = apiKeyHeader
+	out := &Contract{
+		routes: map[string]*Route{},
+		YAML:   bytes.Replace(metagate.OpenAPI, []byte(specHeader), []byte("name: "+apiKeyHeader), 1),
+	}
+	if out.JSON, err = doc.MarshalJSON(); err != nil {
+		return nil, err
+	}
+	// The validator's mode for 3.1 compiles every schema anew for each request
+	// and answers with Go's words; the other one knows all that openapi.yaml uses.
+	doc.OpenAPI = "3.0.3"
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			r, err := newRoute(routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op})
+			if err != nil {
+				return nil, fmt.Errorf("openapi.yaml: %s %s: %w", method, path, err)
+			}
+			out.routes[method+" "+echoPath(path)] = r
+		}
+	}
+	return out, nil
+}
+
+func newRoute(route routers.Route) (*Route, error) {
+	op := route.Operation
+	r := &Route{ID: op.OperationID, route: route, Traits: Traits{Deadline: OfComponent}}
+	for _, requirement := range *op.Security {
+		for scheme, scopes := range requirement { // each names one
+			r.Schemes = append(r.Schemes, scheme)
+			r.Admin = r.Admin || len(scopes) > 0 && scopes[0] == scopeAdmin
+		}
+	}
+	op.Security = openapi3.NewSecurityRequirements()
+	if r.Admin {
+		r.Deadline = OfAdmin
+	}
+	if err := r.special(op.Extensions["x-metagate"]); err != nil {
+		return nil, err
+	}
+	if op.RequestBody != nil {
+		for _, media := range op.RequestBody.Value.Content {
+			r.body = media.Schema.Value
+		}
+	}
+	if r.Remembers {
+		r.quick = newQuick(op)
+	}
+	return r, nil
+}
+
+// Route returns the operation of a method and Echo's path, or nil.
+func (c *Contract) Route(method, echoPath string) *Route { return c.routes[method+" "+echoPath] }
+
+// echoPath turns {id} into :id.
+func echoPath(path string) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(path)
+}
+
+// HasBody reports whether the operation takes a body.
+func (r *Route) HasBody() bool { return r.body != nil }
+
+// Takes reports whether the operation takes a body of the request's media type, and
+// which ones it would take.
+func (r *Route) Takes(header http.Header) (ok bool, want []string) {
+	content := r.route.Operation.RequestBody.Value.Content
+	if content.Get(header.Get("Content-Type")) != nil {
+		return true, nil
+	}
+	for mediaType := range content {
+		want = append(want, mediaType)
+	}
+	return false, want
+}

@@ -1,0 +1,18 @@
+// Package auth verifies the two credentials of MetaGate: JSON Web Tokens
+// (RFC 7519) and API keys (contract section 3). It knows no transport and no
+// database: the server looks up whom a verified subject or a hash belongs to.
+//
+// It is the only package that imports jwx, and it takes only two things from
+// it: signatures and JSON Web Keys. Tokens are parsed here, since jwx accepts
+// what should be refused: dates as text, padded base64, repeated members.
+package identity
+
+import "github.com/legivellum/metagate/internal/errs"
+
+// Unauthenticated is the one answer for every credential that is missing,
+// malformed, expired, revoked or unknown, so that a caller learns nothing from
+// the difference (contract section 3). The cause is for the log alone and must
+// not hold the credential.
+func Unauthenticated(cause error) error {
+	return errs.Wrap(cause, errs.Unauthenticated, "missing or invalid credentials")
+}
