@@ -22,7 +22,7 @@ func (s *Service) Acknowledge(ctx context.Context, a identity.Caller, id uuid.UU
 	if err != nil {
 		return row, store.Classify(err)
 	}
-	err = s.write(ctx, a, row.TenantKey, func(w write) error {
+	err = s.Write(ctx, a, row.TenantKey, func(w Write) error {
 		after, err := w.AcknowledgeStartup(ctx, store.AcknowledgeStartupParams{
 			ID: id, AcknowledgedAt: &w.now, AcknowledgedBy: &a.PrincipalKey, AcknowledgedReason: &reason,
 		})
@@ -31,7 +31,7 @@ func (s *Service) Acknowledge(ctx context.Context, a identity.Caller, id uuid.UU
 				return err
 			}
 			if row.AcknowledgedAt != nil {
-				return errUnchanged
+				return ErrUnchanged
 			}
 			return errs.New(errs.InvalidState, "the startup is %s and not overdue", row.Status)
 		}
@@ -40,7 +40,7 @@ func (s *Service) Acknowledge(ctx context.Context, a identity.Caller, id uuid.UU
 		}
 		row = after
 		of := resource{row.ID, row.TenantKey, row.ComponentKey, w.now}
-		return w.audit(ctx, model.AuditEntryActionUpdate, model.ResourceTypeStartup, of, nil, acknowledgement{w.now, a.PrincipalKey, reason})
+		return w.Audit(ctx, model.AuditEntryActionUpdate, model.ResourceTypeStartup, of, nil, acknowledgement{w.now, a.PrincipalKey, reason})
 	})
 	return row, err
 }

@@ -31,7 +31,7 @@ var APIKeys = &Kind[store.APIKey, model.APIKeyCreate, model.APIKey]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.APIKey, error) {
 		return q.GetAPIKey(ctx, id)
 	},
-	prepare: func(ctx context.Context, w write, c *model.APIKeyCreate) error {
+	prepare: func(ctx context.Context, w Write, c *model.APIKeyCreate) error {
 		if t := value(c.ExpiresAt); t != nil {
 			c.ExpiresAt = nullable.NewNullableWithValue(t.UTC().Truncate(time.Microsecond))
 		} else {
@@ -40,14 +40,14 @@ var APIKeys = &Kind[store.APIKey, model.APIKeyCreate, model.APIKey]{
 		p, err := w.GetPrincipal(ctx, c.PrincipalID)
 		return w.missing(reference{"/principal_id", "principal", p.TenantKey, err})
 	},
-	update: func(ctx context.Context, w write, r store.APIKey, c model.APIKeyCreate) (store.APIKey, error) {
+	update: func(ctx context.Context, w Write, r store.APIKey, c model.APIKeyCreate) (store.APIKey, error) {
 		return w.UpdateAPIKey(ctx, store.UpdateAPIKeyParams{
 			ID: r.ID, UpdatedAt: w.now, Name: c.Name, Status: r.Status, ExpiresAt: value(c.ExpiresAt),
 		})
 	},
-	remove: func(ctx context.Context, w write, r store.APIKey) error {
+	remove: func(ctx context.Context, w Write, r store.APIKey) error {
 		if r.Status == keyRevoked {
-			return errUnchanged
+			return ErrUnchanged
 		}
 		_, err := w.UpdateAPIKey(ctx, store.UpdateAPIKeyParams{
 			ID: r.ID, UpdatedAt: w.now, Name: r.Name, Status: keyRevoked, ExpiresAt: r.ExpiresAt,
@@ -73,7 +73,7 @@ func (s *Service) IssueKey(ctx context.Context, a identity.Caller, c model.APIKe
 	}
 	plain, hash := identity.NewAPIKey()
 	var row store.APIKey
-	err = s.write(ctx, a, p.TenantKey, func(w write) (err error) {
+	err = s.Write(ctx, a, p.TenantKey, func(w Write) (err error) {
 		row, err = w.addKey(ctx, c, hash)
 		return err
 	})
@@ -84,7 +84,7 @@ func (s *Service) IssueKey(ctx context.Context, a identity.Caller, c model.APIKe
 	}, APIKeys.etag(row), err
 }
 
-func (w write) addKey(ctx context.Context, c model.APIKeyCreate, hash string) (store.APIKey, error) {
+func (w Write) addKey(ctx context.Context, c model.APIKeyCreate, hash string) (store.APIKey, error) {
 	if err := APIKeys.prepare(ctx, w, &c); err != nil {
 		return store.APIKey{}, err
 	}
@@ -95,7 +95,7 @@ func (w write) addKey(ctx context.Context, c model.APIKeyCreate, hash string) (s
 	if err != nil {
 		return row, err
 	}
-	return row, w.audit(ctx, model.AuditEntryActionCreate, APIKeys.typ, APIKeys.ident(row), nil, APIKeyView(row))
+	return row, w.Audit(ctx, model.AuditEntryActionCreate, APIKeys.typ, APIKeys.ident(row), nil, APIKeyView(row))
 }
 
 // APIKeyView is what a caller sees of a row: never the hash.

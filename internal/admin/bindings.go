@@ -24,25 +24,25 @@ var Bindings = &Kind[store.Binding, model.BindingCreate, model.Binding]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Binding, error) {
 		return q.GetBinding(ctx, id)
 	},
-	prepare: func(ctx context.Context, w write, c *model.BindingCreate) error {
+	prepare: func(ctx context.Context, w Write, c *model.BindingCreate) error {
 		if c.Active == nil {
 			c.Active = new(true)
 		}
-		return errs.Merge(overrides(&c.Overrides), w.references(ctx, c))
+		return errs.Merge(CheckOverrides(&c.Overrides), w.references(ctx, c))
 	},
-	create: func(ctx context.Context, w write, c model.BindingCreate) (store.Binding, error) {
+	create: func(ctx context.Context, w Write, c model.BindingCreate) (store.Binding, error) {
 		if err := w.makeRoom(ctx, uuid.Nil, c); err != nil {
 			return store.Binding{}, err
 		}
 		return w.insertBinding(ctx, c)
 	},
-	update: func(ctx context.Context, w write, r store.Binding, c model.BindingCreate) (store.Binding, error) {
+	update: func(ctx context.Context, w Write, r store.Binding, c model.BindingCreate) (store.Binding, error) {
 		if err := w.makeRoom(ctx, r.ID, c); err != nil {
 			return r, err
 		}
 		return w.updateBinding(ctx, r, c)
 	},
-	remove: func(ctx context.Context, w write, r store.Binding) error { return w.DeleteBinding(ctx, r.ID) },
+	remove: func(ctx context.Context, w Write, r store.Binding) error { return w.DeleteBinding(ctx, r.ID) },
 }
 
 func bindingIdentity(r store.Binding) resource {
@@ -50,7 +50,7 @@ func bindingIdentity(r store.Binding) resource {
 }
 
 // references finds what a binding names in the binding's own tenant.
-func (w write) references(ctx context.Context, c *model.BindingCreate) error {
+func (w Write) references(ctx context.Context, c *model.BindingCreate) error {
 	principal, err1 := w.GetPrincipal(ctx, c.PrincipalID)
 	profile, err2 := w.GetProfile(ctx, c.ProfileID)
 	manifest, err3 := w.GetManifest(ctx, c.ManifestID)
@@ -66,7 +66,7 @@ type reference struct {
 	err                   error
 }
 
-func (w write) missing(refs ...reference) error {
+func (w Write) missing(refs ...reference) error {
 	var places []errs.Place
 	for _, r := range refs {
 		switch {
@@ -83,7 +83,7 @@ func (w write) missing(refs ...reference) error {
 }
 
 // insertBinding and updateBinding write a binding for which there is room.
-func (w write) insertBinding(ctx context.Context, c model.BindingCreate) (store.Binding, error) {
+func (w Write) insertBinding(ctx context.Context, c model.BindingCreate) (store.Binding, error) {
 	return w.CreateBinding(ctx, store.CreateBindingParams{
 		ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
 		PrincipalID: c.PrincipalID, ProfileID: c.ProfileID, ManifestID: c.ManifestID,
@@ -91,7 +91,7 @@ func (w write) insertBinding(ctx context.Context, c model.BindingCreate) (store.
 	})
 }
 
-func (w write) updateBinding(ctx context.Context, r store.Binding, c model.BindingCreate) (store.Binding, error) {
+func (w Write) updateBinding(ctx context.Context, r store.Binding, c model.BindingCreate) (store.Binding, error) {
 	r.ProfileID, r.ManifestID, r.Overrides, r.Active, r.UpdatedAt = c.ProfileID, c.ManifestID, store.JSON(c.Overrides), *c.Active, w.now
 	_, err := w.UpdateBinding(ctx, store.UpdateBindingParams{
 		ID: r.ID, UpdatedAt: r.UpdatedAt, ProfileID: r.ProfileID, ManifestID: r.ManifestID, Overrides: r.Overrides, Active: r.Active,
@@ -100,7 +100,7 @@ func (w write) updateBinding(ctx context.Context, r store.Binding, c model.Bindi
 }
 
 // makeRoom deactivates the binding that was active before an active one (contract 2).
-func (w write) makeRoom(ctx context.Context, id uuid.UUID, c model.BindingCreate) error {
+func (w Write) makeRoom(ctx context.Context, id uuid.UUID, c model.BindingCreate) error {
 	if !*c.Active {
 		return nil
 	}
@@ -108,17 +108,32 @@ func (w write) makeRoom(ctx context.Context, id uuid.UUID, c model.BindingCreate
 	if err != nil || len(rows) == 0 || rows[0].ID == id {
 		return err
 	}
-	return w.deactivate(ctx, rows[0])
+	return w.Deactivate(ctx, rows[0])
 }
 
-func (w write) deactivate(ctx context.Context, before store.Binding) error {
-	after, err := w.updateBinding(ctx, before, model.BindingCreate{
-		ProfileID: before.ProfileID, ManifestID: before.ManifestID, Overrides: raw(before.Overrides), Active: new(false),
-	})
+// PlaceBinding writes a binding for which there is room, and its audit entry.
+func (w Write) PlaceBinding(ctx context.Context, c model.BindingCreate) error {
+	row, err := w.insertBinding(ctx, c)
 	if err != nil {
 		return err
 	}
-	return w.audit(ctx, model.AuditEntryActionUpdate, model.ResourceTypeBinding, bindingIdentity(after), BindingView(before), BindingView(after))
+	return w.Audit(ctx, model.AuditEntryActionCreate, model.ResourceTypeBinding, bindingIdentity(row), nil, BindingView(row))
+}
+
+// ReplaceBinding is PlaceBinding in the place of a row.
+func (w Write) ReplaceBinding(ctx context.Context, before store.Binding, c model.BindingCreate) error {
+	after, err := w.updateBinding(ctx, before, c)
+	if err != nil {
+		return err
+	}
+	return w.Audit(ctx, model.AuditEntryActionUpdate, model.ResourceTypeBinding, bindingIdentity(after), BindingView(before), BindingView(after))
+}
+
+// Deactivate leaves a binding to its history.
+func (w Write) Deactivate(ctx context.Context, before store.Binding) error {
+	return w.ReplaceBinding(ctx, before, model.BindingCreate{
+		ProfileID: before.ProfileID, ManifestID: before.ManifestID, Overrides: raw(before.Overrides), Active: new(false),
+	})
 }
 
 // BindingView is what a caller sees of a row.

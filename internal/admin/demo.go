@@ -18,7 +18,7 @@ const DemoComponent = "memorygate_main"
 // already stays as it is.
 func (s *Service) SeedDemo(ctx context.Context) (store.Principal, error) {
 	var p store.Principal
-	err := s.write(ctx, CLI(), DefaultTenant, func(w write) (err error) {
+	err := s.Write(ctx, CLI(), DefaultTenant, func(w Write) (err error) {
 		if p, err = w.demoPrincipal(ctx); err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func (s *Service) SeedDemo(ctx context.Context) (store.Principal, error) {
 	return p, err
 }
 
-func (w write) demoPrincipal(ctx context.Context) (store.Principal, error) {
+func (w Write) demoPrincipal(ctx context.Context) (store.Principal, error) {
 	row, err := w.GetPrincipalByKey(ctx, store.GetPrincipalByKeyParams{TenantKey: w.tenant, PrincipalKey: Demo.PrincipalKey})
 	if !store.IsNotFound(err) {
 		return row, err
@@ -48,7 +48,7 @@ func (w write) demoPrincipal(ctx context.Context) (store.Principal, error) {
 	return Principals.createIn(ctx, w, Demo)
 }
 
-func (w write) demoProfile(ctx context.Context) (store.Profile, error) {
+func (w Write) demoProfile(ctx context.Context) (store.Profile, error) {
 	const key = "default-profile"
 	row, err := w.GetProfileByKey(ctx, store.GetProfileByKeyParams{TenantKey: w.tenant, ProfileKey: key})
 	if !store.IsNotFound(err) {
@@ -61,7 +61,7 @@ func (w write) demoProfile(ctx context.Context) (store.Profile, error) {
 	})
 }
 
-func (w write) demoManifest(ctx context.Context) (store.Manifest, error) {
+func (w Write) demoManifest(ctx context.Context) (store.Manifest, error) {
 	const key = "default-manifest"
 	row, err := w.GetManifestByKey(ctx, store.GetManifestByKeyParams{TenantKey: w.tenant, ManifestKey: key})
 	if !store.IsNotFound(err) {

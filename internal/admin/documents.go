@@ -46,8 +46,8 @@ func maps(ss ...section) error {
 	return err
 }
 
-// overrides is maps for a binding: members are sections, each a merge patch.
-func overrides(doc *model.JSONObject) error {
+// CheckOverrides is maps for a binding: members are sections, each a merge patch.
+func CheckOverrides(doc *model.JSONObject) error {
 	err := maps(section{"overrides", doc})
 	var patches map[string]json.RawMessage
 	if json.Unmarshal(*doc, &patches) != nil {

@@ -24,14 +24,14 @@ const adminKeyName = "ADMIN_API_KEY"
 // in the default tenant, and returns it.
 func (s *Service) EnsurePrincipal(ctx context.Context, c model.PrincipalCreate) (store.Principal, error) {
 	var p store.Principal
-	err := s.write(ctx, CLI(), DefaultTenant, func(w write) (err error) {
+	err := s.Write(ctx, CLI(), DefaultTenant, func(w Write) (err error) {
 		p, err = w.ensurePrincipal(ctx, c)
 		return err
 	})
 	return p, err
 }
 
-func (w write) ensurePrincipal(ctx context.Context, c model.PrincipalCreate) (store.Principal, error) {
+func (w Write) ensurePrincipal(ctx context.Context, c model.PrincipalCreate) (store.Principal, error) {
 	row, err := w.GetPrincipalByKey(ctx, store.GetPrincipalByKeyParams{TenantKey: w.tenant, PrincipalKey: c.PrincipalKey})
 	if store.IsNotFound(err) {
 		return Principals.createIn(ctx, w, c)
@@ -45,7 +45,7 @@ func (w write) ensurePrincipal(ctx context.Context, c model.PrincipalCreate) (st
 	if row, err = Principals.update(ctx, w, before, doc); err != nil {
 		return row, err
 	}
-	return row, w.audit(ctx, model.AuditEntryActionUpdate, Principals.typ, Principals.ident(row), PrincipalView(before), PrincipalView(row))
+	return row, w.Audit(ctx, model.AuditEntryActionUpdate, Principals.typ, Principals.ident(row), PrincipalView(before), PrincipalView(row))
 }
 
 // Admin is the principal of the first admin (contract 3).
@@ -58,7 +58,7 @@ func (s *Service) EnsureAdmin(ctx context.Context, plaintext string) error {
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, CLI(), DefaultTenant, func(w write) error {
+	return s.Write(ctx, CLI(), DefaultTenant, func(w Write) error {
 		p, err := w.ensurePrincipal(ctx, Admin)
 		if err != nil {
 			return err
@@ -76,14 +76,14 @@ func (s *Service) EnsureAdmin(ctx context.Context, plaintext string) error {
 		case key.PrincipalID != p.ID:
 			return errors.New("this key belongs to another principal already")
 		case key.Status == keyActive && key.ExpiresAt == nil:
-			return errUnchanged
+			return ErrUnchanged
 		}
 		return w.setKey(ctx, key, keyActive, nil)
 	})
 }
 
 // revokeNamed revokes the principal's keys of that name, but the one with the hash keep.
-func (w write) revokeNamed(ctx context.Context, principal uuid.UUID, name, keep string) error {
+func (w Write) revokeNamed(ctx context.Context, principal uuid.UUID, name, keep string) error {
 	status := keyActive
 	keys, err := w.ListAPIKeys(ctx, store.ListAPIKeysParams{PrincipalID: &principal, Status: &status, After: store.MinID, RowLimit: maxKeys})
 	for _, k := range keys {
@@ -99,20 +99,20 @@ func (w write) revokeNamed(ctx context.Context, principal uuid.UUID, name, keep 
 // maxKeys is how many keys of one principal are looked through.
 const maxKeys = 10_000
 
-func (w write) setKey(ctx context.Context, before store.APIKey, status string, expires *time.Time) error {
+func (w Write) setKey(ctx context.Context, before store.APIKey, status string, expires *time.Time) error {
 	after, err := w.UpdateAPIKey(ctx, store.UpdateAPIKeyParams{
 		ID: before.ID, UpdatedAt: w.now, Name: before.Name, Status: status, ExpiresAt: expires,
 	})
 	if err != nil {
 		return err
 	}
-	return w.audit(ctx, model.AuditEntryActionUpdate, APIKeys.typ, APIKeys.ident(after), APIKeyView(before), APIKeyView(after))
+	return w.Audit(ctx, model.AuditEntryActionUpdate, APIKeys.typ, APIKeys.ident(after), APIKeyView(before), APIKeyView(after))
 }
 
 // ReissueKey issues a key of that name and revokes the ones before it.
 func (s *Service) ReissueKey(ctx context.Context, p store.Principal, name string) (string, error) {
 	plain, hash := identity.NewAPIKey()
-	err := s.write(ctx, CLI(), p.TenantKey, func(w write) error {
+	err := s.Write(ctx, CLI(), p.TenantKey, func(w Write) error {
 		if err := w.revokeNamed(ctx, p.ID, name, hash); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 

@@ -13,6 +13,7 @@ import (
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/world"
 )
 
 // stepping gives the service a clock of its own, and tells where a write leaves the
@@ -150,7 +151,7 @@ func TestAnApplyChangesTheEpochOnlyIfWhatItAppliesCan(t *testing.T) {
 	each(t, func(t *testing.T, s *admin.Service) {
 		_, moved := stepping(t, s)
 		apply := func(w model.World) error {
-			_, err := s.Apply(t.Context(), actor, admin.Apply{World: w})
+			_, err := (&world.Service{Admin: s}).Apply(t.Context(), actor, world.Apply{World: w})
 			return err
 		}
 		spare := func(suffix string) model.World {
@@ -174,7 +175,7 @@ func TestAnApplyChangesTheEpochOnlyIfWhatItAppliesCan(t *testing.T) {
 
 		before := at(t, s, "default")
 		require.NoError(t, apply(spare("2")))
-		_, err := s.Apply(t.Context(), actor, admin.Apply{World: spare("4"), DryRun: true})
+		_, err := (&world.Service{Admin: s}).Apply(t.Context(), actor, world.Apply{World: spare("4"), DryRun: true})
 		require.NoError(t, err)
 		require.Equal(t, before, at(t, s, "default"), "nothing was written")
 	})

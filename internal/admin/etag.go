@@ -18,8 +18,8 @@ const timeFormat = "2006-01-02T15:04:05.000000Z07:00"
 
 func stale(ifMatch, tag string) bool { return ifMatch != "" && !doc.MatchStrong(ifMatch, tag) }
 
-// unchanged compares what callers may write, whatever the order of members.
-func unchanged[C any](a, b C) bool {
+// Same compares what callers may write, whatever the order of members.
+func Same[C any](a, b C) bool {
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
 	return errX == nil && errY == nil && doc.Equal(x, y)

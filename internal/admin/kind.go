@@ -40,13 +40,13 @@ type Kind[R, C, V any] struct {
 	doc    func(R) C // the writable part of a row, for merge patches
 	view   func(R) V
 	get    func(context.Context, store.Queries, uuid.UUID) (R, error)
-	create func(context.Context, write, C) (R, error)
-	update func(context.Context, write, R, C) (R, error)
-	remove func(context.Context, write, R) error
+	create func(context.Context, Write, C) (R, error)
+	update func(context.Context, Write, R, C) (R, error)
+	remove func(context.Context, Write, R) error
 	// prepare fills defaults in and checks the rules of a create and of a patch's result.
-	prepare func(context.Context, write, *C) error
+	prepare func(context.Context, Write, *C) error
 	// guard refuses a change of a row, to after or to nothing; nil is for kinds without such a rule.
-	guard func(ctx context.Context, w write, before R, after *C) error
+	guard func(ctx context.Context, w Write, before R, after *C) error
 }
 
 type resource struct {
@@ -55,8 +55,8 @@ type resource struct {
 	updated     time.Time
 }
 
-// write is one admin write under way.
-type write struct {
+// Write is one admin write under way.
+type Write struct {
 	*Service
 	store.Queries
 	actor  identity.Caller
@@ -67,7 +67,7 @@ type write struct {
 
 // Get returns a resource of the actor's tenant and its strong ETag.
 func (k *Kind[R, C, V]) Get(ctx context.Context, s *Service, a identity.Caller, id uuid.UUID) (V, string, error) {
-	row, err := k.find(ctx, s.Store, s, a, id)
+	row, err := k.Find(ctx, s.Store, s, a, id)
 	if err != nil {
 		var none V
 		return none, "", err
@@ -81,28 +81,52 @@ func (k *Kind[R, C, V]) Create(ctx context.Context, s *Service, a identity.Calle
 	if tenant == "" {
 		tenant = a.TenantKey
 	}
-	err := s.write(ctx, a, tenant, func(w write) (err error) {
+	err := s.Write(ctx, a, tenant, func(w Write) (err error) {
 		row, err = k.createIn(ctx, w, c)
 		return err
 	})
 	return k.view(row), k.etag(row), err
 }
 
-func (k *Kind[R, C, V]) createIn(ctx context.Context, w write, c C) (R, error) {
-	var row R
+func (k *Kind[R, C, V]) createIn(ctx context.Context, w Write, c C) (row R, err error) {
 	if err := k.prepare(ctx, w, &c); err != nil {
 		return row, err
 	}
+	return k.Insert(ctx, w, c)
+}
+
+// Insert writes what is prepared, and its audit entry.
+func (k *Kind[R, C, V]) Insert(ctx context.Context, w Write, c C) (R, error) {
 	row, err := k.create(ctx, w, c)
 	if err != nil {
-		return row, k.conflict(err)
+		return row, k.Conflict(err)
 	}
-	return row, w.audit(ctx, model.AuditEntryActionCreate, k.typ, k.ident(row), nil, k.view(row))
+	return row, w.Audit(ctx, model.AuditEntryActionCreate, k.typ, k.ident(row), nil, k.view(row))
+}
+
+// Replace writes what is prepared in the place of a row, and its audit entry.
+func (k *Kind[R, C, V]) Replace(ctx context.Context, w Write, before R, c C) (R, error) {
+	after, err := k.update(ctx, w, before, c)
+	if err != nil {
+		return before, k.Conflict(err)
+	}
+	return after, w.Audit(ctx, model.AuditEntryActionUpdate, k.typ, k.ident(after), k.view(before), k.view(after))
+}
+
+// Remove deletes a row, and leaves its audit entry.
+func (k *Kind[R, C, V]) Remove(ctx context.Context, w Write, before R) error {
+	if err := k.remove(ctx, w, before); err != nil {
+		if store.IsForeignKey(err) {
+			err = errs.New(errs.InUse, "a binding uses %s %q: change or delete the binding first", k.noun, k.ident(before).key)
+		}
+		return err
+	}
+	return w.Audit(ctx, model.AuditEntryActionDelete, k.typ, k.ident(before), k.view(before), nil)
 }
 
 // Update applies an RFC 7396 merge patch. A patch that changes nothing writes nothing.
 func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a identity.Caller, id uuid.UUID, ifMatch string, patch []byte) (V, string, error) {
-	row, err := k.change(ctx, s, a, id, ifMatch, func(w write, before R) (R, error) {
+	row, err := k.change(ctx, s, a, id, ifMatch, func(w Write, before R) (R, error) {
 		old, err := json.Marshal(k.doc(before))
 		if err != nil {
 			return before, err
@@ -121,39 +145,29 @@ func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a identity.Calle
 		if err := k.prepare(ctx, w, &c); err != nil {
 			return before, err
 		}
-		if unchanged(k.doc(before), c) {
-			return before, errUnchanged
+		if Same(k.doc(before), c) {
+			return before, ErrUnchanged
 		}
 		if err := k.guarded(ctx, w, before, &c); err != nil {
 			return before, err
 		}
-		after, err := k.update(ctx, w, before, c)
-		if err != nil {
-			return before, k.conflict(err)
-		}
-		return after, w.audit(ctx, model.AuditEntryActionUpdate, k.typ, k.ident(after), k.view(before), k.view(after))
+		return k.Replace(ctx, w, before, c)
 	})
 	return k.view(row), k.etag(row), err
 }
 
 // Delete removes a resource; an API key is revoked instead.
 func (k *Kind[R, C, V]) Delete(ctx context.Context, s *Service, a identity.Caller, id uuid.UUID, ifMatch string) error {
-	_, err := k.change(ctx, s, a, id, ifMatch, func(w write, before R) (R, error) {
+	_, err := k.change(ctx, s, a, id, ifMatch, func(w Write, before R) (R, error) {
 		if err := k.guarded(ctx, w, before, nil); err != nil {
 			return before, err
 		}
-		if err := k.remove(ctx, w, before); err != nil {
-			if store.IsForeignKey(err) {
-				err = errs.New(errs.InUse, "a binding uses %s %q: change or delete the binding first", k.noun, k.ident(before).key)
-			}
-			return before, err
-		}
-		return before, w.audit(ctx, model.AuditEntryActionDelete, k.typ, k.ident(before), k.view(before), nil)
+		return before, k.Remove(ctx, w, before)
 	})
 	return err
 }
 
-func (k *Kind[R, C, V]) guarded(ctx context.Context, w write, before R, after *C) error {
+func (k *Kind[R, C, V]) guarded(ctx context.Context, w Write, before R, after *C) error {
 	if k.guard == nil {
 		return nil
 	}
@@ -161,13 +175,13 @@ func (k *Kind[R, C, V]) guarded(ctx context.Context, w write, before R, after *C
 }
 
 // change runs fn on the present row, read again behind the tenant's lock.
-func (k *Kind[R, C, V]) change(ctx context.Context, s *Service, a identity.Caller, id uuid.UUID, ifMatch string, fn func(write, R) (R, error)) (R, error) {
-	row, err := k.find(ctx, s.Store, s, a, id)
+func (k *Kind[R, C, V]) change(ctx context.Context, s *Service, a identity.Caller, id uuid.UUID, ifMatch string, fn func(Write, R) (R, error)) (R, error) {
+	row, err := k.Find(ctx, s.Store, s, a, id)
 	if err != nil {
 		return row, err
 	}
-	err = s.write(ctx, a, k.ident(row).tenant, func(w write) error {
-		if row, err = k.find(ctx, w.Queries, s, a, id); err != nil {
+	err = s.Write(ctx, a, k.ident(row).tenant, func(w Write) error {
+		if row, err = k.Find(ctx, w.Queries, s, a, id); err != nil {
 			return err
 		}
 		if stale(ifMatch, k.etag(row)) {
@@ -179,8 +193,8 @@ func (k *Kind[R, C, V]) change(ctx context.Context, s *Service, a identity.Calle
 	return row, err
 }
 
-// find hides the rows of other tenants.
-func (k *Kind[R, C, V]) find(ctx context.Context, q store.Queries, s *Service, a identity.Caller, id uuid.UUID) (R, error) {
+// Find hides the rows of other tenants.
+func (k *Kind[R, C, V]) Find(ctx context.Context, q store.Queries, s *Service, a identity.Caller, id uuid.UUID) (R, error) {
 	row, err := k.get(ctx, q, id)
 	if store.IsNotFound(err) || (err == nil && !a.Sees(k.ident(row).tenant)) {
 		var none R
@@ -189,7 +203,25 @@ func (k *Kind[R, C, V]) find(ctx context.Context, q store.Queries, s *Service, a
 	return row, err
 }
 
-func (k *Kind[R, C, V]) conflict(err error) error {
+// Type is the kind's name in the audit log.
+func (k *Kind[R, C, V]) Type() model.ResourceType { return k.typ }
+
+// Noun is the kind's name for people.
+func (k *Kind[R, C, V]) Noun() string { return k.noun }
+
+// Doc is the writable part of a row.
+func (k *Kind[R, C, V]) Doc(row R) C { return k.doc(row) }
+
+// ID is a row's.
+func (k *Kind[R, C, V]) ID(row R) uuid.UUID { return k.ident(row).id }
+
+// Prepare fills defaults in and checks the rules of a create and of a patch's result.
+func (k *Kind[R, C, V]) Prepare(ctx context.Context, w Write, c *C) error {
+	return k.prepare(ctx, w, c)
+}
+
+// Conflict tells what is taken, where that is why a row could not be written.
+func (k *Kind[R, C, V]) Conflict(err error) error {
 	if store.IsUnique(err) {
 		return errs.Wrap(err, errs.AlreadyExists, "a %s with that %s already exists", k.noun, uniqueNames[k.typ])
 	}

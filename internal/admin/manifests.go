@@ -25,12 +25,12 @@ var Manifests = &Kind[store.Manifest, model.ManifestCreate, model.Manifest]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Manifest, error) {
 		return q.GetManifest(ctx, id)
 	},
-	prepare: func(_ context.Context, _ write, c *model.ManifestCreate) error {
+	prepare: func(_ context.Context, _ Write, c *model.ManifestCreate) error {
 		c.DeploymentKey = cmp.Or(c.DeploymentKey, "default")
 		return maps(section{"environment", &c.Environment}, section{"services", &c.Services},
 			section{"memory_map", &c.MemoryMap}, section{"polling", &c.Polling}, section{"schemas", &c.Schemas})
 	},
-	create: func(ctx context.Context, w write, c model.ManifestCreate) (store.Manifest, error) {
+	create: func(ctx context.Context, w Write, c model.ManifestCreate) (store.Manifest, error) {
 		return w.CreateManifest(ctx, store.CreateManifestParams{
 			ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
 			ManifestKey: c.ManifestKey, DeploymentKey: c.DeploymentKey,
@@ -38,7 +38,7 @@ var Manifests = &Kind[store.Manifest, model.ManifestCreate, model.Manifest]{
 			Polling: store.JSON(c.Polling), Schemas: store.JSON(c.Schemas),
 		})
 	},
-	update: func(ctx context.Context, w write, r store.Manifest, c model.ManifestCreate) (store.Manifest, error) {
+	update: func(ctx context.Context, w Write, r store.Manifest, c model.ManifestCreate) (store.Manifest, error) {
 		r.ManifestKey, r.DeploymentKey, r.Version, r.UpdatedAt = c.ManifestKey, c.DeploymentKey, r.Version+1, w.now
 		r.Environment, r.Services, r.MemoryMap = store.JSON(c.Environment), store.JSON(c.Services), store.JSON(c.MemoryMap)
 		r.Polling, r.Schemas = store.JSON(c.Polling), store.JSON(c.Schemas)
@@ -48,7 +48,7 @@ var Manifests = &Kind[store.Manifest, model.ManifestCreate, model.Manifest]{
 		})
 		return r, err
 	},
-	remove: func(ctx context.Context, w write, r store.Manifest) error { return w.DeleteManifest(ctx, r.ID) },
+	remove: func(ctx context.Context, w Write, r store.Manifest) error { return w.DeleteManifest(ctx, r.ID) },
 }
 
 // ManifestView is what a caller sees of a row.

@@ -19,18 +19,18 @@ var Principals = &Kind[store.Principal, model.PrincipalCreate, model.Principal]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Principal, error) {
 		return q.GetPrincipal(ctx, id)
 	},
-	prepare: func(_ context.Context, _ write, c *model.PrincipalCreate) error {
+	prepare: func(_ context.Context, _ Write, c *model.PrincipalCreate) error {
 		c.PrincipalType = cmp.Or(c.PrincipalType, "component")
 		c.Status = cmp.Or(c.Status, model.PrincipalStatusActive)
 		return nil
 	},
-	create: func(ctx context.Context, w write, c model.PrincipalCreate) (store.Principal, error) {
+	create: func(ctx context.Context, w Write, c model.PrincipalCreate) (store.Principal, error) {
 		return w.CreatePrincipal(ctx, store.CreatePrincipalParams{
 			ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
 			PrincipalKey: c.PrincipalKey, AuthSubject: c.AuthSubject, PrincipalType: c.PrincipalType, Status: string(c.Status),
 		})
 	},
-	update: func(ctx context.Context, w write, r store.Principal, c model.PrincipalCreate) (store.Principal, error) {
+	update: func(ctx context.Context, w Write, r store.Principal, c model.PrincipalCreate) (store.Principal, error) {
 		r.PrincipalKey, r.AuthSubject, r.PrincipalType = c.PrincipalKey, c.AuthSubject, c.PrincipalType
 		r.Status, r.UpdatedAt = string(c.Status), w.now
 		_, err := w.UpdatePrincipal(ctx, store.UpdatePrincipalParams{
@@ -39,7 +39,7 @@ var Principals = &Kind[store.Principal, model.PrincipalCreate, model.Principal]{
 		})
 		return r, err
 	},
-	remove: func(ctx context.Context, w write, r store.Principal) error { return w.DeletePrincipal(ctx, r.ID) },
+	remove: func(ctx context.Context, w Write, r store.Principal) error { return w.DeletePrincipal(ctx, r.ID) },
 	guard:  keepAnAdmin,
 }
 

@@ -23,17 +23,17 @@ var Profiles = &Kind[store.Profile, model.ProfileCreate, model.Profile]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Profile, error) {
 		return q.GetProfile(ctx, id)
 	},
-	prepare: func(_ context.Context, w write, c *model.ProfileCreate) error {
+	prepare: func(_ context.Context, w Write, c *model.ProfileCreate) error {
 		c.StartupSLASeconds = cmp.Or(c.StartupSLASeconds, w.DefaultSLA)
 		return maps(section{"capabilities", &c.Capabilities}, section{"policy", &c.Policy})
 	},
-	create: func(ctx context.Context, w write, c model.ProfileCreate) (store.Profile, error) {
+	create: func(ctx context.Context, w Write, c model.ProfileCreate) (store.Profile, error) {
 		return w.CreateProfile(ctx, store.CreateProfileParams{
 			ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
 			ProfileKey: c.ProfileKey, Capabilities: store.JSON(c.Capabilities), Policy: store.JSON(c.Policy), StartupSLASeconds: c.StartupSLASeconds,
 		})
 	},
-	update: func(ctx context.Context, w write, r store.Profile, c model.ProfileCreate) (store.Profile, error) {
+	update: func(ctx context.Context, w Write, r store.Profile, c model.ProfileCreate) (store.Profile, error) {
 		r.ProfileKey, r.Capabilities, r.Policy = c.ProfileKey, store.JSON(c.Capabilities), store.JSON(c.Policy)
 		r.StartupSLASeconds, r.UpdatedAt = c.StartupSLASeconds, w.now
 		_, err := w.UpdateProfile(ctx, store.UpdateProfileParams{
@@ -42,7 +42,7 @@ var Profiles = &Kind[store.Profile, model.ProfileCreate, model.Profile]{
 		})
 		return r, err
 	},
-	remove: func(ctx context.Context, w write, r store.Profile) error { return w.DeleteProfile(ctx, r.ID) },
+	remove: func(ctx context.Context, w Write, r store.Profile) error { return w.DeleteProfile(ctx, r.ID) },
 }
 
 // ProfileView is what a caller sees of a row.

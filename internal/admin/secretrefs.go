@@ -25,17 +25,17 @@ var SecretRefs = &Kind[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.SecretRef, error) {
 		return q.GetSecretRef(ctx, id)
 	},
-	prepare: func(_ context.Context, _ write, c *model.SecretRefCreate) error {
+	prepare: func(_ context.Context, _ Write, c *model.SecretRefCreate) error {
 		c.Status = cmp.Or(c.Status, model.SecretRefStatusActive)
 		return errs.Merge(reserved(c.RefKind), maps(section{"ref_meta", &c.RefMeta}))
 	},
-	create: func(ctx context.Context, w write, c model.SecretRefCreate) (store.SecretRef, error) {
+	create: func(ctx context.Context, w Write, c model.SecretRefCreate) (store.SecretRef, error) {
 		return w.CreateSecretRef(ctx, store.CreateSecretRefParams{
 			ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
 			SecretKey: c.SecretKey, RefKind: string(c.RefKind), RefName: c.RefName, RefMeta: store.JSON(c.RefMeta), Status: string(c.Status),
 		})
 	},
-	update: func(ctx context.Context, w write, r store.SecretRef, c model.SecretRefCreate) (store.SecretRef, error) {
+	update: func(ctx context.Context, w Write, r store.SecretRef, c model.SecretRefCreate) (store.SecretRef, error) {
 		r.SecretKey, r.RefKind, r.RefName, r.RefMeta = c.SecretKey, string(c.RefKind), c.RefName, store.JSON(c.RefMeta)
 		r.Status, r.UpdatedAt = string(c.Status), w.now
 		_, err := w.UpdateSecretRef(ctx, store.UpdateSecretRefParams{
@@ -44,7 +44,7 @@ var SecretRefs = &Kind[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
 		})
 		return r, err
 	},
-	remove: func(ctx context.Context, w write, r store.SecretRef) error { return w.DeleteSecretRef(ctx, r.ID) },
+	remove: func(ctx context.Context, w Write, r store.SecretRef) error { return w.DeleteSecretRef(ctx, r.ID) },
 }
 
 // SecretRefView is what a caller sees of a row.

@@ -13,13 +13,13 @@ import (
 	"github.com/legivellum/metagate/internal/store"
 )
 
-// errUnchanged rolls a write back that would change nothing.
-var errUnchanged = errors.New("unchanged")
+// ErrUnchanged rolls a write back that would change nothing.
+var ErrUnchanged = errors.New("unchanged")
 
-// write runs fn in a transaction that holds the tenant, and gives the tenant the
+// Write runs fn in a transaction that holds the tenant, and gives the tenant the
 // next revision. What changed tells whether it also gets another epoch, on which
 // answers depend.
-func (s *Service) write(ctx context.Context, a identity.Caller, tenant string, fn func(write) error) error {
+func (s *Service) Write(ctx context.Context, a identity.Caller, tenant string, fn func(Write) error) error {
 	if !a.Sees(tenant) {
 		return errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
 	}
@@ -28,21 +28,55 @@ func (s *Service) write(ctx context.Context, a identity.Caller, tenant string, f
 		if err != nil {
 			return err
 		}
-		w := write{Service: s, Queries: q, actor: a, tenant: tenant, now: s.Now(), moved: new(bool)}
+		w := s.Planned(a, tenant)
+		w.Queries = q
 		if err := fn(w); err != nil {
 			return err
 		}
 		return w.move(ctx, q, at)
 	})
-	if errors.Is(err, errUnchanged) {
+	if errors.Is(err, ErrUnchanged) {
 		return nil
 	}
 	return store.Classify(err)
 }
 
+// ErrMoved is of a staged write that was prepared for another revision.
+var ErrMoved = errors.New("the world moved")
+
+// WriteStaged is Write for much: what fn writes is prepared beforehand, so that
+// others wait for the writing alone, and written only if the tenant is still at
+// revision. fn can't read.
+func (s *Service) WriteStaged(ctx context.Context, a identity.Caller, tenant string, revision int64, fn func(Write) error) error {
+	w := s.Planned(a, tenant)
+	err := s.Store.Staged(ctx, func(q store.Queries) error {
+		w := w
+		w.Queries = q
+		return fn(w)
+	}, func(q store.Queries) error {
+		at, err := q.LockTenant(ctx, store.LockTenantParams{TenantKey: tenant, Epoch: newEpoch()})
+		if err == nil && at.Revision != revision {
+			err = ErrMoved
+		}
+		if err != nil {
+			return err
+		}
+		return w.move(ctx, q, at)
+	})
+	if errors.Is(err, ErrMoved) {
+		return err
+	}
+	return store.Classify(Principals.Conflict(err)) // another tenant may have taken an auth_subject
+}
+
+// Planned is a write that isn't under way: it checks, and has nothing to read or write.
+func (s *Service) Planned(a identity.Caller, tenant string) Write {
+	return Write{Service: s, actor: a, tenant: tenant, now: s.Now(), moved: new(bool)}
+}
+
 // move gives the tenant the revision that this write makes. It rises with the clock,
 // so that it doesn't come back when the database goes back.
-func (w write) move(ctx context.Context, q store.Queries, at store.LockTenantRow) error {
+func (w Write) move(ctx context.Context, q store.Queries, at store.LockTenantRow) error {
 	next := store.SetRevisionParams{TenantKey: w.tenant, Revision: max(at.Revision+1, w.now.UnixMicro()), Epoch: at.Epoch}
 	if *w.moved {
 		next.Epoch = newEpoch()
@@ -81,7 +115,8 @@ func active[V any](before, after any, used func(V) bool) bool {
 	return (was && used(b)) || (is && used(a))
 }
 
-func (w write) audit(ctx context.Context, action model.AuditEntryAction, typ model.ResourceType, of resource, before, after any) error {
+// Audit leaves one entry, and notes whether what answers depend on has changed.
+func (w Write) Audit(ctx context.Context, action model.AuditEntryAction, typ model.ResourceType, of resource, before, after any) error {
 	*w.moved = *w.moved || moves(typ, before, after)
 	b, err := document(before)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -63,7 +63,7 @@ func TestAnAdminByConfigurationCountsAsOne(t *testing.T) {
 		apptest.Got(as.admin.DeletePrincipalWithResponse(t.Context(), w.principal(t, "admin"), nil)).Is(t, 204)
 		as.requireLast(t, boss, demotions[0], `{"principal_key":"another"}`)
 		apptest.Got(as.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), boss, nil, patch(`{"principal_type":"worker"}`))).Is(t, 200)
-	}, func(c *config.Config) { c.AdminPrincipalKeys = []string{"nobody", "boss"} })
+	}, func(c *app.Config) { c.AdminPrincipalKeys = []string{"nobody", "boss"} })
 }
 
 func TestAnApplyLeavesAnAdminAndItsCaller(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -203,5 +203,5 @@ func TestPatchesCantGrowADocumentBeyondABody(t *testing.T) {
 			require.Equal(t, 3, grown)
 			require.Equal(t, 200, w.send(t, http.MethodPatch, path, `{"`+p.member+`":null}`).Status, "it can shrink again")
 		}
-	}, func(c *config.Config) { c.MaxBodyBytes = 2048 })
+	}, func(c *app.Config) { c.MaxBodyBytes = 2048 })
 }

@@ -18,12 +18,13 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/internal/admin"
-	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/server"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/telemetry"
 	"github.com/legivellum/metagate/internal/witness"
+	"github.com/legivellum/metagate/internal/world"
 )
 
 // Timeouts of the HTTP server. Writing outlasts the longest request.
@@ -40,7 +41,7 @@ type App struct {
 	Store *store.Store
 	Admin *admin.Service
 
-	config     config.Config
+	config     Config
 	log        *slog.Logger
 	http       *http.Server
 	verifier   *identity.Verifier
@@ -57,7 +58,7 @@ type Build struct{ Version string }
 // Start takes the port, opens the database, migrates it, opens the first admin's
 // door and serves until Close: whoever connects early waits for that. An error is
 // one line that names the setting to change.
-func Start(ctx context.Context, c config.Config, b Build, log *slog.Logger) (*App, error) {
+func Start(ctx context.Context, c Config, b Build, log *slog.Logger) (*App, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
@@ -103,7 +104,7 @@ func Open(ctx context.Context, url string) (*store.Store, error) {
 }
 
 // Admin is the rules of admin writes as the configuration sets them.
-func Admin(c config.Config, st *store.Store) *admin.Service {
+func Admin(c Config, st *store.Store) *admin.Service {
 	return &admin.Service{
 		Store: st, Now: store.Now, DefaultSLA: c.DefaultStartupSLASeconds,
 		MaxDocument: c.MaxBodyBytes, AdminKeys: c.AdminPrincipalKeys,
@@ -125,7 +126,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	// Packets are shared by principals, credentials aren't: they are by far the more.
 	packets, waiting := uint64(a.config.PacketCacheBytes/4), int(a.config.MaxInFlight)
 	a.options = server.Options{
-		Store: a.Store, Admin: a.Admin, Log: a.log, Now: store.Now,
+		Store: a.Store, Admin: a.Admin, World: &world.Service{Admin: a.Admin}, Log: a.log, Now: store.Now,
 		Identity: identity.New(identity.Options{
 			Store: a.Store, Verifier: a.verifier, Now: store.Now,
 			AdminKeys: a.config.AdminPrincipalKeys, AnyTenant: a.config.AdminAllowCrossTenant,
@@ -133,13 +134,13 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		}),
 		Alarms:   &witness.Alarms{Store: a.Store, Now: store.Now},
 		Witness:  witness.New(witness.Options{Store: a.Store.Hot(), Now: store.Now, CacheBytes: packets, MaxInFlight: waiting}),
-		Metrics:  server.NewMetrics(a.Store, b.Version),
+		Metrics:  telemetry.NewMetrics(a.Store, b.Version),
 		Draining: a.draining.Load,
 		Version:  a.config.MetagateVersion, Build: b.Version,
 		APIKeyHeader: a.config.APIKeyHeader,
 		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
 	}
-	a.options.Metrics.LogDrops(func() float64 { return droppedLines(a.log) })
+	a.options.Metrics.LogDrops(func() float64 { return telemetry.DroppedLines(a.log) })
 	handler, err := server.New(a.options)
 	if err != nil {
 		return err
@@ -205,8 +206,8 @@ func (a *App) run(listener net.Listener) {
 }
 
 // Run serves until ctx ends, then shuts down gracefully.
-func Run(ctx context.Context, c config.Config, b Build, logTo io.Writer) error {
-	log, flush := Logger(c, logTo)
+func Run(ctx context.Context, c Config, b Build, logTo io.Writer) error {
+	log, flush := c.Logger(logTo)
 	defer flush()
 	slog.SetDefault(log)
 	tune(c)

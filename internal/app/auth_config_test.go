@@ -18,7 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/testdb"
@@ -40,13 +40,13 @@ func TestThePublishedSecretOpensNothingUnlessInDebug(t *testing.T) {
 			wire{a, apptest.AdminKey}.knock(t).opened(t)
 			require.NoError(t, a.Close())
 			require.Equal(t, 1, strings.Count(a.Log.String(), `"level":"WARN","msg":"no JWT is accepted`))
-		}, func(c *config.Config) { c.JWTSecret = secret })
+		}, func(c *app.Config) { c.JWTSecret = secret })
 	}
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		require.Equal(t, []any{"api_key", "jwt"}, wire{App: a}.authMethods(t))
 		wire{a, forge(t, "HS256", identity.DefaultSecret, claimSet("admin", nil))}.knock(t).opened(t)
 		wire{a, forge(t, "HS256", "", claimSet("admin", nil))}.knock(t).anonymous(t)
-	}, func(c *config.Config) { c.JWTSecret, c.Debug = identity.DefaultSecret, true })
+	}, func(c *app.Config) { c.JWTSecret, c.Debug = identity.DefaultSecret, true })
 }
 
 func TestIssuerAndAudienceAreCheckedWhenTheyAreConfigured(t *testing.T) {
@@ -70,7 +70,7 @@ func TestIssuerAndAudienceAreCheckedWhenTheyAreConfigured(t *testing.T) {
 		} {
 			try(bad).anonymous(t)
 		}
-	}, func(c *config.Config) { c.JWTIssuer, c.JWTAudience = "us", "metagate" })
+	}, func(c *app.Config) { c.JWTIssuer, c.JWTAudience = "us", "metagate" })
 }
 
 func TestTheAPIKeyHeaderCanHaveAnotherName(t *testing.T) {
@@ -84,7 +84,7 @@ func TestTheAPIKeyHeaderCanHaveAnotherName(t *testing.T) {
 		require.Equal(t, "X-Metagate-Key", w.send(t, "GET", "/.well-known/metagate.json", "").member(t, "api_key_header"))
 		require.Contains(t, w.send(t, "GET", "/openapi.yaml", "").Body, "name: X-Metagate-Key\n")
 		require.Contains(t, w.send(t, "GET", "/openapi.json", "").Body, `"name":"X-Metagate-Key"`)
-	}, func(c *config.Config) { c.APIKeyHeader = "X-Metagate-Key" })
+	}, func(c *app.Config) { c.APIKeyHeader = "X-Metagate-Key" })
 }
 
 func TestAnotherAdminAPIKeyRevokesTheOneBeforeIt(t *testing.T) {
@@ -92,7 +92,7 @@ func TestAnotherAdminAPIKeyRevokesTheOneBeforeIt(t *testing.T) {
 	testdb.Each(t, apptest.Migrate, func(t *testing.T, url string) {
 		const first, second = "mgk_first-0123456789-0123456789-0123456789", "mgk_second-0123456789-0123456789-012345678"
 		start := func(key string) *apptest.App {
-			return apptest.Start(t, url, func(c *config.Config) { c.AdminAPIKey = key })
+			return apptest.Start(t, url, func(c *app.Config) { c.AdminAPIKey = key })
 		}
 		one := start(first)
 		issued := wire{one, first}.send(t, "POST", "/v1/admin/api-keys", fmt.Sprintf(`{"name":"mine","principal_id":%q}`, wire{one, first}.adminID(t)))
@@ -180,8 +180,8 @@ func TestTokensOfAPublicKeyAreAcceptedFromAPEMFileAndFromAJWKSFile(t *testing.T)
 				require.NotEmpty(t, wire{a, bad}.knock(t).anonymous(t), what)
 			}
 		}
-		apptest.Each(t, check, func(g *config.Config) { g.JWTAlgorithm, g.JWTPublicKeyFile = c.alg, pemFile })
-		apptest.Each(t, check, func(g *config.Config) { g.JWTAlgorithm, g.JWTJWKSFile = c.alg, jwksFile })
+		apptest.Each(t, check, func(g *app.Config) { g.JWTAlgorithm, g.JWTPublicKeyFile = c.alg, pemFile })
+		apptest.Each(t, check, func(g *app.Config) { g.JWTAlgorithm, g.JWTJWKSFile = c.alg, jwksFile })
 	}
 }
 

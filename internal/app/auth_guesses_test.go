@@ -12,13 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
-func limited(c *config.Config) { c.AuthFailureBurst = 20 }
+func limited(c *app.Config) { c.AuthFailureBurst = 20 }
 
 // fleetOf gives a lab's principal n keys that no server has seen yet.
 func fleetOf(t *testing.T, l *lab, n int) []string {

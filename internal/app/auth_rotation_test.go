@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -54,7 +54,7 @@ func TestARunningServerTakesUpANewKeySetAndForgetsWhatTheOldOneOpened(t *testing
 		bootstrap(remembered).anonymous(t)
 		bootstrap(token(before)).anonymous(t)
 		require.Equal(t, http.StatusOK, bootstrap(token(after)).Status)
-	}, func(c *config.Config) {
+	}, func(c *app.Config) {
 		c.JWTAlgorithm, c.JWTJWKSFile = "ES256", filepath.Join(t.TempDir(), "jwks.json")
 		keySet(t, c.JWTJWKSFile, before)
 	})

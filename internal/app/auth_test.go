@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
@@ -143,7 +143,7 @@ func TestAdminPrincipalKeysMakesAnAdmin(t *testing.T) {
 		require.Equal(t, 200, w.component.send(t, "GET", "/v1/admin/principals", "").Status)
 		require.Equal(t, 200, w.component.send(t, "GET", "/v1/startup/"+other.startup, "").Status)
 		other.component.send(t, "GET", "/v1/admin/principals", "").refused(t, 403, "FORBIDDEN")
-	}, func(c *config.Config) { c.AdminPrincipalKeys = []string{"ops", "p1"} })
+	}, func(c *app.Config) { c.AdminPrincipalKeys = []string{"ops", "p1"} })
 }
 
 func TestAStartupOfAnotherPrincipalDoesNotExist(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -190,5 +190,5 @@ func TestABodyOverTheLimitIsRefusedByEveryOperation(t *testing.T) {
 			got := op.do(t, op.method, op.path, struct{ *strings.Reader }{strings.NewReader(body)})
 			require.Less(t, got.Status, 300, "%s: %s", name, got.Body)
 		}
-	}, func(c *config.Config) { c.MaxBodyBytes = limit })
+	}, func(c *app.Config) { c.MaxBodyBytes = limit })
 }

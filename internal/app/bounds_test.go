@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
@@ -80,12 +80,12 @@ func TestInALargeWorldTheOneThingThatIsWrongIsFound(t *testing.T) {
 func TestAComponentSendsAtMost64KiBHoweverMuchAnAdminMay(t *testing.T) {
 	t.Parallel()
 	for setting, c := range map[string]struct {
-		edit  func(*config.Config)
+		edit  func(*app.Config)
 		limit int
 		says  string
 	}{
-		"the default":     {func(*config.Config) {}, 64 << 10, "65536"},
-		"a smaller limit": {func(c *config.Config) { c.MaxBodyBytes = 2048 }, 2048, "MAX_BODY_BYTES"},
+		"the default":     {func(*app.Config) {}, 64 << 10, "65536"},
+		"a smaller limit": {func(c *app.Config) { c.MaxBodyBytes = 2048 }, 2048, "MAX_BODY_BYTES"},
 	} {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -73,7 +73,7 @@ func TestConfiguredWebOriginsMayCallAndNoOthers(t *testing.T) {
 			require.Empty(t, w.admin.preflight(t, origin, "POST").Header.Get("Access-Control-Allow-Origin"), origin)
 		}
 		w.component.send(t, "POST", "/v1/bootstrap", `{"component_key":"c"}`).closedToBrowsers(t)
-	}, func(c *config.Config) {
+	}, func(c *app.Config) {
 		c.APIKeyHeader, c.CORSAllowedOrigins = header, []string{"https://ui.example", "http://localhost:3000"}
 	})
 }
@@ -84,5 +84,5 @@ func TestAStarOpensTheAPIToEveryWebOrigin(t *testing.T) {
 		got := wire{a, apptest.AdminKey}.knock(t, "Origin", "https://anyone.example")
 		require.Equal(t, "*", got.Header.Get("Access-Control-Allow-Origin"))
 		require.Empty(t, got.Header.Get("Access-Control-Allow-Credentials"))
-	}, func(c *config.Config) { c.CORSAllowedOrigins = []string{"*"} })
+	}, func(c *app.Config) { c.CORSAllowedOrigins = []string{"*"} })
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/legivellum/metagate/gen/client"
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -73,7 +72,7 @@ func demoServer() (url, apiKey string, stop func()) {
 	if err != nil {
 		panic(err)
 	}
-	c, err := config.Default()
+	c, err := app.DefaultConfig()
 	if err != nil {
 		panic(err)
 	}

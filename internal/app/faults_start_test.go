@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
@@ -21,23 +20,23 @@ func TestAServerThatCantStartSaysInOneLineWhichSettingToChange(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = taken.Close() })
 	for name, bad := range map[string]struct {
-		edit    func(*config.Config)
+		edit    func(*app.Config)
 		setting string
 	}{
-		"a database that refuses": {func(c *config.Config) { c.DatabaseURL = "postgres://u:hunter2@localhost:1/d" }, "DATABASE_URL"},
-		"two that refuse":         {func(c *config.Config) { c.DatabaseURL = "postgres://u:hunter2@127.0.0.1:1,127.0.0.1:2/d" }, "DATABASE_URL"},
-		"another database":        {func(c *config.Config) { c.DatabaseURL = "mysql://u:hunter2@localhost/d" }, "DATABASE_URL"},
-		"no URL":                  {func(c *config.Config) { c.DatabaseURL = "postgres://u:hunter2@localhost:port/d" }, "DATABASE_URL"},
-		"no directory":            {func(c *config.Config) { c.DatabaseURL += ".missing/metagate.db" }, "DATABASE_URL"},
-		"a port that is taken":    {func(c *config.Config) { c.Port = taken.Addr().(*net.TCPAddr).Port }, "PORT"},
-		"a host that is not here": {func(c *config.Config) { c.Host = "192.0.2.1" }, "HOST"},
-		"a short secret":          {func(c *config.Config) { c.JWTSecret = "hunter2" }, "JWT_SECRET"},
-		"an algorithm of no kind": {func(c *config.Config) { c.JWTAlgorithm = "none" }, "JWT_ALGORITHM"},
-		"a short admin key":       {func(c *config.Config) { c.AdminAPIKey = "hunter2" }, "ADMIN_API_KEY"},
-		"an admin key with spaces": {func(c *config.Config) {
+		"a database that refuses": {func(c *app.Config) { c.DatabaseURL = "postgres://u:hunter2@localhost:1/d" }, "DATABASE_URL"},
+		"two that refuse":         {func(c *app.Config) { c.DatabaseURL = "postgres://u:hunter2@127.0.0.1:1,127.0.0.1:2/d" }, "DATABASE_URL"},
+		"another database":        {func(c *app.Config) { c.DatabaseURL = "mysql://u:hunter2@localhost/d" }, "DATABASE_URL"},
+		"no URL":                  {func(c *app.Config) { c.DatabaseURL = "postgres://u:hunter2@localhost:port/d" }, "DATABASE_URL"},
+		"no directory":            {func(c *app.Config) { c.DatabaseURL += ".missing/metagate.db" }, "DATABASE_URL"},
+		"a port that is taken":    {func(c *app.Config) { c.Port = taken.Addr().(*net.TCPAddr).Port }, "PORT"},
+		"a host that is not here": {func(c *app.Config) { c.Host = "192.0.2.1" }, "HOST"},
+		"a short secret":          {func(c *app.Config) { c.JWTSecret = "hunter2" }, "JWT_SECRET"},
+		"an algorithm of no kind": {func(c *app.Config) { c.JWTAlgorithm = "none" }, "JWT_ALGORITHM"},
+		"a short admin key":       {func(c *app.Config) { c.AdminAPIKey = "hunter2" }, "ADMIN_API_KEY"},
+		"an admin key with spaces": {func(c *app.Config) {
 			c.AdminAPIKey = "hunter2 hunter2 hunter2 hunter2 hunter2 hunter2"
 		}, "ADMIN_API_KEY"},
-		"migrations that nobody applied": {func(c *config.Config) { c.AutoMigrate = false }, "AUTO_MIGRATE"},
+		"migrations that nobody applied": {func(c *app.Config) { c.AutoMigrate = false }, "AUTO_MIGRATE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/testdb"
@@ -114,7 +114,7 @@ func TestAShutdownThatCutsOffBootstrapsLosesNoneThatWasAnswered(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, apptest.Migrate, func(t *testing.T, url string) {
 		for range 3 {
-			a := apptest.Start(t, url, func(c *config.Config) { c.ShutdownSeconds = 0 })
+			a := apptest.Start(t, url, func(c *app.Config) { c.ShutdownSeconds = 0 })
 			load := startLoad(a, newLab(t, a).key.APIKey, 32)
 			until(t, func() bool { return load.answered() >= 200 })
 			_ = a.Close()

@@ -19,7 +19,6 @@ import (
 
 	"github.com/legivellum/metagate/gen/client"
 	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
@@ -203,7 +202,7 @@ func (l *load) requireAll(t *testing.T, databaseURL string) {
 }
 
 // small keeps a server's admission limit low.
-func small(c *config.Config) { c.MaxInFlight = 4 }
+func small(c *app.Config) { c.MaxInFlight = 4 }
 
 // persevering sends a request again while the answer is 503: nothing was written, and
 // how long a database is busy is not these tests' matter.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/storetest"
@@ -138,5 +137,5 @@ func TestAServerWhoseSQLiteFileIsLockedAtItsStartNamesTheDatabase(t *testing.T) 
 		}
 		return nil
 	}))
-	apptest.Start(t, url, func(c *config.Config) { c.AutoMigrate = false })
+	apptest.Start(t, url, func(c *app.Config) { c.AutoMigrate = false })
 }

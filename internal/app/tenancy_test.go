@@ -13,7 +13,7 @@ import (
 
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
-	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
@@ -141,7 +141,7 @@ func TestWithCrossTenantAdminsEveryOperationReachesAcrossTenants(t *testing.T) {
 			}
 		}
 		require.Equal(t, 6, audited, "in the tenant of the row")
-	}, func(c *config.Config) { c.AdminAllowCrossTenant = true })
+	}, func(c *app.Config) { c.AdminAllowCrossTenant = true })
 }
 
 // tenancyOrder is what has to come last, in this order.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/testdb"
@@ -119,7 +119,7 @@ func TestShutdownFinishesWhatIsInFlightAndTakesNothingNew(t *testing.T) {
 func TestShutdownCutsOffWhatTakesLongerThanItsLimit(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, apptest.Migrate, func(t *testing.T, url string) {
-		a := apptest.Start(t, url, func(c *config.Config) { c.ShutdownSeconds = 0 })
+		a := apptest.Start(t, url, func(c *app.Config) { c.ShutdownSeconds = 0 })
 		release := holdTenant(t, a)
 		answer := inFlight(t, a, `{"profile_key":"in-flight"}`)
 		ended := make(chan error, 1)
@@ -133,7 +133,7 @@ func TestShutdownCutsOffWhatTakesLongerThanItsLimit(t *testing.T) {
 func TestShutdownDoesNotOutlastItsLimitForADatabaseThatNeverAnswers(t *testing.T) {
 	t.Parallel()
 	pit, url := newTarpit(t, testdb.Postgres(t, apptest.Migrate))
-	a := apptest.Start(t, url, func(c *config.Config) { c.ShutdownSeconds, c.DrainSeconds = 2, 1 })
+	a := apptest.Start(t, url, func(c *app.Config) { c.ShutdownSeconds, c.DrainSeconds = 2, 1 })
 	l := newLab(t, a)
 	id := l.start(t, "c").Startup.StartupID
 	pit.freeze(true)

@@ -5,8 +5,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-
-	"github.com/legivellum/metagate/internal/config"
 )
 
 const (
@@ -22,7 +20,7 @@ var processors = runtime.GOMAXPROCS(0)
 // SQLite waits for the disk in this process, and a thread that waits keeps others
 // from running Go until the runtime notices: so a few more may run than there are
 // processors. GOGC, GOMEMLIMIT and GOMAXPROCS in the environment win.
-func tune(c config.Config) {
+func tune(c Config) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}

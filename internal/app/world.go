@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/internal/admin"
-	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
@@ -20,7 +19,7 @@ type World struct {
 
 // OpenWorld opens the database; with migrate it also applies what is pending.
 func OpenWorld(ctx context.Context, url string, migrate bool) (*World, error) {
-	c, err := config.Default()
+	c, err := DefaultConfig()
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +86,7 @@ func (a *App) Demo(ctx context.Context) (Demo, error) {
 
 // Token signs a JWT as the configuration's own server would accept it. The
 // published default secret signs only with debug, as it is accepted only then.
-func Token(c config.Tokens, subject string, ttl time.Duration, debug bool) (string, error) {
+func Token(c Tokens, subject string, ttl time.Duration, debug bool) (string, error) {
 	if c.JWTSecret == identity.DefaultSecret && !debug {
 		return "", errors.New("JWT_SECRET is the published default, which no server accepts: set the server's own JWT_SECRET")
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
@@ -169,7 +169,7 @@ func TestAWorldThatIsTooLargeOrOfAnotherTypeIsRefused(t *testing.T) {
 			w.wire.send(t, http.MethodPost, "/v1/admin/apply?"+bad, "{}").refused(t, 400, "INVALID_REQUEST")
 		}
 		require.Empty(t, w.exported(t).Profiles)
-	}, func(c *config.Config) { c.ApplyMaxBytes = limit })
+	}, func(c *app.Config) { c.ApplyMaxBytes = limit })
 }
 
 func TestAWorldWithThousandsOfMistakesIsStillAnswered(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -79,7 +79,7 @@ func TestPruneLeavesTheAdminsAndWhatTheirBindingsNeed(t *testing.T) {
 			"binding asyncgate gate legivellum-mesh", "binding asyncgate spare legivellum-mesh",
 			"binding cognigate gate legivellum-mesh",
 		}, keysOf(w.exported(t)), "cognigate is in ADMIN_PRINCIPAL_KEYS")
-	}, func(c *config.Config) { c.AdminPrincipalKeys = []string{"cognigate"} })
+	}, func(c *app.Config) { c.AdminPrincipalKeys = []string{"cognigate"} })
 }
 
 func TestAnAdminThatPrunesKeepsItself(t *testing.T) {
@@ -92,7 +92,7 @@ func TestAnAdminThatPrunesKeepsItself(t *testing.T) {
 		require.Equal(t, []string{
 			"profile gate", "manifest legivellum-mesh", "principal admin", "principal delegate", "binding delegate gate legivellum-mesh",
 		}, keysOf(w.exported(t)))
-	}, func(c *config.Config) { c.AdminPrincipalKeys = []string{"delegate"} })
+	}, func(c *app.Config) { c.AdminPrincipalKeys = []string{"delegate"} })
 }
 
 func TestANewPrincipalTakesOverThePrunedOnesSubject(t *testing.T) {

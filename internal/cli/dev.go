@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/config"
 )
 
 type devCmd struct {
@@ -16,14 +15,14 @@ type devCmd struct {
 }
 
 func (c *devCmd) Run(ctx context.Context, s streams, b build) error {
-	conf, err := config.Default()
+	conf, err := app.DefaultConfig()
 	if err != nil {
 		return err
 	}
 	conf.Host, conf.Port, conf.DatabaseURL, conf.AutoMigrate = c.Host, c.Port, "sqlite:"+c.File, true
 	conf.DrainSeconds = 0 // Ctrl-C ends it
-	conf.Tokens = config.Tokens{JWTSecret: rand.Text() + rand.Text(), JWTAlgorithm: "HS256"}
-	log, flush := app.Logger(conf, s.log)
+	conf.Tokens = app.Tokens{JWTSecret: rand.Text() + rand.Text(), JWTAlgorithm: "HS256"}
+	log, flush := conf.Logger(s.log)
 	defer flush()
 	a, err := app.Start(ctx, conf, app.Build{Version: string(b)}, log)
 	if err != nil {

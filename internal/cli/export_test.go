@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
@@ -38,7 +38,7 @@ func TestAnotherTenantIsExportedWithTheRightToIt(t *testing.T) {
 	require.Contains(t, oneLine(t, r.log), "FORBIDDEN")
 	require.Empty(t, r.out)
 
-	every := apptest.Start(t, sqliteURL(t), func(c *config.Config) { c.AdminAllowCrossTenant = true })
+	every := apptest.Start(t, sqliteURL(t), func(c *app.Config) { c.AdminAllowCrossTenant = true })
 	ok(t, every, "apply", "-f", file(t, "tenant_key: other\nprofiles: [{profile_key: theirs}]\n"))
 	require.Contains(t, ok(t, every, "export", "--tenant=other"), "theirs")
 	require.NotContains(t, ok(t, every, "export"), "theirs")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/config"
 )
 
 type migrateCmd struct {
@@ -14,7 +13,7 @@ type migrateCmd struct {
 	Status migrateStatusCmd `cmd:"" help:"List the migrations and when they were applied."`
 }
 
-type migrateUpCmd struct{ config.Database }
+type migrateUpCmd struct{ app.Database }
 
 func (c *migrateUpCmd) Run(ctx context.Context, s streams) error {
 	return withWorld(ctx, c.DatabaseURL, func(w *app.World) error {
@@ -29,7 +28,7 @@ func (c *migrateUpCmd) Run(ctx context.Context, s streams) error {
 	})
 }
 
-type migrateDownCmd struct{ config.Database }
+type migrateDownCmd struct{ app.Database }
 
 func (c *migrateDownCmd) Run(ctx context.Context, s streams) error {
 	return withWorld(ctx, c.DatabaseURL, func(w *app.World) error {
@@ -46,7 +45,7 @@ func (c *migrateDownCmd) Run(ctx context.Context, s streams) error {
 	})
 }
 
-type migrateStatusCmd struct{ config.Database }
+type migrateStatusCmd struct{ app.Database }
 
 func (c *migrateStatusCmd) Run(ctx context.Context, s streams) error {
 	return withWorld(ctx, c.DatabaseURL, func(w *app.World) error {

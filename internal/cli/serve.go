@@ -4,10 +4,9 @@ import (
 	"context"
 
 	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/config"
 )
 
-type serveCmd struct{ config.Config }
+type serveCmd struct{ app.Config }
 
 func (c *serveCmd) Run(ctx context.Context, s streams, b build) error {
 	return app.Run(ctx, c.Config, app.Build{Version: string(b)}, s.log)

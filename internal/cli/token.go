@@ -6,13 +6,12 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/config"
 )
 
 type tokenCmd struct {
 	Subject string        `arg:"" help:"The auth_subject of the principal that the token speaks for."`
 	TTL     time.Duration `name:"ttl" env:"METAGATE_TOKEN_TTL" default:"1h" help:"How long it is valid, as in 15m or 24h."`
-	config.Tokens
+	app.Tokens
 	Debug bool `env:"DEBUG" default:"false" help:"Sign with the published default JWT_SECRET too."`
 }
 

@@ -5,10 +5,9 @@ import (
 	"fmt"
 
 	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/config"
 )
 
-type seedCmd struct{ config.Database }
+type seedCmd struct{ app.Database }
 
 func (c *seedCmd) Run(ctx context.Context, s streams) error {
 	w, err := app.OpenWorld(ctx, c.DatabaseURL, true)
@@ -26,7 +25,7 @@ func (c *seedCmd) Run(ctx context.Context, s streams) error {
 }
 
 type adminKeyCmd struct {
-	config.Database
+	app.Database
 	Name string `env:"METAGATE_KEY_NAME" default:"command line" help:"Name of the key, to know it by in GET /v1/admin/api-keys."`
 }
 

@@ -109,6 +109,14 @@ func classify(err error) *errs.Error {
 	}
 }
 
+// codeOf is an error's code, empty for none.
+func codeOf(err error) errs.Code {
+	if err == nil {
+		return ""
+	}
+	return classify(err).Code
+}
+
 func problem(e *errs.Error, id string) model.Problem {
 	p := model.Problem{
 		Type:   "urn:metagate:problem:" + strings.ReplaceAll(strings.ToLower(string(e.Code)), "_", "-"),

@@ -54,7 +54,10 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Error(k.err)
 		}
 		end := time.Now()
-		s.Metrics.observe(k.operation(), c.Response().Status, end.Sub(start), k.err)
+		s.Metrics.Request(k.operation(), c.Response().Status, end.Sub(start))
+		if k.operation() == operationBootstrap {
+			s.Metrics.Bootstrap(codeOf(k.err))
+		}
 		s.logRequest(c, k, start, end)
 		return nil
 	}

@@ -17,7 +17,9 @@ import (
 	"github.com/legivellum/metagate/internal/contract"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/telemetry"
 	"github.com/legivellum/metagate/internal/witness"
+	"github.com/legivellum/metagate/internal/world"
 )
 
 // Options are what a server is made of.
@@ -26,8 +28,9 @@ type Options struct {
 	Witness  *witness.Service
 	Alarms   *witness.Alarms
 	Admin    *admin.Service
+	World    *world.Service
 	Identity *identity.Service
-	Metrics  *Metrics
+	Metrics  *telemetry.Metrics
 	Log      *slog.Logger
 	Now      func() time.Time
 	Draining func() bool // the server goes soon

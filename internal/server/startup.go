@@ -13,7 +13,7 @@ func (s *Server) ReportReady(ctx context.Context, r api.ReportReadyRequestObject
 	if err != nil {
 		return nil, err
 	}
-	s.Metrics.startup(model.StartupStatusREADY)
+	s.Metrics.Report(model.StartupStatusREADY)
 	return api.ReportReady200JSONResponse{Body: ack}, nil
 }
 
@@ -23,7 +23,7 @@ func (s *Server) ReportFailed(ctx context.Context, r api.ReportFailedRequestObje
 	if err != nil {
 		return nil, err
 	}
-	s.Metrics.startup(model.StartupStatusFAILED)
+	s.Metrics.Report(model.StartupStatusFAILED)
 	return api.ReportFailed200JSONResponse{Body: ack}, nil
 }
 

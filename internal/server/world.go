@@ -8,13 +8,13 @@ import (
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/doc"
+	"github.com/legivellum/metagate/internal/world"
 )
 
 // ApplyWorld implements POST /v1/admin/apply. YAML has become JSON by now.
 func (s *Server) ApplyWorld(ctx context.Context, r api.ApplyWorldRequestObject) (api.ApplyWorldResponseObject, error) {
-	plan, err := s.Admin.Apply(ctx, callerOf(ctx), admin.Apply{
+	plan, err := s.World.Apply(ctx, callerOf(ctx), world.Apply{
 		World: *r.JSONBody, DryRun: deref(r.Params.DryRun), Prune: deref(r.Params.Prune), Invalid: callOf(ctx).invalid,
 	})
 	if err != nil {
@@ -25,14 +25,14 @@ func (s *Server) ApplyWorld(ctx context.Context, r api.ApplyWorldRequestObject) 
 
 // ExportWorld implements GET /v1/admin/export.
 func (s *Server) ExportWorld(ctx context.Context, r api.ExportWorldRequestObject) (api.ExportWorldResponseObject, error) {
-	world, err := s.Admin.Export(ctx, callerOf(ctx), deref(r.Params.TenantKey))
+	w, err := s.World.Export(ctx, callerOf(ctx), deref(r.Params.TenantKey))
 	if err != nil {
 		return nil, err
 	}
 	if !strings.Contains(deref(r.Params.Accept), "yaml") {
-		return api.ExportWorld200JSONResponse{Body: world}, nil
+		return api.ExportWorld200JSONResponse{Body: w}, nil
 	}
-	body, err := json.Marshal(world)
+	body, err := json.Marshal(w)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (v verbatim) VisitExportWorldResponse(w http.ResponseWriter) error { return
 
 // ExplainPacket implements GET /v1/admin/principals/{id}/packet.
 func (s *Server) ExplainPacket(ctx context.Context, r api.ExplainPacketRequestObject) (api.ExplainPacketResponseObject, error) {
-	e, err := s.Admin.Explain(ctx, callerOf(ctx), r.ID, r.Params.ComponentKey)
+	e, err := s.World.Explain(ctx, callerOf(ctx), r.ID, r.Params.ComponentKey)
 	if err != nil {
 		return nil, err
 	}

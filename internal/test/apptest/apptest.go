@@ -13,7 +13,6 @@ import (
 
 	"github.com/legivellum/metagate/gen/client"
 	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/config"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/testdb"
@@ -28,12 +27,12 @@ const (
 // App is a running program.
 type App struct {
 	*app.App
-	Config config.Config
+	Config app.Config
 	Log    *strings.Builder // what it logged, complete once it is closed
 }
 
 // Each runs f on both engines, each time against a fresh database and program.
-func Each(t *testing.T, f func(t *testing.T, a *App), edit ...func(*config.Config)) {
+func Each(t *testing.T, f func(t *testing.T, a *App), edit ...func(*app.Config)) {
 	t.Helper()
 	testdb.Each(t, Migrate, func(t *testing.T, url string) { f(t, Start(t, url, edit...)) })
 }
@@ -50,7 +49,7 @@ func Migrate(ctx context.Context, url string) error {
 }
 
 // Start boots the program on databaseURL and closes it with the test.
-func Start(tb testing.TB, databaseURL string, edit ...func(*config.Config)) *App {
+func Start(tb testing.TB, databaseURL string, edit ...func(*app.Config)) *App {
 	tb.Helper()
 	c := Config(tb, databaseURL)
 	for _, e := range edit {
@@ -64,9 +63,9 @@ func Start(tb testing.TB, databaseURL string, edit ...func(*config.Config)) *App
 }
 
 // Config is the default configuration on a free port of the loopback.
-func Config(tb testing.TB, databaseURL string) config.Config {
+func Config(tb testing.TB, databaseURL string) app.Config {
 	tb.Helper()
-	c, err := config.Default()
+	c, err := app.DefaultConfig()
 	require.NoError(tb, err)
 	c.Host, c.Port, c.DatabaseURL = "127.0.0.1", 0, databaseURL
 	c.JWTSecret, c.AdminAPIKey = JWTSecret, AdminKey

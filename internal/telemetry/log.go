@@ -1,4 +1,5 @@
-package app
+// Package telemetry is what a server tells of itself: its log and its metrics.
+package telemetry
 
 import (
 	"context"
@@ -8,24 +9,28 @@ import (
 	"os"
 
 	"golang.org/x/term"
-
-	"github.com/legivellum/metagate/internal/config"
 )
+
+// LogOptions say how to log.
+type LogOptions struct {
+	Format string // LOG_FORMAT: json, text or auto
+	Debug  bool   // DEBUG
+}
 
 // Logger writes JSON lines, or text where w is a terminal (LOG_FORMAT), each of
 // maxLine bytes at most. Nobody waits for w: lines are queued, and dropped where
 // the queue is full. flush writes what is left, unless that takes too long, and
 // ends the writing.
-func Logger(c config.Config, w io.Writer) (log *slog.Logger, flush func()) {
-	o := &slog.HandlerOptions{Level: slog.LevelInfo}
-	if c.Debug {
-		o.Level = slog.LevelDebug
+func Logger(o LogOptions, w io.Writer) (log *slog.Logger, flush func()) {
+	level := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if o.Debug {
+		level.Level = slog.LevelDebug
 	}
 	f, isFile := w.(*os.File)
 	terminal := isFile && term.IsTerminal(int(f.Fd()))
-	format := func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, o) }
-	if c.LogFormat == "text" || (c.LogFormat == "auto" && terminal) {
-		format = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, o) }
+	format := func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, level) }
+	if o.Format == "text" || (o.Format == "auto" && terminal) {
+		format = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, level) }
 	}
 	queue := newLines(w, terminal, format(w))
 	return slog.New(logHandler{format(queue), queue}), queue.close
@@ -64,8 +69,8 @@ func (h logHandler) WithGroup(name string) slog.Handler {
 	return logHandler{h.Handler.WithGroup(name), h.lines}
 }
 
-// droppedLines tells how many lines log has dropped, if Logger made it.
-func droppedLines(log *slog.Logger) float64 {
+// DroppedLines tells how many lines log has dropped, if Logger made it.
+func DroppedLines(log *slog.Logger) float64 {
 	if h, ok := log.Handler().(logHandler); ok {
 		return float64(h.lines.dropped.Load())
 	}

@@ -1,15 +1,17 @@
-package admin
+package world
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	stdmaps "maps"
+	maps "maps"
 	"math"
 	"slices"
 
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/bootstrap"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
@@ -28,7 +30,7 @@ type rows struct {
 
 // read reads a tenant's world of one moment, without a lock.
 func (s *Service) read(ctx context.Context, tenant string) (r *rows, err error) {
-	err = s.Store.InSnapshot(ctx, func(q store.Queries) error {
+	err = s.Admin.Store.InSnapshot(ctx, func(q store.Queries) error {
 		r, err = readRows(ctx, q, tenant)
 		return err
 	})
@@ -91,8 +93,8 @@ type manifestDoc struct {
 
 func (s *state) clone() *state {
 	return &state{
-		secretRefs: stdmaps.Clone(s.secretRefs), profiles: stdmaps.Clone(s.profiles), manifests: stdmaps.Clone(s.manifests),
-		principals: stdmaps.Clone(s.principals), active: stdmaps.Clone(s.active),
+		secretRefs: maps.Clone(s.secretRefs), profiles: maps.Clone(s.profiles), manifests: maps.Clone(s.manifests),
+		principals: maps.Clone(s.principals), active: maps.Clone(s.active),
 	}
 }
 
@@ -119,7 +121,7 @@ func (s *state) world(principal string) (bootstrap.World, error) {
 			Polling: store.JSON(manifest.Polling), Schemas: store.JSON(manifest.Schemas),
 		},
 	}
-	for _, key := range slices.Sorted(stdmaps.Keys(s.secretRefs)) {
+	for _, key := range slices.Sorted(maps.Keys(s.secretRefs)) {
 		if r := s.secretRefs[key]; r.Status == model.SecretRefStatusActive {
 			w.Secrets = append(w.Secrets, store.SecretRef{
 				SecretKey: r.SecretKey, RefKind: string(r.RefKind), RefName: r.RefName, RefMeta: store.JSON(r.RefMeta),
@@ -132,9 +134,9 @@ func (s *state) world(principal string) (bootstrap.World, error) {
 // state turns rows into documents.
 func (r *rows) state() *state {
 	s := &state{
-		secretRefs: docs(r.secretRefs, SecretRefs.doc), profiles: docs(r.profiles, Profiles.doc),
-		principals: docs(r.principals, Principals.doc), active: map[string]model.WorldBinding{},
-		manifests: docs(r.manifests, func(m store.Manifest) manifestDoc { return manifestDoc{Manifests.doc(m), m.Version} }),
+		secretRefs: docs(r.secretRefs, admin.SecretRefs.Doc), profiles: docs(r.profiles, admin.Profiles.Doc),
+		principals: docs(r.principals, admin.Principals.Doc), active: map[string]model.WorldBinding{},
+		manifests: docs(r.manifests, func(m store.Manifest) manifestDoc { return manifestDoc{admin.Manifests.Doc(m), m.Version} }),
 	}
 	for i, b := range r.named() {
 		if r.bindings[i].Active {
@@ -161,7 +163,7 @@ func (r *rows) named() []model.WorldBinding {
 	for i, b := range r.bindings {
 		out[i] = model.WorldBinding{
 			Principal: principals[b.PrincipalID], Profile: profiles[b.ProfileID], Manifest: manifests[b.ManifestID],
-			Overrides: raw(b.Overrides), Active: &b.Active,
+			Overrides: json.RawMessage(b.Overrides), Active: &b.Active,
 		}
 	}
 	return out

@@ -1,4 +1,4 @@
-package app_test
+package telemetry_test
 
 import (
 	"bytes"
@@ -13,8 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/internal/app"
-	"github.com/legivellum/metagate/internal/config"
+	"github.com/legivellum/metagate/internal/telemetry"
 )
 
 // reader is who reads the log, or doesn't: while it is shut a write waits.
@@ -29,13 +28,7 @@ func (r *reader) Write(p []byte) (int, error) {
 	return r.text.Write(p)
 }
 
-func jsonLog(t *testing.T) config.Config {
-	t.Helper()
-	c, err := config.Default()
-	require.NoError(t, err)
-	c.LogFormat = "json"
-	return c
-}
+var jsonLog = telemetry.LogOptions{Format: "json"}
 
 // parsed are the lines of a log, each of them valid and of a bearable length.
 func parsed(t *testing.T, text string) (lines []map[string]any) {
@@ -53,7 +46,7 @@ func parsed(t *testing.T, text string) (lines []map[string]any) {
 func TestWhoeverLogsWaitsForNoReaderAndWhatIsDroppedIsTold(t *testing.T) {
 	t.Parallel()
 	var r reader
-	log, flush := app.Logger(jsonLog(t), &r)
+	log, flush := telemetry.Logger(jsonLog, &r)
 	r.mu.Lock()
 	const lines = 20_000 // far more than may wait
 	for i := range lines {
@@ -87,7 +80,7 @@ func TestWhoeverLogsWaitsForNoReaderAndWhatIsDroppedIsTold(t *testing.T) {
 func TestTheEndDoesNotWaitForALogThatNobodyReads(t *testing.T) {
 	t.Parallel()
 	var r reader
-	log, flush := app.Logger(jsonLog(t), &r)
+	log, flush := telemetry.Logger(jsonLog, &r)
 	r.mu.Lock()
 	log.Info("a line")
 	flush()
@@ -114,7 +107,7 @@ func (f *full) Write(p []byte) (int, error) {
 func TestALineThatCouldNotBeWrittenIsCountedAndSpoilsNoOther(t *testing.T) {
 	t.Parallel()
 	f := full{failed: make(chan struct{})}
-	log, flush := app.Logger(jsonLog(t), &f)
+	log, flush := telemetry.Logger(jsonLog, &f)
 	log.Warn("lost")
 	<-f.failed
 	log.Info("kept")
@@ -135,7 +128,7 @@ func TestALogOnAFullDiskKeepsNobodyWaiting(t *testing.T) {
 	disk, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = disk.Close() })
-	log, flush := app.Logger(jsonLog(t), disk)
+	log, flush := telemetry.Logger(jsonLog, disk)
 	for range 10_000 {
 		log.Warn("lost", "text", strings.Repeat("x", 1000))
 	}
@@ -164,7 +157,7 @@ func TestNoLineIsLongerThanFourKilobytesNorBroken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var r reader
-			log, flush := app.Logger(jsonLog(t), &r)
+			log, flush := telemetry.Logger(jsonLog, &r)
 			say(log)
 			log.Info("short", "path", "/health")
 			flush()

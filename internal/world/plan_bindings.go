@@ -1,4 +1,4 @@
-package admin
+package world
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
@@ -24,7 +25,7 @@ func (p *plan) bindings(docs []model.WorldBinding, r *rows, prune bool, kept map
 		if d.Active == nil {
 			d.Active = new(true)
 		}
-		p.fail(at, overrides(&d.Overrides))
+		p.fail(at, admin.CheckOverrides(&d.Overrides))
 		p.refer(at, *d)
 		if first, twice := active[d.Principal]; twice && *d.Active {
 			p.fail(at, errs.New(errs.InvalidRequest, "principal %q has an active binding at /bindings/%d already", d.Principal, first))
@@ -45,8 +46,8 @@ func (p *plan) bindings(docs []model.WorldBinding, r *rows, prune bool, kept map
 			p.unbind(r.bindings[m], was)
 		case *was.Active && replaced:
 			row := r.bindings[m]
-			p.note(model.PlanActionUpdate, model.ResourceTypeBinding, bindingName(was), was, inactive(was), phaseWrite, func(ctx context.Context, w write) error {
-				return w.deactivate(ctx, row)
+			p.note(model.PlanActionUpdate, model.ResourceTypeBinding, bindingName(was), was, inactive(was), phaseWrite, func(ctx context.Context, w admin.Write) error {
+				return w.Deactivate(ctx, row)
 			})
 		}
 	}
@@ -114,12 +115,8 @@ func (p *plan) refer(at string, d model.WorldBinding) {
 
 func (p *plan) bind(d model.WorldBinding) {
 	p.activate(d)
-	p.note(model.PlanActionCreate, model.ResourceTypeBinding, bindingName(d), nil, d, phaseWrite, func(ctx context.Context, w write) error {
-		row, err := w.insertBinding(ctx, p.byIDs(d))
-		if err != nil {
-			return err
-		}
-		return w.audit(ctx, model.AuditEntryActionCreate, Bindings.typ, bindingIdentity(row), nil, BindingView(row))
+	p.note(model.PlanActionCreate, model.ResourceTypeBinding, bindingName(d), nil, d, phaseWrite, func(ctx context.Context, w admin.Write) error {
+		return w.PlaceBinding(ctx, p.byIDs(d))
 	})
 }
 
@@ -132,12 +129,8 @@ func (p *plan) rebind(row store.Binding, was, d model.WorldBinding) {
 		p.deactivate(was)
 	}
 	p.activate(d)
-	p.note(model.PlanActionUpdate, model.ResourceTypeBinding, bindingName(d), was, d, phaseWrite, func(ctx context.Context, w write) error {
-		updated, err := w.updateBinding(ctx, row, p.byIDs(d))
-		if err != nil {
-			return err
-		}
-		return w.audit(ctx, model.AuditEntryActionUpdate, Bindings.typ, bindingIdentity(row), BindingView(row), BindingView(updated))
+	p.note(model.PlanActionUpdate, model.ResourceTypeBinding, bindingName(d), was, d, phaseWrite, func(ctx context.Context, w admin.Write) error {
+		return w.ReplaceBinding(ctx, row, p.byIDs(d))
 	})
 }
 
@@ -145,11 +138,8 @@ func (p *plan) unbind(row store.Binding, was model.WorldBinding) {
 	if row.Active {
 		p.deactivate(was)
 	}
-	p.note(model.PlanActionDelete, model.ResourceTypeBinding, bindingName(was), was, nil, phaseFree, func(ctx context.Context, w write) error {
-		if err := w.DeleteBinding(ctx, row.ID); err != nil {
-			return err
-		}
-		return w.audit(ctx, model.AuditEntryActionDelete, Bindings.typ, bindingIdentity(row), BindingView(row), nil)
+	p.note(model.PlanActionDelete, model.ResourceTypeBinding, bindingName(was), was, nil, phaseFree, func(ctx context.Context, w admin.Write) error {
+		return admin.Bindings.Remove(ctx, w, row)
 	})
 }
 

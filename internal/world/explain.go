@@ -1,15 +1,16 @@
-package admin
+package world
 
 import (
 	"context"
 	"encoding/json"
-	stdmaps "maps"
+	maps "maps"
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/bootstrap"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
@@ -26,8 +27,8 @@ type Explanation struct {
 func (s *Service) Explain(ctx context.Context, a identity.Caller, id uuid.UUID, component string) (Explanation, error) {
 	var row store.Principal
 	var w bootstrap.World
-	err := s.Store.InSnapshot(ctx, func(q store.Queries) (err error) {
-		if row, err = Principals.find(ctx, q, s, a, id); err != nil {
+	err := s.Admin.Store.InSnapshot(ctx, func(q store.Queries) (err error) {
+		if row, err = admin.Principals.Find(ctx, q, s.Admin, a, id); err != nil {
 			return err
 		}
 		w, err = worldOf(ctx, q, row)
@@ -128,7 +129,7 @@ func leaves(out []string, at jsontext.Pointer, patch jsontext.Value) []string {
 	if patch.Kind() != '{' || json.Unmarshal(patch, &members) != nil || len(members) == 0 {
 		return append(out, string(at))
 	}
-	for _, name := range slices.Sorted(stdmaps.Keys(members)) {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
 		out = leaves(out, at.AppendToken(name), members[name])
 	}
 	return out

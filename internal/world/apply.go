@@ -1,4 +1,7 @@
-package admin
+// Package world is a tenant's whole world as one document: what an apply would
+// change and whose packets would change with it, the apply itself, the export that
+// it takes, and where a packet's values come from.
+package world
 
 import (
 	"context"
@@ -8,10 +11,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
+
+// Service reads and writes worlds, by the rules of admin's writes.
+type Service struct{ Admin *admin.Service }
 
 // Apply makes a tenant's world as the document says.
 type Apply struct {
@@ -19,9 +26,6 @@ type Apply struct {
 	Prune, DryRun bool
 	Invalid       error // what the schema found wrong already, to be reported with the rest
 }
-
-// errMoved rolls an apply back that was planned for another revision.
-var errMoved = errors.New("the world moved")
 
 // freePlans is how often an apply plans without a lock, so that a large one
 // holds no other write up while it plans; in a world that moves on each time it
@@ -42,7 +46,7 @@ func (s *Service) Apply(ctx context.Context, a identity.Caller, in Apply) (model
 		if err != nil {
 			return model.Plan{}, err
 		}
-		p, err := s.plan(ctx, s.Store, a, in, r)
+		p, err := s.plan(ctx, s.Admin.Store, a, in, r)
 		if err != nil {
 			return model.Plan{}, err
 		}
@@ -51,12 +55,12 @@ func (s *Service) Apply(ctx context.Context, a identity.Caller, in Apply) (model
 			out.Packets, err = s.blastRadius(ctx, tenant, p)
 			return out, err
 		}
-		if err := s.execute(ctx, a, tenant, p); !errors.Is(err, errMoved) {
+		if err := s.execute(ctx, a, tenant, p); !errors.Is(err, admin.ErrMoved) {
 			return out, err
 		}
 	}
 	var out model.Plan
-	err := s.write(ctx, a, tenant, func(w write) error {
+	err := s.Admin.Write(ctx, a, tenant, func(w admin.Write) error {
 		r, err := readRows(ctx, w.Queries, tenant)
 		if err != nil {
 			return err
@@ -78,10 +82,10 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 	}
 	p := newPlan(r)
 	p.fail("", in.Invalid)
-	w := write{Service: s, actor: a, tenant: r.tenant}
-	kept := r.protected(a, s.AdminKeys)
+	w := s.Admin.Planned(a, r.tenant)
+	kept := r.protected(a, s.Admin.AdminKeys)
 	resources[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
-		kind: SecretRefs, list: "secret_refs", docs: in.World.SecretRefs, stored: r.secretRefs, gone: phaseSweep,
+		kind: admin.SecretRefs, list: "secret_refs", docs: in.World.SecretRefs, stored: r.secretRefs, gone: phaseSweep,
 		key:    func(c model.SecretRefCreate) string { return c.SecretKey },
 		tenant: func(c *model.SecretRefCreate) *string { return &c.TenantKey },
 		keep:   func(store.SecretRef) bool { return false },
@@ -91,7 +95,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 		},
 	}.into(ctx, p, w, in.Prune)
 	resources[store.Profile, model.ProfileCreate, model.Profile]{
-		kind: Profiles, list: "profiles", docs: in.World.Profiles, stored: r.profiles, gone: phaseSweep,
+		kind: admin.Profiles, list: "profiles", docs: in.World.Profiles, stored: r.profiles, gone: phaseSweep,
 		key:    func(c model.ProfileCreate) string { return c.ProfileKey },
 		tenant: func(c *model.ProfileCreate) *string { return &c.TenantKey },
 		keep:   func(r store.Profile) bool { return kept[r.ID] },
@@ -101,7 +105,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 		},
 	}.into(ctx, p, w, in.Prune)
 	resources[store.Manifest, model.ManifestCreate, model.Manifest]{
-		kind: Manifests, list: "manifests", docs: in.World.Manifests, stored: r.manifests, gone: phaseSweep,
+		kind: admin.Manifests, list: "manifests", docs: in.World.Manifests, stored: r.manifests, gone: phaseSweep,
 		key:    func(c model.ManifestCreate) string { return c.ManifestKey },
 		tenant: func(c *model.ManifestCreate) *string { return &c.TenantKey },
 		keep:   func(r store.Manifest) bool { return kept[r.ID] },
@@ -114,7 +118,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 		},
 	}.into(ctx, p, w, in.Prune)
 	resources[store.Principal, model.PrincipalCreate, model.Principal]{
-		kind: Principals, list: "principals", docs: in.World.Principals, stored: r.principals, gone: phaseFree,
+		kind: admin.Principals, list: "principals", docs: in.World.Principals, stored: r.principals, gone: phaseFree,
 		key:    func(c model.PrincipalCreate) string { return c.PrincipalKey },
 		tenant: func(c *model.PrincipalCreate) *string { return &c.TenantKey },
 		keep:   func(r store.Principal) bool { return kept[r.ID] },
@@ -123,7 +127,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 			put(p.after.principals, key, c)
 		},
 	}.into(ctx, p, w, in.Prune)
-	p.admins(s, a, in.World.Principals)
+	p.admins(s.Admin, a, in.World.Principals)
 	p.subjects(in.World.Principals, foreign)
 	p.park(r.principals)
 	p.bindings(in.World.Bindings, r, in.Prune, kept)
@@ -171,28 +175,10 @@ func (r *rows) protected(a identity.Caller, adminKeys []string) map[uuid.UUID]bo
 }
 
 // execute runs the plan in one transaction if the world is still the one it was made
-// for. What it writes is prepared before: others wait for the writing alone.
+// for.
 func (s *Service) execute(ctx context.Context, a identity.Caller, tenant string, p *plan) error {
 	if p.empty() {
 		return nil
 	}
-	w := write{Service: s, actor: a, tenant: tenant, now: s.Now(), moved: new(bool)}
-	err := s.Store.Staged(ctx, func(q store.Queries) error {
-		w := w
-		w.Queries = q
-		return p.run(ctx, w)
-	}, func(q store.Queries) error {
-		at, err := q.LockTenant(ctx, store.LockTenantParams{TenantKey: tenant, Epoch: newEpoch()})
-		if err == nil && at.Revision != p.revision {
-			err = errMoved
-		}
-		if err != nil {
-			return err
-		}
-		return w.move(ctx, q, at)
-	})
-	if errors.Is(err, errMoved) {
-		return err
-	}
-	return store.Classify(Principals.conflict(err)) // another tenant may have taken an auth_subject
+	return s.Admin.WriteStaged(ctx, a, tenant, p.revision, func(w admin.Write) error { return p.run(ctx, w) })
 }

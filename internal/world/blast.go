@@ -1,10 +1,10 @@
-package admin
+package world
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
-	stdmaps "maps"
+	maps "maps"
 	"slices"
 
 	"github.com/oapi-codegen/nullable"
@@ -17,8 +17,8 @@ import (
 // blastRadius resolves, before and after the plan, every principal that the
 // plan can reach, and lists those whose packets differ.
 func (s *Service) blastRadius(ctx context.Context, tenant string, p *plan) ([]model.PacketChange, error) {
-	out, reached := []model.PacketChange{}, slices.Sorted(stdmaps.Keys(p.reach()))
-	last, err := s.Store.LastComponents(ctx, tenant, reached)
+	out, reached := []model.PacketChange{}, slices.Sorted(maps.Keys(p.reach()))
+	last, err := s.Admin.Store.LastComponents(ctx, tenant, reached)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (s *Service) blastRadius(ctx context.Context, tenant string, p *plan) ([]mo
 
 // reach is every principal whose packet is made of something that the plan touches.
 func (p *plan) reach() map[string]bool {
-	reached := stdmaps.Clone(p.touched.principals)
+	reached := maps.Clone(p.touched.principals)
 	for _, s := range []*state{p.before, p.after} {
 		for key, b := range s.active {
 			if p.touched.secretRefs || p.touched.profiles[b.Profile] || p.touched.manifests[b.Manifest] {
@@ -101,14 +101,14 @@ func example(principal string, before, after compiled) string {
 
 // differing lists the packet's members that differ, by the etag's own measure.
 func differing(before, after map[string]json.RawMessage) []string {
-	names := stdmaps.Clone(before)
+	names := maps.Clone(before)
 	if names == nil {
 		names = map[string]json.RawMessage{}
 	}
-	stdmaps.Copy(names, after)
+	maps.Copy(names, after)
 	delete(names, "manifest_version") // no part of the etag
 	out := []string{}
-	for _, name := range slices.Sorted(stdmaps.Keys(names)) {
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		b, _ := doc.Canonical(before[name])
 		a, _ := doc.Canonical(after[name])
 		if !bytes.Equal(a, b) {

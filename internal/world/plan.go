@@ -1,16 +1,17 @@
-package admin
+package world
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
-	stdmaps "maps"
+	maps "maps"
 	"slices"
 
 	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
@@ -28,7 +29,7 @@ type plan struct {
 	touched       touched
 }
 
-type step = func(context.Context, write) error
+type step = func(context.Context, admin.Write) error
 
 // The phases in which steps run: what is pruned frees its auth_subject before
 // another takes it, and a profile goes after the last binding left it.
@@ -44,9 +45,9 @@ func (p *plan) empty() bool {
 }
 
 // run writes what the plan changes; one that changes nothing is rolled back.
-func (p *plan) run(ctx context.Context, w write) error {
+func (p *plan) run(ctx context.Context, w admin.Write) error {
 	if p.empty() {
-		return errUnchanged
+		return admin.ErrUnchanged
 	}
 	for _, steps := range p.steps {
 		for _, step := range steps {
@@ -115,7 +116,7 @@ func (p *plan) fail(at string, err error) {
 
 // resources is one list of a world document beside what is stored.
 type resources[R, C, V any] struct {
-	kind   *Kind[R, C, V]
+	kind   *admin.Kind[R, C, V]
 	list   string // its member in the document
 	docs   []C
 	key    func(C) string
@@ -127,29 +128,29 @@ type resources[R, C, V any] struct {
 }
 
 // into plans the creates, updates and deletes of one list.
-func (r resources[R, C, V]) into(ctx context.Context, p *plan, w write, prune bool) {
+func (r resources[R, C, V]) into(ctx context.Context, p *plan, w admin.Write, prune bool) {
 	seen := map[string]int{}
 	for i := range r.docs {
 		doc, at := r.docs[i], fmt.Sprintf("/%s/%d", r.list, i)
 		key := r.key(doc)
 		if first, twice := seen[key]; twice {
-			p.fail(at, errs.New(errs.InvalidRequest, "%s %q is at /%s/%d already", r.kind.noun, key, r.list, first))
+			p.fail(at, errs.New(errs.InvalidRequest, "%s %q is at /%s/%d already", r.kind.Noun(), key, r.list, first))
 			continue
 		}
 		seen[key] = i
-		if t := r.tenant(&doc); *t != "" && *t != w.tenant {
-			p.fail(at+"/tenant_key", errs.New(errs.InvalidRequest, "a document is one tenant's: this is %s", w.tenant))
+		if t := r.tenant(&doc); *t != "" && *t != p.tenant {
+			p.fail(at+"/tenant_key", errs.New(errs.InvalidRequest, "a document is one tenant's: this is %s", p.tenant))
 		} else {
 			*t = ""
 		}
-		if err := r.kind.prepare(ctx, w, &doc); err != nil {
+		if err := r.kind.Prepare(ctx, w, &doc); err != nil {
 			p.fail(at, err)
 			r.set(key, &doc, 1) // it is there, for what refers to it
 			continue
 		}
 		r.one(p, key, doc)
 	}
-	for _, key := range slices.Sorted(stdmaps.Keys(r.stored)) {
+	for _, key := range slices.Sorted(maps.Keys(r.stored)) {
 		if _, named := seen[key]; prune && !named && !r.keep(r.stored[key]) {
 			r.delete(p, key)
 		}
@@ -162,24 +163,18 @@ func (r resources[R, C, V]) one(p *plan, key string, doc C) {
 	switch {
 	case !exists:
 		r.set(key, &doc, 1)
-		p.note(model.PlanActionCreate, k.typ, key, nil, doc, phaseWrite, func(ctx context.Context, w write) error {
-			created, err := k.create(ctx, w, doc)
-			if err != nil {
-				return k.conflict(err)
-			}
-			p.ids[string(k.typ)+"/"+key] = k.ident(created).id
-			return w.audit(ctx, model.AuditEntryActionCreate, k.typ, k.ident(created), nil, k.view(created))
+		p.note(model.PlanActionCreate, k.Type(), key, nil, doc, phaseWrite, func(ctx context.Context, w admin.Write) error {
+			created, err := k.Insert(ctx, w, doc)
+			p.ids[string(k.Type())+"/"+key] = k.ID(created)
+			return err
 		})
-	case unchanged(k.doc(row), doc):
-		p.note(model.PlanActionUnchanged, k.typ, key, nil, nil, phaseWrite, nil)
+	case admin.Same(k.Doc(row), doc):
+		p.note(model.PlanActionUnchanged, k.Type(), key, nil, nil, phaseWrite, nil)
 	default:
 		r.set(key, &doc, versionOf(row)+1)
-		p.note(model.PlanActionUpdate, k.typ, key, k.doc(row), doc, phaseWrite, func(ctx context.Context, w write) error {
-			updated, err := k.update(ctx, w, row, doc)
-			if err != nil {
-				return k.conflict(err)
-			}
-			return w.audit(ctx, model.AuditEntryActionUpdate, k.typ, k.ident(updated), k.view(row), k.view(updated))
+		p.note(model.PlanActionUpdate, k.Type(), key, k.Doc(row), doc, phaseWrite, func(ctx context.Context, w admin.Write) error {
+			_, err := k.Replace(ctx, w, row, doc)
+			return err
 		})
 	}
 }
@@ -187,11 +182,8 @@ func (r resources[R, C, V]) one(p *plan, key string, doc C) {
 func (r resources[R, C, V]) delete(p *plan, key string) {
 	k, row := r.kind, r.stored[key]
 	r.set(key, nil, 0)
-	p.note(model.PlanActionDelete, k.typ, key, k.doc(row), nil, r.gone, func(ctx context.Context, w write) error {
-		if err := k.remove(ctx, w, row); err != nil {
-			return err
-		}
-		return w.audit(ctx, model.AuditEntryActionDelete, k.typ, k.ident(row), k.view(row), nil)
+	p.note(model.PlanActionDelete, k.Type(), key, k.Doc(row), nil, r.gone, func(ctx context.Context, w admin.Write) error {
+		return k.Remove(ctx, w, row)
 	})
 }
 
@@ -224,7 +216,7 @@ func (p *plan) subjects(docs []model.PrincipalCreate, foreign []string) {
 	for _, subject := range foreign {
 		taken[subject] = true
 	}
-	for _, key := range slices.Sorted(stdmaps.Keys(p.after.principals)) {
+	for _, key := range slices.Sorted(maps.Keys(p.after.principals)) {
 		subject := p.after.principals[key].AuthSubject
 		holders[subject] = append(holders[subject], key)
 	}
@@ -249,16 +241,17 @@ func (p *plan) park(stored map[string]store.Principal) {
 	for key, d := range p.after.principals {
 		passed[d.AuthSubject] = passed[d.AuthSubject] || stored[key].AuthSubject != d.AuthSubject
 	}
-	for _, key := range slices.Sorted(stdmaps.Keys(stored)) {
+	for _, key := range slices.Sorted(maps.Keys(stored)) {
 		row := stored[key]
 		if d, stays := p.after.principals[key]; !stays || d.AuthSubject == row.AuthSubject || !passed[row.AuthSubject] {
 			continue
 		}
-		doc := Principals.doc(row)
-		doc.AuthSubject = row.ID.String()
-		p.steps[phaseFree] = append(p.steps[phaseFree], func(ctx context.Context, w write) error {
-			_, err := Principals.update(ctx, w, row, doc)
-			return Principals.conflict(err)
+		p.steps[phaseFree] = append(p.steps[phaseFree], func(ctx context.Context, w admin.Write) error {
+			_, err := w.UpdatePrincipal(ctx, store.UpdatePrincipalParams{
+				ID: row.ID, PrincipalKey: row.PrincipalKey, AuthSubject: row.ID.String(),
+				PrincipalType: row.PrincipalType, Status: row.Status, UpdatedAt: row.UpdatedAt,
+			})
+			return admin.Principals.Conflict(err)
 		})
 	}
 }

@@ -1,12 +1,13 @@
-package admin
+package world
 
 import (
 	"cmp"
 	"context"
-	stdmaps "maps"
+	maps "maps"
 	"slices"
 
 	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
 )
@@ -27,15 +28,15 @@ func (s *Service) Export(ctx context.Context, a identity.Caller, tenant string) 
 	})
 	return model.World{
 		TenantKey:  tenant,
-		SecretRefs: inOrder(r.secretRefs, SecretRefs.doc), Profiles: inOrder(r.profiles, Profiles.doc),
-		Manifests: inOrder(r.manifests, Manifests.doc), Principals: inOrder(r.principals, Principals.doc),
+		SecretRefs: inOrder(r.secretRefs, admin.SecretRefs.Doc), Profiles: inOrder(r.profiles, admin.Profiles.Doc),
+		Manifests: inOrder(r.manifests, admin.Manifests.Doc), Principals: inOrder(r.principals, admin.Principals.Doc),
 		Bindings: bindings,
 	}, nil
 }
 
 func inOrder[R, C any](rows map[string]R, doc func(R) C) []C {
 	out := make([]C, 0, len(rows))
-	for _, key := range slices.Sorted(stdmaps.Keys(rows)) {
+	for _, key := range slices.Sorted(maps.Keys(rows)) {
 		out = append(out, doc(rows[key]))
 	}
 	return out

@@ -1,7 +1,8 @@
-package server
+package telemetry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"log/slog"
 	"runtime"
@@ -91,21 +92,19 @@ func (m *Metrics) count(name, help string, read func(store.Stats) float64) {
 		func() float64 { return read(m.store.Stats()) }))
 }
 
-// observe counts a request that was answered, with err where it failed. A bootstrap
-// is counted whoever refuses it: authentication, validation or the witness.
-func (m *Metrics) observe(operation string, status int, took time.Duration, err error) {
+// Request counts a request that was answered.
+func (m *Metrics) Request(operation string, status int, took time.Duration) {
 	m.requests.WithLabelValues(operation, strconv.Itoa(status)).Observe(took.Seconds())
-	if operation != operationBootstrap {
-		return
-	}
-	code := codeOK
-	if err != nil {
-		code = classify(err).Code
-	}
-	m.bootstraps.WithLabelValues(string(code)).Inc()
 }
 
-func (m *Metrics) startup(s model.StartupStatus) { m.reports.WithLabelValues(string(s)).Inc() }
+// Bootstrap counts a bootstrap, whoever refuses it: authentication, validation or
+// the witness; an empty code is none that was refused.
+func (m *Metrics) Bootstrap(code errs.Code) {
+	m.bootstraps.WithLabelValues(string(cmp.Or(code, codeOK))).Inc()
+}
+
+// Report counts an accepted report.
+func (m *Metrics) Report(s model.StartupStatus) { m.reports.WithLabelValues(string(s)).Inc() }
 
 // Count counts the open startups until ctx ends: in the background, since a
 // scrape must not wait for the database. Where there are so many that counting
@@ -128,7 +127,8 @@ func (m *Metrics) Count(ctx context.Context, now func() time.Time, every time.Du
 	}
 }
 
-func (m *Metrics) text(context.Context) (body []byte, contentType string, err error) {
+// Text is what a scrape is answered.
+func (m *Metrics) Text() (body []byte, contentType string, err error) {
 	families, err := m.registry.Gather()
 	if err != nil {
 		return nil, "", err

@@ -1,18 +1,20 @@
-// Package config is MetaGate's configuration: one struct whose tags are the
-// flags, the environment variables, the defaults and the help (seed,
-// Configuration; contract 9).
-package config
+package app
 
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/legivellum/metagate/internal/identity"
+	"github.com/legivellum/metagate/internal/telemetry"
 )
 
 // Database says where the data is.
@@ -30,7 +32,8 @@ type Tokens struct {
 	JWTJWKSFile      string `name:"jwt-jwks-file" env:"JWT_JWKS_FILE" placeholder:"FILE" help:"JWKS file with the public keys of RS, PS, ES or EdDSA tokens; read again when it changes."`
 }
 
-// Config is everything that serve needs.
+// Config is everything that serve needs: the tags are the flags, the environment
+// variables, the defaults and the help (seed, Configuration; contract 9).
 type Config struct {
 	Host string `env:"HOST" default:"0.0.0.0" help:"Address to listen on."`
 	Port int    `env:"PORT" default:"8000" help:"Port to listen on; 0 picks a free one."`
@@ -125,4 +128,16 @@ func (c *Config) Verifier() identity.JWTConfig {
 		Secret: c.JWTSecret, Algorithm: c.JWTAlgorithm, PublicKeyFile: c.JWTPublicKeyFile, JWKSFile: c.JWTJWKSFile,
 		Issuer: c.JWTIssuer, Audience: c.JWTAudience, AllowDefaultSecret: c.Debug, Now: time.Now,
 	}
+}
+
+// DefaultConfig is the configuration of the environment, without any flag.
+func DefaultConfig() (Config, error) {
+	var c Config
+	err := kong.ApplyDefaults(&c)
+	return c, err
+}
+
+// Logger is the log that the configuration asks for; flush writes what is left of it.
+func (c *Config) Logger(w io.Writer) (log *slog.Logger, flush func()) {
+	return telemetry.Logger(telemetry.LogOptions{Format: c.LogFormat, Debug: c.Debug}, w)
 }
