@@ -25,8 +25,8 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: ## Start a demo server on embedded SQLite
-	go run ./cmd/metagate dev
+run: build ## Build bin/metagate and start a demo server on embedded SQLite
+	@exec bin/metagate dev
 
 .PHONY: build
 build: ## Build the static binary bin/metagate
