@@ -45,16 +45,3 @@ func TestA200OfAnotherServerIsAnErrorThatSaysWhatToDoAndPrintsNothing(t *testing
 		}
 	}
 }
-
-func TestABenchWithFailuresFailsWhateverItPrints(t *testing.T) {
-	t.Parallel()
-	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
-	t.Cleanup(broken.Close)
-	for _, output := range []string{"text", "json"} {
-		var out, log bytes.Buffer
-		code := run(t.Context(), []string{"bench", "-o", output, "-d", "10ms", "-c", "1", "--server=" + broken.URL, "--api-key=mgk_x"}, "dev", &out, &log)
-		require.Equal(t, exitFailed, code, output)
-		require.NotEmpty(t, out.String(), output)
-		require.Contains(t, oneLine(t, log.String()), "requests failed", output)
-	}
-}
