@@ -1,15 +1,17 @@
 # `make` lists the targets. Works with GNU make 3.81 (macOS) and later.
 
 # Tools are pinned in their own module; without cgo they build anywhere.
-TOOL    := CGO_ENABLED=0 go tool -modfile=internal/tools/go.mod
+TOOL    := CGO_ENABLED=0 go tool -modfile='$(CURDIR)/internal/tools/go.mod'
 REDOCLY := REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes @redocly/cli@2.77.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION))
 
 # Starts a private PostgreSQL and sets TEST_DATABASE_URL for the command behind it.
-WITH_POSTGRES := go run ./internal/testdb/with-postgres
+WITH_POSTGRES := go run ./internal/test/testdb/with-postgres
 PKG           ?= ./...
+# Is bench tested too? It is a module of its own, which ./... leaves out.
+ALL           := $(filter ./...,$(PKG))
 TESTFLAGS     ?=
 FUZZTIME      ?= 10s
 OLD           ?= HEAD
@@ -47,11 +49,13 @@ fmt: ## Format the Go code
 .PHONY: test
 test: ## Run every test on both engines (PKG=./internal/store for one package)
 	CGO_ENABLED=0 $(WITH_POSTGRES) go test -timeout 15m $(TESTFLAGS) $(PKG)
+	$(if $(ALL),CGO_ENABLED=0 $(WITH_POSTGRES) go test -C bench $(TESTFLAGS) ./...)
 
 # The race detector needs cgo, and so a C compiler; it makes the pure Go SQLite several times slower.
 .PHONY: race
 race: ## Run every test under the race detector
 	CGO_ENABLED=1 $(WITH_POSTGRES) go test -race -timeout 30m $(TESTFLAGS) $(PKG)
+	$(if $(ALL),CGO_ENABLED=1 $(WITH_POSTGRES) go test -C bench -race $(TESTFLAGS) ./...)
 
 # go test takes one fuzz target at a time.
 .PHONY: fuzz
@@ -63,15 +67,15 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 
 .PHONY: bench
 bench: ## Measure both engines beside this machine's own limits, in one run
-	go run ./internal/bench/table
+	go run -C bench . table
 
 .PHONY: bench-growth
 bench-growth: ## Measure what 100,000 principals and 5,000,000 receipts cost
-	go run ./internal/bench/table -growth
+	go run -C bench . growth
 
 .PHONY: bench-pairs
 bench-pairs: ## Measure this tree against OLD, a binary or a git revision, in ROUNDS turns
-	go run ./internal/bench/table -pairs '$(OLD)' -rounds $(ROUNDS)
+	go run -C bench . pairs --old '$(OLD)' --rounds $(ROUNDS)
 
 .PHONY: lint
 lint: lint-go lint-openapi ## Lint the Go code and openapi.yaml
@@ -80,6 +84,7 @@ lint: lint-go lint-openapi ## Lint the Go code and openapi.yaml
 .PHONY: lint-go
 lint-go:
 	$(TOOL) golangci-lint run
+	cd bench && $(TOOL) golangci-lint run
 	@! go list -f '{{.ImportPath}} imports {{join .Imports " "}}' ./gen/... | grep metagate/internal || \
 		{ echo 'gen/ must not import internal/'; exit 1; }
 	@! go list -deps ./gen/client | grep -E 'labstack|kin-openapi' || \
@@ -93,6 +98,7 @@ lint-openapi:
 .PHONY: verify
 verify: verify-gen verify-mod verify-fmt ## Check that everything committed is generated, tidy, formatted and lint-free
 	go vet ./...
+	go vet -C bench ./...
 	@$(MAKE) --no-print-directory lint
 
 .PHONY: verify-gen
@@ -103,6 +109,7 @@ verify-gen: generate
 .PHONY: verify-mod
 verify-mod:
 	go mod tidy -diff
+	cd bench && go mod tidy -diff
 	cd internal/tools && go mod tidy -diff
 
 .PHONY: verify-fmt
