@@ -1,7 +1,8 @@
 # `make` lists the targets. Works with GNU make 3.81 (macOS) and later.
 
 # Tools are pinned in their own module; without cgo they build anywhere.
-TOOL    := CGO_ENABLED=0 go tool -modfile='$(CURDIR)/internal/tools/go.mod'
+MODFILE := -modfile="$(CURDIR)/internal/tools/go.mod"
+TOOL    := CGO_ENABLED=0 go tool $(MODFILE)
 REDOCLY := REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes @redocly/cli@2.77.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -13,6 +14,9 @@ PKG           ?= ./...
 # Is bench tested too? It is a module of its own, which ./... leaves out.
 ALL           := $(filter ./...,$(PKG))
 TESTFLAGS     ?=
+# Every package, and bench's, each told when it is done: $(call TESTS,FLAGS).
+GOTESTSUM     := go tool $(MODFILE) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg
+TESTS          = $(GOTESTSUM) -- $(1) $(PKG)$(if $(ALL), && cd bench && $(GOTESTSUM) -- $(1) ./...)
 FUZZTIME      ?= 10s
 OLD           ?= HEAD
 ROUNDS        ?= 11
@@ -48,14 +52,20 @@ fmt: ## Format the Go code
 # Without cgo, as the binary ships: a C compiler isn't needed.
 .PHONY: test
 test: ## Run every test on both engines (PKG=./internal/store for one package)
-	CGO_ENABLED=0 $(WITH_POSTGRES) go test -timeout 15m $(TESTFLAGS) $(PKG)
-	$(if $(ALL),CGO_ENABLED=0 $(WITH_POSTGRES) go test -C bench $(TESTFLAGS) ./...)
+	@echo 'testing $(PKG) on both engines: a few minutes; each package is told when it is done'
+	CGO_ENABLED=0 $(WITH_POSTGRES) sh -c '$(call TESTS,-timeout 15m $(TESTFLAGS))'
 
 # The race detector needs cgo, and so a C compiler; it makes the pure Go SQLite several times slower.
 .PHONY: race
 race: ## Run every test under the race detector
-	CGO_ENABLED=1 $(WITH_POSTGRES) go test -race -timeout 30m $(TESTFLAGS) $(PKG)
-	$(if $(ALL),CGO_ENABLED=1 $(WITH_POSTGRES) go test -C bench -race $(TESTFLAGS) ./...)
+	CGO_ENABLED=1 $(WITH_POSTGRES) sh -c '$(call TESTS,-race -timeout 30m $(TESTFLAGS))'
+
+# The rooms that need no whole server, on SQLite alone: what to run while one writes.
+.PHONY: check
+check: ## Vet, check the format and run the quick tests on SQLite alone: under a minute
+	go vet ./...
+	@$(MAKE) --no-print-directory verify-fmt
+	CGO_ENABLED=0 TEST_ENGINES=sqlite go test $(filter-out %/internal/app %/internal/cli %/testdb %/with-postgres,$(shell go list ./internal/...))
 
 # go test takes one fuzz target at a time.
 .PHONY: fuzz
