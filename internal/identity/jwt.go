@@ -87,7 +87,7 @@ func NewVerifier(c JWTConfig) (*Verifier, error) {
 
 	switch {
 	case file != nil:
-		keys, err := file.load()
+		keys, _, err := file.reload()
 		if err != nil {
 			return nil, err
 		}
