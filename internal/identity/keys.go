@@ -26,17 +26,20 @@ type keySet struct {
 	kids map[string]any // nil for the one key of a secret or a PEM file
 }
 
-// find chooses the key by the token's kid. The one key of a secret or a PEM file
-// has no kid of its own, so there a token's is ignored. In a JWK Set a kid must
-// be known, and may be left out only where a single key fits.
-func (s *keySet) find(kid *string) (any, error) {
-	if kid != nil && s.kids != nil {
-		if key, ok := s.kids[*kid]; ok {
-			return key, nil
-		}
+// find chooses the key by the token's kid, nil where it has none. The one key of
+// a secret or a PEM file has no kid of its own, so there a token's is ignored. In
+// a JWK Set a kid must be known, and may be left out only where a single key fits.
+func (s *keySet) find(kid any) (any, error) {
+	name, text := kid.(string)
+	key, known := s.kids[name]
+	switch {
+	case kid != nil && !text:
+		return nil, errors.New("jwt: kid is not a string")
+	case text && known:
+		return key, nil
+	case text && s.kids != nil:
 		return nil, errors.New("jwt: unknown kid")
-	}
-	if len(s.all) != 1 {
+	case len(s.all) != 1:
 		return nil, errors.New("jwt: no kid, and several keys fit")
 	}
 	return s.all[0], nil
