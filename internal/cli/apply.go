@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
-	"time"
 
 	"github.com/legivellum/metagate/gen/model"
 )
@@ -22,34 +22,40 @@ type applyCmd struct {
 }
 
 func (c *applyCmd) Run(ctx context.Context, s streams) error {
-	doc, err := c.read()
+	world, err := c.read()
 	if err != nil {
 		return coded{err, exitUsage}
 	}
-	remote, err := c.client()
+	m, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	stop := progress(s.log, fmt.Sprintf("applying %d bytes", len(doc)))
-	r, err := remote.ApplyWorldWithBodyWithResponse(ctx, &model.ApplyWorldParams{DryRun: &c.DryRun, Prune: &c.Prune}, mediaOf(doc), bytes.NewReader(doc))
-	stop()
-	if err != nil {
-		return c.reached(err)
-	}
-	plan, err := answer(s.log, r.HTTPResponse, r.Body, r.JSON200)
+	plan, err := c.send(ctx, m, world, c.DryRun)
 	if err != nil {
 		return err
 	}
-	if c.Output == "json" {
-		err = asJSON(s.out, plan)
+	if c.Output != "text" {
+		err = encode(s.out, c.Output, plan)
 	} else {
 		renderPlan(s.out, plan, c.All)
 	}
-	n := plan.Summary
-	if err == nil && c.DryRun && c.ExitCode && n.Create+n.Update+n.Delete > 0 {
+	if err == nil && c.DryRun && c.ExitCode && changes(plan) > 0 {
 		return coded{errors.New("changes are pending"), exitPending}
 	}
 	return err
+}
+
+func changes(p model.Plan) int { return p.Summary.Create + p.Summary.Update + p.Summary.Delete }
+
+func (c *applyCmd) send(ctx context.Context, m *server, world []byte, dryRun bool) (model.Plan, error) {
+	what := "applying"
+	if dryRun {
+		what = "working out the changes of"
+	}
+	defer progress(m.log, fmt.Sprintf("%s %s bytes", what, thousands(len(world))))()
+	return answer[model.Plan](m, func() (*http.Response, error) {
+		return m.ApplyWorldWithBody(ctx, &model.ApplyWorldParams{DryRun: &dryRun, Prune: &c.Prune}, mediaOf(world), bytes.NewReader(world))
+	})
 }
 
 func (c *applyCmd) read() ([]byte, error) {
@@ -65,31 +71,4 @@ func mediaOf(doc []byte) string {
 		return "application/json"
 	}
 	return "application/yaml"
-}
-
-// progress shows on a terminal that something long goes on, until it is stopped.
-func progress(w io.Writer, what string) (stop func()) {
-	return progressOf(w, func(since time.Duration) string {
-		return fmt.Sprintf("%s … %s", what, since.Round(100*time.Millisecond))
-	})
-}
-
-func progressOf(w io.Writer, line func(since time.Duration) string) (stop func()) {
-	if !isTerminal(w) {
-		return func() {}
-	}
-	done, ended, start := make(chan struct{}), make(chan struct{}), time.Now()
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-done:
-				fmt.Fprint(w, "\r\x1b[K")
-				return
-			case <-time.After(200 * time.Millisecond):
-				fmt.Fprintf(w, "\r\x1b[K%s", line(time.Since(start)))
-			}
-		}
-	}()
-	return func() { close(done); <-ended }
 }

@@ -35,7 +35,8 @@ type cli struct {
 	Apply       applyCmd       `cmd:"" help:"Make a server's world as a file says, or show what that would change."`
 	Export      exportCmd      `cmd:"" help:"Print a server's world as a file that apply takes."`
 	Explain     explainCmd     `cmd:"" help:"Show the packet that a principal would get now, and where its values come from."`
-	Startups    startupsCmd    `cmd:"" help:"List who came up and who did not."`
+	Startups    startupsCmd    `cmd:"" help:"List who came up and who did not, newest first."`
+	Startup     startupCmd     `cmd:"" help:"Show one startup: what happened when, and with which packet."`
 	Migrate     migrateCmd     `cmd:"" help:"Apply, take back or list database migrations."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Exit 0 if the server on this host is alive."`

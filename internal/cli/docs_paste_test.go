@@ -97,13 +97,16 @@ func TestTheReadmesTerminalIsNoInvention(t *testing.T) {
 	})
 }
 
-var ofTheMoment = regexp.MustCompile(`\d{4}-\d\d-\d\dT\S+Z|[0-9a-f]{8}-[0-9a-f]{4}-\S{22}| +$`)
+var ofTheMoment = regexp.MustCompile(`\d{4}-\d\d-\d\dT\S+Z|[0-9a-f]{8}-[0-9a-f]{4}-\S{22}| +$|\b\d+(\.\d+)?(ms|[smhd])(\d+[smh])?\b`)
+
+// aligned is the space between columns, as wide as what differs.
+var aligned = regexp.MustCompile(` {2,}`)
 
 // withoutTimes is text without what differs between two runs.
 func withoutTimes(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		lines[i] = ofTheMoment.ReplaceAllString(line, "")
+		lines[i] = aligned.ReplaceAllString(ofTheMoment.ReplaceAllString(line, "…"), "  ")
 	}
 	return strings.Join(lines, "\n")
 }

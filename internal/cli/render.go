@@ -44,19 +44,26 @@ func renderPlan(out io.Writer, p model.Plan, all bool) {
 
 func renderDiff(out io.Writer, c paint, diff []model.FieldChange) {
 	for _, d := range diff {
-		before, after := fieldText(d.Before), fieldText(d.After)
-		switch {
-		case !d.Before.IsSpecified():
-			fmt.Fprintf(out, "    %s\n", c.in(green, "+ "+d.Pointer+": "+after))
-		case !d.After.IsSpecified():
-			fmt.Fprintf(out, "    %s\n", c.in(red, "- "+d.Pointer+": "+before))
-		default:
-			fmt.Fprintf(out, "    ~ %s: %s → %s\n", d.Pointer, c.in(red, before), c.in(green, after))
-		}
+		renderChange(out, c, d.Pointer, fieldText(d.Before), fieldText(d.After))
+	}
+}
+
+// renderChange shows what was before and after at a place; empty where there was nothing.
+func renderChange(out io.Writer, c paint, pointer, before, after string) {
+	switch {
+	case before == "":
+		fmt.Fprintf(out, "    %s\n", c.in(green, "+ "+pointer+": "+after))
+	case after == "":
+		fmt.Fprintf(out, "    %s\n", c.in(red, "- "+pointer+": "+before))
+	default:
+		fmt.Fprintf(out, "    ~ %s: %s → %s\n", pointer, c.in(red, before), c.in(green, after))
 	}
 }
 
 func fieldText(v nullable.Nullable[json.RawMessage]) string {
+	if !v.IsSpecified() {
+		return ""
+	}
 	if text, err := v.Get(); err == nil {
 		return string(text)
 	}

@@ -32,6 +32,10 @@ func TestWrongUsageIsOneLineThatSaysWhatToDoAndExits2(t *testing.T) {
 		"a token that is never valid":    {args: []string{"token", "--ttl=0s", "a"}, want: []string{"--ttl", "metagate token --help"}},
 		"a token from the past":          {args: []string{"token", "--ttl=-1h", "a"}, want: []string{"--ttl", "metagate token --help"}},
 		"a health check of no port":      {args: []string{"healthcheck"}, env: []string{"PORT=http"}, want: []string{`PORT="http"`}},
+		"a startup that is no id":        {args: []string{"startup", "newest"}, want: []string{"<id>", "metagate startup --help"}},
+		"a list of less than none":       {args: []string{"startups", "--limit=-1"}, want: []string{"--limit", "metagate startups --help"}},
+		"a watch without a rest":         {args: []string{"startups", "--watch", "--every=0s"}, want: []string{"--every", "metagate startups --help"}},
+		"an age that is none":            {args: []string{"startups", "--since=yesterday"}, want: []string{"--since", `"yesterday"`, "90d"}},
 		"line breaks in what was passed": {args: []string{"a\nb\r\nc"}, want: []string{"metagate --help"}},
 	} {
 		t.Run(name, func(t *testing.T) {

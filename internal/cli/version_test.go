@@ -19,7 +19,7 @@ func TestVersionNamesTheBuild(t *testing.T) {
 func TestTheShippedBinaryKnowsItsVersionAndServes(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "metagate")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -X main.version=v9.8.7", "-o", binary, ".")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -X main.version=v9.8.7", "-o", binary, "../../cmd/metagate")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	said, err := build.CombinedOutput()
 	require.NoError(t, err, string(said))
