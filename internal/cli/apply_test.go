@@ -131,7 +131,7 @@ func TestApplyReadsStandardInputAndJSON(t *testing.T) {
 func TestRemoteCommandsSayInOneLineWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, sqliteURL(t))
-	for _, command := range [][]string{{"apply", "-f", meshFile}, {"export"}, {"explain", "p", "c"}, {"explain", "00000000-0000-7000-8000-000000000000", "c"}, {"startups"}, {"startups", "--watch"}} {
+	for _, command := range [][]string{{"apply", "-f", meshFile}, {"export"}, {"explain", "p", "c"}, {"explain", "00000000-0000-7000-8000-000000000000", "c"}, {"startups"}, {"startups", "--watch"}, {"audit"}, {"get", "bindings"}, {"get", "profile", "p"}, {"keys", "list"}, {"keys", "issue", "p"}, {"keys", "rotate", "p"}} {
 		for want, c := range map[string]struct {
 			code int
 			args []string

@@ -37,6 +37,9 @@ type cli struct {
 	Explain     explainCmd     `cmd:"" help:"Show the packet that a principal would get now, and where its values come from."`
 	Startups    startupsCmd    `cmd:"" help:"List who came up and who did not, newest first."`
 	Startup     startupCmd     `cmd:"" help:"Show one startup: what happened when, and with which packet."`
+	Get         getCmd         `cmd:"" help:"Show principals, profiles, manifests, bindings, secret references or API keys."`
+	Keys        keysCmd        `cmd:"" help:"Issue, list, rotate or revoke API keys."`
+	Audit       auditCmd       `cmd:"" help:"List who changed what, newest first."`
 	Migrate     migrateCmd     `cmd:"" help:"Apply, take back or list database migrations."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Exit 0 if the server on this host is alive."`

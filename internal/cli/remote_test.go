@@ -39,6 +39,16 @@ func TestA200OfAnotherServerIsAnErrorThatSaysWhatToDoAndPrintsNothing(t *testing
 		{"startups", "--watch"},
 		{"startup", "0192d6b0-6f3a-7c12-8e7f-0a1b2c3d4e5f"},
 		{"startup", "0192d6b0-6f3a-7c12-8e7f-0a1b2c3d4e5f", "--ack=gone"},
+		{"get", "principals"},
+		{"get", "profile", "worker", "-o", "yaml"},
+		{"get", "binding", "indexer"},
+		{"get", "api-keys", "first", "-o", "json"},
+		{"keys", "issue", "indexer"},
+		{"keys", "list"},
+		{"keys", "rotate", "0192d6b0-6f3a-7c12-8e7f-0a1b2c3d4e5f"},
+		{"keys", "revoke", "0192d6b0-6f3a-7c12-8e7f-0a1b2c3d4e5f"},
+		{"audit"},
+		{"audit", "--diff", "-o", "json"},
 		{"explain", "0192d6b0-6f3a-7c12-8e7f-0a1b2c3d4e5f", "indexer_01"},
 	} {
 		for _, contentType := range []string{"text/html; charset=utf-8", ""} {
