@@ -27,6 +27,8 @@ const (
 )
 
 type cli struct {
+	VersionFlag kong.VersionFlag `name:"version" help:"Print the version and quit."`
+
 	Serve       serveCmd       `cmd:"" help:"Run the server."`
 	Dev         devCmd         `cmd:"" help:"Run a server to try things out: embedded SQLite, demo world, fresh keys, lines to paste."`
 	Seed        seedCmd        `cmd:"" help:"Create the demo world if it isn't there, and print a new API key for its component; the one before is revoked."`
@@ -42,6 +44,7 @@ type cli struct {
 	Audit       auditCmd       `cmd:"" help:"List who changed what, newest first."`
 	Migrate     migrateCmd     `cmd:"" help:"Apply, take back or list database migrations."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
+	Completion  completionCmd  `cmd:"" help:"Print what makes a shell complete commands and flags: source <(metagate completion bash)."`
 	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Exit 0 if the server on this host is alive."`
 }
 
@@ -71,17 +74,22 @@ func run(ctx context.Context, args []string, version string, out, log io.Writer)
 		kong.Description("Bootstrap authority and startup witness. Every flag has an environment variable, named beside it; a flag wins over its variable."),
 		kong.UsageOnError(), kong.Writers(out, log), kong.Exit(func(code int) { exit = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.Vars{"version": "metagate " + version},
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out, log}, build(version)),
 	)
 	if err != nil {
 		return fail(log, exitFailed, err)
+	}
+	if len(args) > 1 && args[0] == completing {
+		complete(out, k.Model.Node, args[1], args[2:])
+		return exitOK
 	}
 	ignoreEmpty(k.Model.Node)
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
 	parsed, err := k.Parse(args)
-	if exit >= 0 { // --help has been printed
+	if exit >= 0 { // --help or --version has been printed
 		return exit
 	}
 	if err != nil {

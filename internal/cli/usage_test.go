@@ -45,6 +45,7 @@ func TestWrongUsageIsOneLineThatSaysWhatToDoAndExits2(t *testing.T) {
 		"half a day":                     {args: []string{"keys", "issue", "p", "--expires-in=0.5d"}, want: []string{"--expires-in", "90d"}},
 		"two ends for an older key":      {args: []string{"keys", "rotate", "p", "--revoke-old", "--grace=1h"}, want: []string{"--revoke-old", "--grace", "metagate keys rotate --help"}},
 		"keys without a verb":            {args: []string{"keys"}, want: []string{`"issue"`, `"rotate"`, "metagate keys --help"}},
+		"a shell that there is not":      {args: []string{"completion", "tcsh"}, want: []string{"bash", "zsh", "fish", "tcsh"}},
 		"line breaks in what was passed": {args: []string{"a\nb\r\nc"}, want: []string{"metagate --help"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,7 +12,9 @@ import (
 
 func TestVersionNamesTheBuild(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "metagate dev\n", done(t, nil, "version"))
+	for _, args := range [][]string{{"version"}, {"--version"}, {"serve", "--version"}} {
+		require.Equal(t, "metagate dev\n", done(t, nil, args...))
+	}
 }
 
 // The binary as it ships: built without cgo, stamped, alone in its directory.
