@@ -81,7 +81,7 @@ func demoServer() (url, apiKey string, stop func()) {
 	if err != nil {
 		panic(err)
 	}
-	demo, err := a.Demo(context.Background())
+	demo, err := a.Demo(context.Background(), app.Demo{})
 	if err != nil {
 		panic(err)
 	}

@@ -30,7 +30,7 @@ type cli struct {
 	VersionFlag kong.VersionFlag `name:"version" help:"Print the version and quit."`
 
 	Serve       serveCmd       `cmd:"" help:"Run the server."`
-	Dev         devCmd         `cmd:"" help:"Run a server to try things out: embedded SQLite, demo world, fresh keys, lines to paste."`
+	Dev         devCmd         `cmd:"" help:"Run a server to try things out: embedded SQLite, demo world, keys, lines to paste."`
 	Seed        seedCmd        `cmd:"" help:"Create the demo world if it isn't there, and print a new API key for its component; the one before is revoked."`
 	Token       tokenCmd       `cmd:"" help:"Print a JWT for testing, signed with JWT_SECRET."`
 	AdminKey    adminKeyCmd    `cmd:"" help:"Print a new API key of principal admin; creates the principal if need be."`
