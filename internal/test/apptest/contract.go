@@ -21,6 +21,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate"
+	"github.com/legivellum/metagate/internal/doc"
 )
 
 // checking is an http.RoundTripper that holds every answer of every test
@@ -76,13 +77,13 @@ func CheckAnswer(r *http.Request, status int, header http.Header, body []byte) e
 
 // checkYAML holds a document as YAML to what openapi.yaml says of it as JSON.
 func checkYAML(r *http.Request, status int, header http.Header, body []byte) error {
-	doc, err := yamlToJSON(body)
+	text, err := doc.YAMLToJSON(body, 1<<24)
 	if err != nil {
 		return err
 	}
 	header = header.Clone()
 	header.Set("Content-Type", "application/json")
-	return CheckAnswer(r, status, header, doc)
+	return CheckAnswer(r, status, header, text)
 }
 
 // RouteOf is the operation of openapi.yaml that a request is for, or nil. HEAD is

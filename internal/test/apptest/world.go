@@ -10,25 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/doc"
 )
 
-// World is a deployment as the files in examples describe it, by key.
-type World struct {
-	TenantKey  string                  `json:"tenant_key"`
-	SecretRefs []model.SecretRefCreate `json:"secret_refs"`
-	Profiles   []model.ProfileCreate   `json:"profiles"`
-	Manifests  []model.ManifestCreate  `json:"manifests"`
-	Principals []model.PrincipalCreate `json:"principals"`
-	Bindings   []WorldBinding          `json:"bindings"`
-}
-
-// WorldBinding is a binding by keys.
-type WorldBinding struct {
-	Principal string          `json:"principal"`
-	Profile   string          `json:"profile"`
-	Manifest  string          `json:"manifest"`
-	Overrides json.RawMessage `json:"overrides"`
-}
+// World is a deployment as the files in examples describe it.
+type World struct{ model.World }
 
 // Created are the ids of a world, by key, and an API key of each principal.
 type Created struct {
@@ -42,12 +28,12 @@ func ReadWorld(tb testing.TB, file string) World {
 	tb.Helper()
 	text, err := os.ReadFile(file)
 	require.NoError(tb, err)
-	doc, err := yamlToJSON(text)
+	text, err = doc.YAMLToJSON(text, 1<<20)
 	require.NoError(tb, err)
 	var w World
-	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields() // a member that is passed over would test nothing
-	require.NoError(tb, dec.Decode(&w))
+	require.NoError(tb, dec.Decode(&w.World))
 	return w
 }
 
