@@ -2019,7 +2019,7 @@ type GetReady200ResponseHeaders struct {
 }
 
 type GetReady200JSONResponse struct {
-	Body    Health
+	Body    Readiness
 	Headers GetReady200ResponseHeaders
 }
 

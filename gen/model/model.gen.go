@@ -559,7 +559,13 @@ type FieldChange struct {
 
 // Health defines model for Health.
 type Health struct {
-	Status string `json:"status"`
+	// InstanceID Which server this is (INSTANCE_ID).
+	InstanceID string `json:"instance_id"`
+	Service    string `json:"service"`
+	Status     string `json:"status"`
+
+	// Version The API's version (METAGATE_VERSION).
+	Version string `json:"version"`
 }
 
 // Info defines model for Info.
@@ -824,6 +830,11 @@ type ProfileCreate struct {
 
 // ProfilePatch An RFC 7396 merge patch of the Profile.
 type ProfilePatch = json.RawMessage
+
+// Readiness defines model for Readiness.
+type Readiness struct {
+	Status string `json:"status"`
+}
 
 // ReadyReport defines model for ReadyReport.
 type ReadyReport struct {

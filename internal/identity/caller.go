@@ -11,9 +11,6 @@ import (
 	"github.com/legivellum/metagate/internal/store"
 )
 
-// TypeAdmin is the principal_type that may use /v1/admin.
-const TypeAdmin = "admin"
-
 // Caller is who asks: a principal, known by one credential, and what binds it, in
 // one snapshot of its tenant's world. The zero Caller asked an open operation.
 type Caller struct {

@@ -36,6 +36,7 @@ type Options struct {
 	Draining func() bool // the server goes soon
 
 	Version, Build     string // of the API, of the binary
+	InstanceID         string // of this server
 	APIKeyHeader       string
 	MaxBodyBytes       int64
 	ApplyMaxBytes      int64

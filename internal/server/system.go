@@ -12,6 +12,9 @@ import (
 	"github.com/legivellum/metagate/internal/store"
 )
 
+// service is what this calls itself, as the original does.
+const service = "MetaGate"
+
 // GetInfo implements GET /.
 func (s *Server) GetInfo(context.Context, api.GetInfoRequestObject) (api.GetInfoResponseObject, error) {
 	return api.GetInfo200JSONResponse{Body: model.Info{
@@ -22,7 +25,9 @@ func (s *Server) GetInfo(context.Context, api.GetInfoRequestObject) (api.GetInfo
 
 // GetHealth implements GET /health.
 func (s *Server) GetHealth(context.Context, api.GetHealthRequestObject) (api.GetHealthResponseObject, error) {
-	return api.GetHealth200JSONResponse{Body: model.Health{Status: "ok"}}, nil
+	return api.GetHealth200JSONResponse{Body: model.Health{
+		Status: "healthy", Service: service, Version: s.Version, InstanceID: s.InstanceID,
+	}}, nil
 }
 
 // GetReady implements GET /ready.
@@ -40,7 +45,7 @@ func (s *Server) GetReady(ctx context.Context, _ api.GetReadyRequestObject) (api
 	if err := s.Witness.Writes(ctx); err != nil {
 		return nil, errs.Wrap(err, errs.Unavailable, "not ready: the database takes no writes")
 	}
-	return api.GetReady200JSONResponse{Body: model.Health{Status: "ready"}}, nil
+	return api.GetReady200JSONResponse{Body: model.Readiness{Status: "ready"}}, nil
 }
 
 // GetDiscovery implements GET /.well-known/metagate.json.

@@ -6,7 +6,6 @@ package world
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -83,7 +82,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 	p := newPlan(r)
 	p.fail("", in.Invalid)
 	w := s.Admin.Planned(a, r.tenant)
-	kept := r.protected(a, s.Admin.AdminKeys)
+	kept := r.protected(a, s.Admin.Admins)
 	resources[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
 		kind: admin.SecretRefs, list: "secret_refs", docs: in.World.SecretRefs, stored: r.secretRefs, gone: phaseSweep,
 		key:    func(c model.SecretRefCreate) string { return c.SecretKey },
@@ -161,10 +160,10 @@ func put[C any](m map[string]C, key string, c *C) {
 
 // protected is what prune leaves alone: the admins, who would otherwise lock
 // themselves out, with what their bindings need.
-func (r *rows) protected(a identity.Caller, adminKeys []string) map[uuid.UUID]bool {
+func (r *rows) protected(a identity.Caller, admins identity.Admins) map[uuid.UUID]bool {
 	kept := map[uuid.UUID]bool{}
 	for _, p := range r.principals {
-		kept[p.ID] = p.PrincipalType == identity.TypeAdmin || p.PrincipalKey == a.PrincipalKey || slices.Contains(adminKeys, p.PrincipalKey)
+		kept[p.ID] = admins.Are(p.PrincipalType, p.PrincipalKey) || p.PrincipalKey == a.PrincipalKey
 	}
 	for _, b := range r.bindings {
 		if kept[b.PrincipalID] {
