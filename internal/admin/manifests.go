@@ -35,7 +35,7 @@ var Manifests = &Kind[store.Manifest, model.ManifestCreate, model.Manifest]{
 			ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
 			ManifestKey: c.ManifestKey, DeploymentKey: c.DeploymentKey,
 			Environment: store.JSON(c.Environment), Services: store.JSON(c.Services), MemoryMap: store.JSON(c.MemoryMap),
-			Polling: store.JSON(c.Polling), Schemas: store.JSON(c.Schemas),
+			Polling: store.JSON(c.Polling), Schemas: store.JSON(c.Schemas), Version: max(1, c.Version),
 		})
 	},
 	update: func(ctx context.Context, w Write, r store.Manifest, c model.ManifestCreate) (store.Manifest, error) {

@@ -82,10 +82,7 @@ func (s *Server) readBody(r *http.Request, k *call) (body []byte, done func(), e
 	if err := doc.CheckDepth(body, depth); err != nil {
 		return nil, done, err
 	}
-	if k.route.Body == contract.OfComponent {
-		body = k.route.Present(body)
-	}
-	return body, done, nil
+	return k.route.Present(body), done, nil
 }
 
 // read reads up to limit bytes and one more, and tells a slow caller from a broken body.

@@ -37,8 +37,8 @@ func (s *Service) Apply(ctx context.Context, a identity.Caller, in Apply) (model
 	if in.World.TenantKey != "" {
 		tenant = in.World.TenantKey
 	}
-	if !a.Sees(tenant) {
-		return model.Plan{}, errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
+	if err := a.Reach(tenant); err != nil {
+		return model.Plan{}, err
 	}
 	for range freePlans {
 		r, err := s.read(ctx, tenant)
@@ -112,9 +112,10 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 			p.touched.manifests[key] = true
 			delete(p.after.manifests, key)
 			if c != nil {
-				p.after.manifests[key] = manifestDoc{*c, version}
+				p.after.manifests[key] = manifestDoc{*c, max(version, c.Version)}
 			}
 		},
+		once: func(c *model.ManifestCreate) { c.Version = 0 },
 	}.into(ctx, p, w, in.Prune)
 	resources[store.Principal, model.PrincipalCreate, model.Principal]{
 		kind: admin.Principals, list: "principals", docs: in.World.Principals, stored: r.principals, gone: phaseFree,
