@@ -297,6 +297,13 @@ func (w *ServerInterfaceWrapper) ListAPIKeys(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
 	}
 
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListAPIKeys(ctx, params)
 	return err
@@ -472,6 +479,13 @@ func (w *ServerInterfaceWrapper) ListAuditLog(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
 	}
 
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListAuditLog(ctx, params)
 	return err
@@ -523,6 +537,13 @@ func (w *ServerInterfaceWrapper) ListBindings(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -696,6 +717,13 @@ func (w *ServerInterfaceWrapper) ListManifests(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
 	}
 
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListManifests(ctx, params)
 	return err
@@ -837,6 +865,13 @@ func (w *ServerInterfaceWrapper) ListPrincipals(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -993,6 +1028,13 @@ func (w *ServerInterfaceWrapper) ListProfiles(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
 	}
 
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListProfiles(ctx, params)
 	return err
@@ -1127,6 +1169,13 @@ func (w *ServerInterfaceWrapper) ListSecretRefs(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1291,6 +1340,13 @@ func (w *ServerInterfaceWrapper) ListStartups(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -2019,7 +2075,7 @@ type GetReady200ResponseHeaders struct {
 }
 
 type GetReady200JSONResponse struct {
-	Body    Health
+	Body    Readiness
 	Headers GetReady200ResponseHeaders
 }
 

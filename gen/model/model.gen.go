@@ -107,6 +107,24 @@ func (e DiscoveryAuthMethods) Valid() bool {
 	}
 }
 
+// Defines values for DiscoverySupportedAuth.
+const (
+	DiscoverySupportedAuthAPIKey DiscoverySupportedAuth = "api_key"
+	DiscoverySupportedAuthJwt    DiscoverySupportedAuth = "jwt"
+)
+
+// Valid indicates whether the value is a known member of the DiscoverySupportedAuth enum.
+func (e DiscoverySupportedAuth) Valid() bool {
+	switch e {
+	case DiscoverySupportedAuthAPIKey:
+		return true
+	case DiscoverySupportedAuthJwt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PlanAction.
 const (
 	PlanActionCreate    PlanAction = "create"
@@ -493,14 +511,26 @@ type Discovery struct {
 	APIKeyHeader string                 `json:"api_key_header"`
 	AuthMethods  []DiscoveryAuthMethods `json:"auth_methods"`
 
+	// BootstrapEndpoint `endpoints.bootstrap`, as the original calls it.
+	BootstrapEndpoint string `json:"bootstrap_endpoint"`
+
 	// Endpoints Paths on this server.
 	Endpoints Endpoints `json:"endpoints"`
-	Service   string    `json:"service"`
-	Version   string    `json:"version"`
+
+	// MetagateVersion `version`, as the original calls it.
+	MetagateVersion string `json:"metagate_version"`
+	Service         string `json:"service"`
+
+	// SupportedAuth `auth_methods`, as the original calls them.
+	SupportedAuth []DiscoverySupportedAuth `json:"supported_auth"`
+	Version       string                   `json:"version"`
 }
 
 // DiscoveryAuthMethods defines model for Discovery.AuthMethods.
 type DiscoveryAuthMethods string
+
+// DiscoverySupportedAuth defines model for Discovery.SupportedAuth.
+type DiscoverySupportedAuth string
 
 // Endpoints Paths on this server.
 type Endpoints struct {
@@ -559,7 +589,13 @@ type FieldChange struct {
 
 // Health defines model for Health.
 type Health struct {
-	Status string `json:"status"`
+	// InstanceID Which server this is (INSTANCE_ID).
+	InstanceID string `json:"instance_id"`
+	Service    string `json:"service"`
+	Status     string `json:"status"`
+
+	// Version The API's version (METAGATE_VERSION).
+	Version string `json:"version"`
 }
 
 // Info defines model for Info.
@@ -569,6 +605,7 @@ type Info struct {
 	Description string `json:"description"`
 	Discovery   string `json:"discovery"`
 	Docs        string `json:"docs"`
+	Doctrine    string `json:"doctrine"`
 	Service     string `json:"service"`
 
 	// Version The API's version (METAGATE_VERSION).
@@ -646,6 +683,9 @@ type ManifestCreate struct {
 
 	// Schemas A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
 	Schemas JSONObject `json:"schemas,omitempty,omitzero"`
+
+	// Version The version it begins with, default 1. In a world it is ignored where the manifest exists: there each change raises it by one.
+	Version int64 `json:"version,omitempty,omitzero"`
 }
 
 // ManifestPatch An RFC 7396 merge patch of the Manifest.
@@ -825,6 +865,11 @@ type ProfileCreate struct {
 // ProfilePatch An RFC 7396 merge patch of the Profile.
 type ProfilePatch = json.RawMessage
 
+// Readiness defines model for Readiness.
+type Readiness struct {
+	Status string `json:"status"`
+}
+
 // ReadyReport defines model for ReadyReport.
 type ReadyReport struct {
 	// BuildVersion The version of what started.
@@ -897,8 +942,8 @@ type SecretRefCreate struct {
 	// SecretKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	SecretKey Key `json:"secret_key"`
 
-	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
-	RefKind RefKind `json:"ref_kind"`
+	// RefKind Default `env`.
+	RefKind RefKind `json:"ref_kind,omitempty,omitzero"`
 
 	// RefName Any text of 1–255 characters without control characters.
 	RefName Text `json:"ref_name"`
@@ -1167,6 +1212,9 @@ type Limit = int64
 // Since defines model for since.
 type Since = time.Time
 
+// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+type TenantKey = Key
+
 // BadRequest A problem document (RFC 9457).
 type BadRequest = Problem
 
@@ -1216,6 +1264,9 @@ type ListAPIKeysParams struct {
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
 // RevokeAPIKeyParams defines parameters for RevokeAPIKey.
@@ -1258,6 +1309,9 @@ type ListAuditLogParams struct {
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
 // ListBindingsParams defines parameters for ListBindings.
@@ -1279,6 +1333,9 @@ type ListBindingsParams struct {
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
 // DeleteBindingParams defines parameters for DeleteBinding.
@@ -1315,6 +1372,9 @@ type ListManifestsParams struct {
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
 // DeleteManifestParams defines parameters for DeleteManifest.
@@ -1345,6 +1405,9 @@ type ListPrincipalsParams struct {
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
 // DeletePrincipalParams defines parameters for DeletePrincipal.
@@ -1375,6 +1438,9 @@ type ListProfilesParams struct {
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
 // DeleteProfileParams defines parameters for DeleteProfile.
@@ -1402,6 +1468,9 @@ type ListSecretRefsParams struct {
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
 // DeleteSecretRefParams defines parameters for DeleteSecretRef.
@@ -1441,6 +1510,9 @@ type ListStartupsParams struct {
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
 // BootstrapParams defines parameters for Bootstrap.

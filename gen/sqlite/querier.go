@@ -16,8 +16,8 @@ type Querier interface {
 	AcknowledgeStartup(ctx context.Context, arg AcknowledgeStartupParams) (StartupSession, error)
 	// Those that still are, or may become, an alarm.
 	CountOpenStartups(ctx context.Context, now time.Time) (CountOpenStartupsRow, error)
-	// The active principals of type admin beside one.
-	CountOtherAdmins(ctx context.Context, arg CountOtherAdminsParams) (int64, error)
+	// The active principals of a type beside one.
+	CountOthersOfType(ctx context.Context, arg CountOthersOfTypeParams) (int64, error)
 	CreateAPIKey(ctx context.Context, arg CreateAPIKeyParams) (APIKey, error)
 	CreateAuditEntry(ctx context.Context, arg CreateAuditEntryParams) error
 	CreateBinding(ctx context.Context, arg CreateBindingParams) (Binding, error)

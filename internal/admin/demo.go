@@ -18,7 +18,7 @@ const DemoComponent = "memorygate_main"
 // already stays as it is.
 func (s *Service) SeedDemo(ctx context.Context) (store.Principal, error) {
 	var p store.Principal
-	err := s.Write(ctx, CLI(), DefaultTenant, func(w Write) (err error) {
+	err := s.Write(ctx, s.CLI(), s.home(), func(w Write) (err error) {
 		if p, err = w.demoPrincipal(ctx); err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ import (
 	"github.com/legivellum/metagate/internal/store"
 )
 
-// DefaultTenant is the tenant of those who name none.
+// DefaultTenant is the tenant of those who name none, where nothing else is configured.
 const DefaultTenant = "default"
 
 // Service is what every write needs. Its fields must not change once it is used.
@@ -27,7 +27,9 @@ type Service struct {
 	Now         func() time.Time // UTC, whole microseconds
 	DefaultSLA  int64            // seconds, for profiles that name none
 	MaxDocument int64            // bytes a resource may have after a patch
-	AdminKeys   []string         // ADMIN_PRINCIPAL_KEYS
+	Admins      identity.Admins
+	Tenant      string // of those who name none: DEFAULT_TENANT_KEY; empty is DefaultTenant
+	Deployment  string // of manifests that name none: DEFAULT_DEPLOYMENT_KEY; empty is "default"
 }
 
 // Kind is one sort of resource: R its row, C what a caller may write, V what a

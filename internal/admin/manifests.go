@@ -25,8 +25,8 @@ var Manifests = &Kind[store.Manifest, model.ManifestCreate, model.Manifest]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Manifest, error) {
 		return q.GetManifest(ctx, id)
 	},
-	prepare: func(_ context.Context, _ Write, c *model.ManifestCreate) error {
-		c.DeploymentKey = cmp.Or(c.DeploymentKey, "default")
+	prepare: func(_ context.Context, w Write, c *model.ManifestCreate) error {
+		c.DeploymentKey = cmp.Or(c.DeploymentKey, w.Deployment, "default")
 		return maps(section{"environment", &c.Environment}, section{"services", &c.Services},
 			section{"memory_map", &c.MemoryMap}, section{"polling", &c.Polling}, section{"schemas", &c.Schemas})
 	},
@@ -35,7 +35,7 @@ var Manifests = &Kind[store.Manifest, model.ManifestCreate, model.Manifest]{
 			ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
 			ManifestKey: c.ManifestKey, DeploymentKey: c.DeploymentKey,
 			Environment: store.JSON(c.Environment), Services: store.JSON(c.Services), MemoryMap: store.JSON(c.MemoryMap),
-			Polling: store.JSON(c.Polling), Schemas: store.JSON(c.Schemas),
+			Polling: store.JSON(c.Polling), Schemas: store.JSON(c.Schemas), Version: max(1, c.Version),
 		})
 	},
 	update: func(ctx context.Context, w Write, r store.Manifest, c model.ManifestCreate) (store.Manifest, error) {

@@ -27,6 +27,7 @@ var SecretRefs = &Kind[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
 	},
 	prepare: func(_ context.Context, _ Write, c *model.SecretRefCreate) error {
 		c.Status = cmp.Or(c.Status, model.SecretRefStatusActive)
+		c.RefKind = cmp.Or(c.RefKind, model.RefKindEnv)
 		return errs.Merge(reserved(c.RefKind), maps(section{"ref_meta", &c.RefMeta}))
 	},
 	create: func(ctx context.Context, w Write, c model.SecretRefCreate) (store.SecretRef, error) {

@@ -8,7 +8,6 @@ import (
 	"errors"
 
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
@@ -20,8 +19,8 @@ var ErrUnchanged = errors.New("unchanged")
 // next revision. What changed tells whether it also gets another epoch, on which
 // answers depend.
 func (s *Service) Write(ctx context.Context, a identity.Caller, tenant string, fn func(Write) error) error {
-	if !a.Sees(tenant) {
-		return errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
+	if err := a.Reach(tenant); err != nil {
+		return err
 	}
 	err := s.Store.InTx(ctx, func(q store.Queries) error {
 		at, err := q.LockTenant(ctx, store.LockTenantParams{TenantKey: tenant, Epoch: newEpoch()})

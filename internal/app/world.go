@@ -49,11 +49,11 @@ func (w *World) Seed(ctx context.Context) (apiKey string, err error) {
 
 // AdminKey returns a new API key of principal admin, who is created if need be.
 func (w *World) AdminKey(ctx context.Context, name string) (apiKey string, err error) {
-	p, err := w.admin.EnsurePrincipal(ctx, admin.Admin)
+	p, err := w.admin.FirstAdmin(ctx)
 	if err != nil {
 		return "", err
 	}
-	issued, _, err := w.admin.IssueKey(ctx, admin.CLI(), admin.KeyFor(p, name))
+	issued, _, err := w.admin.IssueKey(ctx, w.admin.CLI(), admin.KeyFor(p, name))
 	return issued.APIKey, err
 }
 
@@ -72,7 +72,7 @@ func (a *App) Demo(ctx context.Context, kept Demo) (Demo, error) {
 	if err != nil {
 		return d, err
 	}
-	boss, err := a.Admin.EnsurePrincipal(ctx, admin.Admin)
+	boss, err := a.Admin.FirstAdmin(ctx)
 	if err != nil {
 		return d, err
 	}
@@ -100,10 +100,14 @@ func (a *App) demoKey(ctx context.Context, p store.Principal, kept string) (stri
 }
 
 // Token signs a JWT as the configuration's own server would accept it. The
-// published default secret signs only with debug, as it is accepted only then.
+// published default secret, or a short one, signs only with debug, as it is accepted only then.
 func Token(c Tokens, subject string, ttl time.Duration, debug bool) (string, error) {
 	if c.JWTSecret == identity.DefaultSecret && !debug {
 		return "", errors.New("JWT_SECRET is the published default, which no server accepts: set the server's own JWT_SECRET")
 	}
-	return identity.Sign(c.JWTSecret, c.JWTAlgorithm, subject, ttl, c.JWTIssuer, c.JWTAudience, time.Now())
+	sign := identity.Sign
+	if debug {
+		sign = identity.SignShort
+	}
+	return sign(c.JWTSecret, c.JWTAlgorithm, subject, ttl, c.JWTIssuer, c.JWTAudience, time.Now())
 }

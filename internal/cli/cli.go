@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/legivellum/metagate/internal/app"
 )
 
 // The exit codes.
@@ -71,10 +73,11 @@ func run(ctx context.Context, args []string, version string, out, log io.Writer)
 	exit := -1
 	k, err := kong.New(&c,
 		kong.Name("metagate"),
-		kong.Description("Bootstrap authority and startup witness. Every flag has an environment variable, named beside it; a flag wins over its variable."),
+		kong.Description("Bootstrap authority and startup witness. Every flag has an environment variable, named beside it, and with the prefix METAGATE_ too; a flag wins over its variable."),
 		kong.UsageOnError(), kong.Writers(out, log), kong.Exit(func(code int) { exit = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		kong.Vars{"version": "metagate " + version},
+		app.Environment(),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out, log}, build(version)),
 	)
 	if err != nil {

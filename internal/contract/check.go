@@ -1,10 +1,8 @@
 package contract
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -98,22 +96,3 @@ func (r *Route) checkQuery(raw string) error {
 // CheckBody holds a body, which is I-JSON, against its schema. The error lists every
 // offending place, as far as an error may.
 func (r *Route) CheckBody(body []byte) error { return inspect(body, r.body) }
-
-// Present is a component's body without optional members that are null: they
-// count as absent (contract 4).
-func (r *Route) Present(body []byte) []byte {
-	if !bytes.Contains(body, []byte("null")) {
-		return body
-	}
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil { // no object: the schema says so
-		return body
-	}
-	maps.DeleteFunc(members, func(name string, value json.RawMessage) bool {
-		return string(value) == "null" && !slices.Contains(r.body.Required, name)
-	})
-	if out, err := json.Marshal(members); err == nil {
-		return out
-	}
-	return body
-}

@@ -6,7 +6,6 @@ package contract
 import (
 	"bytes"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -53,6 +52,7 @@ type Route struct {
 
 	route routers.Route
 	body  *openapi3.Schema // whatever its media type; nil where there is none
+	json  string           // that media type of the body that is JSON
 	quick *quick           // of an operation that remembers
 }
 
@@ -105,8 +105,11 @@ func newRoute(route routers.Route) (*Route, error) {
 		return nil, err
 	}
 	if op.RequestBody != nil {
-		for _, media := range op.RequestBody.Value.Content {
+		for name, media := range op.RequestBody.Value.Content {
 			r.body = media.Schema.Value
+			if strings.HasSuffix(name, "json") {
+				r.json = name
+			}
 		}
 	}
 	if r.Remembers {
@@ -125,16 +128,3 @@ func echoPath(path string) string {
 
 // HasBody reports whether the operation takes a body.
 func (r *Route) HasBody() bool { return r.body != nil }
-
-// Takes reports whether the operation takes a body of the request's media type, and
-// which ones it would take.
-func (r *Route) Takes(header http.Header) (ok bool, want []string) {
-	content := r.route.Operation.RequestBody.Value.Content
-	if content.Get(header.Get("Content-Type")) != nil {
-		return true, nil
-	}
-	for mediaType := range content {
-		want = append(want, mediaType)
-	}
-	return false, want
-}

@@ -8,11 +8,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
-
-// TypeAdmin is the principal_type that may use /v1/admin.
-const TypeAdmin = "admin"
 
 // Caller is who asks: a principal, known by one credential, and what binds it, in
 // one snapshot of its tenant's world. The zero Caller asked an open operation.
@@ -49,6 +47,14 @@ func (c Caller) Again(ctx context.Context, q store.Queries) (Caller, error) {
 
 // Sees reports whether the caller may see and, as an admin, change rows of tenant.
 func (c Caller) Sees(tenant string) bool { return c.AnyTenant || c.TenantKey == tenant }
+
+// Reach refuses a tenant that the caller doesn't see.
+func (c Caller) Reach(tenant string) error {
+	if c.Sees(tenant) {
+		return nil
+	}
+	return errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
+}
 
 // Scope is the tenant that a list shows to an admin; nil is all of them.
 func (c Caller) Scope() *string {

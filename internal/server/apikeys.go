@@ -13,12 +13,12 @@ import (
 // ListAPIKeys implements GET /v1/admin/api-keys.
 func (s *Server) ListAPIKeys(ctx context.Context, r api.ListAPIKeysRequestObject) (api.ListAPIKeysResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(p.Limit, p.Cursor, store.MinID)
+	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, p.Cursor, store.MinID)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := s.Store.ListAPIKeys(ctx, store.ListAPIKeysParams{
-		TenantKey: callerOf(ctx).Scope(), After: pg.from, RowLimit: pg.rows(),
+		TenantKey: pg.tenant, After: pg.from, RowLimit: pg.rows(),
 		PrincipalID: p.PrincipalID, Status: text(p.Status),
 	})
 	if err != nil {

@@ -13,12 +13,12 @@ import (
 // ListBindings implements GET /v1/admin/bindings.
 func (s *Server) ListBindings(ctx context.Context, r api.ListBindingsRequestObject) (api.ListBindingsResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(p.Limit, p.Cursor, store.MinID)
+	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, p.Cursor, store.MinID)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := s.Store.ListBindings(ctx, store.ListBindingsParams{
-		TenantKey: callerOf(ctx).Scope(), After: pg.from, RowLimit: pg.rows(),
+		TenantKey: pg.tenant, After: pg.from, RowLimit: pg.rows(),
 		PrincipalID: p.PrincipalID, ProfileID: p.ProfileID, ManifestID: p.ManifestID, Active: p.Active,
 	})
 	if err != nil {

@@ -87,10 +87,7 @@ func checked(route *contract.Route, body []byte) ([]byte, error) {
 	if err := doc.CheckDepth(body, depth); err != nil {
 		return nil, err
 	}
-	if route.Body == contract.OfComponent {
-		body = route.Present(body)
-	}
-	return body, nil
+	return route.Present(body), nil
 }
 
 // read reads up to limit bytes and one more, and tells a slow caller from a broken body.

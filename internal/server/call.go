@@ -11,6 +11,7 @@ import (
 // call is what is known of a request while it is served.
 type call struct {
 	id, remoteAddr string
+	trace          string // the caller's X-Trace-ID, if it sent one
 	url            *url.URL
 	route          *contract.Route // its operation; nil where there is none
 	caller         identity.Caller

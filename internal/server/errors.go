@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -59,10 +58,6 @@ func hungUp(ctx context.Context, err error) error {
 	return errs.Wrap(err, errs.Canceled, "the caller hung up")
 }
 
-// linger is how long what is left of a refused body is read, so that the caller
-// meets the answer and no reset connection.
-const linger = 500 * time.Millisecond
-
 // retryAfter is the Retry-After of a 503 and a 429, in seconds.
 const retryAfter = 1
 
@@ -80,10 +75,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 	case errs.Unavailable, errs.TooManyRequests:
 		h.Set(echo.HeaderRetryAfter, strconv.Itoa(retryAfter))
 	}
-	if r := c.Request(); r.ContentLength != 0 && !callOf(r.Context()).bodyRead {
-		h.Set(echo.HeaderConnection, "close") // else net/http waits for the rest of the body before it answers
-		_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(linger))
-	}
+	leaveBody(c)
 	h.Set(echo.HeaderContentType, "application/problem+json")
 	c.Response().WriteHeader(p.Status)
 	enc := json.NewEncoder(c.Response())

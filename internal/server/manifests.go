@@ -13,12 +13,12 @@ import (
 // ListManifests implements GET /v1/admin/manifests.
 func (s *Server) ListManifests(ctx context.Context, r api.ListManifestsRequestObject) (api.ListManifestsResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(p.Limit, p.Cursor, store.MinID)
+	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, p.Cursor, store.MinID)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := s.Store.ListManifests(ctx, store.ListManifestsParams{
-		TenantKey: callerOf(ctx).Scope(), After: pg.from, RowLimit: pg.rows(),
+		TenantKey: pg.tenant, After: pg.from, RowLimit: pg.rows(),
 		ManifestKey: p.ManifestKey, DeploymentKey: p.DeploymentKey,
 	})
 	if err != nil {

@@ -13,12 +13,12 @@ import (
 // ListSecretRefs implements GET /v1/admin/secret-refs.
 func (s *Server) ListSecretRefs(ctx context.Context, r api.ListSecretRefsRequestObject) (api.ListSecretRefsResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(p.Limit, p.Cursor, store.MinID)
+	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, p.Cursor, store.MinID)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := s.Store.ListSecretRefs(ctx, store.ListSecretRefsParams{
-		TenantKey: callerOf(ctx).Scope(), After: pg.from, RowLimit: pg.rows(),
+		TenantKey: pg.tenant, After: pg.from, RowLimit: pg.rows(),
 		SecretKey: p.SecretKey, Status: text(p.Status),
 	})
 	if err != nil {

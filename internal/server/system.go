@@ -12,17 +12,27 @@ import (
 	"github.com/legivellum/metagate/internal/store"
 )
 
+// What this calls itself, as the original does.
+const (
+	service  = "MetaGate"
+	doctrine = "MetaGate is the first flame. MetaGate is truth, not control."
+)
+
+const pathBootstrap = "/v1/bootstrap"
+
 // GetInfo implements GET /.
 func (s *Server) GetInfo(context.Context, api.GetInfoRequestObject) (api.GetInfoResponseObject, error) {
 	return api.GetInfo200JSONResponse{Body: model.Info{
-		Service: "metagate", Version: s.Version, Build: s.Build,
-		Description: "Bootstrap authority and startup witness", Discovery: "/.well-known/metagate.json", Docs: "/docs/",
+		Service: service, Version: s.Version, Doctrine: doctrine, Build: s.Build,
+		Description: "Bootstrap authority and startup witness", Discovery: "/.well-known/metagate.json", Docs: pathDocs,
 	}}, nil
 }
 
 // GetHealth implements GET /health.
 func (s *Server) GetHealth(context.Context, api.GetHealthRequestObject) (api.GetHealthResponseObject, error) {
-	return api.GetHealth200JSONResponse{Body: model.Health{Status: "ok"}}, nil
+	return api.GetHealth200JSONResponse{Body: model.Health{
+		Status: "healthy", Service: service, Version: s.Version, InstanceID: s.InstanceID,
+	}}, nil
 }
 
 // GetReady implements GET /ready.
@@ -40,20 +50,22 @@ func (s *Server) GetReady(ctx context.Context, _ api.GetReadyRequestObject) (api
 	if err := s.Witness.Writes(ctx); err != nil {
 		return nil, errs.Wrap(err, errs.Unavailable, "not ready: the database takes no writes")
 	}
-	return api.GetReady200JSONResponse{Body: model.Health{Status: "ready"}}, nil
+	return api.GetReady200JSONResponse{Body: model.Readiness{Status: "ready"}}, nil
 }
 
 // GetDiscovery implements GET /.well-known/metagate.json.
 func (s *Server) GetDiscovery(context.Context, api.GetDiscoveryRequestObject) (api.GetDiscoveryResponseObject, error) {
-	methods := []model.DiscoveryAuthMethods{model.DiscoveryAuthMethodsAPIKey}
+	methods, supported := []model.DiscoveryAuthMethods{model.DiscoveryAuthMethodsAPIKey}, []model.DiscoverySupportedAuth{}
 	if s.Identity.Verifier.Enabled() {
-		methods = append(methods, model.DiscoveryAuthMethodsJwt)
+		methods, supported = append(methods, model.DiscoveryAuthMethodsJwt), append(supported, model.DiscoverySupportedAuthJwt)
 	}
+	supported = append(supported, model.DiscoverySupportedAuthAPIKey)
 	return api.GetDiscovery200JSONResponse{Body: model.Discovery{
-		Service: "metagate", Version: s.Version, AuthMethods: methods, APIKeyHeader: s.APIKeyHeader,
+		Service: service, Version: s.Version, AuthMethods: methods, APIKeyHeader: s.APIKeyHeader,
+		MetagateVersion: s.Version, SupportedAuth: supported, BootstrapEndpoint: pathBootstrap,
 		Endpoints: model.Endpoints{
-			Bootstrap: "/v1/bootstrap", StartupReady: "/v1/startup/ready", StartupFailed: "/v1/startup/failed",
-			Startup: "/v1/startup/{startup_id}", Health: "/health", Ready: "/ready", Openapi: "/openapi.yaml", Docs: "/docs/",
+			Bootstrap: pathBootstrap, StartupReady: "/v1/startup/ready", StartupFailed: "/v1/startup/failed",
+			Startup: "/v1/startup/{startup_id}", Health: "/health", Ready: "/ready", Openapi: "/openapi.yaml", Docs: pathDocs,
 		},
 	}}, nil
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net/http"
 	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -20,6 +21,10 @@ import (
 func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
+		if to, leads := elsewhere(r.URL); leads {
+			leaveBody(c)
+			return c.Redirect(http.StatusTemporaryRedirect, to)
+		}
 		if strings.Count(r.URL.Path, "/") != strings.Count(c.Path(), "/") {
 			return echo.ErrNotFound // Echo's last parameter takes the rest of the path in
 		}

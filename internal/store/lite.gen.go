@@ -24,8 +24,8 @@ func (q lite) CountOpenStartups(ctx context.Context, now time.Time) (postgres.Co
 	return postgres.CountOpenStartupsRow(row), err
 }
 
-func (q lite) CountOtherAdmins(ctx context.Context, arg postgres.CountOtherAdminsParams) (int64, error) {
-	return q.r.CountOtherAdmins(ctx, sqlite.CountOtherAdminsParams(arg))
+func (q lite) CountOthersOfType(ctx context.Context, arg postgres.CountOthersOfTypeParams) (int64, error) {
+	return q.r.CountOthersOfType(ctx, sqlite.CountOthersOfTypeParams(arg))
 }
 
 func (q lite) CreateAPIKey(ctx context.Context, arg postgres.CreateAPIKeyParams) (postgres.APIKey, error) {

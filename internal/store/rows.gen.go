@@ -11,7 +11,7 @@ type (
 	AuditLog                 = postgres.AuditLog
 	Binding                  = postgres.Binding
 	CountOpenStartupsRow     = postgres.CountOpenStartupsRow
-	CountOtherAdminsParams   = postgres.CountOtherAdminsParams
+	CountOthersOfTypeParams  = postgres.CountOthersOfTypeParams
 	CreateAPIKeyParams       = postgres.CreateAPIKeyParams
 	CreateAuditEntryParams   = postgres.CreateAuditEntryParams
 	CreateBindingParams      = postgres.CreateBindingParams

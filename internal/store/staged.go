@@ -38,11 +38,7 @@ func (q recording) CreateProfile(ctx context.Context, p CreateProfileParams) (Pr
 
 func (q recording) CreateManifest(ctx context.Context, p CreateManifestParams) (Manifest, error) {
 	_, err := q.Queries.CreateManifest(ctx, p)
-	return unscanned(Manifest{
-		ID: p.ID, TenantKey: p.TenantKey, ManifestKey: p.ManifestKey, DeploymentKey: p.DeploymentKey, Environment: p.Environment,
-		Services: p.Services, MemoryMap: p.MemoryMap, Polling: p.Polling, Schemas: p.Schemas, Version: 1,
-		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
-	}, err)
+	return unscanned(Manifest(p), err)
 }
 
 func (q recording) CreatePrincipal(ctx context.Context, p CreatePrincipalParams) (Principal, error) {

@@ -6,7 +6,6 @@ package world
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -38,8 +37,8 @@ func (s *Service) Apply(ctx context.Context, a identity.Caller, in Apply) (model
 	if in.World.TenantKey != "" {
 		tenant = in.World.TenantKey
 	}
-	if !a.Sees(tenant) {
-		return model.Plan{}, errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
+	if err := a.Reach(tenant); err != nil {
+		return model.Plan{}, err
 	}
 	for range freePlans {
 		r, err := s.read(ctx, tenant)
@@ -83,7 +82,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 	p := newPlan(r)
 	p.fail("", in.Invalid)
 	w := s.Admin.Planned(a, r.tenant)
-	kept := r.protected(a, s.Admin.AdminKeys)
+	kept := r.protected(a, s.Admin.Admins)
 	resources[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
 		kind: admin.SecretRefs, list: "secret_refs", docs: in.World.SecretRefs, stored: r.secretRefs, gone: phaseSweep,
 		key:    func(c model.SecretRefCreate) string { return c.SecretKey },
@@ -113,9 +112,10 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 			p.touched.manifests[key] = true
 			delete(p.after.manifests, key)
 			if c != nil {
-				p.after.manifests[key] = manifestDoc{*c, version}
+				p.after.manifests[key] = manifestDoc{*c, max(version, c.Version)}
 			}
 		},
+		once: func(c *model.ManifestCreate) { c.Version = 0 },
 	}.into(ctx, p, w, in.Prune)
 	resources[store.Principal, model.PrincipalCreate, model.Principal]{
 		kind: admin.Principals, list: "principals", docs: in.World.Principals, stored: r.principals, gone: phaseFree,
@@ -161,10 +161,10 @@ func put[C any](m map[string]C, key string, c *C) {
 
 // protected is what prune leaves alone: the admins, who would otherwise lock
 // themselves out, with what their bindings need.
-func (r *rows) protected(a identity.Caller, adminKeys []string) map[uuid.UUID]bool {
+func (r *rows) protected(a identity.Caller, admins identity.Admins) map[uuid.UUID]bool {
 	kept := map[uuid.UUID]bool{}
 	for _, p := range r.principals {
-		kept[p.ID] = p.PrincipalType == identity.TypeAdmin || p.PrincipalKey == a.PrincipalKey || slices.Contains(adminKeys, p.PrincipalKey)
+		kept[p.ID] = admins.Are(p.PrincipalType, p.PrincipalKey) || p.PrincipalKey == a.PrincipalKey
 	}
 	for _, b := range r.bindings {
 		if kept[b.PrincipalID] {

@@ -8,15 +8,15 @@ import (
 
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
-	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
+	"github.com/legivellum/metagate/internal/store"
 )
 
 // Export returns a tenant's world, sorted by key: what Apply takes.
 func (s *Service) Export(ctx context.Context, a identity.Caller, tenant string) (model.World, error) {
 	tenant = cmp.Or(tenant, a.TenantKey)
-	if !a.Sees(tenant) {
-		return model.World{}, errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
+	if err := a.Reach(tenant); err != nil {
+		return model.World{}, err
 	}
 	r, err := s.read(ctx, tenant)
 	if err != nil {
@@ -29,9 +29,16 @@ func (s *Service) Export(ctx context.Context, a identity.Caller, tenant string) 
 	return model.World{
 		TenantKey:  tenant,
 		SecretRefs: inOrder(r.secretRefs, admin.SecretRefs.Doc), Profiles: inOrder(r.profiles, admin.Profiles.Doc),
-		Manifests: inOrder(r.manifests, admin.Manifests.Doc), Principals: inOrder(r.principals, admin.Principals.Doc),
+		Manifests: inOrder(r.manifests, withVersion), Principals: inOrder(r.principals, admin.Principals.Doc),
 		Bindings: bindings,
 	}, nil
+}
+
+// withVersion is a manifest that begins where this one is.
+func withVersion(r store.Manifest) model.ManifestCreate {
+	c := admin.Manifests.Doc(r)
+	c.Version = r.Version
+	return c
 }
 
 func inOrder[R, C any](rows map[string]R, doc func(R) C) []C {

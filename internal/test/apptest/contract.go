@@ -106,7 +106,7 @@ func RouteOf(method string, u *url.URL) *routers.Route {
 
 func fits(template, path string) bool {
 	want, got := strings.Split(template, "/"), strings.Split(path, "/")
-	return slices.EqualFunc(want, got, func(w, g string) bool { return w == g || strings.HasPrefix(w, "{") })
+	return slices.EqualFunc(want, got, func(w, g string) bool { return w == g || (g != "" && strings.HasPrefix(w, "{")) })
 }
 
 // Operations are the operations of openapi.yaml by operationId.
