@@ -124,6 +124,24 @@ type ClientInterface interface {
 	// Corresponds with GET /health (the `GetHealth` operationId).
 	GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// MCPWithBody The tools of the Model Context Protocol
+	//
+	// JSON-RPC 2.0, one message at a time: `initialize`, `server/discover`, `ping`, `tools/list` and `tools/call`, in the revisions 2025-06-18, 2025-11-25 and 2026-07-28, without sessions and streams. The tools call the same services as the rest of this document and obey the same rules; `x-metagate.tools` names the schemas of their arguments and results. A result carries the tool's members flat, and once more as `structuredContent` and as text in `content`. What a tool refuses is a JSON-RPC error with status 200, and its `data` is the problem document that the rest of this document would answer with. In revision 2026-07-28 (`MCP-Protocol-Version`) an unknown method is 404 and bad parameters are 400, as that revision wants it. A tool takes its credential as `auth_token` among its arguments, in `Authorization` or in the API key's header, in this order; a bearer token may be a JWT or an API key. A body of more than 64 KiB needs an admin's credential in a header. A browser's `Origin` must be this server's or one of CORS_ALLOWED_ORIGINS.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /mcp (the `MCP` operationId).
+	MCPWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MCP The tools of the Model Context Protocol
+	//
+	// JSON-RPC 2.0, one message at a time: `initialize`, `server/discover`, `ping`, `tools/list` and `tools/call`, in the revisions 2025-06-18, 2025-11-25 and 2026-07-28, without sessions and streams. The tools call the same services as the rest of this document and obey the same rules; `x-metagate.tools` names the schemas of their arguments and results. A result carries the tool's members flat, and once more as `structuredContent` and as text in `content`. What a tool refuses is a JSON-RPC error with status 200, and its `data` is the problem document that the rest of this document would answer with. In revision 2026-07-28 (`MCP-Protocol-Version`) an unknown method is 404 and bad parameters are 400, as that revision wants it. A tool takes its credential as `auth_token` among its arguments, in `Authorization` or in the API key's header, in this order; a bearer token may be a JWT or an API key. A body of more than 64 KiB needs an admin's credential in a header. A browser's `Origin` must be this server's or one of CORS_ALLOWED_ORIGINS.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /mcp (the `MCP` operationId).
+	MCP(ctx context.Context, body MCPJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetMetrics Prometheus metrics
 	//
 	// Corresponds with GET /metrics (the `GetMetrics` operationId).
@@ -671,6 +689,44 @@ func (c *Client) GetDocsAsset(ctx context.Context, asset string, reqEditors ...R
 // Corresponds with GET /health (the `GetHealth` operationId).
 func (c *Client) GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetHealthRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MCPWithBody The tools of the Model Context Protocol
+//
+// JSON-RPC 2.0, one message at a time: `initialize`, `server/discover`, `ping`, `tools/list` and `tools/call`, in the revisions 2025-06-18, 2025-11-25 and 2026-07-28, without sessions and streams. The tools call the same services as the rest of this document and obey the same rules; `x-metagate.tools` names the schemas of their arguments and results. A result carries the tool's members flat, and once more as `structuredContent` and as text in `content`. What a tool refuses is a JSON-RPC error with status 200, and its `data` is the problem document that the rest of this document would answer with. In revision 2026-07-28 (`MCP-Protocol-Version`) an unknown method is 404 and bad parameters are 400, as that revision wants it. A tool takes its credential as `auth_token` among its arguments, in `Authorization` or in the API key's header, in this order; a bearer token may be a JWT or an API key. A body of more than 64 KiB needs an admin's credential in a header. A browser's `Origin` must be this server's or one of CORS_ALLOWED_ORIGINS.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /mcp (the `MCP` operationId).
+func (c *Client) MCPWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMCPRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MCP The tools of the Model Context Protocol
+//
+// JSON-RPC 2.0, one message at a time: `initialize`, `server/discover`, `ping`, `tools/list` and `tools/call`, in the revisions 2025-06-18, 2025-11-25 and 2026-07-28, without sessions and streams. The tools call the same services as the rest of this document and obey the same rules; `x-metagate.tools` names the schemas of their arguments and results. A result carries the tool's members flat, and once more as `structuredContent` and as text in `content`. What a tool refuses is a JSON-RPC error with status 200, and its `data` is the problem document that the rest of this document would answer with. In revision 2026-07-28 (`MCP-Protocol-Version`) an unknown method is 404 and bad parameters are 400, as that revision wants it. A tool takes its credential as `auth_token` among its arguments, in `Authorization` or in the API key's header, in this order; a bearer token may be a JWT or an API key. A body of more than 64 KiB needs an admin's credential in a header. A browser's `Origin` must be this server's or one of CORS_ALLOWED_ORIGINS.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /mcp (the `MCP` operationId).
+func (c *Client) MCP(ctx context.Context, body MCPJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMCPRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1906,6 +1962,46 @@ func NewGetHealthRequest(server string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewMCPRequest calls the generic MCP builder with application/json body
+func NewMCPRequest(server string, body MCPJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewMCPRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewMCPRequestWithBody constructs an http.Request for the MCP method, with any body, and a specified content type
+func NewMCPRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/mcp")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -4544,6 +4640,24 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /health (the `GetHealth` operationId).
 	GetHealthWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetHealthResult, error)
 
+	// MCPWithBodyWithResponse The tools of the Model Context Protocol
+	//
+	// JSON-RPC 2.0, one message at a time: `initialize`, `server/discover`, `ping`, `tools/list` and `tools/call`, in the revisions 2025-06-18, 2025-11-25 and 2026-07-28, without sessions and streams. The tools call the same services as the rest of this document and obey the same rules; `x-metagate.tools` names the schemas of their arguments and results. A result carries the tool's members flat, and once more as `structuredContent` and as text in `content`. What a tool refuses is a JSON-RPC error with status 200, and its `data` is the problem document that the rest of this document would answer with. In revision 2026-07-28 (`MCP-Protocol-Version`) an unknown method is 404 and bad parameters are 400, as that revision wants it. A tool takes its credential as `auth_token` among its arguments, in `Authorization` or in the API key's header, in this order; a bearer token may be a JWT or an API key. A body of more than 64 KiB needs an admin's credential in a header. A browser's `Origin` must be this server's or one of CORS_ALLOWED_ORIGINS.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /mcp (the `MCP` operationId).
+	MCPWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MCPResult, error)
+
+	// MCPWithResponse The tools of the Model Context Protocol
+	//
+	// JSON-RPC 2.0, one message at a time: `initialize`, `server/discover`, `ping`, `tools/list` and `tools/call`, in the revisions 2025-06-18, 2025-11-25 and 2026-07-28, without sessions and streams. The tools call the same services as the rest of this document and obey the same rules; `x-metagate.tools` names the schemas of their arguments and results. A result carries the tool's members flat, and once more as `structuredContent` and as text in `content`. What a tool refuses is a JSON-RPC error with status 200, and its `data` is the problem document that the rest of this document would answer with. In revision 2026-07-28 (`MCP-Protocol-Version`) an unknown method is 404 and bad parameters are 400, as that revision wants it. A tool takes its credential as `auth_token` among its arguments, in `Authorization` or in the API key's header, in this order; a bearer token may be a JWT or an API key. A body of more than 64 KiB needs an admin's credential in a header. A browser's `Origin` must be this server's or one of CORS_ALLOWED_ORIGINS.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /mcp (the `MCP` operationId).
+	MCPWithResponse(ctx context.Context, body MCPJSONRequestBody, reqEditors ...RequestEditorFn) (*MCPResult, error)
+
 	// GetMetricsWithResponse Prometheus metrics
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -5394,6 +5508,174 @@ func (r GetHealthResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetHealthResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// MCPResult200Headers the declared response headers of an HTTP 200 response for MCP
+type MCPResult200Headers struct {
+	XRequestID string
+}
+
+// MCPResult202Headers the declared response headers of an HTTP 202 response for MCP
+type MCPResult202Headers struct {
+	XRequestID string
+}
+
+// MCPResult400Headers the declared response headers of an HTTP 400 response for MCP
+type MCPResult400Headers struct {
+	XRequestID string
+}
+
+// MCPResult403Headers the declared response headers of an HTTP 403 response for MCP
+type MCPResult403Headers struct {
+	XRequestID string
+}
+
+// MCPResult404Headers the declared response headers of an HTTP 404 response for MCP
+type MCPResult404Headers struct {
+	XRequestID string
+}
+
+// MCPResult408Headers the declared response headers of an HTTP 408 response for MCP
+type MCPResult408Headers struct {
+	XRequestID string
+}
+
+// MCPResult413Headers the declared response headers of an HTTP 413 response for MCP
+type MCPResult413Headers struct {
+	XRequestID string
+}
+
+// MCPResult415Headers the declared response headers of an HTTP 415 response for MCP
+type MCPResult415Headers struct {
+	XRequestID string
+}
+
+// MCPResult500Headers the declared response headers of an HTTP 500 response for MCP
+type MCPResult500Headers struct {
+	XRequestID string
+}
+
+// MCPResult503Headers the declared response headers of an HTTP 503 response for MCP
+type MCPResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type MCPResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MCPAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *MCPAnswer
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *MCPAnswer
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *MCPResult200Headers
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *MCPResult202Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *MCPResult400Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *MCPResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *MCPResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *MCPResult408Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *MCPResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *MCPResult415Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *MCPResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *MCPResult503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r MCPResult) GetJSON200() *MCPAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r MCPResult) GetJSON400() *MCPAnswer {
+	return r.JSON400
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r MCPResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r MCPResult) GetJSON404() *MCPAnswer {
+	return r.JSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r MCPResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r MCPResult) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r MCPResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r MCPResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r MCPResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r MCPResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MCPResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MCPResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MCPResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12590,6 +12872,36 @@ func (c *ClientWithResponses) GetHealthWithResponse(ctx context.Context, reqEdit
 	return ParseGetHealthResult(rsp)
 }
 
+// MCPWithBodyWithResponse The tools of the Model Context Protocol
+//
+// JSON-RPC 2.0, one message at a time: `initialize`, `server/discover`, `ping`, `tools/list` and `tools/call`, in the revisions 2025-06-18, 2025-11-25 and 2026-07-28, without sessions and streams. The tools call the same services as the rest of this document and obey the same rules; `x-metagate.tools` names the schemas of their arguments and results. A result carries the tool's members flat, and once more as `structuredContent` and as text in `content`. What a tool refuses is a JSON-RPC error with status 200, and its `data` is the problem document that the rest of this document would answer with. In revision 2026-07-28 (`MCP-Protocol-Version`) an unknown method is 404 and bad parameters are 400, as that revision wants it. A tool takes its credential as `auth_token` among its arguments, in `Authorization` or in the API key's header, in this order; a bearer token may be a JWT or an API key. A body of more than 64 KiB needs an admin's credential in a header. A browser's `Origin` must be this server's or one of CORS_ALLOWED_ORIGINS.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /mcp (the `MCP` operationId).
+func (c *ClientWithResponses) MCPWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MCPResult, error) {
+	rsp, err := c.MCPWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMCPResult(rsp)
+}
+
+// MCPWithResponse The tools of the Model Context Protocol
+//
+// JSON-RPC 2.0, one message at a time: `initialize`, `server/discover`, `ping`, `tools/list` and `tools/call`, in the revisions 2025-06-18, 2025-11-25 and 2026-07-28, without sessions and streams. The tools call the same services as the rest of this document and obey the same rules; `x-metagate.tools` names the schemas of their arguments and results. A result carries the tool's members flat, and once more as `structuredContent` and as text in `content`. What a tool refuses is a JSON-RPC error with status 200, and its `data` is the problem document that the rest of this document would answer with. In revision 2026-07-28 (`MCP-Protocol-Version`) an unknown method is 404 and bad parameters are 400, as that revision wants it. A tool takes its credential as `auth_token` among its arguments, in `Authorization` or in the API key's header, in this order; a bearer token may be a JWT or an API key. A body of more than 64 KiB needs an admin's credential in a header. A browser's `Origin` must be this server's or one of CORS_ALLOWED_ORIGINS.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /mcp (the `MCP` operationId).
+func (c *ClientWithResponses) MCPWithResponse(ctx context.Context, body MCPJSONRequestBody, reqEditors ...RequestEditorFn) (*MCPResult, error) {
+	rsp, err := c.MCP(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMCPResult(rsp)
+}
+
 // GetMetricsWithResponse Prometheus metrics
 //
 // Returns a wrapper object for the known response body format(s).
@@ -13782,6 +14094,201 @@ func ParseGetHealthResult(rsp *http.Response) (*GetHealthResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseMCPResult parses an HTTP response from a MCPWithResponse call
+func ParseMCPResult(rsp *http.Response) (*MCPResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MCPResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MCPAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 202:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest MCPAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest MCPAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers MCPResult200Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 202:
+		var headers MCPResult202Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers202 = &headers
+	case rsp.StatusCode == 400:
+		var headers MCPResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 403:
+		var headers MCPResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers MCPResult404Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers MCPResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
+	case rsp.StatusCode == 413:
+		var headers MCPResult413Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers MCPResult415Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 500:
+		var headers MCPResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers MCPResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
 	}
 
 	return response, nil

@@ -125,6 +125,60 @@ func (e DiscoverySupportedAuth) Valid() bool {
 	}
 }
 
+// Defines values for MCPAPIKeysAction.
+const (
+	MCPAPIKeysActionIssue  MCPAPIKeysAction = "issue"
+	MCPAPIKeysActionList   MCPAPIKeysAction = "list"
+	MCPAPIKeysActionRevoke MCPAPIKeysAction = "revoke"
+)
+
+// Valid indicates whether the value is a known member of the MCPAPIKeysAction enum.
+func (e MCPAPIKeysAction) Valid() bool {
+	switch e {
+	case MCPAPIKeysActionIssue:
+		return true
+	case MCPAPIKeysActionList:
+		return true
+	case MCPAPIKeysActionRevoke:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MCPDiscoverySupportedAuth.
+const (
+	MCPDiscoverySupportedAuthAPIKey MCPDiscoverySupportedAuth = "api_key"
+	MCPDiscoverySupportedAuthJwt    MCPDiscoverySupportedAuth = "jwt"
+)
+
+// Valid indicates whether the value is a known member of the MCPDiscoverySupportedAuth enum.
+func (e MCPDiscoverySupportedAuth) Valid() bool {
+	switch e {
+	case MCPDiscoverySupportedAuthAPIKey:
+		return true
+	case MCPDiscoverySupportedAuthJwt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MCPHealthStatus.
+const (
+	MCPHealthStatusHealthy MCPHealthStatus = "healthy"
+)
+
+// Valid indicates whether the value is a known member of the MCPHealthStatus enum.
+func (e MCPHealthStatus) Valid() bool {
+	switch e {
+	case MCPHealthStatusHealthy:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PlanAction.
 const (
 	PlanActionCreate    PlanAction = "create"
@@ -621,6 +675,189 @@ type Key = string
 // Labels defines model for Labels.
 type Labels = json.RawMessage
 
+// MCPAPIKey defines model for MCPAPIKey.
+type MCPAPIKey struct {
+	// AlreadyRevoked It had been revoked before.
+	AlreadyRevoked *bool `json:"already_revoked,omitempty"`
+
+	// APIKey The key, shown only when it is issued.
+	APIKey   string `json:"api_key,omitempty,omitzero"`
+	APIKeyID UUID   `json:"api_key_id"`
+
+	// CreatedAt RFC 3339, UTC, microseconds.
+	CreatedAt Timestamp `json:"created_at"`
+
+	// CreatedBy Who issued it, in the answer to that; later the audit log knows.
+	CreatedBy  nullable.Nullable[string]    `json:"created_by"`
+	ExpiresAt  nullable.Nullable[time.Time] `json:"expires_at"`
+	LastUsedAt nullable.Nullable[time.Time] `json:"last_used_at"`
+
+	// Name Any text of 1–255 characters without control characters.
+	Name        Text `json:"name"`
+	PrincipalID UUID `json:"principal_id"`
+
+	// PrincipalKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	PrincipalKey Key          `json:"principal_key"`
+	Status       APIKeyStatus `json:"status"`
+
+	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	TenantKey Key    `json:"tenant_key"`
+	Warning   string `json:"warning,omitempty,omitzero"`
+}
+
+// MCPAPIKeys defines model for MCPAPIKeys.
+type MCPAPIKeys struct {
+	Action MCPAPIKeysAction `json:"action,omitempty,omitzero"`
+
+	// APIKeyID The key to revoke.
+	APIKeyID UUID `json:"api_key_id,omitempty,omitzero"`
+
+	// Cursor Where to go on: the `next_cursor` of the page before.
+	Cursor MCPCursor `json:"cursor,omitempty,omitzero"`
+
+	// ExpiresInDays After which it is refused; absent is never.
+	ExpiresInDays  int  `json:"expires_in_days,omitempty,omitzero"`
+	IncludeRevoked bool `json:"include_revoked,omitempty,omitzero"`
+
+	// Limit How many at most.
+	Limit MCPLimit `json:"limit,omitempty,omitzero"`
+
+	// Name What to call the key; default `mcp`.
+	Name Text `json:"name,omitempty,omitzero"`
+
+	// PrincipalID The same by id.
+	PrincipalID *UUID `json:"principal_id,omitempty"`
+
+	// PrincipalKey Whose key to issue, or whose keys to list.
+	PrincipalKey Key `json:"principal_key,omitempty,omitzero"`
+
+	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
+	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
+}
+
+// MCPAPIKeysAction defines model for MCPAPIKeys.Action.
+type MCPAPIKeysAction string
+
+// MCPAPIKeysResult The key that was issued or revoked, or a page of them.
+type MCPAPIKeysResult = json.RawMessage
+
+// MCPAnswer An answer of JSON-RPC 2.0.
+type MCPAnswer = json.RawMessage
+
+// MCPBindings Members of `data` may also stand beside `action`.
+type MCPBindings = json.RawMessage
+
+// MCPBindingsResult The binding that was created or asked for, a page of them, or that it is deleted.
+type MCPBindingsResult = json.RawMessage
+
+// MCPBootstrap The Welcome Packet; or that the one of `last_packet_etag` is still the present one, and the startup that was opened all the same.
+type MCPBootstrap = json.RawMessage
+
+// MCPCursor Where to go on: the `next_cursor` of the page before.
+type MCPCursor = string
+
+// MCPDiscovery defines model for MCPDiscovery.
+type MCPDiscovery struct {
+	BootstrapEndpoint string                      `json:"bootstrap_endpoint"`
+	MetagateVersion   string                      `json:"metagate_version"`
+	SupportedAuth     []MCPDiscoverySupportedAuth `json:"supported_auth"`
+}
+
+// MCPDiscoverySupportedAuth defines model for MCPDiscovery.SupportedAuth.
+type MCPDiscoverySupportedAuth string
+
+// MCPError A refusal: -32700 no JSON, -32600 no request, -32601 no such method, -32602 bad parameters, -32020 headers that contradict the body, -32022 no such revision, -32000 any other.
+type MCPError = json.RawMessage
+
+// MCPHealth defines model for MCPHealth.
+type MCPHealth struct {
+	InstanceID string          `json:"instance_id,omitempty,omitzero"`
+	Service    string          `json:"service"`
+	Status     MCPHealthStatus `json:"status"`
+
+	// Version The API's version (METAGATE_VERSION).
+	Version string `json:"version"`
+}
+
+// MCPHealthStatus defines model for MCPHealth.Status.
+type MCPHealthStatus string
+
+// MCPLimit How many at most.
+type MCPLimit = int
+
+// MCPManifests Members of `data` may also stand beside `action`.
+type MCPManifests = json.RawMessage
+
+// MCPManifestsResult The manifest that was created or asked for, a page of them, or that it is deleted.
+type MCPManifestsResult = json.RawMessage
+
+// MCPMessage A request of JSON-RPC 2.0, or a notification, which has no `id`.
+type MCPMessage = json.RawMessage
+
+// MCPPrincipals Members of `data` may also stand beside `action`.
+type MCPPrincipals = json.RawMessage
+
+// MCPPrincipalsResult The principal that was created or asked for, a page of them, or that it is deleted.
+type MCPPrincipalsResult = json.RawMessage
+
+// MCPProblemata defines model for MCPProblemata.
+type MCPProblemata struct {
+	// AuthSubject The owner's, where it has to be created; default its key.
+	AuthSubject Text `json:"auth_subject,omitempty,omitzero"`
+
+	// DeploymentKey The manifest's; default `default`.
+	DeploymentKey Key `json:"deployment_key,omitempty,omitzero"`
+
+	// Spec A compiled problemata. Members that aren't known are ignored, forbidden keys refused.
+	Spec json.RawMessage `json:"spec"`
+
+	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
+	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
+
+	// Validation What a validator says of the spec; its `status` must be `passed`.
+	Validation json.RawMessage `json:"validation,omitempty,omitzero"`
+}
+
+// MCPProblemataResult defines model for MCPProblemataResult.
+type MCPProblemataResult struct {
+	// BindingCreated It was not there before.
+	BindingCreated bool     `json:"binding_created"`
+	BindingID      UUID     `json:"binding_id"`
+	Capabilities   []string `json:"capabilities"`
+
+	// DeploymentKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	DeploymentKey Key `json:"deployment_key"`
+
+	// ManifestKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	ManifestKey Key `json:"manifest_key"`
+
+	// PrincipalKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	PrincipalKey Key    `json:"principal_key"`
+	ProblemataID string `json:"problemata_id"`
+
+	// ProfileKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	ProfileKey Key `json:"profile_key"`
+
+	// Services References of its services.
+	Services []string `json:"services"`
+
+	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	TenantKey Key    `json:"tenant_key"`
+	Version   string `json:"version"`
+}
+
+// MCPProfiles Members of `data` may also stand beside `action`.
+type MCPProfiles = json.RawMessage
+
+// MCPProfilesResult The profile that was created or asked for, a page of them, or that it is deleted.
+type MCPProfilesResult = json.RawMessage
+
+// MCPSecretRefs Members of `data` may also stand beside `action`.
+type MCPSecretRefs = json.RawMessage
+
+// MCPSecretRefsResult The reference that was created or asked for, a page of them, or that it is deleted.
+type MCPSecretRefsResult = json.RawMessage
+
 // Manifest A world: services, endpoints, memory map, polling, schemas.
 type Manifest struct {
 	// CreatedAt RFC 3339, UTC, microseconds.
@@ -817,6 +1054,39 @@ type ProblemPlace struct {
 
 	// Pointer A JSON Pointer (RFC 6901) into the request body.
 	Pointer string `json:"pointer"`
+}
+
+// Problemata defines model for Problemata.
+type Problemata struct {
+	Defaults nullable.Nullable[json.RawMessage] `json:"defaults,omitempty,omitzero"`
+	ID       string                             `json:"id"`
+	Labels   nullable.Nullable[json.RawMessage] `json:"labels,omitempty,omitzero"`
+
+	// OwnerPrincipal A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	OwnerPrincipal Key `json:"owner_principal"`
+
+	// Version Default `0.1.0`.
+	Version nullable.Nullable[string] `json:"version,omitempty,omitzero"`
+}
+
+// ProblemataPrimitive defines model for ProblemataPrimitive.
+type ProblemataPrimitive struct {
+	Config   nullable.Nullable[json.RawMessage] `json:"config,omitempty,omitzero"`
+	Endpoint nullable.Nullable[json.RawMessage] `json:"endpoint,omitempty,omitzero"`
+	Type     nullable.Nullable[string]          `json:"type,omitempty,omitzero"`
+}
+
+// ProblemataSpec A compiled problemata. Members that aren't known are ignored, forbidden keys refused.
+type ProblemataSpec struct {
+	// Policies The profile's policy.
+	Policies nullable.Nullable[json.RawMessage] `json:"policies,omitempty,omitzero"`
+
+	// Primitives Its services by reference.
+	Primitives map[string]ProblemataPrimitive `json:"primitives"`
+	Problemata Problemata                     `json:"problemata"`
+
+	// Topology Who talks to whom.
+	Topology nullable.Nullable[json.RawMessage] `json:"topology,omitempty,omitzero"`
 }
 
 // Profile What kind of thing a principal is: capabilities, policy, startup SLA.
@@ -1520,6 +1790,9 @@ type BootstrapParams struct {
 	// IfNoneMatch Etags of packets that the caller already has: a list of quoted etags, or `*` (RFC 9110, section 13.1.2).
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
+
+// MCPJSONRequestBody defines body for MCP for application/json ContentType.
+type MCPJSONRequestBody = MCPMessage
 
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = APIKeyCreate

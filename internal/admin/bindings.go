@@ -112,12 +112,12 @@ func (w Write) makeRoom(ctx context.Context, id uuid.UUID, c model.BindingCreate
 }
 
 // PlaceBinding writes a binding for which there is room, and its audit entry.
-func (w Write) PlaceBinding(ctx context.Context, c model.BindingCreate) error {
+func (w Write) PlaceBinding(ctx context.Context, c model.BindingCreate) (store.Binding, error) {
 	row, err := w.insertBinding(ctx, c)
 	if err != nil {
-		return err
+		return row, err
 	}
-	return w.Audit(ctx, model.AuditEntryActionCreate, model.ResourceTypeBinding, bindingIdentity(row), nil, BindingView(row))
+	return row, w.Audit(ctx, model.AuditEntryActionCreate, model.ResourceTypeBinding, bindingIdentity(row), nil, BindingView(row))
 }
 
 // ReplaceBinding is PlaceBinding in the place of a row.

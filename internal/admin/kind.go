@@ -214,6 +214,9 @@ func (k *Kind[R, C, V]) Noun() string { return k.noun }
 // Doc is the writable part of a row.
 func (k *Kind[R, C, V]) Doc(row R) C { return k.doc(row) }
 
+// View is what a caller sees of a row.
+func (k *Kind[R, C, V]) View(row R) V { return k.view(row) }
+
 // ID is a row's.
 func (k *Kind[R, C, V]) ID(row R) uuid.UUID { return k.ident(row).id }
 

@@ -240,6 +240,13 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.ListAuditLogWithResponse(o.ctx, nil))
 	},
 
+	"mcp 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.MCPWithResponse(o.ctx, model.MCPMessage(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)))
+	},
+	"mcp 202": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.MCPWithResponse(o.ctx, model.MCPMessage(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)))
+	},
+
 	"getInfo 200":        func(t *testing.T, o *operator) (int, error) { return answered(o.GetInfoWithResponse(o.ctx)) },
 	"getHealth 200":      func(t *testing.T, o *operator) (int, error) { return answered(o.GetHealthWithResponse(o.ctx)) },
 	"getReady 200":       func(t *testing.T, o *operator) (int, error) { return answered(o.GetReadyWithResponse(o.ctx)) },

@@ -163,3 +163,14 @@ func reachAcknowledge(t *testing.T, ours, theirs wireWorld, cross bool) {
 	}
 	got.refused(t, 404, "SESSION_NOT_FOUND")
 }
+
+// reachMCP: a tool finds as little of another tenant as its operation; internal/mcp
+// tries them all.
+func reachMCP(t *testing.T, ours, theirs wireWorld, cross bool) {
+	t.Helper()
+	got := ours.admin.send(t, "POST", "/mcp", fmt.Sprintf(
+		`{"id":1,"method":"tools/call","params":{"name":"metagate.admin_principals","arguments":{"action":"get","principal_id":%q}}}`, theirs.principal))
+	require.Equal(t, 200, got.Status, got.Body)
+	require.Equal(t, !cross, strings.Contains(got.Body, `"code":"NOT_FOUND"`), got.Body)
+	require.Equal(t, cross, strings.Contains(got.Body, "p-theirs"), got.Body)
+}

@@ -76,6 +76,7 @@ var reaches = map[string]reach{
 	"deleteProfile":      reachRow("DELETE", "profiles", rowProfile, "", 204),
 	"deleteManifest":     reachRow("DELETE", "manifests", rowManifest, "", 204),
 
+	"mcp":           reachMCP,
 	"applyWorld":    reachApply,
 	"exportWorld":   reachExport,
 	"explainPacket": reachExplain,

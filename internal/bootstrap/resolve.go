@@ -167,9 +167,18 @@ type Birth struct {
 	IssuedAt, DeadlineAt       time.Time
 }
 
+// Followup is what a component is told to report with, as JSON: each door has its own words.
+type Followup string
+
+// The doors of a component.
+const (
+	ByREST Followup = `["POST /v1/startup/ready","POST /v1/startup/failed"]`
+	ByMCP  Followup = `["metagate.startup_ready","metagate.startup_failed"]`
+)
+
 // Packet is the Welcome Packet (api.WelcomePacket) as JSON: the compiled members
 // with the new ones spliced in.
-func (b *Blueprint) Packet(n Birth) []byte {
+func (b *Blueprint) Packet(n Birth, by Followup) []byte {
 	out := make([]byte, 0, len(b.members)+len(n.PrincipalKey)+len(n.ComponentKey)+600)
 	out = append(out, `{"packet_id":"`...)
 	out = appendUUID(out, n.PacketID)
@@ -177,10 +186,17 @@ func (b *Blueprint) Packet(n Birth) []byte {
 	out = n.IssuedAt.AppendFormat(append(out, `","issued_at":"`...), time.RFC3339Nano)
 	out = appendQuoted(append(out, `","principal_key":`...), n.PrincipalKey)
 	out = appendQuoted(append(out, `,"component_key":`...), n.ComponentKey)
-	out = append(append(append(out, ','), b.members...), `,"startup":{"startup_id":"`...)
-	out = appendUUID(out, n.StartupID)
+	out = append(append(append(out, ','), b.members...), `,"startup":`...)
+	return append(n.appendStartup(out, by), '}')
+}
+
+// Startup is the packet's startup block alone, for who has the packet already.
+func (n Birth) Startup(by Followup) []byte { return n.appendStartup(nil, by) }
+
+func (n Birth) appendStartup(out []byte, by Followup) []byte {
+	out = appendUUID(append(out, `{"startup_id":"`...), n.StartupID)
 	out = n.DeadlineAt.AppendFormat(append(out, `","status":"OPEN","deadline_at":"`...), time.RFC3339Nano)
-	return append(out, `","followup":["POST /v1/startup/ready","POST /v1/startup/failed"]}}`...)
+	return append(append(append(out, `","followup":`...), by...), '}')
 }
 
 func appendUUID(dst []byte, id uuid.UUID) []byte {

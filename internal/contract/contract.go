@@ -17,6 +17,7 @@ import (
 // Contract is openapi.yaml: its operations, and the two texts it is served as.
 type Contract struct {
 	YAML, JSON []byte
+	Tools      []*Tool           // of POST /mcp, in the order of the document
 	routes     map[string]*Route // by method and Echo's own path: "GET /v1/startup/:startup_id"
 }
 
@@ -28,8 +29,10 @@ type Traits struct {
 	// Remembers is of an operation whose own statement checks the caller's epoch, so
 	// that who asks may be remembered.
 	Remembers bool `json:"remembers"`
-	// Body is the class of how large the body may be: component or world; empty is any other.
+	// Body is the class of how large the body may be: component, world or mcp; empty is any other.
 	Body string `json:"body"`
+	// Tools are what an operation of class mcp calls.
+	Tools []*Tool `json:"tools"`
 }
 
 // The classes of Traits.
@@ -37,6 +40,7 @@ const (
 	OfComponent = "component"
 	OfAdmin     = "admin"
 	OfWorld     = "world"
+	OfMCP       = "mcp"
 )
 
 // scopeAdmin is the role that openapi.yaml asks for on /v1/admin.
@@ -48,6 +52,7 @@ type Route struct {
 	ID string // operationId
 	Traits
 	Schemes []string // of security, in order; none is an open operation
+	Open    bool     // security may be left out: the operation itself asks who it is, where it has to know
 	Admin   bool     // only admins pass, and misspelt query parameters are refused
 
 	route routers.Route
@@ -83,6 +88,16 @@ func Load(apiKeyHeader string) (*Contract, error) {
 				return nil, fmt.Errorf("openapi.yaml: %s %s: %w", method, path, err)
 			}
 			out.routes[method+" "+echoPath(path)] = r
+			out.Tools = append(out.Tools, r.Tools...)
+		}
+	}
+	all, err := spell(out.JSON)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range out.Tools {
+		if err := t.resolve(doc.Components.Schemas, all); err != nil {
+			return nil, fmt.Errorf("openapi.yaml: tool %s: %w", t.Name, err)
 		}
 	}
 	return out, nil
@@ -92,6 +107,7 @@ func newRoute(route routers.Route) (*Route, error) {
 	op := route.Operation
 	r := &Route{ID: op.OperationID, route: route, Traits: Traits{Deadline: OfComponent}}
 	for _, requirement := range *op.Security {
+		r.Open = r.Open || len(requirement) == 0
 		for scheme, scopes := range requirement { // each names one
 			r.Schemes = append(r.Schemes, scheme)
 			r.Admin = r.Admin || len(scopes) > 0 && scopes[0] == scopeAdmin

@@ -53,13 +53,20 @@ func (r *Route) meansJSON(mediaType string) bool {
 // Present is a body, which is I-JSON, without optional members that are null: they
 // count as absent (contract 4). In a patch null has a meaning.
 func (r *Route) Present(body []byte) []byte {
-	if r.json != mediaJSON || !bytes.Contains(body, []byte("null")) {
+	if r.json != mediaJSON {
+		return body
+	}
+	return withoutNull(body, r.body)
+}
+
+func withoutNull(body []byte, s *openapi3.Schema) []byte {
+	if !bytes.Contains(body, []byte("null")) {
 		return body
 	}
 	var out bytes.Buffer
 	dec := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true)) // there are none: it is checked
 	enc := jsontext.NewEncoder(&out, jsontext.AllowDuplicateNames(true), jsontext.PreserveRawStrings(true))
-	if present(r.body, dec, enc) != nil {
+	if present(s, dec, enc) != nil {
 		return body
 	}
 	return bytes.TrimSpace(out.Bytes())

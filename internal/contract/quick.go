@@ -44,7 +44,18 @@ func newQuick(op *openapi3.Operation) *quick {
 	if media == nil || media.Schema == nil {
 		return nil
 	}
-	schema := media.Schema.Value
+	f := quickBody(media.Schema.Value)
+	for _, ref := range op.Parameters {
+		p := ref.Value
+		if p.In != openapi3.ParameterInHeader || p.Required || p.Schema.Value.Pattern != "" || p.Schema.Value.MaxLength == nil {
+			return nil
+		}
+		f.headers[p.Name] = *p.Schema.Value.MaxLength
+	}
+	return f
+}
+
+func quickBody(schema *openapi3.Schema) *quick {
 	f := &quick{fields: map[string]field{}, headers: map[string]uint64{}, required: len(schema.Required)}
 	for name, ref := range schema.Properties {
 		f.fields[name] = newField(ref.Value)
@@ -53,13 +64,6 @@ func newQuick(op *openapi3.Operation) *quick {
 		p := f.fields[name]
 		p.required = true
 		f.fields[name] = p
-	}
-	for _, ref := range op.Parameters {
-		p := ref.Value
-		if p.In != openapi3.ParameterInHeader || p.Required || p.Schema.Value.Pattern != "" || p.Schema.Value.MaxLength == nil {
-			return nil
-		}
-		f.headers[p.Name] = *p.Schema.Value.MaxLength
 	}
 	return f
 }

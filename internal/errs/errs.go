@@ -17,6 +17,7 @@ const (
 	InvalidRequest        Code = "INVALID_REQUEST"         // 400
 	InvalidReference      Code = "INVALID_REFERENCE"       // 400
 	ForbiddenKeys         Code = "FORBIDDEN_KEYS"          // 400
+	ProblemataUnvalidated Code = "PROBLEMATA_UNVALIDATED"  // 400
 	Unauthenticated       Code = "UNAUTHENTICATED"         // 401
 	Forbidden             Code = "FORBIDDEN"               // 403
 	NoBinding             Code = "NO_BINDING"              // 403

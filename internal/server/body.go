@@ -29,16 +29,18 @@ const (
 	worldDepth = 2
 )
 
-// limit is how large an operation's body may be, and what says so.
-func (s *Server) limit(route *contract.Route) (limit int64, setting string) {
+// limit is how large a request's body may be, and what says so.
+func (s *Server) limit(r *http.Request, k *call) (limit int64, setting string) {
 	switch {
-	case route.Body == contract.OfWorld:
+	case k.route.Body == contract.OfWorld:
 		return s.ApplyMaxBytes, "APPLY_MAX_BYTES"
-	case route.Body == contract.OfComponent && s.MaxBodyBytes > maxComponentBody:
+	case s.MaxBodyBytes <= maxComponentBody:
+	case k.route.Body == contract.OfComponent:
 		return maxComponentBody, "as a component's may be"
-	default:
-		return s.MaxBodyBytes, "MAX_BODY_BYTES"
+	case k.route.Body == contract.OfMCP && !s.mayBeLarge(r, k):
+		return maxComponentBody, "more needs an admin's credential in a header"
 	}
+	return s.MaxBodyBytes, "MAX_BODY_BYTES"
 }
 
 // readBody takes the body in, within the limit, as JSON text that nobody has looked at
@@ -50,7 +52,7 @@ func (s *Server) readBody(r *http.Request, k *call) (body []byte, done func(), e
 		return nil, done, errs.New(errs.UnsupportedMediaType, "send Content-Type: %s", strings.Join(want, " or "))
 	}
 	world := k.route.Body == contract.OfWorld
-	limit, setting := s.limit(k.route)
+	limit, setting := s.limit(r, k)
 	if r.ContentLength > limit {
 		return nil, done, errs.New(errs.TooLarge, "the body is larger than %d bytes (%s)", limit, setting)
 	}

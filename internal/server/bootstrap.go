@@ -6,10 +6,7 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/gen/api"
-	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/doc"
-	"github.com/legivellum/metagate/internal/errs"
-	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/witness"
 )
 
@@ -24,26 +21,16 @@ const (
 
 // Bootstrap implements POST /v1/bootstrap.
 func (s *Server) Bootstrap(ctx context.Context, r api.BootstrapRequestObject) (api.BootstrapResponseObject, error) {
-	opened, err := s.bootstrap(ctx, r.Body)
+	birth, err := witness.BirthOf(*r.Body)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := s.Witness.Bootstrap(ctx, callerOf(ctx), birth)
 	if err != nil {
 		return nil, err
 	}
 	known := r.Body.LastPacketEtag == opened.Etag || doc.MatchWeak(deref(r.Params.IfNoneMatch), doc.QuoteETag(opened.Etag))
 	return packetResponse{opened, known}, nil
-}
-
-// maxLabels is how many bytes a startup's labels may have (contract 4).
-const maxLabels = 4 << 10
-
-func (s *Server) bootstrap(ctx context.Context, r *model.BootstrapRequest) (witness.Opened, error) {
-	if len(r.Labels) > maxLabels {
-		return witness.Opened{}, errs.At(errs.InvalidRequest, "the labels are larger than 4096 bytes",
-			errs.Place{Pointer: "/labels", Detail: "larger than 4096 bytes"})
-	}
-	return s.Witness.Bootstrap(ctx, callerOf(ctx), witness.Birth{
-		ComponentKey: r.ComponentKey, PrincipalKey: r.PrincipalKey, InstanceID: r.InstanceID, Host: r.Host,
-		Labels: store.JSON(r.Labels), Source: string(r.Source),
-	})
 }
 
 // packetResponse sends the packet's bytes as they were composed, or 304.
@@ -63,6 +50,6 @@ func (p packetResponse) VisitBootstrapResponse(w http.ResponseWriter) error {
 	}
 	h["Content-Type"] = contentJSON
 	w.WriteHeader(http.StatusOK)
-	_, err := w.Write(p.Packet())
+	_, err := w.Write(p.Packet(witness.ByREST))
 	return err
 }

@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/legivellum/metagate/internal/contract"
 	"github.com/legivellum/metagate/internal/identity"
@@ -12,12 +14,15 @@ import (
 type call struct {
 	id, remoteAddr string
 	trace          string // the caller's X-Trace-ID, if it sent one
+	began          time.Time
 	url            *url.URL
+	header         http.Header     // of the request
 	route          *contract.Route // its operation; nil where there is none
 	caller         identity.Caller
 	body           []byte // as JSON
 	bodyRead       bool   // to its end
-	invalid        error  // what is wrong with a world by its schema
+	invalid        error  // what is wrong with a world by its schema, or why an MCP message is no JSON
+	tool           string // of an MCP message
 	err            error  // for the log
 }
 

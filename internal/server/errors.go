@@ -21,6 +21,7 @@ var status = map[errs.Code]int{
 	errs.InvalidRequest:        http.StatusBadRequest,
 	errs.InvalidReference:      http.StatusBadRequest,
 	errs.ForbiddenKeys:         http.StatusBadRequest,
+	errs.ProblemataUnvalidated: http.StatusBadRequest,
 	errs.Unauthenticated:       http.StatusUnauthorized,
 	errs.Forbidden:             http.StatusForbidden,
 	errs.NoBinding:             http.StatusForbidden,

@@ -40,7 +40,10 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
 		r := c.Request()
-		k := &call{id: requestID(r), trace: ownID(r, headerTraceID), remoteAddr: c.RealIP(), url: r.URL, route: s.contract.Route(r.Method, c.Path())}
+		k := &call{
+			id: requestID(r), trace: ownID(r, headerTraceID), remoteAddr: c.RealIP(), began: start, url: r.URL, header: r.Header,
+			route: s.contract.Route(r.Method, c.Path()),
+		}
 		allowed := componentTimeout
 		if k.route != nil {
 			allowed = timeouts[k.route.Deadline]
@@ -114,6 +117,9 @@ func (s *Server) logRequest(c echo.Context, k *call, start, end time.Time) {
 	if k.trace != "" {
 		attrs = append(attrs, slog.String("trace_id", k.trace))
 	}
+	if k.tool != "" {
+		attrs = append(attrs, slog.String("tool", k.tool))
+	}
 	if k.caller.PrincipalKey != "" {
 		attrs = append(attrs, slog.String("tenant", k.caller.TenantKey), slog.String("principal", k.caller.PrincipalKey))
 	}
@@ -121,7 +127,7 @@ func (s *Server) logRequest(c echo.Context, k *call, start, end time.Time) {
 	if k.err != nil {
 		e := errs.From(store.Classify(k.err))
 		attrs = append(attrs, slog.String("code", string(e.Code)), slog.String("error", k.err.Error()))
-		if w.Status >= http.StatusInternalServerError {
+		if w.Status >= http.StatusInternalServerError || status[e.Code] >= http.StatusInternalServerError { // MCP's is 200
 			level = slog.LevelError
 		}
 	}

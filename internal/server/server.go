@@ -16,6 +16,7 @@ import (
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/contract"
 	"github.com/legivellum/metagate/internal/identity"
+	"github.com/legivellum/metagate/internal/mcp"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/telemetry"
 	"github.com/legivellum/metagate/internal/witness"
@@ -47,6 +48,7 @@ type Options struct {
 type Server struct {
 	Options
 	contract  *contract.Contract
+	mcp       *mcp.Service
 	keyHeader string // APIKeyHeader as net/http keeps it
 
 	largeApplies chan struct{} // one at a time
@@ -64,6 +66,9 @@ func New(o Options) (http.Handler, error) {
 	s := &Server{
 		Options: o, contract: c, keyHeader: http.CanonicalHeaderKey(o.APIKeyHeader),
 		largeApplies: make(chan struct{}, 1), scans: make(chan struct{}, scansAtOnce),
+	}
+	if s.mcp, err = s.newMCP(); err != nil {
+		return nil, err
 	}
 	e := echo.New()
 	e.Binder = strictBinder{}

@@ -32,8 +32,15 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		if k.route == nil {
 			return next(c) // Echo's 404 or 405
 		}
-		if err := s.admit(r.Context(), k, s.door(c, k)); err != nil {
-			return err
+		if k.route.Body == contract.OfMCP {
+			if err := s.sameOrigin(r); err != nil {
+				return err
+			}
+		}
+		if !k.route.Open {
+			if err := s.admit(r.Context(), k, s.door(r, k)); err != nil {
+				return err
+			}
 		}
 		if k.route.Deadline == contract.OfWorld {
 			lengthen(c)
@@ -57,7 +64,7 @@ func (s *Server) queries(route *contract.Route) store.Queries {
 }
 
 // door is what the request shows to be let in, in the order of openapi.yaml.
-func (s *Server) door(c echo.Context, k *call) identity.Door {
+func (s *Server) door(r *http.Request, k *call) identity.Door {
 	d := identity.Door{Admin: k.route.Admin, RequestID: k.id, RemoteAddr: k.remoteAddr}
 	if len(k.route.Schemes) > 0 {
 		d.Shown = make([]identity.Shown, len(k.route.Schemes))
@@ -67,7 +74,7 @@ func (s *Server) door(c echo.Context, k *call) identity.Door {
 		if scheme == string(identity.Bearer) {
 			name = echo.HeaderAuthorization
 		}
-		d.Shown[i] = identity.Shown{Scheme: identity.Scheme(scheme), Text: c.Request().Header.Get(name)}
+		d.Shown[i] = identity.Shown{Scheme: identity.Scheme(scheme), Text: r.Header.Get(name)}
 	}
 	return d
 }
@@ -102,6 +109,10 @@ func (s *Server) holds(c echo.Context, k *call) error {
 	if k.route.HasBody() {
 		body, done, err := s.readBody(r, k)
 		defer done()
+		if k.route.Body == contract.OfMCP && (err == nil || errs.Is(err, errs.InvalidRequest)) {
+			k.body, k.invalid = body, err // it answers in JSON-RPC
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -130,7 +141,11 @@ func (s *Server) holds(c echo.Context, k *call) error {
 type strictBinder struct{}
 
 func (strictBinder) Bind(i any, c echo.Context) error {
-	if err := jsonv2.Unmarshal(callOf(c.Request().Context()).body, i, jsontext.AllowDuplicateNames(true)); err != nil { // there are none: it is checked
+	k := callOf(c.Request().Context())
+	if k.route.Body == contract.OfMCP {
+		return nil // it may be no JSON at all
+	}
+	if err := jsonv2.Unmarshal(k.body, i, jsontext.AllowDuplicateNames(true)); err != nil { // there are none: it is checked
 		return errs.Wrap(err, errs.InvalidRequest, "the body is not as openapi.yaml says")
 	}
 	return nil

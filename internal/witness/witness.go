@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/bootstrap"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
@@ -131,8 +132,17 @@ type Opened struct {
 	blueprint *bootstrap.Blueprint
 }
 
-// Packet is the Welcome Packet as JSON.
-func (o Opened) Packet() []byte { return o.blueprint.Packet(o.Birth) }
+// Followup is what a component is told to report with.
+type Followup = bootstrap.Followup
+
+// The doors of a component.
+const (
+	ByREST = bootstrap.ByREST
+	ByMCP  = bootstrap.ByMCP
+)
+
+// Packet is the Welcome Packet as JSON, in the words of the door it leaves by.
+func (o Opened) Packet(by Followup) []byte { return o.blueprint.Packet(o.Birth, by) }
 
 // Birth is what a component says of its start.
 type Birth struct {
@@ -142,6 +152,21 @@ type Birth struct {
 	Host         string
 	Labels       store.JSON
 	Source       string // api.StartupSource
+}
+
+// maxLabels is how many bytes a startup's labels may have (contract 4).
+const maxLabels = 4 << 10
+
+// BirthOf is what a request says.
+func BirthOf(r model.BootstrapRequest) (Birth, error) {
+	if len(r.Labels) > maxLabels {
+		return Birth{}, errs.At(errs.InvalidRequest, "the labels are larger than 4096 bytes",
+			errs.Place{Pointer: "/labels", Detail: "larger than 4096 bytes"})
+	}
+	return Birth{
+		ComponentKey: r.ComponentKey, PrincipalKey: r.PrincipalKey, InstanceID: r.InstanceID, Host: r.Host,
+		Labels: store.JSON(r.Labels), Source: string(r.Source),
+	}, nil
 }
 
 // Bootstrap resolves who's binding and opens a startup.

@@ -6,6 +6,7 @@ package world
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -24,6 +25,11 @@ type Apply struct {
 	World         model.World
 	Prune, DryRun bool
 	Invalid       error // what the schema found wrong already, to be reported with the rest
+
+	// Describes is of a document that is derived from something else: what operators say
+	// of a principal or a binding that is there stands, and a binding that another
+	// takes the place of is left to its history.
+	Describes bool
 }
 
 // freePlans is how often an apply plans without a lock, so that a large one
@@ -33,45 +39,48 @@ const freePlans = 3
 
 // Apply plans and writes what was planned in one transaction, all or nothing.
 func (s *Service) Apply(ctx context.Context, a identity.Caller, in Apply) (model.Plan, error) {
+	out, _, err := s.apply(ctx, a, in)
+	return out, err
+}
+
+// apply also gives the plan, which knows the ids by the time it is written.
+func (s *Service) apply(ctx context.Context, a identity.Caller, in Apply) (out model.Plan, p *plan, err error) {
 	tenant := a.TenantKey
 	if in.World.TenantKey != "" {
 		tenant = in.World.TenantKey
 	}
 	if err := a.Reach(tenant); err != nil {
-		return model.Plan{}, err
+		return out, nil, err
 	}
 	for range freePlans {
 		r, err := s.read(ctx, tenant)
 		if err != nil {
-			return model.Plan{}, err
+			return out, nil, err
 		}
-		p, err := s.plan(ctx, s.Admin.Store, a, in, r)
-		if err != nil {
-			return model.Plan{}, err
+		if p, err = s.plan(ctx, s.Admin.Store, a, in, r); err != nil {
+			return out, nil, err
 		}
-		out := p.answer(in)
+		out = p.answer(in)
 		if in.DryRun {
 			out.Packets, err = s.blastRadius(ctx, tenant, p)
-			return out, err
+			return out, p, err
 		}
 		if err := s.execute(ctx, a, tenant, p); !errors.Is(err, admin.ErrMoved) {
-			return out, err
+			return out, p, err
 		}
 	}
-	var out model.Plan
-	err := s.Admin.Write(ctx, a, tenant, func(w admin.Write) error {
+	err = s.Admin.Write(ctx, a, tenant, func(w admin.Write) error {
 		r, err := readRows(ctx, w.Queries, tenant)
 		if err != nil {
 			return err
 		}
-		p, err := s.plan(ctx, w.Queries, a, in, r)
-		if err != nil {
+		if p, err = s.plan(ctx, w.Queries, a, in, r); err != nil {
 			return err
 		}
 		out = p.answer(in)
 		return p.run(ctx, w)
 	})
-	return out, err
+	return out, p, err
 }
 
 func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, in Apply, r *rows) (*plan, error) {
@@ -81,6 +90,11 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 	}
 	p := newPlan(r)
 	p.fail("", in.Invalid)
+	if in.Describes {
+		in.World.Principals = slices.DeleteFunc(slices.Clone(in.World.Principals), func(c model.PrincipalCreate) bool {
+			return r.principals[c.PrincipalKey].ID != uuid.Nil
+		})
+	}
 	w := s.Admin.Planned(a, r.tenant)
 	kept := r.protected(a, s.Admin.Admins)
 	resources[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
@@ -130,7 +144,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 	p.admins(s.Admin, a, in.World.Principals)
 	p.subjects(in.World.Principals, foreign)
 	p.park(r.principals)
-	p.bindings(in.World.Bindings, r, in.Prune, kept)
+	p.bindings(in, r, kept)
 	return p, errs.Merge(p.errs...)
 }
 

@@ -16,10 +16,10 @@ import (
 // bindings plans a document's bindings. A binding has no key: one that names the
 // same principal, profile and manifest is the same, and an active one without
 // such a match takes the place of the principal's active one.
-func (p *plan) bindings(docs []model.WorldBinding, r *rows, prune bool, kept map[uuid.UUID]bool) {
+func (p *plan) bindings(in Apply, r *rows, kept map[uuid.UUID]bool) {
 	named := r.named()
 	active := map[string]int{}
-	docs = append([]model.WorldBinding(nil), docs...)
+	docs := append([]model.WorldBinding(nil), in.World.Bindings...)
 	for i := range docs {
 		d, at := &docs[i], fmt.Sprintf("/bindings/%d", i)
 		if d.Active == nil {
@@ -33,7 +33,7 @@ func (p *plan) bindings(docs []model.WorldBinding, r *rows, prune bool, kept map
 			active[d.Principal] = i
 		}
 	}
-	match := matchBindings(docs, named)
+	match := matchBindings(docs, named, !in.Describes)
 	matched := map[int]bool{}
 	for _, m := range match {
 		matched[m] = true
@@ -42,7 +42,7 @@ func (p *plan) bindings(docs []model.WorldBinding, r *rows, prune bool, kept map
 		_, replaced := active[was.Principal]
 		switch {
 		case matched[m] || r.principals[was.Principal].ID == uuid.Nil:
-		case prune && !kept[r.bindings[m].ID]:
+		case in.Prune && !kept[r.bindings[m].ID]:
 			p.unbind(r.bindings[m], was)
 		case *was.Active && replaced:
 			row := r.bindings[m]
@@ -57,6 +57,9 @@ func (p *plan) bindings(docs []model.WorldBinding, r *rows, prune bool, kept map
 			switch {
 			case *d.Active != wantActive:
 			case found:
+				if in.Describes {
+					d.Overrides = named[m].Overrides
+				}
 				p.rebind(r.bindings[m], named[m], d)
 			default:
 				p.bind(d)
@@ -65,8 +68,9 @@ func (p *plan) bindings(docs []model.WorldBinding, r *rows, prune bool, kept map
 	}
 }
 
-// matchBindings pairs documents with stored bindings, by their indexes.
-func matchBindings(docs, stored []model.WorldBinding) map[int]int {
+// matchBindings pairs documents with stored bindings, by their indexes. With rewrite
+// a principal's active binding is one that may become another.
+func matchBindings(docs, stored []model.WorldBinding, rewrite bool) map[int]int {
 	type triple struct{ principal, profile, manifest string }
 	same := map[triple][]int{}
 	current := map[string]int{}
@@ -91,6 +95,7 @@ func matchBindings(docs, stored []model.WorldBinding) map[int]int {
 	}
 	for i, d := range docs {
 		m, ok := current[d.Principal]
+		ok = ok && rewrite
 		if _, done := match[i]; !done && *d.Active && ok && !taken[m] {
 			match[i], taken[m] = m, true
 		}
@@ -116,11 +121,14 @@ func (p *plan) refer(at string, d model.WorldBinding) {
 func (p *plan) bind(d model.WorldBinding) {
 	p.activate(d)
 	p.note(model.PlanActionCreate, model.ResourceTypeBinding, bindingName(d), nil, d, phaseWrite, func(ctx context.Context, w admin.Write) error {
-		return w.PlaceBinding(ctx, p.byIDs(d))
+		row, err := w.PlaceBinding(ctx, p.byIDs(d))
+		p.ids["binding/"+bindingName(d)] = row.ID
+		return err
 	})
 }
 
 func (p *plan) rebind(row store.Binding, was, d model.WorldBinding) {
+	p.ids["binding/"+bindingName(d)] = row.ID
 	if was.Profile == d.Profile && was.Manifest == d.Manifest && *was.Active == *d.Active && doc.Equal(was.Overrides, d.Overrides) {
 		p.note(model.PlanActionUnchanged, model.ResourceTypeBinding, bindingName(d), nil, nil, phaseWrite, nil)
 		return

@@ -67,6 +67,8 @@ func CheckAnswer(r *http.Request, status int, header http.Header, body []byte) e
 		if len(body) > 0 {
 			errs = append(errs, errors.New("it must have no body"))
 		}
+	case r.URL.Path == "/mcp" && header.Get("Content-Type") == "application/json": // refusals, too
+		errs = append(errs, checkMessage(header, body))
 	case status >= http.StatusBadRequest:
 		errs = append(errs, checkProblem(status, header, body))
 	case strings.HasPrefix(r.URL.Path, "/v1/") && !strings.Contains(r.URL.Path, "/startup"): // whose reports are testimony

@@ -99,6 +99,55 @@ func checkProblem(status int, header http.Header, body []byte) error {
 	return errors.Join(errs...)
 }
 
+// checkMessage holds what openapi.yaml can't say of an answer of POST /mcp: a result is
+// there three times, and an error's data is the problem that REST would answer with.
+func checkMessage(header http.Header, body []byte) error {
+	var m struct {
+		Result json.RawMessage
+		Error  struct {
+			Message string
+			Data    json.RawMessage
+		}
+	}
+	if err := json.Unmarshal(body, &m); err != nil {
+		return err
+	}
+	if m.Result == nil {
+		var p model.Problem
+		if err := json.Unmarshal(m.Error.Data, &p); err != nil {
+			return err
+		}
+		if m.Error.Message != p.Detail {
+			return fmt.Errorf("the error's message is %q, its problem's detail %q", m.Error.Message, p.Detail)
+		}
+		plain, err := json.Marshal(p) // without what a revision adds
+		if err != nil {
+			return err
+		}
+		header = header.Clone()
+		header.Set("Content-Type", "application/problem+json")
+		return checkProblem(p.Status, header, plain)
+	}
+	var tool struct {
+		Content           []struct{ Type, Text string }
+		StructuredContent map[string]json.RawMessage
+		IsError           *bool
+	}
+	var flat, text map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal(m.Result, &tool), json.Unmarshal(m.Result, &flat)); err != nil || tool.Content == nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(tool.Content[0].Text), &text); err != nil || len(text) != len(tool.StructuredContent) || *tool.IsError {
+		return fmt.Errorf("the result says different things: %w", err)
+	}
+	for name, value := range tool.StructuredContent {
+		if string(flat[name]) != string(value) || string(text[name]) != string(value) {
+			return fmt.Errorf("the result says different things of %s", name)
+		}
+	}
+	return checkNoForbiddenKey(m.Result)
+}
+
 // checkNoForbiddenKey: nothing that MetaGate returns carries one (contract 1).
 func checkNoForbiddenKey(body []byte) error {
 	return bootstrap.CheckForbidden(bootstrap.Section{Doc: body})

@@ -1,0 +1,118 @@
+package mcp
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+
+	"github.com/legivellum/metagate/internal/contract"
+	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// callTool does what the tool does, for whom may have it done.
+func (c *call) callTool(ctx context.Context) (json.RawMessage, error) {
+	if c.params.Name == "" {
+		return nil, fail(codeParams, errs.InvalidRequest, "Missing tool name")
+	}
+	t, ok := c.tools[c.params.Name]
+	if !ok {
+		return nil, fail(codeParams, errs.InvalidRequest, "Unknown tool: %s", c.params.Name)
+	}
+	c.tool = t
+	switch c.Arguments.Kind() {
+	case '{':
+	case 'n', 0: // left out, or null
+		c.Arguments = []byte("{}")
+	default:
+		return nil, fail(codeParams, errs.InvalidRequest, "arguments must be an object")
+	}
+	class := contract.OfComponent
+	if t.Admin {
+		class = contract.OfAdmin
+	} else if len(c.Arguments) > c.MaxComponent {
+		return nil, errs.New(errs.TooLarge, "the arguments are larger than %d bytes (as a component's may be)", c.MaxComponent)
+	}
+	ctx, cancel := context.WithDeadline(ctx, c.Began.Add(c.Deadlines[class]))
+	defer cancel()
+	if !t.Open {
+		if err := c.authenticate(ctx); err != nil {
+			return nil, err
+		}
+	}
+	result, err := t.run(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if made, ok := result.(json.RawMessage); ok {
+		return made, nil
+	}
+	return object(result), nil
+}
+
+// authenticate names the caller by the first of its credentials that opens the tool.
+func (c *call) authenticate(ctx context.Context) (err error) {
+	var argument struct {
+		Token string `json:"auth_token"`
+	}
+	if err := jsonv2.Unmarshal(c.Arguments, &argument); err != nil {
+		return errs.At(errs.InvalidRequest, "auth_token must be a text", errs.Place{Pointer: "/auth_token", Detail: "must be a text"})
+	}
+	d := identity.Door{
+		Shown: Shown(argument.Token, c.Authorization, c.APIKey), Admin: c.tool.Admin, RequestID: c.RequestID, RemoteAddr: c.RemoteAddr,
+	}
+	if d.Shown == nil {
+		return errs.New(errs.Unauthenticated, "Missing auth token")
+	}
+	c.caller, err = c.Identity.Authenticate(ctx, c.queries(), d, !c.tool.Remembers)
+	return err
+}
+
+// Shown are the credentials of a message, in order: the argument auth_token, the
+// Authorization field and the API key's. A bearer's may be a JWT or an API key.
+func Shown(token, authorization, apiKey string) (shown []identity.Shown) {
+	show := func(scheme identity.Scheme, text string) {
+		if text != "" {
+			shown = append(shown, identity.Shown{Scheme: scheme, Text: text})
+		}
+	}
+	if token != "" {
+		show(identity.Bearer, "Bearer "+token)
+	}
+	show(identity.APIKey, token)
+	show(identity.Bearer, authorization)
+	if scheme, bearer, _ := strings.Cut(authorization, " "); strings.EqualFold(scheme, "Bearer") {
+		show(identity.APIKey, strings.TrimSpace(bearer))
+	}
+	show(identity.APIKey, apiKey)
+	return shown
+}
+
+// queries are where a tool reads: components have connections of their own.
+func (c *call) queries() store.Queries {
+	if c.tool.Admin {
+		return c.Store
+	}
+	return c.Store.Hot()
+}
+
+// arguments are what the tool was called with, as its schema says. A remembered
+// caller is read again before it is told what is wrong: nothing else would find
+// that its credential is good no more.
+func arguments[T any](ctx context.Context, c *call) (in T, err error) {
+	checked, err := c.tool.Check(c.Arguments)
+	if err == nil {
+		if err = jsonv2.Unmarshal(checked, &in); err != nil {
+			err = errs.Wrap(err, errs.InvalidRequest, "the arguments are not as openapi.yaml says")
+		}
+	}
+	if err != nil && c.tool.Remembers {
+		if _, again := c.caller.Again(ctx, c.queries()); again != nil {
+			return in, again
+		}
+	}
+	return in, err
+}
