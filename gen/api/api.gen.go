@@ -673,6 +673,13 @@ func (w *ServerInterfaceWrapper) ExportWorld(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
 	}
 
+	// ------------- Optional query parameter "api_keys" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "api_keys", ctx.QueryParams(), &params.APIKeys, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter api_keys: %s", err))
+	}
+
 	headers := ctx.Request().Header
 	// ------------- Optional header parameter "Accept" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Accept")]; found {

@@ -173,7 +173,7 @@ type ClientInterface interface {
 
 	// CreateAPIKeyWithBody Create an API key
 	//
-	// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored.
+	// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored. A key that is chosen outside may be given as `value`, or by its `sha256` alone; one that was a key before, whose ever, is refused with 409 `ALREADY_EXISTS`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -182,7 +182,7 @@ type ClientInterface interface {
 
 	// CreateAPIKey Create an API key
 	//
-	// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored.
+	// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored. A key that is chosen outside may be given as `value`, or by its `sha256` alone; one that was a key before, whose ever, is refused with 409 `ALREADY_EXISTS`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -221,7 +221,7 @@ type ClientInterface interface {
 
 	// ApplyWorldWithBody Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -230,7 +230,7 @@ type ClientInterface interface {
 
 	// ApplyWorld Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -301,7 +301,7 @@ type ClientInterface interface {
 
 	// ExportWorld The world as a document
 	//
-	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. API keys and startups are not part of it. YAML when `Accept` prefers `application/yaml`.
+	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml`.
 	//
 	// Corresponds with GET /v1/admin/export (the `ExportWorld` operationId).
 	ExportWorld(ctx context.Context, params *ExportWorldParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -818,7 +818,7 @@ func (c *Client) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, req
 
 // CreateAPIKeyWithBody Create an API key
 //
-// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored.
+// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored. A key that is chosen outside may be given as `value`, or by its `sha256` alone; one that was a key before, whose ever, is refused with 409 `ALREADY_EXISTS`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -837,7 +837,7 @@ func (c *Client) CreateAPIKeyWithBody(ctx context.Context, contentType string, b
 
 // CreateAPIKey Create an API key
 //
-// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored.
+// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored. A key that is chosen outside may be given as `value`, or by its `sha256` alone; one that was a key before, whose ever, is refused with 409 `ALREADY_EXISTS`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -926,7 +926,7 @@ func (c *Client) UpdateAPIKeyWithApplicationMergePatchPlusJSONBody(ctx context.C
 
 // ApplyWorldWithBody Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes any type of body and a specified content type.
 //
@@ -945,7 +945,7 @@ func (c *Client) ApplyWorldWithBody(ctx context.Context, params *ApplyWorldParam
 
 // ApplyWorld Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1106,7 +1106,7 @@ func (c *Client) UpdateBindingWithApplicationMergePatchPlusJSONBody(ctx context.
 
 // ExportWorld The world as a document
 //
-// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. API keys and startups are not part of it. YAML when `Accept` prefers `application/yaml`.
+// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml`.
 //
 // Corresponds with GET /v1/admin/export (the `ExportWorld` operationId).
 func (c *Client) ExportWorld(ctx context.Context, params *ExportWorldParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2957,6 +2957,18 @@ func NewExportWorldRequest(server string, params *ExportWorldParams) (*http.Requ
 
 		}
 
+		if params.APIKeys != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "api_keys", *params.APIKeys, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -4699,7 +4711,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAPIKeyWithBodyWithResponse Create an API key
 	//
-	// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored.
+	// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored. A key that is chosen outside may be given as `value`, or by its `sha256` alone; one that was a key before, whose ever, is refused with 409 `ALREADY_EXISTS`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4708,7 +4720,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAPIKeyWithResponse Create an API key
 	//
-	// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored.
+	// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored. A key that is chosen outside may be given as `value`, or by its `sha256` alone; one that was a key before, whose ever, is refused with 409 `ALREADY_EXISTS`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4751,7 +4763,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApplyWorldWithBodyWithResponse Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4760,7 +4772,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApplyWorldWithResponse Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4839,7 +4851,7 @@ type ClientWithResponsesInterface interface {
 
 	// ExportWorldWithResponse The world as a document
 	//
-	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. API keys and startups are not part of it. YAML when `Accept` prefers `application/yaml`.
+	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -12973,7 +12985,7 @@ func (c *ClientWithResponses) ListAPIKeysWithResponse(ctx context.Context, param
 
 // CreateAPIKeyWithBodyWithResponse Create an API key
 //
-// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored.
+// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored. A key that is chosen outside may be given as `value`, or by its `sha256` alone; one that was a key before, whose ever, is refused with 409 `ALREADY_EXISTS`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12988,7 +13000,7 @@ func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Conte
 
 // CreateAPIKeyWithResponse Create an API key
 //
-// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored.
+// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored. A key that is chosen outside may be given as `value`, or by its `sha256` alone; one that was a key before, whose ever, is refused with 409 `ALREADY_EXISTS`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13061,7 +13073,7 @@ func (c *ClientWithResponses) UpdateAPIKeyWithApplicationMergePatchPlusJSONBodyW
 
 // ApplyWorldWithBodyWithResponse Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13076,7 +13088,7 @@ func (c *ClientWithResponses) ApplyWorldWithBodyWithResponse(ctx context.Context
 
 // ApplyWorldWithResponse Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13209,7 +13221,7 @@ func (c *ClientWithResponses) UpdateBindingWithApplicationMergePatchPlusJSONBody
 
 // ExportWorldWithResponse The world as a document
 //
-// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. API keys and startups are not part of it. YAML when `Accept` prefers `application/yaml`.
+// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml`.
 //
 // Returns a wrapper object for the known response body format(s).
 //

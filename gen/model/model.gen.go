@@ -418,12 +418,18 @@ type APIKeyCreate struct {
 	// Name Any text of 1–255 characters without control characters.
 	Name        Text `json:"name"`
 	PrincipalID UUID `json:"principal_id"`
+
+	// Sha256 Of the key, in hex, in the place of `value`: what isn't known here isn't in the answer.
+	Sha256 string `json:"sha256,omitempty,omitzero"`
+
+	// Value The key, where it is chosen outside: as hard to guess as one that is made here.
+	Value string `json:"value,omitempty,omitzero"`
 }
 
 // APIKeyIssued A credential of a principal; the key itself is shown once, when it is issued.
 type APIKeyIssued struct {
-	// APIKey The key, shown only here.
-	APIKey string `json:"api_key"`
+	// APIKey The key, shown only here; absent where only its `sha256` was given.
+	APIKey string `json:"api_key,omitempty,omitzero"`
 
 	// CreatedAt RFC 3339, UTC, microseconds.
 	CreatedAt Timestamp `json:"created_at"`
@@ -972,7 +978,7 @@ type PlanChange struct {
 	Action PlanAction    `json:"action"`
 	Diff   []FieldChange `json:"diff"`
 
-	// ResourceKey Its key; of a binding `principal → profile + manifest`.
+	// ResourceKey Its key; of a binding `principal → profile + manifest`, of an API key `principal: name`.
 	ResourceKey  string       `json:"resource_key"`
 	ResourceType ResourceType `json:"resource_type"`
 }
@@ -1417,6 +1423,22 @@ type World struct {
 	Manifests  []ManifestCreate  `json:"manifests,omitempty,omitzero"`
 	Principals []PrincipalCreate `json:"principals,omitempty,omitzero"`
 	Bindings   []WorldBinding    `json:"bindings,omitempty,omitzero"`
+	APIKeys    []WorldAPIKey     `json:"api_keys,omitempty,omitzero"`
+}
+
+// WorldAPIKey An API key by its hash. It is never pruned, and one that was revoked never opens again.
+type WorldAPIKey struct {
+	// Principal A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	Principal Key `json:"principal"`
+
+	// Name Any text of 1–255 characters without control characters.
+	Name Text `json:"name"`
+
+	// Sha256 Of the key, in hex.
+	Sha256 string `json:"sha256"`
+
+	// ExpiresAt From then on it is refused; never when absent.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 
 // WorldBinding A binding by keys.
@@ -1624,6 +1646,9 @@ type UpdateBindingParams struct {
 type ExportWorldParams struct {
 	// TenantKey The tenant, when it isn't the caller's own (ADMIN_ALLOW_CROSS_TENANT).
 	TenantKey *Key `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+
+	// APIKeys With the hashes of the API keys that open a door now.
+	APIKeys *bool `form:"api_keys,omitempty" json:"api_keys,omitempty"`
 
 	// Accept application/json or application/yaml.
 	Accept *string `json:"Accept,omitempty"`

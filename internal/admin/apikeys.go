@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -71,7 +72,10 @@ func (s *Service) IssueKey(ctx context.Context, a identity.Caller, c model.APIKe
 		return model.APIKeyIssued{}, "", errs.At(errs.InvalidRequest, "the key would be expired from the start",
 			errs.Place{Pointer: "/expires_at", Detail: "must be in the future"})
 	}
-	plain, hash := identity.NewAPIKey()
+	plain, hash, err := keyOf(c)
+	if err != nil {
+		return model.APIKeyIssued{}, "", err
+	}
 	var row store.APIKey
 	err = s.Write(ctx, a, p.TenantKey, func(w Write) (err error) {
 		row, err = w.addKey(ctx, c, hash)
@@ -84,18 +88,64 @@ func (s *Service) IssueKey(ctx context.Context, a identity.Caller, c model.APIKe
 	}, APIKeys.etag(row), err
 }
 
+// keyOf is the key that is asked for, where it is known here, and its hash.
+func keyOf(c model.APIKeyCreate) (plain, hash string, err error) {
+	switch {
+	case c.Value != "" && c.Sha256 != "":
+		return "", "", errs.At(errs.InvalidRequest, "an API key is given by its value or by its sha256",
+			errs.Place{Pointer: "/sha256", Detail: "not beside value"})
+	case c.Value != "":
+		hash, err = identity.HashAPIKey(c.Value)
+		return c.Value, hash, err
+	case c.Sha256 != "":
+		return "", strings.ToLower(c.Sha256), nil
+	default:
+		plain, hash = identity.NewAPIKey()
+		return plain, hash, nil
+	}
+}
+
 func (w Write) addKey(ctx context.Context, c model.APIKeyCreate, hash string) (store.APIKey, error) {
 	if err := APIKeys.prepare(ctx, w, &c); err != nil {
 		return store.APIKey{}, err
 	}
+	return w.PlaceKey(ctx, c, hash)
+}
+
+// PlaceKey writes an API key whose principal is known to be there, and its audit entry.
+func (w Write) PlaceKey(ctx context.Context, c model.APIKeyCreate, hash string) (store.APIKey, error) {
 	row, err := w.CreateAPIKey(ctx, store.CreateAPIKeyParams{
 		ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
 		PrincipalID: c.PrincipalID, Name: c.Name, KeyHash: hash, Status: keyActive, ExpiresAt: value(c.ExpiresAt),
 	})
+	if store.IsUnique(err) {
+		err = ErrKeyTaken(err)
+	}
 	if err != nil {
 		return row, err
 	}
 	return row, w.Audit(ctx, model.AuditEntryActionCreate, APIKeys.typ, APIKeys.ident(row), nil, APIKeyView(row))
+}
+
+// ErrKeyTaken doesn't tell whose the key is: who asks may be of another tenant.
+func ErrKeyTaken(cause error) error {
+	return errs.Wrap(cause, errs.AlreadyExists, "this key exists already, or did: choose another one")
+}
+
+// ReplaceKey gives an API key another name and end, and leaves its audit entry.
+func (w Write) ReplaceKey(ctx context.Context, before store.APIKey, name string, expires *time.Time) error {
+	return w.setKey(ctx, before, name, before.Status, expires)
+}
+
+func (w Write) setKey(ctx context.Context, before store.APIKey, name, status string, expires *time.Time) error {
+	after := before
+	after.Name, after.Status, after.ExpiresAt, after.UpdatedAt = name, status, expires, w.now
+	if _, err := w.UpdateAPIKey(ctx, store.UpdateAPIKeyParams{
+		ID: after.ID, UpdatedAt: after.UpdatedAt, Name: after.Name, Status: after.Status, ExpiresAt: after.ExpiresAt,
+	}); err != nil {
+		return err
+	}
+	return w.Audit(ctx, model.AuditEntryActionUpdate, APIKeys.typ, APIKeys.ident(after), APIKeyView(before), APIKeyView(after))
 }
 
 // APIKeyView is what a caller sees of a row: never the hash.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -103,7 +102,7 @@ func (s *Service) EnsureAdmin(ctx context.Context, plaintext string) error {
 		case key.Status == keyActive && key.ExpiresAt == nil:
 			return ErrUnchanged
 		}
-		return w.setKey(ctx, key, keyActive, nil)
+		return w.setKey(ctx, key, key.Name, keyActive, nil)
 	})
 }
 
@@ -113,7 +112,7 @@ func (w Write) revokeNamed(ctx context.Context, principal uuid.UUID, name, keep 
 	keys, err := w.ListAPIKeys(ctx, store.ListAPIKeysParams{PrincipalID: &principal, Status: &status, After: store.MinID, RowLimit: maxKeys})
 	for _, k := range keys {
 		if k.Name == name && k.KeyHash != keep {
-			if err := w.setKey(ctx, k, keyRevoked, k.ExpiresAt); err != nil {
+			if err := w.setKey(ctx, k, k.Name, keyRevoked, k.ExpiresAt); err != nil {
 				return err
 			}
 		}
@@ -123,16 +122,6 @@ func (w Write) revokeNamed(ctx context.Context, principal uuid.UUID, name, keep 
 
 // maxKeys is how many keys of one principal are looked through.
 const maxKeys = 10_000
-
-func (w Write) setKey(ctx context.Context, before store.APIKey, status string, expires *time.Time) error {
-	after, err := w.UpdateAPIKey(ctx, store.UpdateAPIKeyParams{
-		ID: before.ID, UpdatedAt: w.now, Name: before.Name, Status: status, ExpiresAt: expires,
-	})
-	if err != nil {
-		return err
-	}
-	return w.Audit(ctx, model.AuditEntryActionUpdate, APIKeys.typ, APIKeys.ident(after), APIKeyView(before), APIKeyView(after))
-}
 
 // ReissueKey issues a key of that name and revokes the ones before it.
 func (s *Service) ReissueKey(ctx context.Context, p store.Principal, name string) (string, error) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 
 	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
@@ -65,7 +66,10 @@ func (s *Service) WriteStaged(ctx context.Context, a identity.Caller, tenant str
 	if errors.Is(err, ErrMoved) {
 		return err
 	}
-	return store.Classify(Principals.Conflict(err)) // another tenant may have taken an auth_subject
+	if store.IsUnique(err) { // all else is the tenant's own, and as it was
+		err = errs.Wrap(err, errs.AlreadyExists, "another tenant has taken an auth_subject or an API key meanwhile: try again")
+	}
+	return store.Classify(err)
 }
 
 // Planned is a write that isn't under way: it checks, and has nothing to read or write.

@@ -25,7 +25,7 @@ func (s *Server) ApplyWorld(ctx context.Context, r api.ApplyWorldRequestObject) 
 
 // ExportWorld implements GET /v1/admin/export.
 func (s *Server) ExportWorld(ctx context.Context, r api.ExportWorldRequestObject) (api.ExportWorldResponseObject, error) {
-	w, err := s.World.Export(ctx, callerOf(ctx), deref(r.Params.TenantKey))
+	w, err := s.World.Export(ctx, callerOf(ctx), deref(r.Params.TenantKey), deref(r.Params.APIKeys))
 	if err != nil {
 		return nil, err
 	}

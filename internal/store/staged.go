@@ -51,6 +51,18 @@ func (q recording) CreateBinding(ctx context.Context, p CreateBindingParams) (Bi
 	return unscanned(Binding(p), err)
 }
 
+func (q recording) CreateAPIKey(ctx context.Context, p CreateAPIKeyParams) (APIKey, error) {
+	_, err := q.Queries.CreateAPIKey(ctx, p)
+	return unscanned(APIKey{
+		ID: p.ID, TenantKey: p.TenantKey, PrincipalID: p.PrincipalID, Name: p.Name, KeyHash: p.KeyHash, Status: p.Status,
+		ExpiresAt: p.ExpiresAt, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+	}, err)
+}
+
+func (q recording) UpdateAPIKey(ctx context.Context, p UpdateAPIKeyParams) (APIKey, error) {
+	return unscanned(q.Queries.UpdateAPIKey(ctx, p))
+}
+
 func (q recording) UpdateSecretRef(ctx context.Context, p UpdateSecretRefParams) (SecretRef, error) {
 	return unscanned(q.Queries.UpdateSecretRef(ctx, p))
 }

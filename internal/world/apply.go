@@ -53,7 +53,7 @@ func (s *Service) apply(ctx context.Context, a identity.Caller, in Apply) (out m
 		return out, nil, err
 	}
 	for range freePlans {
-		r, err := s.read(ctx, tenant)
+		r, err := s.read(ctx, tenant, len(in.World.APIKeys) > 0)
 		if err != nil {
 			return out, nil, err
 		}
@@ -70,7 +70,7 @@ func (s *Service) apply(ctx context.Context, a identity.Caller, in Apply) (out m
 		}
 	}
 	err = s.Admin.Write(ctx, a, tenant, func(w admin.Write) error {
-		r, err := readRows(ctx, w.Queries, tenant)
+		r, err := readRows(ctx, w.Queries, tenant, len(in.World.APIKeys) > 0)
 		if err != nil {
 			return err
 		}
@@ -145,6 +145,9 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 	p.subjects(in.World.Principals, foreign)
 	p.park(r.principals)
 	p.bindings(in, r, kept)
+	if err := p.apiKeys(ctx, q, in.World.APIKeys, r, s.Admin.Now()); err != nil {
+		return nil, err
+	}
 	return p, errs.Merge(p.errs...)
 }
 

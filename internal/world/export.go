@@ -12,13 +12,14 @@ import (
 	"github.com/legivellum/metagate/internal/store"
 )
 
-// Export returns a tenant's world, sorted by key: what Apply takes.
-func (s *Service) Export(ctx context.Context, a identity.Caller, tenant string) (model.World, error) {
+// Export returns a tenant's world, sorted by key: what Apply takes; with the hashes of
+// its API keys if they are asked for.
+func (s *Service) Export(ctx context.Context, a identity.Caller, tenant string, withKeys bool) (model.World, error) {
 	tenant = cmp.Or(tenant, a.TenantKey)
 	if err := a.Reach(tenant); err != nil {
 		return model.World{}, err
 	}
-	r, err := s.read(ctx, tenant)
+	r, err := s.read(ctx, tenant, withKeys)
 	if err != nil {
 		return model.World{}, err
 	}
@@ -30,7 +31,7 @@ func (s *Service) Export(ctx context.Context, a identity.Caller, tenant string) 
 		TenantKey:  tenant,
 		SecretRefs: inOrder(r.secretRefs, admin.SecretRefs.Doc), Profiles: inOrder(r.profiles, admin.Profiles.Doc),
 		Manifests: inOrder(r.manifests, withVersion), Principals: inOrder(r.principals, admin.Principals.Doc),
-		Bindings: bindings,
+		Bindings: bindings, APIKeys: r.goodKeys(s.Admin.Now()),
 	}, nil
 }
 
