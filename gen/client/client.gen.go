@@ -185,16 +185,25 @@ type ClientInterface interface {
 
 	// UpdateAPIKeyWithBody Change an API key
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
 	UpdateAPIKeyWithBody(ctx context.Context, id ID, params *UpdateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateAPIKey Change an API key
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
+	UpdateAPIKey(ctx context.Context, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// UpdateAPIKeyWithApplicationMergePatchPlusJSONBody Change an API key
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -265,16 +274,25 @@ type ClientInterface interface {
 
 	// UpdateBindingWithBody Change a binding
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
 	UpdateBindingWithBody(ctx context.Context, id ID, params *UpdateBindingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateBinding Change a binding
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
+	UpdateBinding(ctx context.Context, id ID, params *UpdateBindingParams, body UpdateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// UpdateBindingWithApplicationMergePatchPlusJSONBody Change a binding
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -327,16 +345,25 @@ type ClientInterface interface {
 
 	// UpdateManifestWithBody Change a manifest
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
 	UpdateManifestWithBody(ctx context.Context, id ID, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateManifest Change a manifest
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
+	UpdateManifest(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// UpdateManifestWithApplicationMergePatchPlusJSONBody Change a manifest
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -382,16 +409,25 @@ type ClientInterface interface {
 
 	// UpdatePrincipalWithBody Change a principal
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
 	UpdatePrincipalWithBody(ctx context.Context, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdatePrincipal Change a principal
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
+	UpdatePrincipal(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// UpdatePrincipalWithApplicationMergePatchPlusJSONBody Change a principal
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -444,16 +480,25 @@ type ClientInterface interface {
 
 	// UpdateProfileWithBody Change a profile
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
 	UpdateProfileWithBody(ctx context.Context, id ID, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateProfile Change a profile
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
+	UpdateProfile(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// UpdateProfileWithApplicationMergePatchPlusJSONBody Change a profile
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -499,16 +544,25 @@ type ClientInterface interface {
 
 	// UpdateSecretRefWithBody Change a secret reference
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
 	UpdateSecretRefWithBody(ctx context.Context, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateSecretRef Change a secret reference
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
+	UpdateSecretRef(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// UpdateSecretRefWithApplicationMergePatchPlusJSONBody Change a secret reference
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -832,7 +886,7 @@ func (c *Client) GetAPIKey(ctx context.Context, id ID, reqEditors ...RequestEdit
 
 // UpdateAPIKeyWithBody Change an API key
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 //
 // Takes any type of body and a specified content type.
 //
@@ -849,9 +903,28 @@ func (c *Client) UpdateAPIKeyWithBody(ctx context.Context, id ID, params *Update
 	return c.Client.Do(req)
 }
 
+// UpdateAPIKey Change an API key
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
+func (c *Client) UpdateAPIKey(ctx context.Context, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateAPIKeyRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // UpdateAPIKeyWithApplicationMergePatchPlusJSONBody Change an API key
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -1012,7 +1085,7 @@ func (c *Client) GetBinding(ctx context.Context, id ID, reqEditors ...RequestEdi
 
 // UpdateBindingWithBody Change a binding
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1029,9 +1102,28 @@ func (c *Client) UpdateBindingWithBody(ctx context.Context, id ID, params *Updat
 	return c.Client.Do(req)
 }
 
+// UpdateBinding Change a binding
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
+func (c *Client) UpdateBinding(ctx context.Context, id ID, params *UpdateBindingParams, body UpdateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateBindingRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // UpdateBindingWithApplicationMergePatchPlusJSONBody Change a binding
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -1154,7 +1246,7 @@ func (c *Client) GetManifest(ctx context.Context, id ID, reqEditors ...RequestEd
 
 // UpdateManifestWithBody Change a manifest
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1171,9 +1263,28 @@ func (c *Client) UpdateManifestWithBody(ctx context.Context, id ID, params *Upda
 	return c.Client.Do(req)
 }
 
+// UpdateManifest Change a manifest
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
+func (c *Client) UpdateManifest(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateManifestRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // UpdateManifestWithApplicationMergePatchPlusJSONBody Change a manifest
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -1279,7 +1390,7 @@ func (c *Client) GetPrincipal(ctx context.Context, id ID, reqEditors ...RequestE
 
 // UpdatePrincipalWithBody Change a principal
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1296,9 +1407,28 @@ func (c *Client) UpdatePrincipalWithBody(ctx context.Context, id ID, params *Upd
 	return c.Client.Do(req)
 }
 
+// UpdatePrincipal Change a principal
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
+func (c *Client) UpdatePrincipal(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdatePrincipalRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // UpdatePrincipalWithApplicationMergePatchPlusJSONBody Change a principal
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -1421,7 +1551,7 @@ func (c *Client) GetProfile(ctx context.Context, id ID, reqEditors ...RequestEdi
 
 // UpdateProfileWithBody Change a profile
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1438,9 +1568,28 @@ func (c *Client) UpdateProfileWithBody(ctx context.Context, id ID, params *Updat
 	return c.Client.Do(req)
 }
 
+// UpdateProfile Change a profile
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
+func (c *Client) UpdateProfile(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateProfileRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // UpdateProfileWithApplicationMergePatchPlusJSONBody Change a profile
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -1546,7 +1695,7 @@ func (c *Client) GetSecretRef(ctx context.Context, id ID, reqEditors ...RequestE
 
 // UpdateSecretRefWithBody Change a secret reference
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1563,9 +1712,28 @@ func (c *Client) UpdateSecretRefWithBody(ctx context.Context, id ID, params *Upd
 	return c.Client.Do(req)
 }
 
+// UpdateSecretRef Change a secret reference
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
+func (c *Client) UpdateSecretRef(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateSecretRefRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // UpdateSecretRefWithApplicationMergePatchPlusJSONBody Change a secret reference
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -2231,6 +2399,17 @@ func NewGetAPIKeyRequest(server string, id ID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewUpdateAPIKeyRequest calls the generic UpdateAPIKey builder with application/json body
+func NewUpdateAPIKeyRequest(server string, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateAPIKeyRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
 // NewUpdateAPIKeyRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateAPIKey builder with application/merge-patch+json body
 func NewUpdateAPIKeyRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2723,6 +2902,17 @@ func NewGetBindingRequest(server string, id ID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewUpdateBindingRequest calls the generic UpdateBinding builder with application/json body
+func NewUpdateBindingRequest(server string, id ID, params *UpdateBindingParams, body UpdateBindingJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateBindingRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
 // NewUpdateBindingRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateBinding builder with application/merge-patch+json body
 func NewUpdateBindingRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdateBindingParams, body UpdateBindingApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -3067,6 +3257,17 @@ func NewGetManifestRequest(server string, id ID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewUpdateManifestRequest calls the generic UpdateManifest builder with application/json body
+func NewUpdateManifestRequest(server string, id ID, params *UpdateManifestParams, body UpdateManifestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateManifestRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
 // NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateManifest builder with application/merge-patch+json body
 func NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -3352,6 +3553,17 @@ func NewGetPrincipalRequest(server string, id ID) (*http.Request, error) {
 	}
 
 	return req, nil
+}
+
+// NewUpdatePrincipalRequest calls the generic UpdatePrincipal builder with application/json body
+func NewUpdatePrincipalRequest(server string, id ID, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdatePrincipalRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewUpdatePrincipalRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdatePrincipal builder with application/merge-patch+json body
@@ -3674,6 +3886,17 @@ func NewGetProfileRequest(server string, id ID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewUpdateProfileRequest calls the generic UpdateProfile builder with application/json body
+func NewUpdateProfileRequest(server string, id ID, params *UpdateProfileParams, body UpdateProfileJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateProfileRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
 // NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateProfile builder with application/merge-patch+json body
 func NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -3947,6 +4170,17 @@ func NewGetSecretRefRequest(server string, id ID) (*http.Request, error) {
 	}
 
 	return req, nil
+}
+
+// NewUpdateSecretRefRequest calls the generic UpdateSecretRef builder with application/json body
+func NewUpdateSecretRefRequest(server string, id ID, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateSecretRefRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateSecretRef builder with application/merge-patch+json body
@@ -4523,16 +4757,25 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAPIKeyWithBodyWithResponse Change an API key
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
 	UpdateAPIKeyWithBodyWithResponse(ctx context.Context, id ID, params *UpdateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAPIKeyResult, error)
 
+	// UpdateAPIKeyWithResponse Change an API key
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
+	UpdateAPIKeyWithResponse(ctx context.Context, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAPIKeyResult, error)
+
 	// UpdateAPIKeyWithApplicationMergePatchPlusJSONBodyWithResponse Change an API key
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4611,16 +4854,25 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateBindingWithBodyWithResponse Change a binding
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
 	UpdateBindingWithBodyWithResponse(ctx context.Context, id ID, params *UpdateBindingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateBindingResult, error)
 
+	// UpdateBindingWithResponse Change a binding
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
+	UpdateBindingWithResponse(ctx context.Context, id ID, params *UpdateBindingParams, body UpdateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateBindingResult, error)
+
 	// UpdateBindingWithApplicationMergePatchPlusJSONBodyWithResponse Change a binding
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4681,16 +4933,25 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateManifestWithBodyWithResponse Change a manifest
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
 	UpdateManifestWithBodyWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
 
+	// UpdateManifestWithResponse Change a manifest
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
+	UpdateManifestWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
+
 	// UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse Change a manifest
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4742,16 +5003,25 @@ type ClientWithResponsesInterface interface {
 
 	// UpdatePrincipalWithBodyWithResponse Change a principal
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
 	UpdatePrincipalWithBodyWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
 
+	// UpdatePrincipalWithResponse Change a principal
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
+	UpdatePrincipalWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
+
 	// UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse Change a principal
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4812,16 +5082,25 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateProfileWithBodyWithResponse Change a profile
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
 	UpdateProfileWithBodyWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
 
+	// UpdateProfileWithResponse Change a profile
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
+	UpdateProfileWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
+
 	// UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse Change a profile
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4873,16 +5152,25 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateSecretRefWithBodyWithResponse Change a secret reference
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
 	UpdateSecretRefWithBodyWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
 
+	// UpdateSecretRefWithResponse Change a secret reference
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
+	UpdateSecretRefWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
+
 	// UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse Change a secret reference
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12623,7 +12911,7 @@ func (c *ClientWithResponses) GetAPIKeyWithResponse(ctx context.Context, id ID, 
 
 // UpdateAPIKeyWithBodyWithResponse Change an API key
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12636,9 +12924,24 @@ func (c *ClientWithResponses) UpdateAPIKeyWithBodyWithResponse(ctx context.Conte
 	return ParseUpdateAPIKeyResult(rsp)
 }
 
+// UpdateAPIKeyWithResponse Change an API key
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
+func (c *ClientWithResponses) UpdateAPIKeyWithResponse(ctx context.Context, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAPIKeyResult, error) {
+	rsp, err := c.UpdateAPIKey(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateAPIKeyResult(rsp)
+}
+
 // UpdateAPIKeyWithApplicationMergePatchPlusJSONBodyWithResponse Change an API key
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12771,7 +13074,7 @@ func (c *ClientWithResponses) GetBindingWithResponse(ctx context.Context, id ID,
 
 // UpdateBindingWithBodyWithResponse Change a binding
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12784,9 +13087,24 @@ func (c *ClientWithResponses) UpdateBindingWithBodyWithResponse(ctx context.Cont
 	return ParseUpdateBindingResult(rsp)
 }
 
+// UpdateBindingWithResponse Change a binding
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
+func (c *ClientWithResponses) UpdateBindingWithResponse(ctx context.Context, id ID, params *UpdateBindingParams, body UpdateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateBindingResult, error) {
+	rsp, err := c.UpdateBinding(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateBindingResult(rsp)
+}
+
 // UpdateBindingWithApplicationMergePatchPlusJSONBodyWithResponse Change a binding
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12889,7 +13207,7 @@ func (c *ClientWithResponses) GetManifestWithResponse(ctx context.Context, id ID
 
 // UpdateManifestWithBodyWithResponse Change a manifest
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12902,9 +13220,24 @@ func (c *ClientWithResponses) UpdateManifestWithBodyWithResponse(ctx context.Con
 	return ParseUpdateManifestResult(rsp)
 }
 
+// UpdateManifestWithResponse Change a manifest
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
+func (c *ClientWithResponses) UpdateManifestWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
+	rsp, err := c.UpdateManifest(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateManifestResult(rsp)
+}
+
 // UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse Change a manifest
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12992,7 +13325,7 @@ func (c *ClientWithResponses) GetPrincipalWithResponse(ctx context.Context, id I
 
 // UpdatePrincipalWithBodyWithResponse Change a principal
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13005,9 +13338,24 @@ func (c *ClientWithResponses) UpdatePrincipalWithBodyWithResponse(ctx context.Co
 	return ParseUpdatePrincipalResult(rsp)
 }
 
+// UpdatePrincipalWithResponse Change a principal
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
+func (c *ClientWithResponses) UpdatePrincipalWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
+	rsp, err := c.UpdatePrincipal(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdatePrincipalResult(rsp)
+}
+
 // UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse Change a principal
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13110,7 +13458,7 @@ func (c *ClientWithResponses) GetProfileWithResponse(ctx context.Context, id ID,
 
 // UpdateProfileWithBodyWithResponse Change a profile
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13123,9 +13471,24 @@ func (c *ClientWithResponses) UpdateProfileWithBodyWithResponse(ctx context.Cont
 	return ParseUpdateProfileResult(rsp)
 }
 
+// UpdateProfileWithResponse Change a profile
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
+func (c *ClientWithResponses) UpdateProfileWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
+	rsp, err := c.UpdateProfile(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateProfileResult(rsp)
+}
+
 // UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse Change a profile
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13213,7 +13576,7 @@ func (c *ClientWithResponses) GetSecretRefWithResponse(ctx context.Context, id I
 
 // UpdateSecretRefWithBodyWithResponse Change a secret reference
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13226,9 +13589,24 @@ func (c *ClientWithResponses) UpdateSecretRefWithBodyWithResponse(ctx context.Co
 	return ParseUpdateSecretRefResult(rsp)
 }
 
+// UpdateSecretRefWithResponse Change a secret reference
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
+func (c *ClientWithResponses) UpdateSecretRefWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
+	rsp, err := c.UpdateSecretRef(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateSecretRefResult(rsp)
+}
+
 // UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse Change a secret reference
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -1452,6 +1452,9 @@ type BootstrapParams struct {
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = APIKeyCreate
 
+// UpdateAPIKeyJSONRequestBody defines body for UpdateAPIKey for application/json ContentType.
+type UpdateAPIKeyJSONRequestBody = APIKeyPatch
+
 // UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody defines body for UpdateAPIKey for application/merge-patch+json ContentType.
 type UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody = APIKeyPatch
 
@@ -1461,11 +1464,17 @@ type ApplyWorldJSONRequestBody = World
 // CreateBindingJSONRequestBody defines body for CreateBinding for application/json ContentType.
 type CreateBindingJSONRequestBody = BindingCreate
 
+// UpdateBindingJSONRequestBody defines body for UpdateBinding for application/json ContentType.
+type UpdateBindingJSONRequestBody = BindingPatch
+
 // UpdateBindingApplicationMergePatchPlusJSONRequestBody defines body for UpdateBinding for application/merge-patch+json ContentType.
 type UpdateBindingApplicationMergePatchPlusJSONRequestBody = BindingPatch
 
 // CreateManifestJSONRequestBody defines body for CreateManifest for application/json ContentType.
 type CreateManifestJSONRequestBody = ManifestCreate
+
+// UpdateManifestJSONRequestBody defines body for UpdateManifest for application/json ContentType.
+type UpdateManifestJSONRequestBody = ManifestPatch
 
 // UpdateManifestApplicationMergePatchPlusJSONRequestBody defines body for UpdateManifest for application/merge-patch+json ContentType.
 type UpdateManifestApplicationMergePatchPlusJSONRequestBody = ManifestPatch
@@ -1473,17 +1482,26 @@ type UpdateManifestApplicationMergePatchPlusJSONRequestBody = ManifestPatch
 // CreatePrincipalJSONRequestBody defines body for CreatePrincipal for application/json ContentType.
 type CreatePrincipalJSONRequestBody = PrincipalCreate
 
+// UpdatePrincipalJSONRequestBody defines body for UpdatePrincipal for application/json ContentType.
+type UpdatePrincipalJSONRequestBody = PrincipalPatch
+
 // UpdatePrincipalApplicationMergePatchPlusJSONRequestBody defines body for UpdatePrincipal for application/merge-patch+json ContentType.
 type UpdatePrincipalApplicationMergePatchPlusJSONRequestBody = PrincipalPatch
 
 // CreateProfileJSONRequestBody defines body for CreateProfile for application/json ContentType.
 type CreateProfileJSONRequestBody = ProfileCreate
 
+// UpdateProfileJSONRequestBody defines body for UpdateProfile for application/json ContentType.
+type UpdateProfileJSONRequestBody = ProfilePatch
+
 // UpdateProfileApplicationMergePatchPlusJSONRequestBody defines body for UpdateProfile for application/merge-patch+json ContentType.
 type UpdateProfileApplicationMergePatchPlusJSONRequestBody = ProfilePatch
 
 // CreateSecretRefJSONRequestBody defines body for CreateSecretRef for application/json ContentType.
 type CreateSecretRefJSONRequestBody = SecretRefCreate
+
+// UpdateSecretRefJSONRequestBody defines body for UpdateSecretRef for application/json ContentType.
+type UpdateSecretRefJSONRequestBody = SecretRefPatch
 
 // UpdateSecretRefApplicationMergePatchPlusJSONRequestBody defines body for UpdateSecretRef for application/merge-patch+json ContentType.
 type UpdateSecretRefApplicationMergePatchPlusJSONRequestBody = SecretRefPatch

@@ -50,7 +50,7 @@ func (s *Server) GetAPIKey(ctx context.Context, r api.GetAPIKeyRequestObject) (a
 
 // UpdateAPIKey implements PATCH /v1/admin/api-keys/{id}.
 func (s *Server) UpdateAPIKey(ctx context.Context, r api.UpdateAPIKeyRequestObject) (api.UpdateAPIKeyResponseObject, error) {
-	v, tag, err := admin.APIKeys.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.APIKeys.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.JSONBody)
 	if err != nil {
 		return nil, err
 	}

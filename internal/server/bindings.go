@@ -50,7 +50,7 @@ func (s *Server) GetBinding(ctx context.Context, r api.GetBindingRequestObject) 
 
 // UpdateBinding implements PATCH /v1/admin/bindings/{id}.
 func (s *Server) UpdateBinding(ctx context.Context, r api.UpdateBindingRequestObject) (api.UpdateBindingResponseObject, error) {
-	v, tag, err := admin.Bindings.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.Bindings.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.JSONBody)
 	if err != nil {
 		return nil, err
 	}

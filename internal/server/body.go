@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"os"
 	"slices"
@@ -72,19 +73,19 @@ func (s *Server) readBody(r *http.Request, k *call) (body []byte, done func(), e
 	depth := doc.MaxDepth
 	if world {
 		depth += worldDepth
-	}
-	if strings.HasPrefix(r.Header.Get("Content-Type"), mediaYAML) {
-		if body, err = doc.YAMLToJSON(body, limit); err != nil {
-			return nil, done, err
+		if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType == mediaYAML {
+			if body, err = doc.YAMLToJSON(body, limit); err != nil {
+				return nil, done, err
+			}
 		}
-		r.Header.Set("Content-Type", mediaJSON)
 	}
 	if err := doc.CheckDepth(body, depth); err != nil {
 		return nil, done, err
 	}
 	if k.route.Body == contract.OfComponent {
-		body = k.route.Present(body)
+		return k.route.Present(body), done, nil
 	}
+	r.Header.Set("Content-Type", mediaJSON) // whatever it was called: handlers know one kind of body
 	return body, done, nil
 }
 
