@@ -6,7 +6,9 @@ package contract
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -19,6 +21,7 @@ import (
 type Contract struct {
 	YAML, JSON []byte
 	routes     map[string]*Route // by method and Echo's own path: "GET /v1/startup/:startup_id"
+	concrete   map[string]string // Allow of the paths that are no templates
 }
 
 // Traits are what is special about an operation: x-metagate in openapi.yaml.
@@ -67,8 +70,8 @@ func Load(apiKeyHeader string) (*Contract, error) {
 	}
 	doc.Components.SecuritySchemes["apiKeyAuth"].Value.Name = apiKeyHeader
 	out := &Contract{
-		routes: map[string]*Route{},
-		YAML:   bytes.Replace(metagate.OpenAPI, []byte(specHeader), []byte("name: "+apiKeyHeader), 1),
+		routes: map[string]*Route{}, concrete: map[string]string{},
+		YAML: bytes.Replace(metagate.OpenAPI, []byte(specHeader), []byte("name: "+apiKeyHeader), 1),
 	}
 	if out.JSON, err = doc.MarshalJSON(); err != nil {
 		return nil, err
@@ -77,6 +80,9 @@ func Load(apiKeyHeader string) (*Contract, error) {
 	// and answers with Go's words; the other one knows all that openapi.yaml uses.
 	doc.OpenAPI = "3.0.3"
 	for path, item := range doc.Paths.Map() {
+		if !strings.Contains(path, "{") {
+			out.concrete[path] = strings.Join(append([]string{http.MethodOptions}, slices.Sorted(maps.Keys(item.Operations()))...), ", ")
+		}
 		for method, op := range item.Operations() {
 			r, err := newRoute(routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op})
 			if err != nil {
@@ -115,8 +121,23 @@ func newRoute(route routers.Route) (*Route, error) {
 	return r, nil
 }
 
-// Route returns the operation of a method and Echo's path, or nil.
-func (c *Contract) Route(method, echoPath string) *Route { return c.routes[method+" "+echoPath] }
+// Route returns the operation of a method and a path that Echo found echoPath for,
+// or nil.
+func (c *Contract) Route(method, path, echoPath string) *Route {
+	if c.Allow(path, echoPath) != "" {
+		return nil
+	}
+	return c.routes[method+" "+echoPath]
+}
+
+// Allow is what may be done with a path for which Echo found a template, though it
+// is one by itself: Echo looks on where that lacks the method, OpenAPI doesn't.
+func (c *Contract) Allow(path, echoPath string) string {
+	if path == echoPath {
+		return ""
+	}
+	return c.concrete[path]
+}
 
 // echoPath turns {id} into :id.
 func echoPath(path string) string {

@@ -23,6 +23,10 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 			return echo.ErrNotFound // Echo's last parameter takes the rest of the path in
 		}
 		k := callOf(r.Context())
+		if allow := s.contract.Allow(r.URL.Path, c.Path()); allow != "" {
+			c.Response().Header().Set(echo.HeaderAllow, allow)
+			return echo.ErrMethodNotAllowed
+		}
 		if k.route == nil {
 			return next(c) // Echo's 404 or 405
 		}
