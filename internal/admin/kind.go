@@ -139,8 +139,8 @@ func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a identity.Calle
 			return before, errs.New(errs.TooLarge, "the %s would be larger than %d bytes (MAX_BODY_BYTES)", k.noun, s.MaxDocument)
 		}
 		var c C
-		if err := json.Unmarshal(merged, &c); err != nil {
-			return before, errs.Wrap(err, errs.InvalidRequest, "the body is not as openapi.yaml says")
+		if err := doc.Decode(merged, &c); err != nil {
+			return before, err
 		}
 		if err := k.prepare(ctx, w, &c); err != nil {
 			return before, err

@@ -4,11 +4,11 @@ import (
 	"context"
 	"strings"
 
-	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/labstack/echo/v4"
 
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/contract"
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
@@ -115,7 +115,7 @@ func (s *Server) holds(c echo.Context, k *call) error {
 		return nil
 	}
 	err := k.route.CheckBody(k.body)
-	if err != nil && k.route.Body == contract.OfWorld && jsonv2.Unmarshal(k.body, new(model.World)) == nil {
+	if err != nil && k.route.Body == contract.OfWorld && doc.Decode(k.body, new(model.World)) == nil {
 		k.invalid, err = err, nil // reported with the rest
 	}
 	return err
@@ -126,10 +126,7 @@ func (s *Server) holds(c echo.Context, k *call) error {
 type strictBinder struct{}
 
 func (strictBinder) Bind(i any, c echo.Context) error {
-	if err := jsonv2.Unmarshal(callOf(c.Request().Context()).body, i); err != nil {
-		return errs.Wrap(err, errs.InvalidRequest, "the body is not as openapi.yaml says")
-	}
-	return nil
+	return doc.Decode(callOf(c.Request().Context()).body, i)
 }
 
 func pathParams(c echo.Context) map[string]string {
