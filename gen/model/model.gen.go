@@ -547,10 +547,10 @@ type FailedReport struct {
 
 // FieldChange One changed place.
 type FieldChange struct {
-	// After Absent when the place is gone.
+	// After Any value, null too; absent when the place is gone.
 	After nullable.Nullable[json.RawMessage] `json:"after,omitempty,omitzero"`
 
-	// Before Absent when the place is new.
+	// Before Any value, null too; absent when the place is new.
 	Before nullable.Nullable[json.RawMessage] `json:"before,omitempty,omitzero"`
 
 	// Pointer A JSON Pointer (RFC 6901) into the resource.
@@ -977,7 +977,7 @@ type StartupSession struct {
 	Error    nullable.Nullable[string]    `json:"error"`
 	FailedAt nullable.Nullable[time.Time] `json:"failed_at"`
 
-	// Health As reported with READY: a text, an object or null.
+	// Health As reported with READY: anything, or null.
 	Health nullable.Nullable[json.RawMessage] `json:"health"`
 
 	// Host As said in the bootstrap.
