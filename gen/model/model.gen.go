@@ -151,9 +151,8 @@ func (e PrincipalStatus) Valid() bool {
 
 // Defines values for RefKind.
 const (
-	RefKindEnv     RefKind = "env"
-	RefKindFile    RefKind = "file"
-	RefKindKeygate RefKind = "keygate"
+	RefKindEnv  RefKind = "env"
+	RefKindFile RefKind = "file"
 )
 
 // Valid indicates whether the value is a known member of the RefKind enum.
@@ -162,8 +161,6 @@ func (e RefKind) Valid() bool {
 	case RefKindEnv:
 		return true
 	case RefKindFile:
-		return true
-	case RefKindKeygate:
 		return true
 	default:
 		return false
@@ -431,10 +428,10 @@ type Binding struct {
 	ID         UUID      `json:"id"`
 	ManifestID UUID      `json:"manifest_id"`
 
-	// Overrides Per section (capabilities, policy, services, memory_map, polling, schemas, environment) an RFC 7396 merge patch.
-	Overrides   JSONObject `json:"overrides"`
-	PrincipalID UUID       `json:"principal_id"`
-	ProfileID   UUID       `json:"profile_id"`
+	// Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
+	Overrides   Overrides `json:"overrides"`
+	PrincipalID UUID      `json:"principal_id"`
+	ProfileID   UUID      `json:"profile_id"`
 
 	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	TenantKey Key `json:"tenant_key"`
@@ -449,10 +446,10 @@ type BindingCreate struct {
 	Active     *bool `json:"active,omitempty"`
 	ManifestID UUID  `json:"manifest_id"`
 
-	// Overrides Per section (capabilities, policy, services, memory_map, polling, schemas, environment) an RFC 7396 merge patch.
-	Overrides   JSONObject `json:"overrides,omitempty,omitzero"`
-	PrincipalID UUID       `json:"principal_id"`
-	ProfileID   UUID       `json:"profile_id"`
+	// Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
+	Overrides   Overrides `json:"overrides,omitempty,omitzero"`
+	PrincipalID UUID      `json:"principal_id"`
+	ProfileID   UUID      `json:"profile_id"`
 
 	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
 	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
@@ -651,6 +648,12 @@ type ManifestCreate struct {
 // ManifestPatch An RFC 7396 merge patch of the Manifest.
 type ManifestPatch = json.RawMessage
 
+// Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
+type Overrides = json.RawMessage
+
+// OverridesPatch Per section of the overrides an RFC 7396 merge patch; null takes a section out.
+type OverridesPatch = json.RawMessage
+
 // PacketChange A principal whose packet would change.
 type PacketChange struct {
 	// ComponentKey The component that the etags are for: the one it started last, or its own key.
@@ -835,7 +838,7 @@ type ReadyReport struct {
 	StartupID UUID            `json:"startup_id"`
 }
 
-// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
+// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved for a later version, and refused.
 type RefKind string
 
 // Refusal The refusal that bootstrap would answer with.
@@ -847,7 +850,7 @@ type Refusal struct {
 
 // RequiredEnv defines model for RequiredEnv.
 type RequiredEnv struct {
-	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
+	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved for a later version, and refused.
 	RefKind RefKind `json:"ref_kind"`
 
 	// RefMeta A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
@@ -869,7 +872,7 @@ type SecretRef struct {
 	CreatedAt Timestamp `json:"created_at"`
 	ID        UUID      `json:"id"`
 
-	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
+	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved for a later version, and refused.
 	RefKind RefKind `json:"ref_kind"`
 
 	// RefMeta A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
@@ -897,7 +900,7 @@ type SecretRefCreate struct {
 	// SecretKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	SecretKey Key `json:"secret_key"`
 
-	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
+	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved for a later version, and refused.
 	RefKind RefKind `json:"ref_kind"`
 
 	// RefName Any text of 1–255 characters without control characters.
@@ -1115,8 +1118,8 @@ type WorldBinding struct {
 	// Manifest A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	Manifest Key `json:"manifest"`
 
-	// Overrides Per section an RFC 7396 merge patch.
-	Overrides JSONObject `json:"overrides,omitempty,omitzero"`
+	// Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
+	Overrides Overrides `json:"overrides,omitempty,omitzero"`
 
 	// Active Default `true`.
 	Active *bool `json:"active,omitempty"`

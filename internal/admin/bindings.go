@@ -30,6 +30,7 @@ var Bindings = &Kind[store.Binding, model.BindingCreate, model.Binding]{
 		}
 		return errs.Merge(CheckOverrides(&c.Overrides), w.references(ctx, c))
 	},
+	patch: checkRemovals,
 	create: func(ctx context.Context, w Write, c model.BindingCreate) (store.Binding, error) {
 		if err := w.makeRoom(ctx, uuid.Nil, c); err != nil {
 			return store.Binding{}, err

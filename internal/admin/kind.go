@@ -45,6 +45,8 @@ type Kind[R, C, V any] struct {
 	remove func(context.Context, Write, R) error
 	// prepare fills defaults in and checks the rules of a create and of a patch's result.
 	prepare func(context.Context, Write, *C) error
+	// patch refuses what a patch names and its result doesn't show; nil is for kinds without such a rule.
+	patch func([]byte) error
 	// guard refuses a change of a row, to after or to nothing; nil is for kinds without such a rule.
 	guard func(ctx context.Context, w Write, before R, after *C) error
 }
@@ -127,6 +129,11 @@ func (k *Kind[R, C, V]) Remove(ctx context.Context, w Write, before R) error {
 // Update applies an RFC 7396 merge patch. A patch that changes nothing writes nothing.
 func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a identity.Caller, id uuid.UUID, ifMatch string, patch []byte) (V, string, error) {
 	row, err := k.change(ctx, s, a, id, ifMatch, func(w Write, before R) (R, error) {
+		if k.patch != nil {
+			if err := k.patch(patch); err != nil {
+				return before, err
+			}
+		}
 		old, err := json.Marshal(k.doc(before))
 		if err != nil {
 			return before, err
