@@ -301,7 +301,7 @@ type ClientInterface interface {
 
 	// ExportWorld The world as a document
 	//
-	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. API keys and startups are not part of it. YAML when `Accept` prefers `application/yaml`.
+	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. API keys and startups are not part of it. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
 	//
 	// Corresponds with GET /v1/admin/export (the `ExportWorld` operationId).
 	ExportWorld(ctx context.Context, params *ExportWorldParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1142,7 +1142,7 @@ func (c *Client) UpdateBindingWithApplicationMergePatchPlusJSONBody(ctx context.
 
 // ExportWorld The world as a document
 //
-// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. API keys and startups are not part of it. YAML when `Accept` prefers `application/yaml`.
+// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. API keys and startups are not part of it. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
 //
 // Corresponds with GET /v1/admin/export (the `ExportWorld` operationId).
 func (c *Client) ExportWorld(ctx context.Context, params *ExportWorldParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3026,21 +3026,6 @@ func NewExportWorldRequest(server string, params *ExportWorldParams) (*http.Requ
 		return nil, err
 	}
 
-	if params != nil {
-
-		if params.Accept != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Accept", *params.Accept, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("Accept", headerParam0)
-		}
-
-	}
-
 	return req, nil
 }
 
@@ -4881,7 +4866,7 @@ type ClientWithResponsesInterface interface {
 
 	// ExportWorldWithResponse The world as a document
 	//
-	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. API keys and startups are not part of it. YAML when `Accept` prefers `application/yaml`.
+	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. API keys and startups are not part of it. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -13119,7 +13104,7 @@ func (c *ClientWithResponses) UpdateBindingWithApplicationMergePatchPlusJSONBody
 
 // ExportWorldWithResponse The world as a document
 //
-// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. API keys and startups are not part of it. YAML when `Accept` prefers `application/yaml`.
+// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. API keys and startups are not part of it. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -1300,9 +1300,6 @@ type UpdateBindingParams struct {
 type ExportWorldParams struct {
 	// TenantKey The tenant, when it isn't the caller's own (ADMIN_ALLOW_CROSS_TENANT).
 	TenantKey *Key `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
-
-	// Accept application/json or application/yaml.
-	Accept *string `json:"Accept,omitempty"`
 }
 
 // ListManifestsParams defines parameters for ListManifests.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	"github.com/legivellum/metagate/gen/model"
@@ -19,14 +20,17 @@ func (c *exportCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	params := &model.ExportWorldParams{Accept: new("application/yaml")}
+	params, want := &model.ExportWorldParams{}, "application/yaml"
 	if c.Output == "json" {
-		params.Accept = new("application/json")
+		want = "application/json"
 	}
 	if c.Tenant != "" {
 		params.TenantKey = &c.Tenant
 	}
-	r, err := remote.ExportWorld(ctx, params) // the bytes as they are, not parsed
+	r, err := remote.ExportWorld(ctx, params, func(_ context.Context, r *http.Request) error { // the bytes as they are, not parsed
+		r.Header.Set("Accept", want)
+		return nil
+	})
 	if err != nil {
 		return c.reached(err)
 	}
@@ -38,7 +42,7 @@ func (c *exportCmd) Run(ctx context.Context, s streams) error {
 	if err := refused(s.log, r, body); err != nil {
 		return err
 	}
-	if media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); media != *params.Accept {
+	if media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); media != want {
 		return stranger(r) // it must not end in a backup
 	}
 	_, err = fmt.Fprint(s.out, string(body))

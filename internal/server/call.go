@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 
 	"github.com/legivellum/metagate/internal/contract"
@@ -12,6 +13,7 @@ import (
 type call struct {
 	id, remoteAddr string
 	url            *url.URL
+	header         http.Header
 	route          *contract.Route // its operation; nil where there is none
 	caller         identity.Caller
 	body           []byte // as JSON

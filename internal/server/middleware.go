@@ -40,7 +40,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
 		r := c.Request()
-		k := &call{id: requestID(r), remoteAddr: c.RealIP(), url: r.URL, route: s.contract.Route(r.Method, r.URL.Path, c.Path())}
+		k := &call{id: requestID(r), remoteAddr: c.RealIP(), url: r.URL, header: r.Header, route: s.contract.Route(r.Method, r.URL.Path, c.Path())}
 		allowed := componentTimeout
 		if k.route != nil {
 			allowed = timeouts[k.route.Deadline]
