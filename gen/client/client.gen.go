@@ -409,7 +409,7 @@ type ClientInterface interface {
 
 	// UpdatePrincipalWithBody Change a principal
 	//
-	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -418,7 +418,7 @@ type ClientInterface interface {
 
 	// UpdatePrincipal Change a principal
 	//
-	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -427,7 +427,7 @@ type ClientInterface interface {
 
 	// UpdatePrincipalWithApplicationMergePatchPlusJSONBody Change a principal
 	//
-	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -1390,7 +1390,7 @@ func (c *Client) GetPrincipal(ctx context.Context, id ID, reqEditors ...RequestE
 
 // UpdatePrincipalWithBody Change a principal
 //
-// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1409,7 +1409,7 @@ func (c *Client) UpdatePrincipalWithBody(ctx context.Context, id ID, params *Upd
 
 // UpdatePrincipal Change a principal
 //
-// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1428,7 +1428,7 @@ func (c *Client) UpdatePrincipal(ctx context.Context, id ID, params *UpdatePrinc
 
 // UpdatePrincipalWithApplicationMergePatchPlusJSONBody Change a principal
 //
-// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -4988,7 +4988,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdatePrincipalWithBodyWithResponse Change a principal
 	//
-	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4997,7 +4997,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdatePrincipalWithResponse Change a principal
 	//
-	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5006,7 +5006,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse Change a principal
 	//
-	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13310,7 +13310,7 @@ func (c *ClientWithResponses) GetPrincipalWithResponse(ctx context.Context, id I
 
 // UpdatePrincipalWithBodyWithResponse Change a principal
 //
-// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13325,7 +13325,7 @@ func (c *ClientWithResponses) UpdatePrincipalWithBodyWithResponse(ctx context.Co
 
 // UpdatePrincipalWithResponse Change a principal
 //
-// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13340,7 +13340,7 @@ func (c *ClientWithResponses) UpdatePrincipalWithResponse(ctx context.Context, i
 
 // UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse Change a principal
 //
-// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -103,3 +103,12 @@ func TestEveryKindOfReferenceThatOpenAPINamesIsAccepted(t *testing.T) {
 		}
 	})
 }
+
+func TestOpenAPISaysWhereTheLastAdminStays(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"updatePrincipal", "deletePrincipal", "applyWorld"} {
+		op := apptest.Operations()[id].Operation
+		require.NotNil(t, op.Responses.Status(http.StatusConflict), id)
+		require.Contains(t, op.Description, "409 `LAST_ADMIN`", id)
+	}
+}
