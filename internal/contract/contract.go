@@ -15,6 +15,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 
 	"github.com/legivellum/metagate"
+	"github.com/legivellum/metagate/internal/doc"
 )
 
 // Contract is openapi.yaml: its operations, and the two texts it is served as.
@@ -62,34 +63,36 @@ type Route struct {
 // specHeader is the API key header that openapi.yaml names.
 const specHeader = "name: X-API-Key"
 
+// maxSize is more than openapi.yaml has.
+const maxSize = 8 << 20
+
 // Load reads the embedded openapi.yaml, with API_KEY_HEADER in the place of its own.
 func Load(apiKeyHeader string) (*Contract, error) {
-	doc, err := openapi3.NewLoader().LoadFromData(metagate.OpenAPI)
+	spec, err := openapi3.NewLoader().LoadFromData(metagate.OpenAPI)
 	if err != nil {
 		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}
-	doc.Components.SecuritySchemes["apiKeyAuth"].Value.Name = apiKeyHeader
 	out := &Contract{
 		routes: map[string]*Route{}, concrete: map[string]string{},
 		YAML: bytes.Replace(metagate.OpenAPI, []byte(specHeader), []byte("name: "+apiKeyHeader), 1),
 	}
-	if out.JSON, err = doc.MarshalJSON(); err != nil {
-		return nil, err
+	if out.JSON, err = doc.YAMLToJSON(out.YAML, maxSize); err != nil { // in its order, which Swagger UI shows
+		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}
 	// The validator's mode for 3.1 compiles every schema anew for each request
 	// and answers with Go's words; the other one knows all that openapi.yaml uses.
-	doc.OpenAPI = "3.0.3"
-	for _, ref := range doc.Components.Schemas {
+	spec.OpenAPI = "3.0.3"
+	for _, ref := range spec.Components.Schemas {
 		if ref.Value.Extensions["x-metagate"] != nil {
 			leaveToAdmin(ref.Value)
 		}
 	}
-	for path, item := range doc.Paths.Map() {
+	for path, item := range spec.Paths.Map() {
 		if !strings.Contains(path, "{") {
 			out.concrete[path] = strings.Join(append([]string{http.MethodOptions}, slices.Sorted(maps.Keys(item.Operations()))...), ", ")
 		}
 		for method, op := range item.Operations() {
-			r, err := newRoute(routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op})
+			r, err := newRoute(routers.Route{Spec: spec, Path: path, PathItem: item, Method: method, Operation: op})
 			if err != nil {
 				return nil, fmt.Errorf("openapi.yaml: %s %s: %w", method, path, err)
 			}
