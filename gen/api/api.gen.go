@@ -95,13 +95,13 @@ type ServerInterface interface {
 	CreateManifest(ctx echo.Context) error
 	// DeleteManifest Delete a manifest
 	// (DELETE /v1/admin/manifests/{id})
-	DeleteManifest(ctx echo.Context, id ID, params DeleteManifestParams) error
+	DeleteManifest(ctx echo.Context, id IDOrKey, params DeleteManifestParams) error
 	// GetManifest Get a manifest
 	// (GET /v1/admin/manifests/{id})
-	GetManifest(ctx echo.Context, id ID) error
+	GetManifest(ctx echo.Context, id IDOrKey) error
 	// UpdateManifest Change a manifest
 	// (PATCH /v1/admin/manifests/{id})
-	UpdateManifest(ctx echo.Context, id ID, params UpdateManifestParams) error
+	UpdateManifest(ctx echo.Context, id IDOrKey, params UpdateManifestParams) error
 	// ListPrincipals List principals
 	// (GET /v1/admin/principals)
 	ListPrincipals(ctx echo.Context, params ListPrincipalsParams) error
@@ -110,16 +110,16 @@ type ServerInterface interface {
 	CreatePrincipal(ctx echo.Context) error
 	// DeletePrincipal Delete a principal
 	// (DELETE /v1/admin/principals/{id})
-	DeletePrincipal(ctx echo.Context, id ID, params DeletePrincipalParams) error
+	DeletePrincipal(ctx echo.Context, id IDOrKey, params DeletePrincipalParams) error
 	// GetPrincipal Get a principal
 	// (GET /v1/admin/principals/{id})
-	GetPrincipal(ctx echo.Context, id ID) error
+	GetPrincipal(ctx echo.Context, id IDOrKey) error
 	// UpdatePrincipal Change a principal
 	// (PATCH /v1/admin/principals/{id})
-	UpdatePrincipal(ctx echo.Context, id ID, params UpdatePrincipalParams) error
+	UpdatePrincipal(ctx echo.Context, id IDOrKey, params UpdatePrincipalParams) error
 	// ExplainPacket The packet a principal would get now, and why
 	// (GET /v1/admin/principals/{id}/packet)
-	ExplainPacket(ctx echo.Context, id ID, params ExplainPacketParams) error
+	ExplainPacket(ctx echo.Context, id IDOrKey, params ExplainPacketParams) error
 	// ListProfiles List profiles
 	// (GET /v1/admin/profiles)
 	ListProfiles(ctx echo.Context, params ListProfilesParams) error
@@ -128,13 +128,13 @@ type ServerInterface interface {
 	CreateProfile(ctx echo.Context) error
 	// DeleteProfile Delete a profile
 	// (DELETE /v1/admin/profiles/{id})
-	DeleteProfile(ctx echo.Context, id ID, params DeleteProfileParams) error
+	DeleteProfile(ctx echo.Context, id IDOrKey, params DeleteProfileParams) error
 	// GetProfile Get a profile
 	// (GET /v1/admin/profiles/{id})
-	GetProfile(ctx echo.Context, id ID) error
+	GetProfile(ctx echo.Context, id IDOrKey) error
 	// UpdateProfile Change a profile
 	// (PATCH /v1/admin/profiles/{id})
-	UpdateProfile(ctx echo.Context, id ID, params UpdateProfileParams) error
+	UpdateProfile(ctx echo.Context, id IDOrKey, params UpdateProfileParams) error
 	// ListSecretRefs List secret references
 	// (GET /v1/admin/secret-refs)
 	ListSecretRefs(ctx echo.Context, params ListSecretRefsParams) error
@@ -143,13 +143,13 @@ type ServerInterface interface {
 	CreateSecretRef(ctx echo.Context) error
 	// DeleteSecretRef Delete a secret reference
 	// (DELETE /v1/admin/secret-refs/{id})
-	DeleteSecretRef(ctx echo.Context, id ID, params DeleteSecretRefParams) error
+	DeleteSecretRef(ctx echo.Context, id IDOrKey, params DeleteSecretRefParams) error
 	// GetSecretRef Get a secret reference
 	// (GET /v1/admin/secret-refs/{id})
-	GetSecretRef(ctx echo.Context, id ID) error
+	GetSecretRef(ctx echo.Context, id IDOrKey) error
 	// UpdateSecretRef Change a secret reference
 	// (PATCH /v1/admin/secret-refs/{id})
-	UpdateSecretRef(ctx echo.Context, id ID, params UpdateSecretRefParams) error
+	UpdateSecretRef(ctx echo.Context, id IDOrKey, params UpdateSecretRefParams) error
 	// ListStartups List startup receipts
 	// (GET /v1/admin/startups)
 	ListStartups(ctx echo.Context, params ListStartupsParams) error
@@ -697,9 +697,9 @@ func (w *ServerInterfaceWrapper) CreateManifest(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) DeleteManifest(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -733,9 +733,9 @@ func (w *ServerInterfaceWrapper) DeleteManifest(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetManifest(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -749,9 +749,9 @@ func (w *ServerInterfaceWrapper) GetManifest(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) UpdateManifest(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -840,9 +840,9 @@ func (w *ServerInterfaceWrapper) CreatePrincipal(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) DeletePrincipal(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -876,9 +876,9 @@ func (w *ServerInterfaceWrapper) DeletePrincipal(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetPrincipal(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -892,9 +892,9 @@ func (w *ServerInterfaceWrapper) GetPrincipal(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) UpdatePrincipal(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -928,9 +928,9 @@ func (w *ServerInterfaceWrapper) UpdatePrincipal(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) ExplainPacket(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -994,9 +994,9 @@ func (w *ServerInterfaceWrapper) CreateProfile(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) DeleteProfile(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1030,9 +1030,9 @@ func (w *ServerInterfaceWrapper) DeleteProfile(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetProfile(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1046,9 +1046,9 @@ func (w *ServerInterfaceWrapper) GetProfile(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) UpdateProfile(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1130,9 +1130,9 @@ func (w *ServerInterfaceWrapper) CreateSecretRef(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) DeleteSecretRef(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1166,9 +1166,9 @@ func (w *ServerInterfaceWrapper) DeleteSecretRef(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetSecretRef(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1182,9 +1182,9 @@ func (w *ServerInterfaceWrapper) GetSecretRef(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) UpdateSecretRef(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -4690,7 +4690,7 @@ func (response CreateManifest503ApplicationProblemPlusJSONResponse) VisitCreateM
 }
 
 type DeleteManifestRequestObject struct {
-	ID     ID `json:"id"`
+	ID     IDOrKey `json:"id"`
 	Params DeleteManifestParams
 }
 
@@ -4863,7 +4863,7 @@ func (response DeleteManifest503ApplicationProblemPlusJSONResponse) VisitDeleteM
 }
 
 type GetManifestRequestObject struct {
-	ID ID `json:"id"`
+	ID IDOrKey `json:"id"`
 }
 
 type GetManifestResponseObject interface {
@@ -5017,7 +5017,7 @@ func (response GetManifest503ApplicationProblemPlusJSONResponse) VisitGetManifes
 }
 
 type UpdateManifestRequestObject struct {
-	ID                                ID `json:"id"`
+	ID                                IDOrKey `json:"id"`
 	Params                            UpdateManifestParams
 	JSONBody                          *UpdateManifestJSONRequestBody
 	ApplicationMergePatchPlusJSONBody *UpdateManifestApplicationMergePatchPlusJSONRequestBody
@@ -5603,7 +5603,7 @@ func (response CreatePrincipal503ApplicationProblemPlusJSONResponse) VisitCreate
 }
 
 type DeletePrincipalRequestObject struct {
-	ID     ID `json:"id"`
+	ID     IDOrKey `json:"id"`
 	Params DeletePrincipalParams
 }
 
@@ -5776,7 +5776,7 @@ func (response DeletePrincipal503ApplicationProblemPlusJSONResponse) VisitDelete
 }
 
 type GetPrincipalRequestObject struct {
-	ID ID `json:"id"`
+	ID IDOrKey `json:"id"`
 }
 
 type GetPrincipalResponseObject interface {
@@ -5930,7 +5930,7 @@ func (response GetPrincipal503ApplicationProblemPlusJSONResponse) VisitGetPrinci
 }
 
 type UpdatePrincipalRequestObject struct {
-	ID                                ID `json:"id"`
+	ID                                IDOrKey `json:"id"`
 	Params                            UpdatePrincipalParams
 	JSONBody                          *UpdatePrincipalJSONRequestBody
 	ApplicationMergePatchPlusJSONBody *UpdatePrincipalApplicationMergePatchPlusJSONRequestBody
@@ -6172,7 +6172,7 @@ func (response UpdatePrincipal503ApplicationProblemPlusJSONResponse) VisitUpdate
 }
 
 type ExplainPacketRequestObject struct {
-	ID     ID `json:"id"`
+	ID     IDOrKey `json:"id"`
 	Params ExplainPacketParams
 }
 
@@ -6669,7 +6669,7 @@ func (response CreateProfile503ApplicationProblemPlusJSONResponse) VisitCreatePr
 }
 
 type DeleteProfileRequestObject struct {
-	ID     ID `json:"id"`
+	ID     IDOrKey `json:"id"`
 	Params DeleteProfileParams
 }
 
@@ -6842,7 +6842,7 @@ func (response DeleteProfile503ApplicationProblemPlusJSONResponse) VisitDeletePr
 }
 
 type GetProfileRequestObject struct {
-	ID ID `json:"id"`
+	ID IDOrKey `json:"id"`
 }
 
 type GetProfileResponseObject interface {
@@ -6996,7 +6996,7 @@ func (response GetProfile503ApplicationProblemPlusJSONResponse) VisitGetProfileR
 }
 
 type UpdateProfileRequestObject struct {
-	ID                                ID `json:"id"`
+	ID                                IDOrKey `json:"id"`
 	Params                            UpdateProfileParams
 	JSONBody                          *UpdateProfileJSONRequestBody
 	ApplicationMergePatchPlusJSONBody *UpdateProfileApplicationMergePatchPlusJSONRequestBody
@@ -7582,7 +7582,7 @@ func (response CreateSecretRef503ApplicationProblemPlusJSONResponse) VisitCreate
 }
 
 type DeleteSecretRefRequestObject struct {
-	ID     ID `json:"id"`
+	ID     IDOrKey `json:"id"`
 	Params DeleteSecretRefParams
 }
 
@@ -7738,7 +7738,7 @@ func (response DeleteSecretRef503ApplicationProblemPlusJSONResponse) VisitDelete
 }
 
 type GetSecretRefRequestObject struct {
-	ID ID `json:"id"`
+	ID IDOrKey `json:"id"`
 }
 
 type GetSecretRefResponseObject interface {
@@ -7892,7 +7892,7 @@ func (response GetSecretRef503ApplicationProblemPlusJSONResponse) VisitGetSecret
 }
 
 type UpdateSecretRefRequestObject struct {
-	ID                                ID `json:"id"`
+	ID                                IDOrKey `json:"id"`
 	Params                            UpdateSecretRefParams
 	JSONBody                          *UpdateSecretRefJSONRequestBody
 	ApplicationMergePatchPlusJSONBody *UpdateSecretRefApplicationMergePatchPlusJSONRequestBody
@@ -10221,7 +10221,7 @@ func (sh *strictHandler) CreateManifest(ctx echo.Context) error {
 }
 
 // DeleteManifest operation middleware
-func (sh *strictHandler) DeleteManifest(ctx echo.Context, id ID, params DeleteManifestParams) error {
+func (sh *strictHandler) DeleteManifest(ctx echo.Context, id IDOrKey, params DeleteManifestParams) error {
 	var request DeleteManifestRequestObject
 
 	request.ID = id
@@ -10247,7 +10247,7 @@ func (sh *strictHandler) DeleteManifest(ctx echo.Context, id ID, params DeleteMa
 }
 
 // GetManifest operation middleware
-func (sh *strictHandler) GetManifest(ctx echo.Context, id ID) error {
+func (sh *strictHandler) GetManifest(ctx echo.Context, id IDOrKey) error {
 	var request GetManifestRequestObject
 
 	request.ID = id
@@ -10272,7 +10272,7 @@ func (sh *strictHandler) GetManifest(ctx echo.Context, id ID) error {
 }
 
 // UpdateManifest operation middleware
-func (sh *strictHandler) UpdateManifest(ctx echo.Context, id ID, params UpdateManifestParams) error {
+func (sh *strictHandler) UpdateManifest(ctx echo.Context, id IDOrKey, params UpdateManifestParams) error {
 	var request UpdateManifestRequestObject
 
 	request.ID = id
@@ -10419,7 +10419,7 @@ func (sh *strictHandler) CreatePrincipal(ctx echo.Context) error {
 }
 
 // DeletePrincipal operation middleware
-func (sh *strictHandler) DeletePrincipal(ctx echo.Context, id ID, params DeletePrincipalParams) error {
+func (sh *strictHandler) DeletePrincipal(ctx echo.Context, id IDOrKey, params DeletePrincipalParams) error {
 	var request DeletePrincipalRequestObject
 
 	request.ID = id
@@ -10445,7 +10445,7 @@ func (sh *strictHandler) DeletePrincipal(ctx echo.Context, id ID, params DeleteP
 }
 
 // GetPrincipal operation middleware
-func (sh *strictHandler) GetPrincipal(ctx echo.Context, id ID) error {
+func (sh *strictHandler) GetPrincipal(ctx echo.Context, id IDOrKey) error {
 	var request GetPrincipalRequestObject
 
 	request.ID = id
@@ -10470,7 +10470,7 @@ func (sh *strictHandler) GetPrincipal(ctx echo.Context, id ID) error {
 }
 
 // UpdatePrincipal operation middleware
-func (sh *strictHandler) UpdatePrincipal(ctx echo.Context, id ID, params UpdatePrincipalParams) error {
+func (sh *strictHandler) UpdatePrincipal(ctx echo.Context, id IDOrKey, params UpdatePrincipalParams) error {
 	var request UpdatePrincipalRequestObject
 
 	request.ID = id
@@ -10546,7 +10546,7 @@ func (sh *strictHandler) UpdatePrincipal(ctx echo.Context, id ID, params UpdateP
 }
 
 // ExplainPacket operation middleware
-func (sh *strictHandler) ExplainPacket(ctx echo.Context, id ID, params ExplainPacketParams) error {
+func (sh *strictHandler) ExplainPacket(ctx echo.Context, id IDOrKey, params ExplainPacketParams) error {
 	var request ExplainPacketRequestObject
 
 	request.ID = id
@@ -10643,7 +10643,7 @@ func (sh *strictHandler) CreateProfile(ctx echo.Context) error {
 }
 
 // DeleteProfile operation middleware
-func (sh *strictHandler) DeleteProfile(ctx echo.Context, id ID, params DeleteProfileParams) error {
+func (sh *strictHandler) DeleteProfile(ctx echo.Context, id IDOrKey, params DeleteProfileParams) error {
 	var request DeleteProfileRequestObject
 
 	request.ID = id
@@ -10669,7 +10669,7 @@ func (sh *strictHandler) DeleteProfile(ctx echo.Context, id ID, params DeletePro
 }
 
 // GetProfile operation middleware
-func (sh *strictHandler) GetProfile(ctx echo.Context, id ID) error {
+func (sh *strictHandler) GetProfile(ctx echo.Context, id IDOrKey) error {
 	var request GetProfileRequestObject
 
 	request.ID = id
@@ -10694,7 +10694,7 @@ func (sh *strictHandler) GetProfile(ctx echo.Context, id ID) error {
 }
 
 // UpdateProfile operation middleware
-func (sh *strictHandler) UpdateProfile(ctx echo.Context, id ID, params UpdateProfileParams) error {
+func (sh *strictHandler) UpdateProfile(ctx echo.Context, id IDOrKey, params UpdateProfileParams) error {
 	var request UpdateProfileRequestObject
 
 	request.ID = id
@@ -10841,7 +10841,7 @@ func (sh *strictHandler) CreateSecretRef(ctx echo.Context) error {
 }
 
 // DeleteSecretRef operation middleware
-func (sh *strictHandler) DeleteSecretRef(ctx echo.Context, id ID, params DeleteSecretRefParams) error {
+func (sh *strictHandler) DeleteSecretRef(ctx echo.Context, id IDOrKey, params DeleteSecretRefParams) error {
 	var request DeleteSecretRefRequestObject
 
 	request.ID = id
@@ -10867,7 +10867,7 @@ func (sh *strictHandler) DeleteSecretRef(ctx echo.Context, id ID, params DeleteS
 }
 
 // GetSecretRef operation middleware
-func (sh *strictHandler) GetSecretRef(ctx echo.Context, id ID) error {
+func (sh *strictHandler) GetSecretRef(ctx echo.Context, id IDOrKey) error {
 	var request GetSecretRefRequestObject
 
 	request.ID = id
@@ -10892,7 +10892,7 @@ func (sh *strictHandler) GetSecretRef(ctx echo.Context, id ID) error {
 }
 
 // UpdateSecretRef operation middleware
-func (sh *strictHandler) UpdateSecretRef(ctx echo.Context, id ID, params UpdateSecretRefParams) error {
+func (sh *strictHandler) UpdateSecretRef(ctx echo.Context, id IDOrKey, params UpdateSecretRefParams) error {
 	var request UpdateSecretRefRequestObject
 
 	request.ID = id

@@ -336,12 +336,12 @@ type ClientInterface interface {
 	// Deletes a manifest. 409 `IN_USE` while a binding refers to it.
 	//
 	// Corresponds with DELETE /v1/admin/manifests/{id} (the `DeleteManifest` operationId).
-	DeleteManifest(ctx context.Context, id ID, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteManifest(ctx context.Context, id IDOrKey, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetManifest Get a manifest
 	//
 	// Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
-	GetManifest(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetManifest(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateManifestWithBody Change a manifest
 	//
@@ -350,7 +350,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-	UpdateManifestWithBody(ctx context.Context, id ID, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateManifestWithBody(ctx context.Context, id IDOrKey, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateManifest Change a manifest
 	//
@@ -359,7 +359,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-	UpdateManifest(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateManifest(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateManifestWithApplicationMergePatchPlusJSONBody Change a manifest
 	//
@@ -368,7 +368,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-	UpdateManifestWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateManifestWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPrincipals List principals
 	//
@@ -400,12 +400,12 @@ type ClientInterface interface {
 	// Deletes a principal with its bindings and API keys. Its startup receipts stay. 409 `LAST_ADMIN` for the last active admin of a tenant.
 	//
 	// Corresponds with DELETE /v1/admin/principals/{id} (the `DeletePrincipal` operationId).
-	DeletePrincipal(ctx context.Context, id ID, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeletePrincipal(ctx context.Context, id IDOrKey, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetPrincipal Get a principal
 	//
 	// Corresponds with GET /v1/admin/principals/{id} (the `GetPrincipal` operationId).
-	GetPrincipal(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetPrincipal(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdatePrincipalWithBody Change a principal
 	//
@@ -414,7 +414,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-	UpdatePrincipalWithBody(ctx context.Context, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdatePrincipalWithBody(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdatePrincipal Change a principal
 	//
@@ -423,7 +423,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-	UpdatePrincipal(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdatePrincipal(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdatePrincipalWithApplicationMergePatchPlusJSONBody Change a principal
 	//
@@ -432,14 +432,14 @@ type ClientInterface interface {
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-	UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ExplainPacket The packet a principal would get now, and why
 	//
 	// Opens no startup. For each section it tells where its values come from; where bootstrap would refuse, it tells the refusal.
 	//
 	// Corresponds with GET /v1/admin/principals/{id}/packet (the `ExplainPacket` operationId).
-	ExplainPacket(ctx context.Context, id ID, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ExplainPacket(ctx context.Context, id IDOrKey, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListProfiles List profiles
 	//
@@ -471,12 +471,12 @@ type ClientInterface interface {
 	// Deletes a profile. 409 `IN_USE` while a binding refers to it.
 	//
 	// Corresponds with DELETE /v1/admin/profiles/{id} (the `DeleteProfile` operationId).
-	DeleteProfile(ctx context.Context, id ID, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteProfile(ctx context.Context, id IDOrKey, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetProfile Get a profile
 	//
 	// Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
-	GetProfile(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetProfile(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateProfileWithBody Change a profile
 	//
@@ -485,7 +485,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-	UpdateProfileWithBody(ctx context.Context, id ID, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateProfileWithBody(ctx context.Context, id IDOrKey, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateProfile Change a profile
 	//
@@ -494,7 +494,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-	UpdateProfile(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateProfile(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateProfileWithApplicationMergePatchPlusJSONBody Change a profile
 	//
@@ -503,7 +503,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-	UpdateProfileWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateProfileWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListSecretRefs List secret references
 	//
@@ -535,12 +535,12 @@ type ClientInterface interface {
 	// Deletes a secret reference.
 	//
 	// Corresponds with DELETE /v1/admin/secret-refs/{id} (the `DeleteSecretRef` operationId).
-	DeleteSecretRef(ctx context.Context, id ID, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteSecretRef(ctx context.Context, id IDOrKey, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetSecretRef Get a secret reference
 	//
 	// Corresponds with GET /v1/admin/secret-refs/{id} (the `GetSecretRef` operationId).
-	GetSecretRef(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetSecretRef(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateSecretRefWithBody Change a secret reference
 	//
@@ -549,7 +549,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-	UpdateSecretRefWithBody(ctx context.Context, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateSecretRefWithBody(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateSecretRef Change a secret reference
 	//
@@ -558,7 +558,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-	UpdateSecretRef(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateSecretRef(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateSecretRefWithApplicationMergePatchPlusJSONBody Change a secret reference
 	//
@@ -567,7 +567,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-	UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListStartups List startup receipts
 	//
@@ -1217,7 +1217,7 @@ func (c *Client) CreateManifest(ctx context.Context, body CreateManifestJSONRequ
 // Deletes a manifest. 409 `IN_USE` while a binding refers to it.
 //
 // Corresponds with DELETE /v1/admin/manifests/{id} (the `DeleteManifest` operationId).
-func (c *Client) DeleteManifest(ctx context.Context, id ID, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeleteManifest(ctx context.Context, id IDOrKey, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteManifestRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -1232,7 +1232,7 @@ func (c *Client) DeleteManifest(ctx context.Context, id ID, params *DeleteManife
 // GetManifest Get a manifest
 //
 // Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
-func (c *Client) GetManifest(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetManifest(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetManifestRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -1251,7 +1251,7 @@ func (c *Client) GetManifest(ctx context.Context, id ID, reqEditors ...RequestEd
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-func (c *Client) UpdateManifestWithBody(ctx context.Context, id ID, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateManifestWithBody(ctx context.Context, id IDOrKey, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateManifestRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
@@ -1270,7 +1270,7 @@ func (c *Client) UpdateManifestWithBody(ctx context.Context, id ID, params *Upda
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-func (c *Client) UpdateManifest(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateManifest(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateManifestRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -1289,7 +1289,7 @@ func (c *Client) UpdateManifest(ctx context.Context, id ID, params *UpdateManife
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-func (c *Client) UpdateManifestWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateManifestWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -1361,7 +1361,7 @@ func (c *Client) CreatePrincipal(ctx context.Context, body CreatePrincipalJSONRe
 // Deletes a principal with its bindings and API keys. Its startup receipts stay. 409 `LAST_ADMIN` for the last active admin of a tenant.
 //
 // Corresponds with DELETE /v1/admin/principals/{id} (the `DeletePrincipal` operationId).
-func (c *Client) DeletePrincipal(ctx context.Context, id ID, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeletePrincipal(ctx context.Context, id IDOrKey, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeletePrincipalRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -1376,7 +1376,7 @@ func (c *Client) DeletePrincipal(ctx context.Context, id ID, params *DeletePrinc
 // GetPrincipal Get a principal
 //
 // Corresponds with GET /v1/admin/principals/{id} (the `GetPrincipal` operationId).
-func (c *Client) GetPrincipal(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetPrincipal(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetPrincipalRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -1395,7 +1395,7 @@ func (c *Client) GetPrincipal(ctx context.Context, id ID, reqEditors ...RequestE
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-func (c *Client) UpdatePrincipalWithBody(ctx context.Context, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdatePrincipalWithBody(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdatePrincipalRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
@@ -1414,7 +1414,7 @@ func (c *Client) UpdatePrincipalWithBody(ctx context.Context, id ID, params *Upd
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-func (c *Client) UpdatePrincipal(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdatePrincipal(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdatePrincipalRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -1433,7 +1433,7 @@ func (c *Client) UpdatePrincipal(ctx context.Context, id ID, params *UpdatePrinc
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-func (c *Client) UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdatePrincipalRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -1450,7 +1450,7 @@ func (c *Client) UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx contex
 // Opens no startup. For each section it tells where its values come from; where bootstrap would refuse, it tells the refusal.
 //
 // Corresponds with GET /v1/admin/principals/{id}/packet (the `ExplainPacket` operationId).
-func (c *Client) ExplainPacket(ctx context.Context, id ID, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) ExplainPacket(ctx context.Context, id IDOrKey, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewExplainPacketRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -1522,7 +1522,7 @@ func (c *Client) CreateProfile(ctx context.Context, body CreateProfileJSONReques
 // Deletes a profile. 409 `IN_USE` while a binding refers to it.
 //
 // Corresponds with DELETE /v1/admin/profiles/{id} (the `DeleteProfile` operationId).
-func (c *Client) DeleteProfile(ctx context.Context, id ID, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeleteProfile(ctx context.Context, id IDOrKey, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteProfileRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -1537,7 +1537,7 @@ func (c *Client) DeleteProfile(ctx context.Context, id ID, params *DeleteProfile
 // GetProfile Get a profile
 //
 // Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
-func (c *Client) GetProfile(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetProfile(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetProfileRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -1556,7 +1556,7 @@ func (c *Client) GetProfile(ctx context.Context, id ID, reqEditors ...RequestEdi
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-func (c *Client) UpdateProfileWithBody(ctx context.Context, id ID, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateProfileWithBody(ctx context.Context, id IDOrKey, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateProfileRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
@@ -1575,7 +1575,7 @@ func (c *Client) UpdateProfileWithBody(ctx context.Context, id ID, params *Updat
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-func (c *Client) UpdateProfile(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateProfile(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateProfileRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -1594,7 +1594,7 @@ func (c *Client) UpdateProfile(ctx context.Context, id ID, params *UpdateProfile
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-func (c *Client) UpdateProfileWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateProfileWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -1666,7 +1666,7 @@ func (c *Client) CreateSecretRef(ctx context.Context, body CreateSecretRefJSONRe
 // Deletes a secret reference.
 //
 // Corresponds with DELETE /v1/admin/secret-refs/{id} (the `DeleteSecretRef` operationId).
-func (c *Client) DeleteSecretRef(ctx context.Context, id ID, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeleteSecretRef(ctx context.Context, id IDOrKey, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteSecretRefRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -1681,7 +1681,7 @@ func (c *Client) DeleteSecretRef(ctx context.Context, id ID, params *DeleteSecre
 // GetSecretRef Get a secret reference
 //
 // Corresponds with GET /v1/admin/secret-refs/{id} (the `GetSecretRef` operationId).
-func (c *Client) GetSecretRef(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetSecretRef(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetSecretRefRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -1700,7 +1700,7 @@ func (c *Client) GetSecretRef(ctx context.Context, id ID, reqEditors ...RequestE
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-func (c *Client) UpdateSecretRefWithBody(ctx context.Context, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateSecretRefWithBody(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateSecretRefRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
@@ -1719,7 +1719,7 @@ func (c *Client) UpdateSecretRefWithBody(ctx context.Context, id ID, params *Upd
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-func (c *Client) UpdateSecretRef(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateSecretRef(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateSecretRefRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -1738,7 +1738,7 @@ func (c *Client) UpdateSecretRef(ctx context.Context, id ID, params *UpdateSecre
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-func (c *Client) UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -3160,12 +3160,12 @@ func NewCreateManifestRequestWithBody(server string, contentType string, body io
 }
 
 // NewDeleteManifestRequest constructs an http.Request for the DeleteManifest method
-func NewDeleteManifestRequest(server string, id ID, params *DeleteManifestParams) (*http.Request, error) {
+func NewDeleteManifestRequest(server string, id IDOrKey, params *DeleteManifestParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3209,12 +3209,12 @@ func NewDeleteManifestRequest(server string, id ID, params *DeleteManifestParams
 }
 
 // NewGetManifestRequest constructs an http.Request for the GetManifest method
-func NewGetManifestRequest(server string, id ID) (*http.Request, error) {
+func NewGetManifestRequest(server string, id IDOrKey) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3243,7 +3243,7 @@ func NewGetManifestRequest(server string, id ID) (*http.Request, error) {
 }
 
 // NewUpdateManifestRequest calls the generic UpdateManifest builder with application/json body
-func NewUpdateManifestRequest(server string, id ID, params *UpdateManifestParams, body UpdateManifestJSONRequestBody) (*http.Request, error) {
+func NewUpdateManifestRequest(server string, id IDOrKey, params *UpdateManifestParams, body UpdateManifestJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -3254,7 +3254,7 @@ func NewUpdateManifestRequest(server string, id ID, params *UpdateManifestParams
 }
 
 // NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateManifest builder with application/merge-patch+json body
-func NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+func NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody(server string, id IDOrKey, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -3265,12 +3265,12 @@ func NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody(server string
 }
 
 // NewUpdateManifestRequestWithBody constructs an http.Request for the UpdateManifest method, with any body, and a specified content type
-func NewUpdateManifestRequestWithBody(server string, id ID, params *UpdateManifestParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateManifestRequestWithBody(server string, id IDOrKey, params *UpdateManifestParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3458,12 +3458,12 @@ func NewCreatePrincipalRequestWithBody(server string, contentType string, body i
 }
 
 // NewDeletePrincipalRequest constructs an http.Request for the DeletePrincipal method
-func NewDeletePrincipalRequest(server string, id ID, params *DeletePrincipalParams) (*http.Request, error) {
+func NewDeletePrincipalRequest(server string, id IDOrKey, params *DeletePrincipalParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3507,12 +3507,12 @@ func NewDeletePrincipalRequest(server string, id ID, params *DeletePrincipalPara
 }
 
 // NewGetPrincipalRequest constructs an http.Request for the GetPrincipal method
-func NewGetPrincipalRequest(server string, id ID) (*http.Request, error) {
+func NewGetPrincipalRequest(server string, id IDOrKey) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3541,7 +3541,7 @@ func NewGetPrincipalRequest(server string, id ID) (*http.Request, error) {
 }
 
 // NewUpdatePrincipalRequest calls the generic UpdatePrincipal builder with application/json body
-func NewUpdatePrincipalRequest(server string, id ID, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody) (*http.Request, error) {
+func NewUpdatePrincipalRequest(server string, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -3552,7 +3552,7 @@ func NewUpdatePrincipalRequest(server string, id ID, params *UpdatePrincipalPara
 }
 
 // NewUpdatePrincipalRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdatePrincipal builder with application/merge-patch+json body
-func NewUpdatePrincipalRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+func NewUpdatePrincipalRequestWithApplicationMergePatchPlusJSONBody(server string, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -3563,12 +3563,12 @@ func NewUpdatePrincipalRequestWithApplicationMergePatchPlusJSONBody(server strin
 }
 
 // NewUpdatePrincipalRequestWithBody constructs an http.Request for the UpdatePrincipal method, with any body, and a specified content type
-func NewUpdatePrincipalRequestWithBody(server string, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdatePrincipalRequestWithBody(server string, id IDOrKey, params *UpdatePrincipalParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3614,12 +3614,12 @@ func NewUpdatePrincipalRequestWithBody(server string, id ID, params *UpdatePrinc
 }
 
 // NewExplainPacketRequest constructs an http.Request for the ExplainPacket method
-func NewExplainPacketRequest(server string, id ID, params *ExplainPacketParams) (*http.Request, error) {
+func NewExplainPacketRequest(server string, id IDOrKey, params *ExplainPacketParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3789,12 +3789,12 @@ func NewCreateProfileRequestWithBody(server string, contentType string, body io.
 }
 
 // NewDeleteProfileRequest constructs an http.Request for the DeleteProfile method
-func NewDeleteProfileRequest(server string, id ID, params *DeleteProfileParams) (*http.Request, error) {
+func NewDeleteProfileRequest(server string, id IDOrKey, params *DeleteProfileParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3838,12 +3838,12 @@ func NewDeleteProfileRequest(server string, id ID, params *DeleteProfileParams) 
 }
 
 // NewGetProfileRequest constructs an http.Request for the GetProfile method
-func NewGetProfileRequest(server string, id ID) (*http.Request, error) {
+func NewGetProfileRequest(server string, id IDOrKey) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3872,7 +3872,7 @@ func NewGetProfileRequest(server string, id ID) (*http.Request, error) {
 }
 
 // NewUpdateProfileRequest calls the generic UpdateProfile builder with application/json body
-func NewUpdateProfileRequest(server string, id ID, params *UpdateProfileParams, body UpdateProfileJSONRequestBody) (*http.Request, error) {
+func NewUpdateProfileRequest(server string, id IDOrKey, params *UpdateProfileParams, body UpdateProfileJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -3883,7 +3883,7 @@ func NewUpdateProfileRequest(server string, id ID, params *UpdateProfileParams, 
 }
 
 // NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateProfile builder with application/merge-patch+json body
-func NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+func NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody(server string, id IDOrKey, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -3894,12 +3894,12 @@ func NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody(server string,
 }
 
 // NewUpdateProfileRequestWithBody constructs an http.Request for the UpdateProfile method, with any body, and a specified content type
-func NewUpdateProfileRequestWithBody(server string, id ID, params *UpdateProfileParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateProfileRequestWithBody(server string, id IDOrKey, params *UpdateProfileParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -4075,12 +4075,12 @@ func NewCreateSecretRefRequestWithBody(server string, contentType string, body i
 }
 
 // NewDeleteSecretRefRequest constructs an http.Request for the DeleteSecretRef method
-func NewDeleteSecretRefRequest(server string, id ID, params *DeleteSecretRefParams) (*http.Request, error) {
+func NewDeleteSecretRefRequest(server string, id IDOrKey, params *DeleteSecretRefParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -4124,12 +4124,12 @@ func NewDeleteSecretRefRequest(server string, id ID, params *DeleteSecretRefPara
 }
 
 // NewGetSecretRefRequest constructs an http.Request for the GetSecretRef method
-func NewGetSecretRefRequest(server string, id ID) (*http.Request, error) {
+func NewGetSecretRefRequest(server string, id IDOrKey) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -4158,7 +4158,7 @@ func NewGetSecretRefRequest(server string, id ID) (*http.Request, error) {
 }
 
 // NewUpdateSecretRefRequest calls the generic UpdateSecretRef builder with application/json body
-func NewUpdateSecretRefRequest(server string, id ID, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody) (*http.Request, error) {
+func NewUpdateSecretRefRequest(server string, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -4169,7 +4169,7 @@ func NewUpdateSecretRefRequest(server string, id ID, params *UpdateSecretRefPara
 }
 
 // NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateSecretRef builder with application/merge-patch+json body
-func NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+func NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody(server string, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -4180,12 +4180,12 @@ func NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody(server strin
 }
 
 // NewUpdateSecretRefRequestWithBody constructs an http.Request for the UpdateSecretRef method, with any body, and a specified content type
-func NewUpdateSecretRefRequestWithBody(server string, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateSecretRefRequestWithBody(server string, id IDOrKey, params *UpdateSecretRefParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -4907,14 +4907,14 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/admin/manifests/{id} (the `DeleteManifest` operationId).
-	DeleteManifestWithResponse(ctx context.Context, id ID, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*DeleteManifestResult, error)
+	DeleteManifestWithResponse(ctx context.Context, id IDOrKey, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*DeleteManifestResult, error)
 
 	// GetManifestWithResponse Get a manifest
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
-	GetManifestWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetManifestResult, error)
+	GetManifestWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetManifestResult, error)
 
 	// UpdateManifestWithBodyWithResponse Change a manifest
 	//
@@ -4923,7 +4923,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-	UpdateManifestWithBodyWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
+	UpdateManifestWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
 
 	// UpdateManifestWithResponse Change a manifest
 	//
@@ -4932,7 +4932,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-	UpdateManifestWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
+	UpdateManifestWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
 
 	// UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse Change a manifest
 	//
@@ -4941,7 +4941,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-	UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
+	UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
 
 	// ListPrincipalsWithResponse List principals
 	//
@@ -4977,14 +4977,14 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/admin/principals/{id} (the `DeletePrincipal` operationId).
-	DeletePrincipalWithResponse(ctx context.Context, id ID, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*DeletePrincipalResult, error)
+	DeletePrincipalWithResponse(ctx context.Context, id IDOrKey, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*DeletePrincipalResult, error)
 
 	// GetPrincipalWithResponse Get a principal
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/principals/{id} (the `GetPrincipal` operationId).
-	GetPrincipalWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetPrincipalResult, error)
+	GetPrincipalWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetPrincipalResult, error)
 
 	// UpdatePrincipalWithBodyWithResponse Change a principal
 	//
@@ -4993,7 +4993,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-	UpdatePrincipalWithBodyWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
+	UpdatePrincipalWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
 
 	// UpdatePrincipalWithResponse Change a principal
 	//
@@ -5002,7 +5002,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-	UpdatePrincipalWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
+	UpdatePrincipalWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
 
 	// UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse Change a principal
 	//
@@ -5011,7 +5011,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-	UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
+	UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
 
 	// ExplainPacketWithResponse The packet a principal would get now, and why
 	//
@@ -5020,7 +5020,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/principals/{id}/packet (the `ExplainPacket` operationId).
-	ExplainPacketWithResponse(ctx context.Context, id ID, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*ExplainPacketResult, error)
+	ExplainPacketWithResponse(ctx context.Context, id IDOrKey, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*ExplainPacketResult, error)
 
 	// ListProfilesWithResponse List profiles
 	//
@@ -5056,14 +5056,14 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/admin/profiles/{id} (the `DeleteProfile` operationId).
-	DeleteProfileWithResponse(ctx context.Context, id ID, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*DeleteProfileResult, error)
+	DeleteProfileWithResponse(ctx context.Context, id IDOrKey, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*DeleteProfileResult, error)
 
 	// GetProfileWithResponse Get a profile
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
-	GetProfileWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetProfileResult, error)
+	GetProfileWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetProfileResult, error)
 
 	// UpdateProfileWithBodyWithResponse Change a profile
 	//
@@ -5072,7 +5072,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-	UpdateProfileWithBodyWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
+	UpdateProfileWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
 
 	// UpdateProfileWithResponse Change a profile
 	//
@@ -5081,7 +5081,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-	UpdateProfileWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
+	UpdateProfileWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
 
 	// UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse Change a profile
 	//
@@ -5090,7 +5090,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-	UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
+	UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
 
 	// ListSecretRefsWithResponse List secret references
 	//
@@ -5126,14 +5126,14 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/admin/secret-refs/{id} (the `DeleteSecretRef` operationId).
-	DeleteSecretRefWithResponse(ctx context.Context, id ID, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*DeleteSecretRefResult, error)
+	DeleteSecretRefWithResponse(ctx context.Context, id IDOrKey, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*DeleteSecretRefResult, error)
 
 	// GetSecretRefWithResponse Get a secret reference
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/secret-refs/{id} (the `GetSecretRef` operationId).
-	GetSecretRefWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetSecretRefResult, error)
+	GetSecretRefWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetSecretRefResult, error)
 
 	// UpdateSecretRefWithBodyWithResponse Change a secret reference
 	//
@@ -5142,7 +5142,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-	UpdateSecretRefWithBodyWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
+	UpdateSecretRefWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
 
 	// UpdateSecretRefWithResponse Change a secret reference
 	//
@@ -5151,7 +5151,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-	UpdateSecretRefWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
+	UpdateSecretRefWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
 
 	// UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse Change a secret reference
 	//
@@ -5160,7 +5160,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-	UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
+	UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
 
 	// ListStartupsWithResponse List startup receipts
 	//
@@ -13169,7 +13169,7 @@ func (c *ClientWithResponses) CreateManifestWithResponse(ctx context.Context, bo
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/admin/manifests/{id} (the `DeleteManifest` operationId).
-func (c *ClientWithResponses) DeleteManifestWithResponse(ctx context.Context, id ID, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*DeleteManifestResult, error) {
+func (c *ClientWithResponses) DeleteManifestWithResponse(ctx context.Context, id IDOrKey, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*DeleteManifestResult, error) {
 	rsp, err := c.DeleteManifest(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13182,7 +13182,7 @@ func (c *ClientWithResponses) DeleteManifestWithResponse(ctx context.Context, id
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
-func (c *ClientWithResponses) GetManifestWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetManifestResult, error) {
+func (c *ClientWithResponses) GetManifestWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetManifestResult, error) {
 	rsp, err := c.GetManifest(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13197,7 +13197,7 @@ func (c *ClientWithResponses) GetManifestWithResponse(ctx context.Context, id ID
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-func (c *ClientWithResponses) UpdateManifestWithBodyWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
+func (c *ClientWithResponses) UpdateManifestWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
 	rsp, err := c.UpdateManifestWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13212,7 +13212,7 @@ func (c *ClientWithResponses) UpdateManifestWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-func (c *ClientWithResponses) UpdateManifestWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
+func (c *ClientWithResponses) UpdateManifestWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
 	rsp, err := c.UpdateManifest(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13227,7 +13227,7 @@ func (c *ClientWithResponses) UpdateManifestWithResponse(ctx context.Context, id
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-func (c *ClientWithResponses) UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
+func (c *ClientWithResponses) UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
 	rsp, err := c.UpdateManifestWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13287,7 +13287,7 @@ func (c *ClientWithResponses) CreatePrincipalWithResponse(ctx context.Context, b
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/admin/principals/{id} (the `DeletePrincipal` operationId).
-func (c *ClientWithResponses) DeletePrincipalWithResponse(ctx context.Context, id ID, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*DeletePrincipalResult, error) {
+func (c *ClientWithResponses) DeletePrincipalWithResponse(ctx context.Context, id IDOrKey, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*DeletePrincipalResult, error) {
 	rsp, err := c.DeletePrincipal(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13300,7 +13300,7 @@ func (c *ClientWithResponses) DeletePrincipalWithResponse(ctx context.Context, i
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/principals/{id} (the `GetPrincipal` operationId).
-func (c *ClientWithResponses) GetPrincipalWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetPrincipalResult, error) {
+func (c *ClientWithResponses) GetPrincipalWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetPrincipalResult, error) {
 	rsp, err := c.GetPrincipal(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13315,7 +13315,7 @@ func (c *ClientWithResponses) GetPrincipalWithResponse(ctx context.Context, id I
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-func (c *ClientWithResponses) UpdatePrincipalWithBodyWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
+func (c *ClientWithResponses) UpdatePrincipalWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
 	rsp, err := c.UpdatePrincipalWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13330,7 +13330,7 @@ func (c *ClientWithResponses) UpdatePrincipalWithBodyWithResponse(ctx context.Co
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-func (c *ClientWithResponses) UpdatePrincipalWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
+func (c *ClientWithResponses) UpdatePrincipalWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
 	rsp, err := c.UpdatePrincipal(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13345,7 +13345,7 @@ func (c *ClientWithResponses) UpdatePrincipalWithResponse(ctx context.Context, i
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-func (c *ClientWithResponses) UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
+func (c *ClientWithResponses) UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
 	rsp, err := c.UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13360,7 +13360,7 @@ func (c *ClientWithResponses) UpdatePrincipalWithApplicationMergePatchPlusJSONBo
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/principals/{id}/packet (the `ExplainPacket` operationId).
-func (c *ClientWithResponses) ExplainPacketWithResponse(ctx context.Context, id ID, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*ExplainPacketResult, error) {
+func (c *ClientWithResponses) ExplainPacketWithResponse(ctx context.Context, id IDOrKey, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*ExplainPacketResult, error) {
 	rsp, err := c.ExplainPacket(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13420,7 +13420,7 @@ func (c *ClientWithResponses) CreateProfileWithResponse(ctx context.Context, bod
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/admin/profiles/{id} (the `DeleteProfile` operationId).
-func (c *ClientWithResponses) DeleteProfileWithResponse(ctx context.Context, id ID, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*DeleteProfileResult, error) {
+func (c *ClientWithResponses) DeleteProfileWithResponse(ctx context.Context, id IDOrKey, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*DeleteProfileResult, error) {
 	rsp, err := c.DeleteProfile(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13433,7 +13433,7 @@ func (c *ClientWithResponses) DeleteProfileWithResponse(ctx context.Context, id 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
-func (c *ClientWithResponses) GetProfileWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetProfileResult, error) {
+func (c *ClientWithResponses) GetProfileWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetProfileResult, error) {
 	rsp, err := c.GetProfile(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13448,7 +13448,7 @@ func (c *ClientWithResponses) GetProfileWithResponse(ctx context.Context, id ID,
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-func (c *ClientWithResponses) UpdateProfileWithBodyWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
+func (c *ClientWithResponses) UpdateProfileWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
 	rsp, err := c.UpdateProfileWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13463,7 +13463,7 @@ func (c *ClientWithResponses) UpdateProfileWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-func (c *ClientWithResponses) UpdateProfileWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
+func (c *ClientWithResponses) UpdateProfileWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
 	rsp, err := c.UpdateProfile(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13478,7 +13478,7 @@ func (c *ClientWithResponses) UpdateProfileWithResponse(ctx context.Context, id 
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-func (c *ClientWithResponses) UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
+func (c *ClientWithResponses) UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
 	rsp, err := c.UpdateProfileWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13538,7 +13538,7 @@ func (c *ClientWithResponses) CreateSecretRefWithResponse(ctx context.Context, b
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/admin/secret-refs/{id} (the `DeleteSecretRef` operationId).
-func (c *ClientWithResponses) DeleteSecretRefWithResponse(ctx context.Context, id ID, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*DeleteSecretRefResult, error) {
+func (c *ClientWithResponses) DeleteSecretRefWithResponse(ctx context.Context, id IDOrKey, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*DeleteSecretRefResult, error) {
 	rsp, err := c.DeleteSecretRef(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13551,7 +13551,7 @@ func (c *ClientWithResponses) DeleteSecretRefWithResponse(ctx context.Context, i
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/secret-refs/{id} (the `GetSecretRef` operationId).
-func (c *ClientWithResponses) GetSecretRefWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetSecretRefResult, error) {
+func (c *ClientWithResponses) GetSecretRefWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetSecretRefResult, error) {
 	rsp, err := c.GetSecretRef(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13566,7 +13566,7 @@ func (c *ClientWithResponses) GetSecretRefWithResponse(ctx context.Context, id I
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-func (c *ClientWithResponses) UpdateSecretRefWithBodyWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
+func (c *ClientWithResponses) UpdateSecretRefWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
 	rsp, err := c.UpdateSecretRefWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13581,7 +13581,7 @@ func (c *ClientWithResponses) UpdateSecretRefWithBodyWithResponse(ctx context.Co
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-func (c *ClientWithResponses) UpdateSecretRefWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
+func (c *ClientWithResponses) UpdateSecretRefWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
 	rsp, err := c.UpdateSecretRef(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13596,7 +13596,7 @@ func (c *ClientWithResponses) UpdateSecretRefWithResponse(ctx context.Context, i
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-func (c *ClientWithResponses) UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
+func (c *ClientWithResponses) UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
 	rsp, err := c.UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err

@@ -341,8 +341,10 @@ type APIKeyCreate struct {
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty,omitzero"`
 
 	// Name Any text of 1–255 characters without control characters.
-	Name        Text `json:"name"`
-	PrincipalID UUID `json:"principal_id"`
+	Name Text `json:"name"`
+
+	// PrincipalID An id, or `key:` and a key of the caller's tenant.
+	PrincipalID IDOrKey `json:"principal_id"`
 }
 
 // APIKeyIssued A credential of a principal; the key itself is shown once, when it is issued.
@@ -443,13 +445,19 @@ type Binding struct {
 // BindingCreate defines model for BindingCreate.
 type BindingCreate struct {
 	// Active Default `true`.
-	Active     *bool `json:"active,omitempty"`
-	ManifestID UUID  `json:"manifest_id"`
+	Active *bool `json:"active,omitempty"`
+
+	// ManifestID An id, or `key:` and a key of the caller's tenant.
+	ManifestID IDOrKey `json:"manifest_id"`
 
 	// Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
-	Overrides   Overrides `json:"overrides,omitempty,omitzero"`
-	PrincipalID UUID      `json:"principal_id"`
-	ProfileID   UUID      `json:"profile_id"`
+	Overrides Overrides `json:"overrides,omitempty,omitzero"`
+
+	// PrincipalID An id, or `key:` and a key of the caller's tenant.
+	PrincipalID IDOrKey `json:"principal_id"`
+
+	// ProfileID An id, or `key:` and a key of the caller's tenant.
+	ProfileID IDOrKey `json:"profile_id"`
 
 	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
 	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
@@ -558,6 +566,9 @@ type FieldChange struct {
 type Health struct {
 	Status string `json:"status"`
 }
+
+// IDOrKey An id, or `key:` and a key of the caller's tenant.
+type IDOrKey = string
 
 // Info defines model for Info.
 type Info struct {

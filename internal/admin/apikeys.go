@@ -25,7 +25,7 @@ var APIKeys = &Kind[store.APIKey, model.APIKeyCreate, model.APIKey]{
 	typ: model.ResourceTypeAPIKey, noun: "API key",
 	ident: func(r store.APIKey) resource { return resource{r.ID, r.TenantKey, r.Name, r.UpdatedAt} },
 	doc: func(r store.APIKey) model.APIKeyCreate {
-		return model.APIKeyCreate{PrincipalID: r.PrincipalID, Name: r.Name, ExpiresAt: null(r.ExpiresAt)}
+		return model.APIKeyCreate{PrincipalID: r.PrincipalID.String(), Name: r.Name, ExpiresAt: null(r.ExpiresAt)}
 	},
 	view: APIKeyView,
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.APIKey, error) {
@@ -37,7 +37,7 @@ var APIKeys = &Kind[store.APIKey, model.APIKeyCreate, model.APIKey]{
 		} else {
 			c.ExpiresAt = nullable.NewNullNullable[time.Time]()
 		}
-		p, err := w.GetPrincipal(ctx, c.PrincipalID)
+		p, err := Principals.lookUp(ctx, w.Queries, w.tenant, c.PrincipalID)
 		return w.missing(reference{"/principal_id", "principal", p.TenantKey, err})
 	},
 	update: func(ctx context.Context, w Write, r store.APIKey, c model.APIKeyCreate) (store.APIKey, error) {
@@ -59,7 +59,7 @@ var APIKeys = &Kind[store.APIKey, model.APIKeyCreate, model.APIKey]{
 // IssueKey makes an API key for a principal that the actor may see. The
 // plaintext is in the answer and nowhere else.
 func (s *Service) IssueKey(ctx context.Context, a identity.Caller, c model.APIKeyCreate) (model.APIKeyIssued, string, error) {
-	p, err := s.Store.GetPrincipal(ctx, c.PrincipalID)
+	p, err := Principals.lookUp(ctx, s.Store, a.TenantKey, c.PrincipalID)
 	switch {
 	case store.IsNotFound(err) || (err == nil && !a.Sees(p.TenantKey)):
 		return model.APIKeyIssued{}, "", errs.At(errs.InvalidReference, "a reference leads nowhere",
@@ -71,6 +71,7 @@ func (s *Service) IssueKey(ctx context.Context, a identity.Caller, c model.APIKe
 		return model.APIKeyIssued{}, "", errs.At(errs.InvalidRequest, "the key would be expired from the start",
 			errs.Place{Pointer: "/expires_at", Detail: "must be in the future"})
 	}
+	c.PrincipalID = p.ID.String()
 	plain, hash := identity.NewAPIKey()
 	var row store.APIKey
 	err = s.Write(ctx, a, p.TenantKey, func(w Write) (err error) {
@@ -90,7 +91,7 @@ func (w Write) addKey(ctx context.Context, c model.APIKeyCreate, hash string) (s
 	}
 	row, err := w.CreateAPIKey(ctx, store.CreateAPIKeyParams{
 		ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
-		PrincipalID: c.PrincipalID, Name: c.Name, KeyHash: hash, Status: keyActive, ExpiresAt: value(c.ExpiresAt),
+		PrincipalID: idOf(c.PrincipalID), Name: c.Name, KeyHash: hash, Status: keyActive, ExpiresAt: value(c.ExpiresAt),
 	})
 	if err != nil {
 		return row, err
@@ -108,5 +109,5 @@ func APIKeyView(r store.APIKey) model.APIKey {
 
 // KeyFor asks for an API key of p that never expires.
 func KeyFor(p store.Principal, name string) model.APIKeyCreate {
-	return model.APIKeyCreate{PrincipalID: p.ID, Name: name}
+	return model.APIKeyCreate{PrincipalID: p.ID.String(), Name: name}
 }

@@ -25,6 +25,9 @@ var SecretRefs = &Kind[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.SecretRef, error) {
 		return q.GetSecretRef(ctx, id)
 	},
+	getByKey: func(ctx context.Context, q store.Queries, tenant, key string) (store.SecretRef, error) {
+		return q.GetSecretRefByKey(ctx, store.GetSecretRefByKeyParams{TenantKey: tenant, SecretKey: key})
+	},
 	prepare: func(_ context.Context, _ Write, c *model.SecretRefCreate) error {
 		c.Status = cmp.Or(c.Status, model.SecretRefStatusActive)
 		return errs.Merge(known(c.RefKind), maps(section{"ref_meta", &c.RefMeta}))

@@ -29,7 +29,7 @@ func (c *explainCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	r, err := remote.ExplainPacketWithResponse(ctx, id, &model.ExplainPacketParams{ComponentKey: c.Component})
+	r, err := remote.ExplainPacketWithResponse(ctx, id.String(), &model.ExplainPacketParams{ComponentKey: c.Component})
 	if err != nil {
 		return c.reached(err)
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -19,7 +20,7 @@ import (
 func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if strings.Count(r.URL.Path, "/") != strings.Count(c.Path(), "/") {
+		if strings.Count(r.URL.EscapedPath(), "/") != strings.Count(c.Path(), "/") {
 			return echo.ErrNotFound // Echo's last parameter takes the rest of the path in
 		}
 		k := callOf(r.Context())
@@ -129,10 +130,14 @@ func (strictBinder) Bind(i any, c echo.Context) error {
 	return doc.Decode(callOf(c.Request().Context()).body, i)
 }
 
+// pathParams takes the escapes out where Echo looked at the path as it was sent.
 func pathParams(c echo.Context) map[string]string {
 	params := map[string]string{}
 	for i, name := range c.ParamNames() {
 		params[name] = c.ParamValues()[i]
+		if text, err := url.PathUnescape(params[name]); err == nil && c.Request().URL.RawPath != "" {
+			params[name] = text
+		}
 	}
 	return params
 }
