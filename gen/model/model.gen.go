@@ -546,8 +546,10 @@ type FailedReport struct {
 	Details json.RawMessage `json:"details,omitempty,omitzero"`
 
 	// Error What went wrong; line breaks are fine.
-	Error     string `json:"error"`
-	StartupID UUID   `json:"startup_id"`
+	Error string `json:"error"`
+
+	// StartupID The `startup_id` of the Welcome Packet.
+	StartupID UUID `json:"startup_id"`
 }
 
 // FieldChange One changed place.
@@ -845,8 +847,10 @@ type ReadyReport struct {
 	BuildVersion string `json:"build_version"`
 
 	// Health How it is: a text or an object, kept as it came.
-	Health    json.RawMessage `json:"health,omitempty,omitzero"`
-	StartupID UUID            `json:"startup_id"`
+	Health json.RawMessage `json:"health,omitempty,omitzero"`
+
+	// StartupID The `startup_id` of the Welcome Packet.
+	StartupID UUID `json:"startup_id"`
 }
 
 // RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved for a later version, and refused.

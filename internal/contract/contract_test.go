@@ -39,5 +39,5 @@ func TestTheContractIsInTheSameOrderAsJSON(t *testing.T) {
 	}
 	require.JSONEq(t, texts[0], texts[1])
 	require.Contains(t, string(c.JSON), `"name":"X-Other-Key"`)
-	require.Contains(t, string(c.JSON), `"example":{"secret_key":"receiptgate_api_key","ref_kind":"env"`, "members of examples, too")
+	require.Contains(t, string(c.JSON), `"example":{"secret_key":"billing_db","ref_kind":"env"`, "members of examples, too")
 }
