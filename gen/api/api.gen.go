@@ -98,13 +98,13 @@ type ServerInterface interface {
 	CreateManifest(ctx echo.Context) error
 	// DeleteManifest Delete a manifest
 	// (DELETE /v1/admin/manifests/{id})
-	DeleteManifest(ctx echo.Context, id ID, params DeleteManifestParams) error
+	DeleteManifest(ctx echo.Context, id IDOrKey, params DeleteManifestParams) error
 	// GetManifest Get a manifest
 	// (GET /v1/admin/manifests/{id})
-	GetManifest(ctx echo.Context, id ID) error
+	GetManifest(ctx echo.Context, id IDOrKey) error
 	// UpdateManifest Change a manifest
 	// (PATCH /v1/admin/manifests/{id})
-	UpdateManifest(ctx echo.Context, id ID, params UpdateManifestParams) error
+	UpdateManifest(ctx echo.Context, id IDOrKey, params UpdateManifestParams) error
 	// ListPrincipals List principals
 	// (GET /v1/admin/principals)
 	ListPrincipals(ctx echo.Context, params ListPrincipalsParams) error
@@ -113,16 +113,16 @@ type ServerInterface interface {
 	CreatePrincipal(ctx echo.Context) error
 	// DeletePrincipal Delete a principal
 	// (DELETE /v1/admin/principals/{id})
-	DeletePrincipal(ctx echo.Context, id ID, params DeletePrincipalParams) error
+	DeletePrincipal(ctx echo.Context, id IDOrKey, params DeletePrincipalParams) error
 	// GetPrincipal Get a principal
 	// (GET /v1/admin/principals/{id})
-	GetPrincipal(ctx echo.Context, id ID) error
+	GetPrincipal(ctx echo.Context, id IDOrKey) error
 	// UpdatePrincipal Change a principal
 	// (PATCH /v1/admin/principals/{id})
-	UpdatePrincipal(ctx echo.Context, id ID, params UpdatePrincipalParams) error
+	UpdatePrincipal(ctx echo.Context, id IDOrKey, params UpdatePrincipalParams) error
 	// ExplainPacket The packet a principal would get now, and why
 	// (GET /v1/admin/principals/{id}/packet)
-	ExplainPacket(ctx echo.Context, id ID, params ExplainPacketParams) error
+	ExplainPacket(ctx echo.Context, id IDOrKey, params ExplainPacketParams) error
 	// ListProfiles List profiles
 	// (GET /v1/admin/profiles)
 	ListProfiles(ctx echo.Context, params ListProfilesParams) error
@@ -131,13 +131,13 @@ type ServerInterface interface {
 	CreateProfile(ctx echo.Context) error
 	// DeleteProfile Delete a profile
 	// (DELETE /v1/admin/profiles/{id})
-	DeleteProfile(ctx echo.Context, id ID, params DeleteProfileParams) error
+	DeleteProfile(ctx echo.Context, id IDOrKey, params DeleteProfileParams) error
 	// GetProfile Get a profile
 	// (GET /v1/admin/profiles/{id})
-	GetProfile(ctx echo.Context, id ID) error
+	GetProfile(ctx echo.Context, id IDOrKey) error
 	// UpdateProfile Change a profile
 	// (PATCH /v1/admin/profiles/{id})
-	UpdateProfile(ctx echo.Context, id ID, params UpdateProfileParams) error
+	UpdateProfile(ctx echo.Context, id IDOrKey, params UpdateProfileParams) error
 	// ListSecretRefs List secret references
 	// (GET /v1/admin/secret-refs)
 	ListSecretRefs(ctx echo.Context, params ListSecretRefsParams) error
@@ -146,13 +146,13 @@ type ServerInterface interface {
 	CreateSecretRef(ctx echo.Context) error
 	// DeleteSecretRef Delete a secret reference
 	// (DELETE /v1/admin/secret-refs/{id})
-	DeleteSecretRef(ctx echo.Context, id ID, params DeleteSecretRefParams) error
+	DeleteSecretRef(ctx echo.Context, id IDOrKey, params DeleteSecretRefParams) error
 	// GetSecretRef Get a secret reference
 	// (GET /v1/admin/secret-refs/{id})
-	GetSecretRef(ctx echo.Context, id ID) error
+	GetSecretRef(ctx echo.Context, id IDOrKey) error
 	// UpdateSecretRef Change a secret reference
 	// (PATCH /v1/admin/secret-refs/{id})
-	UpdateSecretRef(ctx echo.Context, id ID, params UpdateSecretRefParams) error
+	UpdateSecretRef(ctx echo.Context, id IDOrKey, params UpdateSecretRefParams) error
 	// ListStartups List startup receipts
 	// (GET /v1/admin/startups)
 	ListStartups(ctx echo.Context, params ListStartupsParams) error
@@ -680,23 +680,6 @@ func (w *ServerInterfaceWrapper) ExportWorld(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter api_keys: %s", err))
 	}
 
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Accept" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Accept")]; found {
-		var Accept string
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Accept", valueList[0], &Accept, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept: %s", err))
-		}
-
-		params.Accept = &Accept
-	}
-
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ExportWorld(ctx, params)
 	return err
@@ -761,9 +744,9 @@ func (w *ServerInterfaceWrapper) CreateManifest(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) DeleteManifest(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -797,9 +780,9 @@ func (w *ServerInterfaceWrapper) DeleteManifest(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetManifest(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -813,9 +796,9 @@ func (w *ServerInterfaceWrapper) GetManifest(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) UpdateManifest(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -911,9 +894,9 @@ func (w *ServerInterfaceWrapper) CreatePrincipal(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) DeletePrincipal(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -947,9 +930,9 @@ func (w *ServerInterfaceWrapper) DeletePrincipal(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetPrincipal(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -963,9 +946,9 @@ func (w *ServerInterfaceWrapper) GetPrincipal(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) UpdatePrincipal(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -999,9 +982,9 @@ func (w *ServerInterfaceWrapper) UpdatePrincipal(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) ExplainPacket(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1072,9 +1055,9 @@ func (w *ServerInterfaceWrapper) CreateProfile(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) DeleteProfile(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1108,9 +1091,9 @@ func (w *ServerInterfaceWrapper) DeleteProfile(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetProfile(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1124,9 +1107,9 @@ func (w *ServerInterfaceWrapper) GetProfile(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) UpdateProfile(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1215,9 +1198,9 @@ func (w *ServerInterfaceWrapper) CreateSecretRef(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) DeleteSecretRef(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1251,9 +1234,9 @@ func (w *ServerInterfaceWrapper) DeleteSecretRef(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetSecretRef(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1267,9 +1250,9 @@ func (w *ServerInterfaceWrapper) GetSecretRef(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) UpdateSecretRef(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -2993,9 +2976,10 @@ func (response GetAPIKey503ApplicationProblemPlusJSONResponse) VisitGetAPIKeyRes
 }
 
 type UpdateAPIKeyRequestObject struct {
-	ID     ID `json:"id"`
-	Params UpdateAPIKeyParams
-	Body   *UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody
+	ID                                ID `json:"id"`
+	Params                            UpdateAPIKeyParams
+	JSONBody                          *UpdateAPIKeyJSONRequestBody
+	ApplicationMergePatchPlusJSONBody *UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody
 }
 
 type UpdateAPIKeyResponseObject interface {
@@ -4230,9 +4214,10 @@ func (response GetBinding503ApplicationProblemPlusJSONResponse) VisitGetBindingR
 }
 
 type UpdateBindingRequestObject struct {
-	ID     ID `json:"id"`
-	Params UpdateBindingParams
-	Body   *UpdateBindingApplicationMergePatchPlusJSONRequestBody
+	ID                                ID `json:"id"`
+	Params                            UpdateBindingParams
+	JSONBody                          *UpdateBindingJSONRequestBody
+	ApplicationMergePatchPlusJSONBody *UpdateBindingApplicationMergePatchPlusJSONRequestBody
 }
 
 type UpdateBindingResponseObject interface {
@@ -4972,7 +4957,7 @@ func (response CreateManifest503ApplicationProblemPlusJSONResponse) VisitCreateM
 }
 
 type DeleteManifestRequestObject struct {
-	ID     ID `json:"id"`
+	ID     IDOrKey `json:"id"`
 	Params DeleteManifestParams
 }
 
@@ -5145,7 +5130,7 @@ func (response DeleteManifest503ApplicationProblemPlusJSONResponse) VisitDeleteM
 }
 
 type GetManifestRequestObject struct {
-	ID ID `json:"id"`
+	ID IDOrKey `json:"id"`
 }
 
 type GetManifestResponseObject interface {
@@ -5299,9 +5284,10 @@ func (response GetManifest503ApplicationProblemPlusJSONResponse) VisitGetManifes
 }
 
 type UpdateManifestRequestObject struct {
-	ID     ID `json:"id"`
-	Params UpdateManifestParams
-	Body   *UpdateManifestApplicationMergePatchPlusJSONRequestBody
+	ID                                IDOrKey `json:"id"`
+	Params                            UpdateManifestParams
+	JSONBody                          *UpdateManifestJSONRequestBody
+	ApplicationMergePatchPlusJSONBody *UpdateManifestApplicationMergePatchPlusJSONRequestBody
 }
 
 type UpdateManifestResponseObject interface {
@@ -5884,7 +5870,7 @@ func (response CreatePrincipal503ApplicationProblemPlusJSONResponse) VisitCreate
 }
 
 type DeletePrincipalRequestObject struct {
-	ID     ID `json:"id"`
+	ID     IDOrKey `json:"id"`
 	Params DeletePrincipalParams
 }
 
@@ -6057,7 +6043,7 @@ func (response DeletePrincipal503ApplicationProblemPlusJSONResponse) VisitDelete
 }
 
 type GetPrincipalRequestObject struct {
-	ID ID `json:"id"`
+	ID IDOrKey `json:"id"`
 }
 
 type GetPrincipalResponseObject interface {
@@ -6211,9 +6197,10 @@ func (response GetPrincipal503ApplicationProblemPlusJSONResponse) VisitGetPrinci
 }
 
 type UpdatePrincipalRequestObject struct {
-	ID     ID `json:"id"`
-	Params UpdatePrincipalParams
-	Body   *UpdatePrincipalApplicationMergePatchPlusJSONRequestBody
+	ID                                IDOrKey `json:"id"`
+	Params                            UpdatePrincipalParams
+	JSONBody                          *UpdatePrincipalJSONRequestBody
+	ApplicationMergePatchPlusJSONBody *UpdatePrincipalApplicationMergePatchPlusJSONRequestBody
 }
 
 type UpdatePrincipalResponseObject interface {
@@ -6452,7 +6439,7 @@ func (response UpdatePrincipal503ApplicationProblemPlusJSONResponse) VisitUpdate
 }
 
 type ExplainPacketRequestObject struct {
-	ID     ID `json:"id"`
+	ID     IDOrKey `json:"id"`
 	Params ExplainPacketParams
 }
 
@@ -6949,7 +6936,7 @@ func (response CreateProfile503ApplicationProblemPlusJSONResponse) VisitCreatePr
 }
 
 type DeleteProfileRequestObject struct {
-	ID     ID `json:"id"`
+	ID     IDOrKey `json:"id"`
 	Params DeleteProfileParams
 }
 
@@ -7122,7 +7109,7 @@ func (response DeleteProfile503ApplicationProblemPlusJSONResponse) VisitDeletePr
 }
 
 type GetProfileRequestObject struct {
-	ID ID `json:"id"`
+	ID IDOrKey `json:"id"`
 }
 
 type GetProfileResponseObject interface {
@@ -7276,9 +7263,10 @@ func (response GetProfile503ApplicationProblemPlusJSONResponse) VisitGetProfileR
 }
 
 type UpdateProfileRequestObject struct {
-	ID     ID `json:"id"`
-	Params UpdateProfileParams
-	Body   *UpdateProfileApplicationMergePatchPlusJSONRequestBody
+	ID                                IDOrKey `json:"id"`
+	Params                            UpdateProfileParams
+	JSONBody                          *UpdateProfileJSONRequestBody
+	ApplicationMergePatchPlusJSONBody *UpdateProfileApplicationMergePatchPlusJSONRequestBody
 }
 
 type UpdateProfileResponseObject interface {
@@ -7861,7 +7849,7 @@ func (response CreateSecretRef503ApplicationProblemPlusJSONResponse) VisitCreate
 }
 
 type DeleteSecretRefRequestObject struct {
-	ID     ID `json:"id"`
+	ID     IDOrKey `json:"id"`
 	Params DeleteSecretRefParams
 }
 
@@ -8017,7 +8005,7 @@ func (response DeleteSecretRef503ApplicationProblemPlusJSONResponse) VisitDelete
 }
 
 type GetSecretRefRequestObject struct {
-	ID ID `json:"id"`
+	ID IDOrKey `json:"id"`
 }
 
 type GetSecretRefResponseObject interface {
@@ -8171,9 +8159,10 @@ func (response GetSecretRef503ApplicationProblemPlusJSONResponse) VisitGetSecret
 }
 
 type UpdateSecretRefRequestObject struct {
-	ID     ID `json:"id"`
-	Params UpdateSecretRefParams
-	Body   *UpdateSecretRefApplicationMergePatchPlusJSONRequestBody
+	ID                                IDOrKey `json:"id"`
+	Params                            UpdateSecretRefParams
+	JSONBody                          *UpdateSecretRefJSONRequestBody
+	ApplicationMergePatchPlusJSONBody *UpdateSecretRefApplicationMergePatchPlusJSONRequestBody
 }
 
 type UpdateSecretRefResponseObject interface {
@@ -10105,29 +10094,56 @@ func (sh *strictHandler) UpdateAPIKey(ctx echo.Context, id ID, params UpdateAPIK
 
 	request.ID = id
 	request.Params = params
-
-	var body UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body UpdateAPIKeyJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
 		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
 	}
-	if err != nil {
-		return err
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/merge-patch+json") {
+		var body UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.ApplicationMergePatchPlusJSONBody = &body
+
 	}
-	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.UpdateAPIKey(ctx.Request().Context(), request.(UpdateAPIKeyRequestObject))
@@ -10354,29 +10370,56 @@ func (sh *strictHandler) UpdateBinding(ctx echo.Context, id ID, params UpdateBin
 
 	request.ID = id
 	request.Params = params
-
-	var body UpdateBindingApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body UpdateBindingJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
 		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
 	}
-	if err != nil {
-		return err
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/merge-patch+json") {
+		var body UpdateBindingApplicationMergePatchPlusJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.ApplicationMergePatchPlusJSONBody = &body
+
 	}
-	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.UpdateBinding(ctx.Request().Context(), request.(UpdateBindingRequestObject))
@@ -10494,7 +10537,7 @@ func (sh *strictHandler) CreateManifest(ctx echo.Context) error {
 }
 
 // DeleteManifest operation middleware
-func (sh *strictHandler) DeleteManifest(ctx echo.Context, id ID, params DeleteManifestParams) error {
+func (sh *strictHandler) DeleteManifest(ctx echo.Context, id IDOrKey, params DeleteManifestParams) error {
 	var request DeleteManifestRequestObject
 
 	request.ID = id
@@ -10520,7 +10563,7 @@ func (sh *strictHandler) DeleteManifest(ctx echo.Context, id ID, params DeleteMa
 }
 
 // GetManifest operation middleware
-func (sh *strictHandler) GetManifest(ctx echo.Context, id ID) error {
+func (sh *strictHandler) GetManifest(ctx echo.Context, id IDOrKey) error {
 	var request GetManifestRequestObject
 
 	request.ID = id
@@ -10545,34 +10588,61 @@ func (sh *strictHandler) GetManifest(ctx echo.Context, id ID) error {
 }
 
 // UpdateManifest operation middleware
-func (sh *strictHandler) UpdateManifest(ctx echo.Context, id ID, params UpdateManifestParams) error {
+func (sh *strictHandler) UpdateManifest(ctx echo.Context, id IDOrKey, params UpdateManifestParams) error {
 	var request UpdateManifestRequestObject
 
 	request.ID = id
 	request.Params = params
-
-	var body UpdateManifestApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body UpdateManifestJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
 		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
 	}
-	if err != nil {
-		return err
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/merge-patch+json") {
+		var body UpdateManifestApplicationMergePatchPlusJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.ApplicationMergePatchPlusJSONBody = &body
+
 	}
-	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.UpdateManifest(ctx.Request().Context(), request.(UpdateManifestRequestObject))
@@ -10665,7 +10735,7 @@ func (sh *strictHandler) CreatePrincipal(ctx echo.Context) error {
 }
 
 // DeletePrincipal operation middleware
-func (sh *strictHandler) DeletePrincipal(ctx echo.Context, id ID, params DeletePrincipalParams) error {
+func (sh *strictHandler) DeletePrincipal(ctx echo.Context, id IDOrKey, params DeletePrincipalParams) error {
 	var request DeletePrincipalRequestObject
 
 	request.ID = id
@@ -10691,7 +10761,7 @@ func (sh *strictHandler) DeletePrincipal(ctx echo.Context, id ID, params DeleteP
 }
 
 // GetPrincipal operation middleware
-func (sh *strictHandler) GetPrincipal(ctx echo.Context, id ID) error {
+func (sh *strictHandler) GetPrincipal(ctx echo.Context, id IDOrKey) error {
 	var request GetPrincipalRequestObject
 
 	request.ID = id
@@ -10716,34 +10786,61 @@ func (sh *strictHandler) GetPrincipal(ctx echo.Context, id ID) error {
 }
 
 // UpdatePrincipal operation middleware
-func (sh *strictHandler) UpdatePrincipal(ctx echo.Context, id ID, params UpdatePrincipalParams) error {
+func (sh *strictHandler) UpdatePrincipal(ctx echo.Context, id IDOrKey, params UpdatePrincipalParams) error {
 	var request UpdatePrincipalRequestObject
 
 	request.ID = id
 	request.Params = params
-
-	var body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body UpdatePrincipalJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
 		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
 	}
-	if err != nil {
-		return err
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/merge-patch+json") {
+		var body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.ApplicationMergePatchPlusJSONBody = &body
+
 	}
-	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.UpdatePrincipal(ctx.Request().Context(), request.(UpdatePrincipalRequestObject))
@@ -10765,7 +10862,7 @@ func (sh *strictHandler) UpdatePrincipal(ctx echo.Context, id ID, params UpdateP
 }
 
 // ExplainPacket operation middleware
-func (sh *strictHandler) ExplainPacket(ctx echo.Context, id ID, params ExplainPacketParams) error {
+func (sh *strictHandler) ExplainPacket(ctx echo.Context, id IDOrKey, params ExplainPacketParams) error {
 	var request ExplainPacketRequestObject
 
 	request.ID = id
@@ -10862,7 +10959,7 @@ func (sh *strictHandler) CreateProfile(ctx echo.Context) error {
 }
 
 // DeleteProfile operation middleware
-func (sh *strictHandler) DeleteProfile(ctx echo.Context, id ID, params DeleteProfileParams) error {
+func (sh *strictHandler) DeleteProfile(ctx echo.Context, id IDOrKey, params DeleteProfileParams) error {
 	var request DeleteProfileRequestObject
 
 	request.ID = id
@@ -10888,7 +10985,7 @@ func (sh *strictHandler) DeleteProfile(ctx echo.Context, id ID, params DeletePro
 }
 
 // GetProfile operation middleware
-func (sh *strictHandler) GetProfile(ctx echo.Context, id ID) error {
+func (sh *strictHandler) GetProfile(ctx echo.Context, id IDOrKey) error {
 	var request GetProfileRequestObject
 
 	request.ID = id
@@ -10913,34 +11010,61 @@ func (sh *strictHandler) GetProfile(ctx echo.Context, id ID) error {
 }
 
 // UpdateProfile operation middleware
-func (sh *strictHandler) UpdateProfile(ctx echo.Context, id ID, params UpdateProfileParams) error {
+func (sh *strictHandler) UpdateProfile(ctx echo.Context, id IDOrKey, params UpdateProfileParams) error {
 	var request UpdateProfileRequestObject
 
 	request.ID = id
 	request.Params = params
-
-	var body UpdateProfileApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body UpdateProfileJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
 		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
 	}
-	if err != nil {
-		return err
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/merge-patch+json") {
+		var body UpdateProfileApplicationMergePatchPlusJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.ApplicationMergePatchPlusJSONBody = &body
+
 	}
-	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.UpdateProfile(ctx.Request().Context(), request.(UpdateProfileRequestObject))
@@ -11033,7 +11157,7 @@ func (sh *strictHandler) CreateSecretRef(ctx echo.Context) error {
 }
 
 // DeleteSecretRef operation middleware
-func (sh *strictHandler) DeleteSecretRef(ctx echo.Context, id ID, params DeleteSecretRefParams) error {
+func (sh *strictHandler) DeleteSecretRef(ctx echo.Context, id IDOrKey, params DeleteSecretRefParams) error {
 	var request DeleteSecretRefRequestObject
 
 	request.ID = id
@@ -11059,7 +11183,7 @@ func (sh *strictHandler) DeleteSecretRef(ctx echo.Context, id ID, params DeleteS
 }
 
 // GetSecretRef operation middleware
-func (sh *strictHandler) GetSecretRef(ctx echo.Context, id ID) error {
+func (sh *strictHandler) GetSecretRef(ctx echo.Context, id IDOrKey) error {
 	var request GetSecretRefRequestObject
 
 	request.ID = id
@@ -11084,34 +11208,61 @@ func (sh *strictHandler) GetSecretRef(ctx echo.Context, id ID) error {
 }
 
 // UpdateSecretRef operation middleware
-func (sh *strictHandler) UpdateSecretRef(ctx echo.Context, id ID, params UpdateSecretRefParams) error {
+func (sh *strictHandler) UpdateSecretRef(ctx echo.Context, id IDOrKey, params UpdateSecretRefParams) error {
 	var request UpdateSecretRefRequestObject
 
 	request.ID = id
 	request.Params = params
-
-	var body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body UpdateSecretRefJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
 		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
 	}
-	if err != nil {
-		return err
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/merge-patch+json") {
+		var body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.ApplicationMergePatchPlusJSONBody = &body
+
 	}
-	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.UpdateSecretRef(ctx.Request().Context(), request.(UpdateSecretRefRequestObject))

@@ -203,16 +203,25 @@ type ClientInterface interface {
 
 	// UpdateAPIKeyWithBody Change an API key
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
 	UpdateAPIKeyWithBody(ctx context.Context, id ID, params *UpdateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateAPIKey Change an API key
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
+	UpdateAPIKey(ctx context.Context, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// UpdateAPIKeyWithApplicationMergePatchPlusJSONBody Change an API key
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -283,16 +292,25 @@ type ClientInterface interface {
 
 	// UpdateBindingWithBody Change a binding
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
 	UpdateBindingWithBody(ctx context.Context, id ID, params *UpdateBindingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateBinding Change a binding
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
+	UpdateBinding(ctx context.Context, id ID, params *UpdateBindingParams, body UpdateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// UpdateBindingWithApplicationMergePatchPlusJSONBody Change a binding
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -301,7 +319,7 @@ type ClientInterface interface {
 
 	// ExportWorld The world as a document
 	//
-	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml`.
+	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
 	//
 	// Corresponds with GET /v1/admin/export (the `ExportWorld` operationId).
 	ExportWorld(ctx context.Context, params *ExportWorldParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -336,30 +354,39 @@ type ClientInterface interface {
 	// Deletes a manifest. 409 `IN_USE` while a binding refers to it.
 	//
 	// Corresponds with DELETE /v1/admin/manifests/{id} (the `DeleteManifest` operationId).
-	DeleteManifest(ctx context.Context, id ID, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteManifest(ctx context.Context, id IDOrKey, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetManifest Get a manifest
 	//
 	// Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
-	GetManifest(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetManifest(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateManifestWithBody Change a manifest
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-	UpdateManifestWithBody(ctx context.Context, id ID, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateManifestWithBody(ctx context.Context, id IDOrKey, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateManifest Change a manifest
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
+	UpdateManifest(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateManifestWithApplicationMergePatchPlusJSONBody Change a manifest
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-	UpdateManifestWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateManifestWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPrincipals List principals
 	//
@@ -391,37 +418,46 @@ type ClientInterface interface {
 	// Deletes a principal with its bindings and API keys. Its startup receipts stay. 409 `LAST_ADMIN` for the last active admin of a tenant.
 	//
 	// Corresponds with DELETE /v1/admin/principals/{id} (the `DeletePrincipal` operationId).
-	DeletePrincipal(ctx context.Context, id ID, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeletePrincipal(ctx context.Context, id IDOrKey, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetPrincipal Get a principal
 	//
 	// Corresponds with GET /v1/admin/principals/{id} (the `GetPrincipal` operationId).
-	GetPrincipal(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetPrincipal(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdatePrincipalWithBody Change a principal
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-	UpdatePrincipalWithBody(ctx context.Context, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdatePrincipalWithBody(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdatePrincipal Change a principal
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
+	UpdatePrincipal(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdatePrincipalWithApplicationMergePatchPlusJSONBody Change a principal
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-	UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ExplainPacket The packet a principal would get now, and why
 	//
 	// Opens no startup. For each section it tells where its values come from; where bootstrap would refuse, it tells the refusal.
 	//
 	// Corresponds with GET /v1/admin/principals/{id}/packet (the `ExplainPacket` operationId).
-	ExplainPacket(ctx context.Context, id ID, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ExplainPacket(ctx context.Context, id IDOrKey, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListProfiles List profiles
 	//
@@ -453,30 +489,39 @@ type ClientInterface interface {
 	// Deletes a profile. 409 `IN_USE` while a binding refers to it.
 	//
 	// Corresponds with DELETE /v1/admin/profiles/{id} (the `DeleteProfile` operationId).
-	DeleteProfile(ctx context.Context, id ID, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteProfile(ctx context.Context, id IDOrKey, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetProfile Get a profile
 	//
 	// Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
-	GetProfile(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetProfile(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateProfileWithBody Change a profile
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-	UpdateProfileWithBody(ctx context.Context, id ID, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateProfileWithBody(ctx context.Context, id IDOrKey, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateProfile Change a profile
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
+	UpdateProfile(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateProfileWithApplicationMergePatchPlusJSONBody Change a profile
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-	UpdateProfileWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateProfileWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListSecretRefs List secret references
 	//
@@ -508,30 +553,39 @@ type ClientInterface interface {
 	// Deletes a secret reference.
 	//
 	// Corresponds with DELETE /v1/admin/secret-refs/{id} (the `DeleteSecretRef` operationId).
-	DeleteSecretRef(ctx context.Context, id ID, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteSecretRef(ctx context.Context, id IDOrKey, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetSecretRef Get a secret reference
 	//
 	// Corresponds with GET /v1/admin/secret-refs/{id} (the `GetSecretRef` operationId).
-	GetSecretRef(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetSecretRef(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateSecretRefWithBody Change a secret reference
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-	UpdateSecretRefWithBody(ctx context.Context, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateSecretRefWithBody(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateSecretRef Change a secret reference
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
+	UpdateSecretRef(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateSecretRefWithApplicationMergePatchPlusJSONBody Change a secret reference
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-	UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListStartups List startup receipts
 	//
@@ -888,7 +942,7 @@ func (c *Client) GetAPIKey(ctx context.Context, id ID, reqEditors ...RequestEdit
 
 // UpdateAPIKeyWithBody Change an API key
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 //
 // Takes any type of body and a specified content type.
 //
@@ -905,9 +959,28 @@ func (c *Client) UpdateAPIKeyWithBody(ctx context.Context, id ID, params *Update
 	return c.Client.Do(req)
 }
 
+// UpdateAPIKey Change an API key
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
+func (c *Client) UpdateAPIKey(ctx context.Context, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateAPIKeyRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // UpdateAPIKeyWithApplicationMergePatchPlusJSONBody Change an API key
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -1068,7 +1141,7 @@ func (c *Client) GetBinding(ctx context.Context, id ID, reqEditors ...RequestEdi
 
 // UpdateBindingWithBody Change a binding
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1085,9 +1158,28 @@ func (c *Client) UpdateBindingWithBody(ctx context.Context, id ID, params *Updat
 	return c.Client.Do(req)
 }
 
+// UpdateBinding Change a binding
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
+func (c *Client) UpdateBinding(ctx context.Context, id ID, params *UpdateBindingParams, body UpdateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateBindingRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // UpdateBindingWithApplicationMergePatchPlusJSONBody Change a binding
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -1106,7 +1198,7 @@ func (c *Client) UpdateBindingWithApplicationMergePatchPlusJSONBody(ctx context.
 
 // ExportWorld The world as a document
 //
-// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml`.
+// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
 //
 // Corresponds with GET /v1/admin/export (the `ExportWorld` operationId).
 func (c *Client) ExportWorld(ctx context.Context, params *ExportWorldParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1181,7 +1273,7 @@ func (c *Client) CreateManifest(ctx context.Context, body CreateManifestJSONRequ
 // Deletes a manifest. 409 `IN_USE` while a binding refers to it.
 //
 // Corresponds with DELETE /v1/admin/manifests/{id} (the `DeleteManifest` operationId).
-func (c *Client) DeleteManifest(ctx context.Context, id ID, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeleteManifest(ctx context.Context, id IDOrKey, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteManifestRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -1196,7 +1288,7 @@ func (c *Client) DeleteManifest(ctx context.Context, id ID, params *DeleteManife
 // GetManifest Get a manifest
 //
 // Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
-func (c *Client) GetManifest(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetManifest(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetManifestRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -1210,13 +1302,32 @@ func (c *Client) GetManifest(ctx context.Context, id ID, reqEditors ...RequestEd
 
 // UpdateManifestWithBody Change a manifest
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-func (c *Client) UpdateManifestWithBody(ctx context.Context, id ID, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateManifestWithBody(ctx context.Context, id IDOrKey, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateManifestRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateManifest Change a manifest
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
+func (c *Client) UpdateManifest(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateManifestRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1229,12 +1340,12 @@ func (c *Client) UpdateManifestWithBody(ctx context.Context, id ID, params *Upda
 
 // UpdateManifestWithApplicationMergePatchPlusJSONBody Change a manifest
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-func (c *Client) UpdateManifestWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateManifestWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -1306,7 +1417,7 @@ func (c *Client) CreatePrincipal(ctx context.Context, body CreatePrincipalJSONRe
 // Deletes a principal with its bindings and API keys. Its startup receipts stay. 409 `LAST_ADMIN` for the last active admin of a tenant.
 //
 // Corresponds with DELETE /v1/admin/principals/{id} (the `DeletePrincipal` operationId).
-func (c *Client) DeletePrincipal(ctx context.Context, id ID, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeletePrincipal(ctx context.Context, id IDOrKey, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeletePrincipalRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -1321,7 +1432,7 @@ func (c *Client) DeletePrincipal(ctx context.Context, id ID, params *DeletePrinc
 // GetPrincipal Get a principal
 //
 // Corresponds with GET /v1/admin/principals/{id} (the `GetPrincipal` operationId).
-func (c *Client) GetPrincipal(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetPrincipal(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetPrincipalRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -1335,13 +1446,32 @@ func (c *Client) GetPrincipal(ctx context.Context, id ID, reqEditors ...RequestE
 
 // UpdatePrincipalWithBody Change a principal
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-func (c *Client) UpdatePrincipalWithBody(ctx context.Context, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdatePrincipalWithBody(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdatePrincipalRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdatePrincipal Change a principal
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
+func (c *Client) UpdatePrincipal(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdatePrincipalRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1354,12 +1484,12 @@ func (c *Client) UpdatePrincipalWithBody(ctx context.Context, id ID, params *Upd
 
 // UpdatePrincipalWithApplicationMergePatchPlusJSONBody Change a principal
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-func (c *Client) UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdatePrincipalRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -1376,7 +1506,7 @@ func (c *Client) UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx contex
 // Opens no startup. For each section it tells where its values come from; where bootstrap would refuse, it tells the refusal.
 //
 // Corresponds with GET /v1/admin/principals/{id}/packet (the `ExplainPacket` operationId).
-func (c *Client) ExplainPacket(ctx context.Context, id ID, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) ExplainPacket(ctx context.Context, id IDOrKey, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewExplainPacketRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -1448,7 +1578,7 @@ func (c *Client) CreateProfile(ctx context.Context, body CreateProfileJSONReques
 // Deletes a profile. 409 `IN_USE` while a binding refers to it.
 //
 // Corresponds with DELETE /v1/admin/profiles/{id} (the `DeleteProfile` operationId).
-func (c *Client) DeleteProfile(ctx context.Context, id ID, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeleteProfile(ctx context.Context, id IDOrKey, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteProfileRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -1463,7 +1593,7 @@ func (c *Client) DeleteProfile(ctx context.Context, id ID, params *DeleteProfile
 // GetProfile Get a profile
 //
 // Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
-func (c *Client) GetProfile(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetProfile(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetProfileRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -1477,13 +1607,32 @@ func (c *Client) GetProfile(ctx context.Context, id ID, reqEditors ...RequestEdi
 
 // UpdateProfileWithBody Change a profile
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-func (c *Client) UpdateProfileWithBody(ctx context.Context, id ID, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateProfileWithBody(ctx context.Context, id IDOrKey, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateProfileRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateProfile Change a profile
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
+func (c *Client) UpdateProfile(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateProfileRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1496,12 +1645,12 @@ func (c *Client) UpdateProfileWithBody(ctx context.Context, id ID, params *Updat
 
 // UpdateProfileWithApplicationMergePatchPlusJSONBody Change a profile
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-func (c *Client) UpdateProfileWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateProfileWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -1573,7 +1722,7 @@ func (c *Client) CreateSecretRef(ctx context.Context, body CreateSecretRefJSONRe
 // Deletes a secret reference.
 //
 // Corresponds with DELETE /v1/admin/secret-refs/{id} (the `DeleteSecretRef` operationId).
-func (c *Client) DeleteSecretRef(ctx context.Context, id ID, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeleteSecretRef(ctx context.Context, id IDOrKey, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteSecretRefRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -1588,7 +1737,7 @@ func (c *Client) DeleteSecretRef(ctx context.Context, id ID, params *DeleteSecre
 // GetSecretRef Get a secret reference
 //
 // Corresponds with GET /v1/admin/secret-refs/{id} (the `GetSecretRef` operationId).
-func (c *Client) GetSecretRef(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetSecretRef(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetSecretRefRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -1602,13 +1751,32 @@ func (c *Client) GetSecretRef(ctx context.Context, id ID, reqEditors ...RequestE
 
 // UpdateSecretRefWithBody Change a secret reference
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-func (c *Client) UpdateSecretRefWithBody(ctx context.Context, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateSecretRefWithBody(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateSecretRefRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateSecretRef Change a secret reference
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
+func (c *Client) UpdateSecretRef(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateSecretRefRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1621,12 +1789,12 @@ func (c *Client) UpdateSecretRefWithBody(ctx context.Context, id ID, params *Upd
 
 // UpdateSecretRefWithApplicationMergePatchPlusJSONBody Change a secret reference
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-func (c *Client) UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -2339,6 +2507,17 @@ func NewGetAPIKeyRequest(server string, id ID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewUpdateAPIKeyRequest calls the generic UpdateAPIKey builder with application/json body
+func NewUpdateAPIKeyRequest(server string, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateAPIKeyRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
 // NewUpdateAPIKeyRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateAPIKey builder with application/merge-patch+json body
 func NewUpdateAPIKeyRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2855,6 +3034,17 @@ func NewGetBindingRequest(server string, id ID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewUpdateBindingRequest calls the generic UpdateBinding builder with application/json body
+func NewUpdateBindingRequest(server string, id ID, params *UpdateBindingParams, body UpdateBindingJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateBindingRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
 // NewUpdateBindingRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateBinding builder with application/merge-patch+json body
 func NewUpdateBindingRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdateBindingParams, body UpdateBindingApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2978,21 +3168,6 @@ func NewExportWorldRequest(server string, params *ExportWorldParams) (*http.Requ
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
-	}
-
-	if params != nil {
-
-		if params.Accept != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Accept", *params.Accept, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("Accept", headerParam0)
-		}
-
 	}
 
 	return req, nil
@@ -3141,12 +3316,12 @@ func NewCreateManifestRequestWithBody(server string, contentType string, body io
 }
 
 // NewDeleteManifestRequest constructs an http.Request for the DeleteManifest method
-func NewDeleteManifestRequest(server string, id ID, params *DeleteManifestParams) (*http.Request, error) {
+func NewDeleteManifestRequest(server string, id IDOrKey, params *DeleteManifestParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3190,12 +3365,12 @@ func NewDeleteManifestRequest(server string, id ID, params *DeleteManifestParams
 }
 
 // NewGetManifestRequest constructs an http.Request for the GetManifest method
-func NewGetManifestRequest(server string, id ID) (*http.Request, error) {
+func NewGetManifestRequest(server string, id IDOrKey) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3223,8 +3398,19 @@ func NewGetManifestRequest(server string, id ID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewUpdateManifestRequest calls the generic UpdateManifest builder with application/json body
+func NewUpdateManifestRequest(server string, id IDOrKey, params *UpdateManifestParams, body UpdateManifestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateManifestRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
 // NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateManifest builder with application/merge-patch+json body
-func NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+func NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody(server string, id IDOrKey, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -3235,12 +3421,12 @@ func NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody(server string
 }
 
 // NewUpdateManifestRequestWithBody constructs an http.Request for the UpdateManifest method, with any body, and a specified content type
-func NewUpdateManifestRequestWithBody(server string, id ID, params *UpdateManifestParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateManifestRequestWithBody(server string, id IDOrKey, params *UpdateManifestParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3440,12 +3626,12 @@ func NewCreatePrincipalRequestWithBody(server string, contentType string, body i
 }
 
 // NewDeletePrincipalRequest constructs an http.Request for the DeletePrincipal method
-func NewDeletePrincipalRequest(server string, id ID, params *DeletePrincipalParams) (*http.Request, error) {
+func NewDeletePrincipalRequest(server string, id IDOrKey, params *DeletePrincipalParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3489,12 +3675,12 @@ func NewDeletePrincipalRequest(server string, id ID, params *DeletePrincipalPara
 }
 
 // NewGetPrincipalRequest constructs an http.Request for the GetPrincipal method
-func NewGetPrincipalRequest(server string, id ID) (*http.Request, error) {
+func NewGetPrincipalRequest(server string, id IDOrKey) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3522,8 +3708,19 @@ func NewGetPrincipalRequest(server string, id ID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewUpdatePrincipalRequest calls the generic UpdatePrincipal builder with application/json body
+func NewUpdatePrincipalRequest(server string, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdatePrincipalRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
 // NewUpdatePrincipalRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdatePrincipal builder with application/merge-patch+json body
-func NewUpdatePrincipalRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+func NewUpdatePrincipalRequestWithApplicationMergePatchPlusJSONBody(server string, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -3534,12 +3731,12 @@ func NewUpdatePrincipalRequestWithApplicationMergePatchPlusJSONBody(server strin
 }
 
 // NewUpdatePrincipalRequestWithBody constructs an http.Request for the UpdatePrincipal method, with any body, and a specified content type
-func NewUpdatePrincipalRequestWithBody(server string, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdatePrincipalRequestWithBody(server string, id IDOrKey, params *UpdatePrincipalParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3585,12 +3782,12 @@ func NewUpdatePrincipalRequestWithBody(server string, id ID, params *UpdatePrinc
 }
 
 // NewExplainPacketRequest constructs an http.Request for the ExplainPacket method
-func NewExplainPacketRequest(server string, id ID, params *ExplainPacketParams) (*http.Request, error) {
+func NewExplainPacketRequest(server string, id IDOrKey, params *ExplainPacketParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3772,12 +3969,12 @@ func NewCreateProfileRequestWithBody(server string, contentType string, body io.
 }
 
 // NewDeleteProfileRequest constructs an http.Request for the DeleteProfile method
-func NewDeleteProfileRequest(server string, id ID, params *DeleteProfileParams) (*http.Request, error) {
+func NewDeleteProfileRequest(server string, id IDOrKey, params *DeleteProfileParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3821,12 +4018,12 @@ func NewDeleteProfileRequest(server string, id ID, params *DeleteProfileParams) 
 }
 
 // NewGetProfileRequest constructs an http.Request for the GetProfile method
-func NewGetProfileRequest(server string, id ID) (*http.Request, error) {
+func NewGetProfileRequest(server string, id IDOrKey) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3854,8 +4051,19 @@ func NewGetProfileRequest(server string, id ID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewUpdateProfileRequest calls the generic UpdateProfile builder with application/json body
+func NewUpdateProfileRequest(server string, id IDOrKey, params *UpdateProfileParams, body UpdateProfileJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateProfileRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
 // NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateProfile builder with application/merge-patch+json body
-func NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+func NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody(server string, id IDOrKey, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -3866,12 +4074,12 @@ func NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody(server string,
 }
 
 // NewUpdateProfileRequestWithBody constructs an http.Request for the UpdateProfile method, with any body, and a specified content type
-func NewUpdateProfileRequestWithBody(server string, id ID, params *UpdateProfileParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateProfileRequestWithBody(server string, id IDOrKey, params *UpdateProfileParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -4059,12 +4267,12 @@ func NewCreateSecretRefRequestWithBody(server string, contentType string, body i
 }
 
 // NewDeleteSecretRefRequest constructs an http.Request for the DeleteSecretRef method
-func NewDeleteSecretRefRequest(server string, id ID, params *DeleteSecretRefParams) (*http.Request, error) {
+func NewDeleteSecretRefRequest(server string, id IDOrKey, params *DeleteSecretRefParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -4108,12 +4316,12 @@ func NewDeleteSecretRefRequest(server string, id ID, params *DeleteSecretRefPara
 }
 
 // NewGetSecretRefRequest constructs an http.Request for the GetSecretRef method
-func NewGetSecretRefRequest(server string, id ID) (*http.Request, error) {
+func NewGetSecretRefRequest(server string, id IDOrKey) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -4141,8 +4349,19 @@ func NewGetSecretRefRequest(server string, id ID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewUpdateSecretRefRequest calls the generic UpdateSecretRef builder with application/json body
+func NewUpdateSecretRefRequest(server string, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateSecretRefRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
 // NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateSecretRef builder with application/merge-patch+json body
-func NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+func NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody(server string, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -4153,12 +4372,12 @@ func NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody(server strin
 }
 
 // NewUpdateSecretRefRequestWithBody constructs an http.Request for the UpdateSecretRef method, with any body, and a specified content type
-func NewUpdateSecretRefRequestWithBody(server string, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateSecretRefRequestWithBody(server string, id IDOrKey, params *UpdateSecretRefParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -4745,16 +4964,25 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAPIKeyWithBodyWithResponse Change an API key
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
 	UpdateAPIKeyWithBodyWithResponse(ctx context.Context, id ID, params *UpdateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAPIKeyResult, error)
 
+	// UpdateAPIKeyWithResponse Change an API key
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
+	UpdateAPIKeyWithResponse(ctx context.Context, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAPIKeyResult, error)
+
 	// UpdateAPIKeyWithApplicationMergePatchPlusJSONBodyWithResponse Change an API key
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4833,16 +5061,25 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateBindingWithBodyWithResponse Change a binding
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
 	UpdateBindingWithBodyWithResponse(ctx context.Context, id ID, params *UpdateBindingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateBindingResult, error)
 
+	// UpdateBindingWithResponse Change a binding
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
+	UpdateBindingWithResponse(ctx context.Context, id ID, params *UpdateBindingParams, body UpdateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateBindingResult, error)
+
 	// UpdateBindingWithApplicationMergePatchPlusJSONBodyWithResponse Change a binding
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4851,7 +5088,7 @@ type ClientWithResponsesInterface interface {
 
 	// ExportWorldWithResponse The world as a document
 	//
-	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml`.
+	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4892,32 +5129,41 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/admin/manifests/{id} (the `DeleteManifest` operationId).
-	DeleteManifestWithResponse(ctx context.Context, id ID, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*DeleteManifestResult, error)
+	DeleteManifestWithResponse(ctx context.Context, id IDOrKey, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*DeleteManifestResult, error)
 
 	// GetManifestWithResponse Get a manifest
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
-	GetManifestWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetManifestResult, error)
+	GetManifestWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetManifestResult, error)
 
 	// UpdateManifestWithBodyWithResponse Change a manifest
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-	UpdateManifestWithBodyWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
+	UpdateManifestWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
+
+	// UpdateManifestWithResponse Change a manifest
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
+	UpdateManifestWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
 
 	// UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse Change a manifest
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-	UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
+	UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
 
 	// ListPrincipalsWithResponse List principals
 	//
@@ -4953,32 +5199,41 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/admin/principals/{id} (the `DeletePrincipal` operationId).
-	DeletePrincipalWithResponse(ctx context.Context, id ID, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*DeletePrincipalResult, error)
+	DeletePrincipalWithResponse(ctx context.Context, id IDOrKey, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*DeletePrincipalResult, error)
 
 	// GetPrincipalWithResponse Get a principal
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/principals/{id} (the `GetPrincipal` operationId).
-	GetPrincipalWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetPrincipalResult, error)
+	GetPrincipalWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetPrincipalResult, error)
 
 	// UpdatePrincipalWithBodyWithResponse Change a principal
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-	UpdatePrincipalWithBodyWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
+	UpdatePrincipalWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
+
+	// UpdatePrincipalWithResponse Change a principal
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
+	UpdatePrincipalWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
 
 	// UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse Change a principal
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-	UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
+	UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
 
 	// ExplainPacketWithResponse The packet a principal would get now, and why
 	//
@@ -4987,7 +5242,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/principals/{id}/packet (the `ExplainPacket` operationId).
-	ExplainPacketWithResponse(ctx context.Context, id ID, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*ExplainPacketResult, error)
+	ExplainPacketWithResponse(ctx context.Context, id IDOrKey, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*ExplainPacketResult, error)
 
 	// ListProfilesWithResponse List profiles
 	//
@@ -5023,32 +5278,41 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/admin/profiles/{id} (the `DeleteProfile` operationId).
-	DeleteProfileWithResponse(ctx context.Context, id ID, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*DeleteProfileResult, error)
+	DeleteProfileWithResponse(ctx context.Context, id IDOrKey, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*DeleteProfileResult, error)
 
 	// GetProfileWithResponse Get a profile
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
-	GetProfileWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetProfileResult, error)
+	GetProfileWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetProfileResult, error)
 
 	// UpdateProfileWithBodyWithResponse Change a profile
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-	UpdateProfileWithBodyWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
+	UpdateProfileWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
+
+	// UpdateProfileWithResponse Change a profile
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
+	UpdateProfileWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
 
 	// UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse Change a profile
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-	UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
+	UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
 
 	// ListSecretRefsWithResponse List secret references
 	//
@@ -5084,32 +5348,41 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/admin/secret-refs/{id} (the `DeleteSecretRef` operationId).
-	DeleteSecretRefWithResponse(ctx context.Context, id ID, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*DeleteSecretRefResult, error)
+	DeleteSecretRefWithResponse(ctx context.Context, id IDOrKey, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*DeleteSecretRefResult, error)
 
 	// GetSecretRefWithResponse Get a secret reference
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/secret-refs/{id} (the `GetSecretRef` operationId).
-	GetSecretRefWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetSecretRefResult, error)
+	GetSecretRefWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetSecretRefResult, error)
 
 	// UpdateSecretRefWithBodyWithResponse Change a secret reference
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-	UpdateSecretRefWithBodyWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
+	UpdateSecretRefWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
+
+	// UpdateSecretRefWithResponse Change a secret reference
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
+	UpdateSecretRefWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
 
 	// UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse Change a secret reference
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-	UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
+	UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
 
 	// ListStartupsWithResponse List startup receipts
 	//
@@ -13043,7 +13316,7 @@ func (c *ClientWithResponses) GetAPIKeyWithResponse(ctx context.Context, id ID, 
 
 // UpdateAPIKeyWithBodyWithResponse Change an API key
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13056,9 +13329,24 @@ func (c *ClientWithResponses) UpdateAPIKeyWithBodyWithResponse(ctx context.Conte
 	return ParseUpdateAPIKeyResult(rsp)
 }
 
+// UpdateAPIKeyWithResponse Change an API key
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
+func (c *ClientWithResponses) UpdateAPIKeyWithResponse(ctx context.Context, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAPIKeyResult, error) {
+	rsp, err := c.UpdateAPIKey(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateAPIKeyResult(rsp)
+}
+
 // UpdateAPIKeyWithApplicationMergePatchPlusJSONBodyWithResponse Change an API key
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13191,7 +13479,7 @@ func (c *ClientWithResponses) GetBindingWithResponse(ctx context.Context, id ID,
 
 // UpdateBindingWithBodyWithResponse Change a binding
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13204,9 +13492,24 @@ func (c *ClientWithResponses) UpdateBindingWithBodyWithResponse(ctx context.Cont
 	return ParseUpdateBindingResult(rsp)
 }
 
+// UpdateBindingWithResponse Change a binding
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
+func (c *ClientWithResponses) UpdateBindingWithResponse(ctx context.Context, id ID, params *UpdateBindingParams, body UpdateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateBindingResult, error) {
+	rsp, err := c.UpdateBinding(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateBindingResult(rsp)
+}
+
 // UpdateBindingWithApplicationMergePatchPlusJSONBodyWithResponse Change a binding
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13221,7 +13524,7 @@ func (c *ClientWithResponses) UpdateBindingWithApplicationMergePatchPlusJSONBody
 
 // ExportWorldWithResponse The world as a document
 //
-// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml`.
+// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13286,7 +13589,7 @@ func (c *ClientWithResponses) CreateManifestWithResponse(ctx context.Context, bo
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/admin/manifests/{id} (the `DeleteManifest` operationId).
-func (c *ClientWithResponses) DeleteManifestWithResponse(ctx context.Context, id ID, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*DeleteManifestResult, error) {
+func (c *ClientWithResponses) DeleteManifestWithResponse(ctx context.Context, id IDOrKey, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*DeleteManifestResult, error) {
 	rsp, err := c.DeleteManifest(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13299,7 +13602,7 @@ func (c *ClientWithResponses) DeleteManifestWithResponse(ctx context.Context, id
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
-func (c *ClientWithResponses) GetManifestWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetManifestResult, error) {
+func (c *ClientWithResponses) GetManifestWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetManifestResult, error) {
 	rsp, err := c.GetManifest(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13309,13 +13612,28 @@ func (c *ClientWithResponses) GetManifestWithResponse(ctx context.Context, id ID
 
 // UpdateManifestWithBodyWithResponse Change a manifest
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-func (c *ClientWithResponses) UpdateManifestWithBodyWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
+func (c *ClientWithResponses) UpdateManifestWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
 	rsp, err := c.UpdateManifestWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateManifestResult(rsp)
+}
+
+// UpdateManifestWithResponse Change a manifest
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
+func (c *ClientWithResponses) UpdateManifestWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
+	rsp, err := c.UpdateManifest(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13324,12 +13642,12 @@ func (c *ClientWithResponses) UpdateManifestWithBodyWithResponse(ctx context.Con
 
 // UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse Change a manifest
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-func (c *ClientWithResponses) UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
+func (c *ClientWithResponses) UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
 	rsp, err := c.UpdateManifestWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13389,7 +13707,7 @@ func (c *ClientWithResponses) CreatePrincipalWithResponse(ctx context.Context, b
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/admin/principals/{id} (the `DeletePrincipal` operationId).
-func (c *ClientWithResponses) DeletePrincipalWithResponse(ctx context.Context, id ID, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*DeletePrincipalResult, error) {
+func (c *ClientWithResponses) DeletePrincipalWithResponse(ctx context.Context, id IDOrKey, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*DeletePrincipalResult, error) {
 	rsp, err := c.DeletePrincipal(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13402,7 +13720,7 @@ func (c *ClientWithResponses) DeletePrincipalWithResponse(ctx context.Context, i
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/principals/{id} (the `GetPrincipal` operationId).
-func (c *ClientWithResponses) GetPrincipalWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetPrincipalResult, error) {
+func (c *ClientWithResponses) GetPrincipalWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetPrincipalResult, error) {
 	rsp, err := c.GetPrincipal(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13412,13 +13730,28 @@ func (c *ClientWithResponses) GetPrincipalWithResponse(ctx context.Context, id I
 
 // UpdatePrincipalWithBodyWithResponse Change a principal
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-func (c *ClientWithResponses) UpdatePrincipalWithBodyWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
+func (c *ClientWithResponses) UpdatePrincipalWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
 	rsp, err := c.UpdatePrincipalWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdatePrincipalResult(rsp)
+}
+
+// UpdatePrincipalWithResponse Change a principal
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
+func (c *ClientWithResponses) UpdatePrincipalWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
+	rsp, err := c.UpdatePrincipal(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13427,12 +13760,12 @@ func (c *ClientWithResponses) UpdatePrincipalWithBodyWithResponse(ctx context.Co
 
 // UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse Change a principal
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-func (c *ClientWithResponses) UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
+func (c *ClientWithResponses) UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
 	rsp, err := c.UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13447,7 +13780,7 @@ func (c *ClientWithResponses) UpdatePrincipalWithApplicationMergePatchPlusJSONBo
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/principals/{id}/packet (the `ExplainPacket` operationId).
-func (c *ClientWithResponses) ExplainPacketWithResponse(ctx context.Context, id ID, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*ExplainPacketResult, error) {
+func (c *ClientWithResponses) ExplainPacketWithResponse(ctx context.Context, id IDOrKey, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*ExplainPacketResult, error) {
 	rsp, err := c.ExplainPacket(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13507,7 +13840,7 @@ func (c *ClientWithResponses) CreateProfileWithResponse(ctx context.Context, bod
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/admin/profiles/{id} (the `DeleteProfile` operationId).
-func (c *ClientWithResponses) DeleteProfileWithResponse(ctx context.Context, id ID, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*DeleteProfileResult, error) {
+func (c *ClientWithResponses) DeleteProfileWithResponse(ctx context.Context, id IDOrKey, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*DeleteProfileResult, error) {
 	rsp, err := c.DeleteProfile(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13520,7 +13853,7 @@ func (c *ClientWithResponses) DeleteProfileWithResponse(ctx context.Context, id 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
-func (c *ClientWithResponses) GetProfileWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetProfileResult, error) {
+func (c *ClientWithResponses) GetProfileWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetProfileResult, error) {
 	rsp, err := c.GetProfile(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13530,13 +13863,28 @@ func (c *ClientWithResponses) GetProfileWithResponse(ctx context.Context, id ID,
 
 // UpdateProfileWithBodyWithResponse Change a profile
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-func (c *ClientWithResponses) UpdateProfileWithBodyWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
+func (c *ClientWithResponses) UpdateProfileWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
 	rsp, err := c.UpdateProfileWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateProfileResult(rsp)
+}
+
+// UpdateProfileWithResponse Change a profile
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
+func (c *ClientWithResponses) UpdateProfileWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
+	rsp, err := c.UpdateProfile(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13545,12 +13893,12 @@ func (c *ClientWithResponses) UpdateProfileWithBodyWithResponse(ctx context.Cont
 
 // UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse Change a profile
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-func (c *ClientWithResponses) UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
+func (c *ClientWithResponses) UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
 	rsp, err := c.UpdateProfileWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13610,7 +13958,7 @@ func (c *ClientWithResponses) CreateSecretRefWithResponse(ctx context.Context, b
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/admin/secret-refs/{id} (the `DeleteSecretRef` operationId).
-func (c *ClientWithResponses) DeleteSecretRefWithResponse(ctx context.Context, id ID, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*DeleteSecretRefResult, error) {
+func (c *ClientWithResponses) DeleteSecretRefWithResponse(ctx context.Context, id IDOrKey, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*DeleteSecretRefResult, error) {
 	rsp, err := c.DeleteSecretRef(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13623,7 +13971,7 @@ func (c *ClientWithResponses) DeleteSecretRefWithResponse(ctx context.Context, i
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/secret-refs/{id} (the `GetSecretRef` operationId).
-func (c *ClientWithResponses) GetSecretRefWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetSecretRefResult, error) {
+func (c *ClientWithResponses) GetSecretRefWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetSecretRefResult, error) {
 	rsp, err := c.GetSecretRef(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13633,13 +13981,28 @@ func (c *ClientWithResponses) GetSecretRefWithResponse(ctx context.Context, id I
 
 // UpdateSecretRefWithBodyWithResponse Change a secret reference
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-func (c *ClientWithResponses) UpdateSecretRefWithBodyWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
+func (c *ClientWithResponses) UpdateSecretRefWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
 	rsp, err := c.UpdateSecretRefWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateSecretRefResult(rsp)
+}
+
+// UpdateSecretRefWithResponse Change a secret reference
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
+func (c *ClientWithResponses) UpdateSecretRefWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
+	rsp, err := c.UpdateSecretRef(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13648,12 +14011,12 @@ func (c *ClientWithResponses) UpdateSecretRefWithBodyWithResponse(ctx context.Co
 
 // UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse Change a secret reference
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-func (c *ClientWithResponses) UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
+func (c *ClientWithResponses) UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
 	rsp, err := c.UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err

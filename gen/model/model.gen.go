@@ -223,9 +223,8 @@ func (e PrincipalStatus) Valid() bool {
 
 // Defines values for RefKind.
 const (
-	RefKindEnv     RefKind = "env"
-	RefKindFile    RefKind = "file"
-	RefKindKeygate RefKind = "keygate"
+	RefKindEnv  RefKind = "env"
+	RefKindFile RefKind = "file"
 )
 
 // Valid indicates whether the value is a known member of the RefKind enum.
@@ -234,8 +233,6 @@ func (e RefKind) Valid() bool {
 	case RefKindEnv:
 		return true
 	case RefKindFile:
-		return true
-	case RefKindKeygate:
 		return true
 	default:
 		return false
@@ -416,8 +413,10 @@ type APIKeyCreate struct {
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty,omitzero"`
 
 	// Name Any text of 1–255 characters without control characters.
-	Name        Text `json:"name"`
-	PrincipalID UUID `json:"principal_id"`
+	Name Text `json:"name"`
+
+	// PrincipalID An id, or `key:` and a key of the caller's tenant.
+	PrincipalID IDOrKey `json:"principal_id"`
 
 	// Sha256 Of the key, in hex, in the place of `value`: what isn't known here isn't in the answer.
 	Sha256 string `json:"sha256,omitempty,omitzero"`
@@ -509,10 +508,10 @@ type Binding struct {
 	ID         UUID      `json:"id"`
 	ManifestID UUID      `json:"manifest_id"`
 
-	// Overrides Per section (capabilities, policy, services, memory_map, polling, schemas, environment) an RFC 7396 merge patch.
-	Overrides   JSONObject `json:"overrides"`
-	PrincipalID UUID       `json:"principal_id"`
-	ProfileID   UUID       `json:"profile_id"`
+	// Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
+	Overrides   Overrides `json:"overrides"`
+	PrincipalID UUID      `json:"principal_id"`
+	ProfileID   UUID      `json:"profile_id"`
 
 	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	TenantKey Key `json:"tenant_key"`
@@ -524,13 +523,19 @@ type Binding struct {
 // BindingCreate defines model for BindingCreate.
 type BindingCreate struct {
 	// Active Default `true`.
-	Active     *bool `json:"active,omitempty"`
-	ManifestID UUID  `json:"manifest_id"`
+	Active *bool `json:"active,omitempty"`
 
-	// Overrides Per section (capabilities, policy, services, memory_map, polling, schemas, environment) an RFC 7396 merge patch.
-	Overrides   JSONObject `json:"overrides,omitempty,omitzero"`
-	PrincipalID UUID       `json:"principal_id"`
-	ProfileID   UUID       `json:"profile_id"`
+	// ManifestID An id, or `key:` and a key of the caller's tenant.
+	ManifestID IDOrKey `json:"manifest_id"`
+
+	// Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
+	Overrides Overrides `json:"overrides,omitempty,omitzero"`
+
+	// PrincipalID An id, or `key:` and a key of the caller's tenant.
+	PrincipalID IDOrKey `json:"principal_id"`
+
+	// ProfileID An id, or `key:` and a key of the caller's tenant.
+	ProfileID IDOrKey `json:"profile_id"`
 
 	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
 	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
@@ -631,16 +636,18 @@ type FailedReport struct {
 	Details json.RawMessage `json:"details,omitempty,omitzero"`
 
 	// Error What went wrong; line breaks are fine.
-	Error     string `json:"error"`
-	StartupID UUID   `json:"startup_id"`
+	Error string `json:"error"`
+
+	// StartupID The `startup_id` of the Welcome Packet.
+	StartupID UUID `json:"startup_id"`
 }
 
 // FieldChange One changed place.
 type FieldChange struct {
-	// After Absent when the place is gone.
+	// After Any value, null too; absent when the place is gone.
 	After nullable.Nullable[json.RawMessage] `json:"after,omitempty,omitzero"`
 
-	// Before Absent when the place is new.
+	// Before Any value, null too; absent when the place is new.
 	Before nullable.Nullable[json.RawMessage] `json:"before,omitempty,omitzero"`
 
 	// Pointer A JSON Pointer (RFC 6901) into the resource.
@@ -657,6 +664,9 @@ type Health struct {
 	// Version The API's version (METAGATE_VERSION).
 	Version string `json:"version"`
 }
+
+// IDOrKey An id, or `key:` and a key of the caller's tenant.
+type IDOrKey = string
 
 // Info defines model for Info.
 type Info struct {
@@ -934,6 +944,12 @@ type ManifestCreate struct {
 // ManifestPatch An RFC 7396 merge patch of the Manifest.
 type ManifestPatch = json.RawMessage
 
+// Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
+type Overrides = json.RawMessage
+
+// OverridesPatch Per section of the overrides an RFC 7396 merge patch; null takes a section out.
+type OverridesPatch = json.RawMessage
+
 // PacketChange A principal whose packet would change.
 type PacketChange struct {
 	// ComponentKey The component that the etags are for: the one it started last, or its own key.
@@ -1152,11 +1168,13 @@ type ReadyReport struct {
 	BuildVersion string `json:"build_version"`
 
 	// Health How it is: a text or an object, kept as it came.
-	Health    json.RawMessage `json:"health,omitempty,omitzero"`
-	StartupID UUID            `json:"startup_id"`
+	Health json.RawMessage `json:"health,omitempty,omitzero"`
+
+	// StartupID The `startup_id` of the Welcome Packet.
+	StartupID UUID `json:"startup_id"`
 }
 
-// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
+// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved for a later version, and refused.
 type RefKind string
 
 // Refusal The refusal that bootstrap would answer with.
@@ -1168,7 +1186,7 @@ type Refusal struct {
 
 // RequiredEnv defines model for RequiredEnv.
 type RequiredEnv struct {
-	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
+	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved for a later version, and refused.
 	RefKind RefKind `json:"ref_kind"`
 
 	// RefMeta A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
@@ -1190,7 +1208,7 @@ type SecretRef struct {
 	CreatedAt Timestamp `json:"created_at"`
 	ID        UUID      `json:"id"`
 
-	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
+	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved for a later version, and refused.
 	RefKind RefKind `json:"ref_kind"`
 
 	// RefMeta A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
@@ -1298,7 +1316,7 @@ type StartupSession struct {
 	Error    nullable.Nullable[string]    `json:"error"`
 	FailedAt nullable.Nullable[time.Time] `json:"failed_at"`
 
-	// Health As reported with READY: a text, an object or null.
+	// Health As reported with READY: anything, or null.
 	Health nullable.Nullable[json.RawMessage] `json:"health"`
 
 	// Host As said in the bootstrap.
@@ -1452,8 +1470,8 @@ type WorldBinding struct {
 	// Manifest A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	Manifest Key `json:"manifest"`
 
-	// Overrides Per section an RFC 7396 merge patch.
-	Overrides JSONObject `json:"overrides,omitempty,omitzero"`
+	// Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
+	Overrides Overrides `json:"overrides,omitempty,omitzero"`
 
 	// Active Default `true`.
 	Active *bool `json:"active,omitempty"`
@@ -1649,9 +1667,6 @@ type ExportWorldParams struct {
 
 	// APIKeys With the hashes of the API keys that open a door now.
 	APIKeys *bool `form:"api_keys,omitempty" json:"api_keys,omitempty"`
-
-	// Accept application/json or application/yaml.
-	Accept *string `json:"Accept,omitempty"`
 }
 
 // ListManifestsParams defines parameters for ListManifests.
@@ -1822,6 +1837,9 @@ type MCPJSONRequestBody = MCPMessage
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = APIKeyCreate
 
+// UpdateAPIKeyJSONRequestBody defines body for UpdateAPIKey for application/json ContentType.
+type UpdateAPIKeyJSONRequestBody = APIKeyPatch
+
 // UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody defines body for UpdateAPIKey for application/merge-patch+json ContentType.
 type UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody = APIKeyPatch
 
@@ -1831,11 +1849,17 @@ type ApplyWorldJSONRequestBody = World
 // CreateBindingJSONRequestBody defines body for CreateBinding for application/json ContentType.
 type CreateBindingJSONRequestBody = BindingCreate
 
+// UpdateBindingJSONRequestBody defines body for UpdateBinding for application/json ContentType.
+type UpdateBindingJSONRequestBody = BindingPatch
+
 // UpdateBindingApplicationMergePatchPlusJSONRequestBody defines body for UpdateBinding for application/merge-patch+json ContentType.
 type UpdateBindingApplicationMergePatchPlusJSONRequestBody = BindingPatch
 
 // CreateManifestJSONRequestBody defines body for CreateManifest for application/json ContentType.
 type CreateManifestJSONRequestBody = ManifestCreate
+
+// UpdateManifestJSONRequestBody defines body for UpdateManifest for application/json ContentType.
+type UpdateManifestJSONRequestBody = ManifestPatch
 
 // UpdateManifestApplicationMergePatchPlusJSONRequestBody defines body for UpdateManifest for application/merge-patch+json ContentType.
 type UpdateManifestApplicationMergePatchPlusJSONRequestBody = ManifestPatch
@@ -1843,17 +1867,26 @@ type UpdateManifestApplicationMergePatchPlusJSONRequestBody = ManifestPatch
 // CreatePrincipalJSONRequestBody defines body for CreatePrincipal for application/json ContentType.
 type CreatePrincipalJSONRequestBody = PrincipalCreate
 
+// UpdatePrincipalJSONRequestBody defines body for UpdatePrincipal for application/json ContentType.
+type UpdatePrincipalJSONRequestBody = PrincipalPatch
+
 // UpdatePrincipalApplicationMergePatchPlusJSONRequestBody defines body for UpdatePrincipal for application/merge-patch+json ContentType.
 type UpdatePrincipalApplicationMergePatchPlusJSONRequestBody = PrincipalPatch
 
 // CreateProfileJSONRequestBody defines body for CreateProfile for application/json ContentType.
 type CreateProfileJSONRequestBody = ProfileCreate
 
+// UpdateProfileJSONRequestBody defines body for UpdateProfile for application/json ContentType.
+type UpdateProfileJSONRequestBody = ProfilePatch
+
 // UpdateProfileApplicationMergePatchPlusJSONRequestBody defines body for UpdateProfile for application/merge-patch+json ContentType.
 type UpdateProfileApplicationMergePatchPlusJSONRequestBody = ProfilePatch
 
 // CreateSecretRefJSONRequestBody defines body for CreateSecretRef for application/json ContentType.
 type CreateSecretRefJSONRequestBody = SecretRefCreate
+
+// UpdateSecretRefJSONRequestBody defines body for UpdateSecretRef for application/json ContentType.
+type UpdateSecretRefJSONRequestBody = SecretRefPatch
 
 // UpdateSecretRefApplicationMergePatchPlusJSONRequestBody defines body for UpdateSecretRef for application/merge-patch+json ContentType.
 type UpdateSecretRefApplicationMergePatchPlusJSONRequestBody = SecretRefPatch

@@ -48,6 +48,7 @@ type Querier interface {
 	GetProfileByKey(ctx context.Context, arg GetProfileByKeyParams) (Profile, error)
 	GetRevision(ctx context.Context, tenantKey string) (GetRevisionRow, error)
 	GetSecretRef(ctx context.Context, id uuid.UUID) (SecretRef, error)
+	GetSecretRefByKey(ctx context.Context, arg GetSecretRefByKeyParams) (SecretRef, error)
 	GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error)
 	ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]APIKey, error)
 	ListActiveSecretRefs(ctx context.Context, tenantKey string) ([]SecretRef, error)

@@ -26,7 +26,7 @@ var APIKeys = &Kind[store.APIKey, model.APIKeyCreate, model.APIKey]{
 	typ: model.ResourceTypeAPIKey, noun: "API key",
 	ident: func(r store.APIKey) resource { return resource{r.ID, r.TenantKey, r.Name, r.UpdatedAt} },
 	doc: func(r store.APIKey) model.APIKeyCreate {
-		return model.APIKeyCreate{PrincipalID: r.PrincipalID, Name: r.Name, ExpiresAt: null(r.ExpiresAt)}
+		return model.APIKeyCreate{PrincipalID: r.PrincipalID.String(), Name: r.Name, ExpiresAt: null(r.ExpiresAt)}
 	},
 	view: APIKeyView,
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.APIKey, error) {
@@ -38,7 +38,7 @@ var APIKeys = &Kind[store.APIKey, model.APIKeyCreate, model.APIKey]{
 		} else {
 			c.ExpiresAt = nullable.NewNullNullable[time.Time]()
 		}
-		p, err := w.GetPrincipal(ctx, c.PrincipalID)
+		p, err := Principals.lookUp(ctx, w.Queries, w.tenant, c.PrincipalID)
 		return w.missing(reference{"/principal_id", "principal", p.TenantKey, err})
 	},
 	update: func(ctx context.Context, w Write, r store.APIKey, c model.APIKeyCreate) (store.APIKey, error) {
@@ -60,7 +60,7 @@ var APIKeys = &Kind[store.APIKey, model.APIKeyCreate, model.APIKey]{
 // IssueKey makes an API key for a principal that the actor may see. The
 // plaintext is in the answer and nowhere else.
 func (s *Service) IssueKey(ctx context.Context, a identity.Caller, c model.APIKeyCreate) (model.APIKeyIssued, string, error) {
-	p, err := s.Store.GetPrincipal(ctx, c.PrincipalID)
+	p, err := Principals.lookUp(ctx, s.Store, a.TenantKey, c.PrincipalID)
 	switch {
 	case store.IsNotFound(err) || (err == nil && !a.Sees(p.TenantKey)):
 		return model.APIKeyIssued{}, "", errs.At(errs.InvalidReference, "a reference leads nowhere",
@@ -76,6 +76,7 @@ func (s *Service) IssueKey(ctx context.Context, a identity.Caller, c model.APIKe
 	if err != nil {
 		return model.APIKeyIssued{}, "", err
 	}
+	c.PrincipalID = p.ID.String()
 	var row store.APIKey
 	err = s.Write(ctx, a, p.TenantKey, func(w Write) (err error) {
 		row, err = w.addKey(ctx, c, hash)
@@ -116,7 +117,7 @@ func (w Write) addKey(ctx context.Context, c model.APIKeyCreate, hash string) (s
 func (w Write) PlaceKey(ctx context.Context, c model.APIKeyCreate, hash string) (store.APIKey, error) {
 	row, err := w.CreateAPIKey(ctx, store.CreateAPIKeyParams{
 		ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
-		PrincipalID: c.PrincipalID, Name: c.Name, KeyHash: hash, Status: keyActive, ExpiresAt: value(c.ExpiresAt),
+		PrincipalID: idOf(c.PrincipalID), Name: c.Name, KeyHash: hash, Status: keyActive, ExpiresAt: value(c.ExpiresAt),
 	})
 	if store.IsUnique(err) {
 		err = ErrKeyTaken(err)
@@ -158,5 +159,5 @@ func APIKeyView(r store.APIKey) model.APIKey {
 
 // KeyFor asks for an API key of p that never expires.
 func KeyFor(p store.Principal, name string) model.APIKeyCreate {
-	return model.APIKeyCreate{PrincipalID: p.ID, Name: name}
+	return model.APIKeyCreate{PrincipalID: p.ID.String(), Name: name}
 }

@@ -34,7 +34,7 @@ func (s *Service) SeedDemo(ctx context.Context) (store.Principal, error) {
 		if err != nil {
 			return err
 		}
-		_, err = Bindings.createIn(ctx, w, model.BindingCreate{PrincipalID: p.ID, ProfileID: profile.ID, ManifestID: manifest.ID})
+		_, err = Bindings.createIn(ctx, w, model.BindingCreate{PrincipalID: p.ID.String(), ProfileID: profile.ID.String(), ManifestID: manifest.ID.String()})
 		return err
 	})
 	return p, err

@@ -93,7 +93,7 @@ func (s *Service) EnsureAdmin(ctx context.Context, plaintext string) error {
 		key, err := w.GetAPIKeyByHash(ctx, hash)
 		switch {
 		case store.IsNotFound(err):
-			_, err = w.addKey(ctx, model.APIKeyCreate{PrincipalID: p.ID, Name: adminKeyName}, hash)
+			_, err = w.addKey(ctx, model.APIKeyCreate{PrincipalID: p.ID.String(), Name: adminKeyName}, hash)
 			return err
 		case err != nil:
 			return err
@@ -132,7 +132,7 @@ func (s *Service) ReissueKey(ctx context.Context, p store.Principal, name string
 		if err := w.revokeNamed(ctx, p.ID, name, hash); err != nil {
 			return err
 		}
-		_, err := w.addKey(ctx, model.APIKeyCreate{PrincipalID: p.ID, Name: name}, hash)
+		_, err := w.addKey(ctx, model.APIKeyCreate{PrincipalID: p.ID.String(), Name: name}, hash)
 		return err
 	})
 	return plain, err

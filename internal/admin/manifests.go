@@ -25,6 +25,9 @@ var Manifests = &Kind[store.Manifest, model.ManifestCreate, model.Manifest]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Manifest, error) {
 		return q.GetManifest(ctx, id)
 	},
+	getByKey: func(ctx context.Context, q store.Queries, tenant, key string) (store.Manifest, error) {
+		return q.GetManifestByKey(ctx, store.GetManifestByKeyParams{TenantKey: tenant, ManifestKey: key})
+	},
 	prepare: func(_ context.Context, w Write, c *model.ManifestCreate) error {
 		c.DeploymentKey = cmp.Or(c.DeploymentKey, w.Deployment, "default")
 		return maps(section{"environment", &c.Environment}, section{"services", &c.Services},

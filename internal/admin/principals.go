@@ -19,6 +19,9 @@ var Principals = &Kind[store.Principal, model.PrincipalCreate, model.Principal]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Principal, error) {
 		return q.GetPrincipal(ctx, id)
 	},
+	getByKey: func(ctx context.Context, q store.Queries, tenant, key string) (store.Principal, error) {
+		return q.GetPrincipalByKey(ctx, store.GetPrincipalByKeyParams{TenantKey: tenant, PrincipalKey: key})
+	},
 	prepare: func(_ context.Context, _ Write, c *model.PrincipalCreate) error {
 		c.PrincipalType = cmp.Or(c.PrincipalType, "component")
 		c.Status = cmp.Or(c.Status, model.PrincipalStatusActive)

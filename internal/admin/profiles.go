@@ -23,6 +23,9 @@ var Profiles = &Kind[store.Profile, model.ProfileCreate, model.Profile]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Profile, error) {
 		return q.GetProfile(ctx, id)
 	},
+	getByKey: func(ctx context.Context, q store.Queries, tenant, key string) (store.Profile, error) {
+		return q.GetProfileByKey(ctx, store.GetProfileByKeyParams{TenantKey: tenant, ProfileKey: key})
+	},
 	prepare: func(_ context.Context, w Write, c *model.ProfileCreate) error {
 		c.StartupSLASeconds = cmp.Or(c.StartupSLASeconds, w.DefaultSLA)
 		return maps(section{"capabilities", &c.Capabilities}, section{"policy", &c.Policy})

@@ -25,10 +25,13 @@ var SecretRefs = &Kind[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.SecretRef, error) {
 		return q.GetSecretRef(ctx, id)
 	},
+	getByKey: func(ctx context.Context, q store.Queries, tenant, key string) (store.SecretRef, error) {
+		return q.GetSecretRefByKey(ctx, store.GetSecretRefByKeyParams{TenantKey: tenant, SecretKey: key})
+	},
 	prepare: func(_ context.Context, _ Write, c *model.SecretRefCreate) error {
 		c.Status = cmp.Or(c.Status, model.SecretRefStatusActive)
 		c.RefKind = cmp.Or(c.RefKind, model.RefKindEnv)
-		return errs.Merge(reserved(c.RefKind), maps(section{"ref_meta", &c.RefMeta}))
+		return errs.Merge(known(c.RefKind), maps(section{"ref_meta", &c.RefMeta}))
 	},
 	create: func(ctx context.Context, w Write, c model.SecretRefCreate) (store.SecretRef, error) {
 		return w.CreateSecretRef(ctx, store.CreateSecretRefParams{
@@ -56,11 +59,15 @@ func SecretRefView(r store.SecretRef) model.SecretRef {
 	}
 }
 
-// reserved refuses the kind of reference that contract 1 keeps for later.
-func reserved(kind model.RefKind) error {
-	if kind != model.RefKindKeygate {
+// known refuses every other kind of reference, and the one that contract 1 keeps for
+// later by its name.
+func known(kind model.RefKind) error {
+	detail := "must be env or file"
+	switch kind {
+	case model.RefKindEnv, model.RefKindFile:
 		return nil
+	case "keygate":
+		detail = "keygate is reserved for a later version: use env or file"
 	}
-	return errs.At(errs.InvalidRequest, "ref_kind keygate is reserved for a later version: use env or file",
-		errs.Place{Pointer: "/ref_kind", Detail: "keygate is reserved for a later version: use env or file"})
+	return errs.At(errs.InvalidRequest, "ref_kind "+detail, errs.Place{Pointer: "/ref_kind", Detail: detail})
 }

@@ -102,15 +102,15 @@ func TestWhatABindingUsesCantBeDeleted(t *testing.T) {
 			apptest.Got(l.admin.UpdateBindingWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.binding.ID, nil,
 				[]byte(`{"active":`+active+`}`))).Is(t, 200)
 			all := w.census(t)
-			apptest.Got(l.admin.DeleteProfileWithResponse(t.Context(), l.profile.ID, nil)).Fails(t, 409, "IN_USE")
-			apptest.Got(l.admin.DeleteManifestWithResponse(t.Context(), l.manifest.ID, nil)).Fails(t, 409, "IN_USE")
+			apptest.Got(l.admin.DeleteProfileWithResponse(t.Context(), l.profile.ID.String(), nil)).Fails(t, 409, "IN_USE")
+			apptest.Got(l.admin.DeleteManifestWithResponse(t.Context(), l.manifest.ID.String(), nil)).Fails(t, 409, "IN_USE")
 			require.Equal(t, all, w.census(t))
 		}
 		apptest.Got(l.admin.DeleteBindingWithResponse(t.Context(), l.binding.ID, nil)).Is(t, 204)
-		apptest.Got(l.admin.DeleteProfileWithResponse(t.Context(), l.profile.ID, nil)).Is(t, 204)
-		apptest.Got(l.admin.DeleteManifestWithResponse(t.Context(), l.manifest.ID, nil)).Is(t, 204)
-		apptest.Got(l.admin.GetProfileWithResponse(t.Context(), l.profile.ID)).Fails(t, 404, "NOT_FOUND")
-		apptest.Got(l.admin.GetManifestWithResponse(t.Context(), l.manifest.ID)).Fails(t, 404, "NOT_FOUND")
+		apptest.Got(l.admin.DeleteProfileWithResponse(t.Context(), l.profile.ID.String(), nil)).Is(t, 204)
+		apptest.Got(l.admin.DeleteManifestWithResponse(t.Context(), l.manifest.ID.String(), nil)).Is(t, 204)
+		apptest.Got(l.admin.GetProfileWithResponse(t.Context(), l.profile.ID.String())).Fails(t, 404, "NOT_FOUND")
+		apptest.Got(l.admin.GetManifestWithResponse(t.Context(), l.manifest.ID.String())).Fails(t, 404, "NOT_FOUND")
 		apptest.Got(l.component.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})).Fails(t, 403, "NO_BINDING")
 	})
 }
@@ -122,16 +122,16 @@ func TestAPrincipalTakesItsBindingsAndKeysAlongAndLeavesItsReceipts(t *testing.T
 		done, open := l.start(t, "c").Startup.StartupID, l.start(t, "c").Startup.StartupID
 		apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(done))).Is(t, 200)
 		receipts := []model.StartupSession{l.get(t, open), l.get(t, done)}
-		apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID, nil)).Is(t, 204)
+		apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID.String(), nil)).Is(t, 204)
 
-		apptest.Got(l.admin.GetPrincipalWithResponse(t.Context(), l.principal.ID)).Fails(t, 404, "NOT_FOUND")
+		apptest.Got(l.admin.GetPrincipalWithResponse(t.Context(), l.principal.ID.String())).Fails(t, 404, "NOT_FOUND")
 		apptest.Got(l.admin.GetBindingWithResponse(t.Context(), l.binding.ID)).Fails(t, 404, "NOT_FOUND")
 		apptest.Got(l.admin.GetAPIKeyWithResponse(t.Context(), l.key.ID)).Fails(t, 404, "NOT_FOUND")
 		apptest.Got(l.component.GetStartupWithResponse(t.Context(), open)).Fails(t, 401, "UNAUTHENTICATED")
 		left, _ := adminList[model.StartupSession](t, a, "startups?principal_key="+l.principal.PrincipalKey)
 		require.Equal(t, receipts, left)
 		apptest.Got(l.admin.ReportFailedWithResponse(t.Context(), failed(open))).Is(t, 200) // an admin can still close it
-		apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID, nil)).Fails(t, 404, "NOT_FOUND")
+		apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID.String(), nil)).Fails(t, 404, "NOT_FOUND")
 	})
 }
 
@@ -145,7 +145,7 @@ func TestADuplicateIsRefused(t *testing.T) {
 		}
 		create(l.principal.PrincipalKey, "fresh", "").Fails(t, 409, "ALREADY_EXISTS")
 		create("fresh", l.principal.AuthSubject, "").Fails(t, 409, "ALREADY_EXISTS")
-		apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), other.principal.ID, nil,
+		apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), other.principal.ID.String(), nil,
 			[]byte(`{"auth_subject":"`+l.principal.AuthSubject+`"}`))).Fails(t, 409, "ALREADY_EXISTS")
 		apptest.Got(l.admin.CreateProfileWithResponse(t.Context(), model.ProfileCreate{ProfileKey: l.profile.ProfileKey})).Fails(t, 409, "ALREADY_EXISTS")
 		apptest.Got(l.admin.CreateManifestWithResponse(t.Context(), model.ManifestCreate{ManifestKey: l.manifest.ManifestKey})).Fails(t, 409, "ALREADY_EXISTS")

@@ -66,7 +66,7 @@ func TestAKeyIsRefusedFromItsExpiryOn(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
 		create := func(at time.Time) model.APIKeyCreate {
-			return model.APIKeyCreate{PrincipalID: l.principal.ID, Name: "k", ExpiresAt: nullable.NewNullableWithValue(at)}
+			return model.APIKeyCreate{PrincipalID: l.principal.ID.String(), Name: "k", ExpiresAt: nullable.NewNullableWithValue(at)}
 		}
 		p := apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), create(time.Now().Add(-time.Second)))).Fails(t, 400, "INVALID_REQUEST")
 		require.Equal(t, "/expires_at", p.Errors[0].Pointer)
@@ -89,7 +89,7 @@ func TestADisabledPrincipalIsShutOutWhateverItsKey(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
 		status := func(s string) {
-			apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.principal.ID, nil,
+			apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.principal.ID.String(), nil,
 				[]byte(`{"status":"`+s+`"}`))).Is(t, 200)
 		}
 		status("disabled")

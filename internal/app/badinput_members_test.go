@@ -86,16 +86,30 @@ func TestAMemberThatIsNotAsTheContractSaysIsRefusedAndNamed(t *testing.T) {
 	})
 }
 
-func TestANumberThatIsWholeButWrittenAsAFractionIsNoInternalError(t *testing.T) {
+func TestAWholeNumberMayBeWrittenAsAFraction(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		w := newWireWorld(t, wire{a, apptest.AdminKey}, "1")
-		before := w.admin.census(t)
-		for _, value := range []string{"120.0", "1.2e2", "1e1"} {
-			w.admin.send(t, "POST", "/v1/admin/profiles", `{"profile_key":"n","startup_sla_seconds":`+value+`}`).refused(t, 400, "INVALID_REQUEST")
-			w.admin.send(t, "PATCH", "/v1/admin/profiles/"+w.profile, `{"startup_sla_seconds":`+value+`}`).refused(t, 400, "INVALID_REQUEST")
+		for _, value := range []string{"60.5", `"60"`, "6e-1", "60.00000000000000000001", "1e999999999", "1e-999999999", "3153600e2", "0.0", "-6e1"} {
+			before := w.admin.census(t)
+			for at, got := range map[string]wired{
+				"/startup_sla_seconds":            w.admin.send(t, "POST", "/v1/admin/profiles", `{"profile_key":"n","startup_sla_seconds":`+value+`}`),
+				"/startup_sla_seconds ":           w.admin.send(t, "PATCH", "/v1/admin/profiles/"+w.profile, `{"startup_sla_seconds":`+value+`}`),
+				"/profiles/1/startup_sla_seconds": w.admin.send(t, "POST", "/v1/admin/apply", `{"profiles":[{"profile_key":"m"},{"profile_key":"n","startup_sla_seconds":`+value+`}]}`),
+			} {
+				require.Contains(t, pointersOf(got.refused(t, 400, "INVALID_REQUEST")), strings.TrimSpace(at), value)
+			}
+			require.Equal(t, before, w.admin.census(t))
 		}
-		require.Equal(t, before, w.admin.census(t))
+		for i, value := range []string{"60", "60.0", "6e1", "0.6E+2", "600e-1", "60.000"} {
+			created := w.admin.send(t, "POST", "/v1/admin/profiles", fmt.Sprintf(`{"profile_key":"n%d","startup_sla_seconds":%s}`, i, value))
+			require.EqualValues(t, 60, created.member(t, "startup_sla_seconds"), created.Body)
+			w.admin.send(t, "PATCH", "/v1/admin/profiles/"+w.profile, `{"startup_sla_seconds":61}`)
+			patched := w.admin.send(t, "PATCH", "/v1/admin/profiles/"+w.profile, `{"startup_sla_seconds":`+value+`}`)
+			require.EqualValues(t, 60, patched.member(t, "startup_sla_seconds"), patched.Body)
+			applied := w.admin.send(t, "POST", "/v1/admin/apply", fmt.Sprintf("profiles: [{profile_key: n%d, startup_sla_seconds: %s}]", i, value), "Content-Type", asYAML)
+			require.Contains(t, applied.Body, `"unchanged":1`, value)
+		}
 	})
 }
 

@@ -65,12 +65,12 @@ func (l *lab) addManifest(t *testing.T) model.Manifest {
 }
 
 func (l *lab) newBinding() model.BindingCreate {
-	return model.BindingCreate{PrincipalID: l.principal.ID, ProfileID: l.profile.ID, ManifestID: l.manifest.ID}
+	return model.BindingCreate{PrincipalID: l.principal.ID.String(), ProfileID: l.profile.ID.String(), ManifestID: l.manifest.ID.String()}
 }
 
 func (l *lab) addKey(t *testing.T, principal uuid.UUID) model.APIKeyIssued {
 	t.Helper()
-	return *apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), model.APIKeyCreate{PrincipalID: principal, Name: "a key"})).Is(t, 201).JSON201
+	return *apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), model.APIKeyCreate{PrincipalID: principal.String(), Name: "a key"})).Is(t, 201).JSON201
 }
 
 // start bootstraps component and returns the packet.

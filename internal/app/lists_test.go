@@ -93,9 +93,9 @@ func fill(t *testing.T, a *apptest.App) []*model.Principal {
 		p := apptest.Got(admin.CreatePrincipalWithResponse(ctx, model.PrincipalCreate{PrincipalKey: "p" + n, AuthSubject: "s&" + n})).Is(t, 201).JSON201
 		profile := apptest.Got(admin.CreateProfileWithResponse(ctx, model.ProfileCreate{ProfileKey: "profile" + n})).Is(t, 201).JSON201
 		manifest := apptest.Got(admin.CreateManifestWithResponse(ctx, model.ManifestCreate{ManifestKey: "manifest" + n, DeploymentKey: "d" + fmt.Sprint(i%2)})).Is(t, 201).JSON201
-		apptest.Got(admin.CreateBindingWithResponse(ctx, model.BindingCreate{PrincipalID: p.ID, ProfileID: profile.ID, ManifestID: manifest.ID})).Is(t, 201)
+		apptest.Got(admin.CreateBindingWithResponse(ctx, model.BindingCreate{PrincipalID: p.ID.String(), ProfileID: profile.ID.String(), ManifestID: manifest.ID.String()})).Is(t, 201)
 		apptest.Got(admin.CreateSecretRefWithResponse(ctx, model.SecretRefCreate{SecretKey: "secret" + n, RefKind: "env", RefName: "N"})).Is(t, 201)
-		key := apptest.Got(admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: p.ID, Name: n})).Is(t, 201).JSON201.APIKey
+		key := apptest.Got(admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: p.ID.String(), Name: n})).Is(t, 201).JSON201.APIKey
 		startOf(t, a, key, "c"+n)
 		out[i] = p
 	}
@@ -205,7 +205,7 @@ func TestWhatIsMadeOrDeletedDuringAWalkDoesNotUpsetIt(t *testing.T) {
 		// Newest first: what is new comes before the cursor and isn't met.
 		opened, _ := list(t, a, "/v1/admin/startups")
 		_, next = list(t, a, "/v1/admin/startups?limit=3")
-		key := apptest.Got(admin.CreateAPIKeyWithResponse(t.Context(), model.APIKeyCreate{PrincipalID: principalOf(t, a, "p0"), Name: "k"})).Is(t, 201).JSON201.APIKey
+		key := apptest.Got(admin.CreateAPIKeyWithResponse(t.Context(), model.APIKeyCreate{PrincipalID: principalOf(t, a, "p0").String(), Name: "k"})).Is(t, 201).JSON201.APIKey
 		startOf(t, a, key, "late")
 		require.Equal(t, idsOf(opened[3:]), idsOf(slices.Concat(walk(t, a, next)...)))
 	})

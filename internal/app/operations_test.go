@@ -49,7 +49,7 @@ func (o *operator) manifest(t *testing.T) uuid.UUID {
 }
 
 func (o *operator) newBinding(t *testing.T) model.BindingCreate {
-	return model.BindingCreate{PrincipalID: o.principal(t), ProfileID: o.profile(t), ManifestID: o.manifest(t)}
+	return model.BindingCreate{PrincipalID: o.principal(t).String(), ProfileID: o.profile(t).String(), ManifestID: o.manifest(t).String()}
 }
 
 func (o *operator) binding(t *testing.T) uuid.UUID {
@@ -61,7 +61,7 @@ func (o *operator) secretRef(t *testing.T) uuid.UUID {
 }
 
 func (o *operator) apiKey(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreateAPIKeyWithResponse(o.ctx, model.APIKeyCreate{PrincipalID: o.principal(t), Name: "k"})).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreateAPIKeyWithResponse(o.ctx, model.APIKeyCreate{PrincipalID: o.principal(t).String(), Name: "k"})).Is(t, 201).JSON201.ID
 }
 
 func (o *operator) start(t *testing.T) *model.WelcomePacket {
@@ -90,6 +90,14 @@ func answered[R apptest.Result](result R, err error) (int, error) {
 		return 0, err
 	}
 	return result.StatusCode(), nil
+}
+
+// accept asks for a media type.
+func accept(mediaType string) client.RequestEditorFn {
+	return func(_ context.Context, r *http.Request) error {
+		r.Header.Set("Accept", mediaType)
+		return nil
+	}
 }
 
 func patch(text string) json.RawMessage { return json.RawMessage(text) }
@@ -121,13 +129,13 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		}))
 	},
 	"getPrincipal 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.GetPrincipalWithResponse(o.ctx, o.ids.Principals["asyncgate"]))
+		return answered(o.GetPrincipalWithResponse(o.ctx, o.ids.Principals["asyncgate"].String()))
 	},
 	"updatePrincipal 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.principal(t), nil, patch(`{"status":"disabled"}`)))
+		return answered(o.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.principal(t).String(), nil, patch(`{"status":"disabled"}`)))
 	},
 	"deletePrincipal 204": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.DeletePrincipalWithResponse(o.ctx, o.principal(t), nil))
+		return answered(o.DeletePrincipalWithResponse(o.ctx, o.principal(t).String(), nil))
 	},
 
 	"listProfiles 200": func(t *testing.T, o *operator) (int, error) {
@@ -137,13 +145,13 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.CreateProfileWithResponse(o.ctx, model.ProfileCreate{ProfileKey: o.key(), Policy: patch(`{"n":1.10}`), StartupSLASeconds: 1}))
 	},
 	"getProfile 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.GetProfileWithResponse(o.ctx, o.ids.Profiles["worker"]))
+		return answered(o.GetProfileWithResponse(o.ctx, o.ids.Profiles["worker"].String()))
 	},
 	"updateProfile 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.profile(t), nil, patch(`{"policy":{"a":1},"startup_sla_seconds":null}`)))
+		return answered(o.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.profile(t).String(), nil, patch(`{"policy":{"a":1},"startup_sla_seconds":null}`)))
 	},
 	"deleteProfile 204": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.DeleteProfileWithResponse(o.ctx, o.profile(t), nil))
+		return answered(o.DeleteProfileWithResponse(o.ctx, o.profile(t).String(), nil))
 	},
 
 	"listManifests 200": func(t *testing.T, o *operator) (int, error) {
@@ -153,13 +161,13 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.CreateManifestWithResponse(o.ctx, model.ManifestCreate{ManifestKey: o.key(), Services: patch(`{"a":{}}`)}))
 	},
 	"getManifest 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.GetManifestWithResponse(o.ctx, o.ids.Manifests["legivellum-mesh"]))
+		return answered(o.GetManifestWithResponse(o.ctx, o.ids.Manifests["legivellum-mesh"].String()))
 	},
 	"updateManifest 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.manifest(t), nil, patch(`{"services":{"a":{"b":null}}}`)))
+		return answered(o.UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.manifest(t).String(), nil, patch(`{"services":{"a":{"b":null}}}`)))
 	},
 	"deleteManifest 204": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.DeleteManifestWithResponse(o.ctx, o.manifest(t), nil))
+		return answered(o.DeleteManifestWithResponse(o.ctx, o.manifest(t).String(), nil))
 	},
 
 	"listBindings 200": func(t *testing.T, o *operator) (int, error) {
@@ -189,13 +197,13 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		}))
 	},
 	"getSecretRef 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.GetSecretRefWithResponse(o.ctx, o.ids.SecretRefs["memorygate_jwt"]))
+		return answered(o.GetSecretRefWithResponse(o.ctx, o.ids.SecretRefs["memorygate_jwt"].String()))
 	},
 	"updateSecretRef 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.secretRef(t), nil, patch(`{"ref_meta":{"a":1}}`)))
+		return answered(o.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.secretRef(t).String(), nil, patch(`{"ref_meta":{"a":1}}`)))
 	},
 	"deleteSecretRef 204": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.DeleteSecretRefWithResponse(o.ctx, o.secretRef(t), nil))
+		return answered(o.DeleteSecretRefWithResponse(o.ctx, o.secretRef(t).String(), nil))
 	},
 
 	"listAPIKeys 200": func(t *testing.T, o *operator) (int, error) {
@@ -203,7 +211,7 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 	},
 	"createAPIKey 201": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.CreateAPIKeyWithResponse(o.ctx, model.APIKeyCreate{
-			PrincipalID: o.principal(t), Name: "k", ExpiresAt: nullable.NewNullableWithValue(time.Now().Add(time.Hour)),
+			PrincipalID: o.principal(t).String(), Name: "k", ExpiresAt: nullable.NewNullableWithValue(time.Now().Add(time.Hour)),
 		}))
 	},
 	"getAPIKey 200": func(t *testing.T, o *operator) (int, error) {
@@ -220,14 +228,14 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.ApplyWorldWithResponse(o.ctx, &model.ApplyWorldParams{DryRun: new(false)}, o.newWorld(t)))
 	},
 	"exportWorld 200": func(t *testing.T, o *operator) (int, error) {
-		yaml := apptest.Got(o.ExportWorldWithResponse(o.ctx, &model.ExportWorldParams{Accept: new("application/yaml")})).Is(t, 200)
+		yaml := apptest.Got(o.ExportWorldWithResponse(o.ctx, nil, accept("application/yaml"))).Is(t, 200)
 		require.Equal(t, "application/yaml", yaml.HTTPResponse.Header.Get("Content-Type"))
 		return answered(o.ExportWorldWithResponse(o.ctx, nil))
 	},
 	"explainPacket 200": func(t *testing.T, o *operator) (int, error) {
-		refused := apptest.Got(o.ExplainPacketWithResponse(o.ctx, o.principal(t), &model.ExplainPacketParams{ComponentKey: "c"})).Is(t, 200)
+		refused := apptest.Got(o.ExplainPacketWithResponse(o.ctx, o.principal(t).String(), &model.ExplainPacketParams{ComponentKey: "c"})).Is(t, 200)
 		require.Equal(t, "NO_BINDING", refused.JSON200.Refusal.Code)
-		return answered(o.ExplainPacketWithResponse(o.ctx, o.ids.Principals["asyncgate"], &model.ExplainPacketParams{ComponentKey: "asyncgate_main"}))
+		return answered(o.ExplainPacketWithResponse(o.ctx, o.ids.Principals["asyncgate"].String(), &model.ExplainPacketParams{ComponentKey: "asyncgate_main"}))
 	},
 
 	"listStartups 200": func(t *testing.T, o *operator) (int, error) {

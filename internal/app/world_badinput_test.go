@@ -157,6 +157,7 @@ func TestAWorldThatIsTooLargeOrOfAnotherTypeIsRefused(t *testing.T) {
 		chunked.refused(t, 413, "PAYLOAD_TOO_LARGE")
 		exact := string(text) + "#" + strings.Repeat("x", limit-len(text)-1)
 		w.try(t, asYAML, exact, dryRun).Is(t, 200)
+		w.try(t, "Application/YAML; charset=utf-8", exact, dryRun).Is(t, 200)
 		w.refuse(t, exact+"x", 413, "PAYLOAD_TOO_LARGE")
 		for _, other := range []string{"application/xml", "text/plain", "text/yaml", "application/x-yaml"} {
 			w.wire.send(t, http.MethodPost, "/v1/admin/apply", string(text), "Content-Type", other).refused(t, 415, "UNSUPPORTED_MEDIA_TYPE")

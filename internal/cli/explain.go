@@ -33,7 +33,7 @@ func (c *explainCmd) Run(ctx context.Context, s streams) error {
 		id = p.ID
 	}
 	packet, err := answer[model.Explanation](m, func() (*http.Response, error) {
-		return m.ExplainPacket(ctx, id, &model.ExplainPacketParams{ComponentKey: c.Component})
+		return m.ExplainPacket(ctx, id.String(), &model.ExplainPacketParams{ComponentKey: c.Component})
 	})
 	if err != nil {
 		return err

@@ -22,7 +22,10 @@ func (c *exportCmd) Run(ctx context.Context, s streams) error {
 		want = "application/json"
 	}
 	r, body, err := m.do(func() (*http.Response, error) {
-		return m.ExportWorld(ctx, &model.ExportWorldParams{Accept: &want, TenantKey: filter(c.Tenant)})
+		return m.ExportWorld(ctx, &model.ExportWorldParams{TenantKey: filter(c.Tenant)}, func(_ context.Context, r *http.Request) error {
+			r.Header.Set("Accept", want)
+			return nil
+		})
 	})
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 // principal finds a principal by its principal_key or id.
 func (m *server) principal(ctx context.Context, key string) (model.Principal, error) {
 	if id, err := uuid.Parse(key); err == nil {
-		return answer[model.Principal](m, func() (*http.Response, error) { return m.GetPrincipal(ctx, id) })
+		return answer[model.Principal](m, func() (*http.Response, error) { return m.GetPrincipal(ctx, id.String()) })
 	}
 	found, err := answer[[]model.Principal](m, func() (*http.Response, error) {
 		return m.ListPrincipals(ctx, &model.ListPrincipalsParams{PrincipalKey: &key})
@@ -37,17 +37,17 @@ type names struct {
 }
 
 func (n *names) principal(ctx context.Context, id uuid.UUID) string {
-	return nameOf(n, id, func() (*http.Response, error) { return n.server.GetPrincipal(ctx, id) },
+	return nameOf(n, id, func() (*http.Response, error) { return n.server.GetPrincipal(ctx, id.String()) },
 		func(p model.Principal) string { return p.PrincipalKey })
 }
 
 func (n *names) profile(ctx context.Context, id uuid.UUID) string {
-	return nameOf(n, id, func() (*http.Response, error) { return n.server.GetProfile(ctx, id) },
+	return nameOf(n, id, func() (*http.Response, error) { return n.server.GetProfile(ctx, id.String()) },
 		func(p model.Profile) string { return p.ProfileKey })
 }
 
 func (n *names) manifest(ctx context.Context, id uuid.UUID) string {
-	return nameOf(n, id, func() (*http.Response, error) { return n.server.GetManifest(ctx, id) },
+	return nameOf(n, id, func() (*http.Response, error) { return n.server.GetManifest(ctx, id.String()) },
 		func(m model.Manifest) string { return m.ManifestKey })
 }
 

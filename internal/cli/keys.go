@@ -42,7 +42,7 @@ func (c *keysIssueCmd) Run(ctx context.Context, s streams) error {
 // issue makes a key and prints it, before anything else can fail: it is never
 // shown again.
 func (m *server) issue(ctx context.Context, s streams, p model.Principal, name string, valid span) (model.APIKeyIssued, error) {
-	asked := model.APIKeyCreate{PrincipalID: p.ID, Name: name}
+	asked := model.APIKeyCreate{PrincipalID: p.ID.String(), Name: name}
 	until := "never expires"
 	if valid > 0 {
 		at := m.now().Add(time.Duration(valid)).UTC().Truncate(time.Second)

@@ -29,7 +29,7 @@ func principals(m *server) resource[model.Principal] {
 		list: func(ctx context.Context, key string, limit *int64, cursor *string) (*http.Response, error) {
 			return m.ListPrincipals(ctx, &model.ListPrincipalsParams{PrincipalKey: filter(key), Limit: limit, Cursor: cursor})
 		},
-		byID: func(ctx context.Context, id uuid.UUID) (*http.Response, error) { return m.GetPrincipal(ctx, id) },
+		byID: func(ctx context.Context, id uuid.UUID) (*http.Response, error) { return m.GetPrincipal(ctx, id.String()) },
 	}
 }
 
@@ -42,7 +42,7 @@ func profiles(m *server) resource[model.Profile] {
 		list: func(ctx context.Context, key string, limit *int64, cursor *string) (*http.Response, error) {
 			return m.ListProfiles(ctx, &model.ListProfilesParams{ProfileKey: filter(key), Limit: limit, Cursor: cursor})
 		},
-		byID: func(ctx context.Context, id uuid.UUID) (*http.Response, error) { return m.GetProfile(ctx, id) },
+		byID: func(ctx context.Context, id uuid.UUID) (*http.Response, error) { return m.GetProfile(ctx, id.String()) },
 	}
 }
 
@@ -55,7 +55,7 @@ func manifests(m *server) resource[model.Manifest] {
 		list: func(ctx context.Context, key string, limit *int64, cursor *string) (*http.Response, error) {
 			return m.ListManifests(ctx, &model.ListManifestsParams{ManifestKey: filter(key), Limit: limit, Cursor: cursor})
 		},
-		byID: func(ctx context.Context, id uuid.UUID) (*http.Response, error) { return m.GetManifest(ctx, id) },
+		byID: func(ctx context.Context, id uuid.UUID) (*http.Response, error) { return m.GetManifest(ctx, id.String()) },
 	}
 }
 
@@ -98,7 +98,7 @@ func secretRefs(m *server) resource[model.SecretRef] {
 		list: func(ctx context.Context, key string, limit *int64, cursor *string) (*http.Response, error) {
 			return m.ListSecretRefs(ctx, &model.ListSecretRefsParams{SecretKey: filter(key), Limit: limit, Cursor: cursor})
 		},
-		byID: func(ctx context.Context, id uuid.UUID) (*http.Response, error) { return m.GetSecretRef(ctx, id) },
+		byID: func(ctx context.Context, id uuid.UUID) (*http.Response, error) { return m.GetSecretRef(ctx, id.String()) },
 	}
 }
 

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/oapi-codegen/nullable"
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/oapi-codegen/nullable"
 )
 
 // bigPlan creates so many principals, binds them, and changes a few things beside.

@@ -14,6 +14,7 @@ import (
 const (
 	contentType = "Content-Type"
 	mediaJSON   = "application/json"
+	mediaPatch  = "application/merge-patch+json"
 )
 
 // Takes reports whether the operation takes a body of the request's media type, which
@@ -25,7 +26,7 @@ func (r *Route) Takes(header http.Header) (ok bool, want []string) {
 		return true, nil
 	}
 	if r.meansJSON(header.Get(contentType)) {
-		header.Set(contentType, r.json)
+		header.Set(contentType, mediaJSON)
 		return true, nil
 	}
 	for mediaType := range content {
@@ -35,25 +36,19 @@ func (r *Route) Takes(header http.Header) (ok bool, want []string) {
 }
 
 // meansJSON reports whether a media type is JSON to those who name it so loosely: none
-// at all, application/json where a patch is due, application/*+json where it isn't.
+// at all, or application/*+json where that doesn't say how to patch.
 func (r *Route) meansJSON(mediaType string) bool {
 	if mediaType == "" {
 		return true
 	}
 	name, _, err := mime.ParseMediaType(mediaType)
-	if err != nil {
-		return false
-	}
-	if r.json != mediaJSON { // other +json types say how to patch, and mean something else
-		return name == mediaJSON
-	}
-	return strings.HasPrefix(name, "application/") && strings.HasSuffix(name, "+json")
+	return err == nil && !r.patches && strings.HasPrefix(name, "application/") && strings.HasSuffix(name, "+json")
 }
 
 // Present is a body, which is I-JSON, without optional members that are null: they
 // count as absent (contract 4). In a patch null has a meaning.
 func (r *Route) Present(body []byte) []byte {
-	if r.json != mediaJSON {
+	if r.patches {
 		return body
 	}
 	return withoutNull(body, r.body)

@@ -150,8 +150,8 @@ func newMesh(t *testing.T, a *apptest.App, key string) mesh {
 	manifest := apptest.Got(c.CreateManifestWithResponse(ctx, model.ManifestCreate{
 		ManifestKey: key, Services: model.JSONObject(`{"receiptgate-main":{"type":"receiptgate","endpoint":"http://receiptgate:8000/mcp?a=<1>&b=\"é\"","config":{}}}`),
 	})).Is(t, 201).JSON201
-	apptest.Got(c.CreateBindingWithResponse(ctx, model.BindingCreate{PrincipalID: m.principal.ID, ProfileID: profile.ID, ManifestID: manifest.ID})).Is(t, 201)
-	m.key = *apptest.Got(c.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: m.principal.ID, Name: "k"})).Is(t, 201).JSON201
+	apptest.Got(c.CreateBindingWithResponse(ctx, model.BindingCreate{PrincipalID: m.principal.ID.String(), ProfileID: profile.ID.String(), ManifestID: manifest.ID.String()})).Is(t, 201)
+	m.key = *apptest.Got(c.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: m.principal.ID.String(), Name: "k"})).Is(t, 201).JSON201
 	m.component = wire{a, m.key.APIKey}
 	return m
 }
@@ -164,7 +164,7 @@ func tenantAdmin(t *testing.T, a *apptest.App, tenant string) wire {
 	p, _, err := admin.Principals.Create(t.Context(), a.Admin, anywhere, tenant,
 		model.PrincipalCreate{PrincipalKey: "admin", AuthSubject: "admin@" + tenant, PrincipalType: identity.TypeAdmin})
 	require.NoError(t, err)
-	issued, _, err := a.Admin.IssueKey(t.Context(), anywhere, model.APIKeyCreate{PrincipalID: p.ID, Name: "k"})
+	issued, _, err := a.Admin.IssueKey(t.Context(), anywhere, model.APIKeyCreate{PrincipalID: p.ID.String(), Name: "k"})
 	require.NoError(t, err)
 	return wire{a, issued.APIKey}
 }

@@ -41,7 +41,7 @@ func (s *Server) CreateBinding(ctx context.Context, r api.CreateBindingRequestOb
 
 // GetBinding implements GET /v1/admin/bindings/{id}.
 func (s *Server) GetBinding(ctx context.Context, r api.GetBindingRequestObject) (api.GetBindingResponseObject, error) {
-	v, tag, err := admin.Bindings.Get(ctx, s.Admin, callerOf(ctx), r.ID)
+	v, tag, err := admin.Bindings.Get(ctx, s.Admin, callerOf(ctx), r.ID.String())
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (s *Server) GetBinding(ctx context.Context, r api.GetBindingRequestObject) 
 
 // UpdateBinding implements PATCH /v1/admin/bindings/{id}.
 func (s *Server) UpdateBinding(ctx context.Context, r api.UpdateBindingRequestObject) (api.UpdateBindingResponseObject, error) {
-	v, tag, err := admin.Bindings.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.Bindings.Update(ctx, s.Admin, callerOf(ctx), r.ID.String(), deref(r.Params.IfMatch), *r.JSONBody)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *Server) UpdateBinding(ctx context.Context, r api.UpdateBindingRequestOb
 
 // DeleteBinding implements DELETE /v1/admin/bindings/{id}.
 func (s *Server) DeleteBinding(ctx context.Context, r api.DeleteBindingRequestObject) (api.DeleteBindingResponseObject, error) {
-	if err := admin.Bindings.Delete(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
+	if err := admin.Bindings.Delete(ctx, s.Admin, callerOf(ctx), r.ID.String(), deref(r.Params.IfMatch)); err != nil {
 		return nil, err
 	}
 	return api.DeleteBinding204Response{}, nil

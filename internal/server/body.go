@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"os"
 	"slices"
@@ -71,11 +72,15 @@ func (s *Server) readBody(r *http.Request, k *call) (body []byte, done func(), e
 		return nil, done, errs.New(errs.TooLarge, "the body is larger than %d bytes (%s)", limit, setting)
 	}
 	k.bodyRead = true
-	if strings.HasPrefix(r.Header.Get("Content-Type"), mediaYAML) {
-		if body, err = doc.YAMLToJSON(body, limit); err != nil {
-			return nil, done, err
+	if world {
+		if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType == mediaYAML {
+			if body, err = doc.YAMLToJSON(body, limit); err != nil {
+				return nil, done, err
+			}
 		}
-		r.Header.Set("Content-Type", mediaJSON)
+	}
+	if k.route.Body != contract.OfComponent {
+		r.Header.Set("Content-Type", mediaJSON) // whatever it was called: handlers know one kind of body
 	}
 	return body, done, nil
 }

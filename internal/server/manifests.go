@@ -50,7 +50,7 @@ func (s *Server) GetManifest(ctx context.Context, r api.GetManifestRequestObject
 
 // UpdateManifest implements PATCH /v1/admin/manifests/{id}.
 func (s *Server) UpdateManifest(ctx context.Context, r api.UpdateManifestRequestObject) (api.UpdateManifestResponseObject, error) {
-	v, tag, err := admin.Manifests.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.Manifests.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.JSONBody)
 	if err != nil {
 		return nil, err
 	}

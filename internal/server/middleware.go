@@ -42,7 +42,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		r := c.Request()
 		k := &call{
 			id: requestID(r), trace: ownID(r, headerTraceID), remoteAddr: c.RealIP(), began: start, url: r.URL, header: r.Header,
-			route: s.contract.Route(r.Method, c.Path()),
+			route: s.contract.Route(r.Method, r.URL.Path, c.Path()),
 		}
 		allowed := componentTimeout
 		if k.route != nil {

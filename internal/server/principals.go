@@ -50,7 +50,7 @@ func (s *Server) GetPrincipal(ctx context.Context, r api.GetPrincipalRequestObje
 
 // UpdatePrincipal implements PATCH /v1/admin/principals/{id}.
 func (s *Server) UpdatePrincipal(ctx context.Context, r api.UpdatePrincipalRequestObject) (api.UpdatePrincipalResponseObject, error) {
-	v, tag, err := admin.Principals.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.Principals.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.JSONBody)
 	if err != nil {
 		return nil, err
 	}

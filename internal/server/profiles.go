@@ -50,7 +50,7 @@ func (s *Server) GetProfile(ctx context.Context, r api.GetProfileRequestObject) 
 
 // UpdateProfile implements PATCH /v1/admin/profiles/{id}.
 func (s *Server) UpdateProfile(ctx context.Context, r api.UpdateProfileRequestObject) (api.UpdateProfileResponseObject, error) {
-	v, tag, err := admin.Profiles.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.Profiles.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.JSONBody)
 	if err != nil {
 		return nil, err
 	}

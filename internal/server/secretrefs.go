@@ -50,7 +50,7 @@ func (s *Server) GetSecretRef(ctx context.Context, r api.GetSecretRefRequestObje
 
 // UpdateSecretRef implements PATCH /v1/admin/secret-refs/{id}.
 func (s *Server) UpdateSecretRef(ctx context.Context, r api.UpdateSecretRefRequestObject) (api.UpdateSecretRefResponseObject, error) {
-	v, tag, err := admin.SecretRefs.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.SecretRefs.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.JSONBody)
 	if err != nil {
 		return nil, err
 	}

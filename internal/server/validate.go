@@ -3,14 +3,14 @@ package server
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 
-	jsonv2 "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/contract"
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
@@ -25,10 +25,14 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 			leaveBody(c)
 			return c.Redirect(http.StatusTemporaryRedirect, to)
 		}
-		if strings.Count(r.URL.Path, "/") != strings.Count(c.Path(), "/") {
+		if strings.Count(r.URL.EscapedPath(), "/") != strings.Count(c.Path(), "/") {
 			return echo.ErrNotFound // Echo's last parameter takes the rest of the path in
 		}
 		k := callOf(r.Context())
+		if allow := s.contract.Allow(r.URL.Path, c.Path()); allow != "" {
+			c.Response().Header().Set(echo.HeaderAllow, allow)
+			return echo.ErrMethodNotAllowed
+		}
 		if k.route == nil {
 			return next(c) // Echo's 404 or 405
 		}
@@ -130,7 +134,7 @@ func (s *Server) holds(c echo.Context, k *call) error {
 		return nil
 	}
 	err := k.route.CheckBody(k.body)
-	if err != nil && k.route.Body == contract.OfWorld && jsonv2.Unmarshal(k.body, new(model.World)) == nil {
+	if err != nil && k.route.Body == contract.OfWorld && doc.Decode(k.body, new(model.World)) == nil {
 		k.invalid, err = err, nil // reported with the rest
 	}
 	return err
@@ -145,16 +149,17 @@ func (strictBinder) Bind(i any, c echo.Context) error {
 	if k.route.Body == contract.OfMCP {
 		return nil // it may be no JSON at all
 	}
-	if err := jsonv2.Unmarshal(k.body, i, jsontext.AllowDuplicateNames(true)); err != nil { // there are none: it is checked
-		return errs.Wrap(err, errs.InvalidRequest, "the body is not as openapi.yaml says")
-	}
-	return nil
+	return doc.Decode(k.body, i)
 }
 
+// pathParams takes the escapes out where Echo looked at the path as it was sent.
 func pathParams(c echo.Context) map[string]string {
 	params := map[string]string{}
 	for i, name := range c.ParamNames() {
 		params[name] = c.ParamValues()[i]
+		if text, err := url.PathUnescape(params[name]); err == nil && c.Request().URL.RawPath != "" {
+			params[name] = text
+		}
 	}
 	return params
 }

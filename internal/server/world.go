@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strings"
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/model"
@@ -29,7 +28,7 @@ func (s *Server) ExportWorld(ctx context.Context, r api.ExportWorldRequestObject
 	if err != nil {
 		return nil, err
 	}
-	if !strings.Contains(deref(r.Params.Accept), "yaml") {
+	if accept := callOf(ctx).header.Values("Accept"); quality(accept, mediaYAML) <= quality(accept, mediaJSON) {
 		return api.ExportWorld200JSONResponse{Body: w}, nil
 	}
 	body, err := json.Marshal(w)

@@ -151,6 +151,11 @@ func (q lite) GetSecretRef(ctx context.Context, id uuid.UUID) (postgres.SecretRe
 	return postgres.SecretRef(row), err
 }
 
+func (q lite) GetSecretRefByKey(ctx context.Context, arg postgres.GetSecretRefByKeyParams) (postgres.SecretRef, error) {
+	row, err := q.r.GetSecretRefByKey(ctx, sqlite.GetSecretRefByKeyParams(arg))
+	return postgres.SecretRef(row), err
+}
+
 func (q lite) GetStartup(ctx context.Context, id uuid.UUID) (postgres.StartupSession, error) {
 	row, err := q.r.GetStartup(ctx, id)
 	return postgres.StartupSession(row), err

@@ -26,6 +26,7 @@ type (
 	GetPrincipalByKeyParams  = postgres.GetPrincipalByKeyParams
 	GetProfileByKeyParams    = postgres.GetProfileByKeyParams
 	GetRevisionRow           = postgres.GetRevisionRow
+	GetSecretRefByKeyParams  = postgres.GetSecretRefByKeyParams
 	ListAPIKeysParams        = postgres.ListAPIKeysParams
 	ListAlarmsParams         = postgres.ListAlarmsParams
 	ListAlarmsRow            = postgres.ListAlarmsRow

@@ -58,7 +58,7 @@ func (p *plan) newKey(ctx context.Context, q store.Queries, at, hash string, d m
 		p.fail(at+"/expires_at", errs.New(errs.InvalidRequest, "the key would be expired from the start"))
 	}
 	p.note(model.PlanActionCreate, model.ResourceTypeAPIKey, keyName(d), nil, keyDocOf(d), phaseWrite, func(ctx context.Context, w admin.Write) error {
-		_, err := w.PlaceKey(ctx, model.APIKeyCreate{PrincipalID: p.ids["principal/"+d.Principal], Name: d.Name, ExpiresAt: orNever(d.ExpiresAt)}, hash)
+		_, err := w.PlaceKey(ctx, model.APIKeyCreate{PrincipalID: p.ids["principal/"+d.Principal].String(), Name: d.Name, ExpiresAt: orNever(d.ExpiresAt)}, hash)
 		return err
 	})
 	return nil

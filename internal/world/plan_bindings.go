@@ -166,7 +166,7 @@ func (p *plan) deactivate(d model.WorldBinding) {
 // byIDs is a binding by ids, known once what it refers to is created.
 func (p *plan) byIDs(d model.WorldBinding) model.BindingCreate {
 	return model.BindingCreate{
-		PrincipalID: p.ids["principal/"+d.Principal], ProfileID: p.ids["profile/"+d.Profile], ManifestID: p.ids["manifest/"+d.Manifest],
+		PrincipalID: p.ids["principal/"+d.Principal].String(), ProfileID: p.ids["profile/"+d.Profile].String(), ManifestID: p.ids["manifest/"+d.Manifest].String(),
 		Overrides: d.Overrides, Active: d.Active,
 	}
 }

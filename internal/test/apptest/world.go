@@ -57,12 +57,12 @@ func (w World) Create(tb testing.TB, a *App) Created {
 	for _, p := range w.Principals {
 		id := Got(admin.CreatePrincipalWithResponse(ctx, p)).Is(tb, 201).JSON201.ID
 		out.Principals[p.PrincipalKey] = id
-		key := Got(admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: id, Name: p.PrincipalKey})).Is(tb, 201)
+		key := Got(admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: id.String(), Name: p.PrincipalKey})).Is(tb, 201)
 		out.APIKeys[p.PrincipalKey] = key.JSON201.APIKey
 	}
 	for _, b := range w.Bindings {
 		out.Bindings[b.Principal] = Got(admin.CreateBindingWithResponse(ctx, model.BindingCreate{
-			PrincipalID: out.Principals[b.Principal], ProfileID: out.Profiles[b.Profile], ManifestID: out.Manifests[b.Manifest],
+			PrincipalID: out.Principals[b.Principal].String(), ProfileID: out.Profiles[b.Profile].String(), ManifestID: out.Manifests[b.Manifest].String(),
 			Overrides: b.Overrides,
 		})).Is(tb, 201).JSON201.ID
 	}

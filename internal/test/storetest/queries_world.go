@@ -143,6 +143,13 @@ var secretRefs = tests{
 	"GetSecretRef": func(t *testing.T, w *world) {
 		require.Equal(t, w.secret, must(w.GetSecretRef(t.Context(), w.secret.ID))(t))
 	},
+	"GetSecretRefByKey": func(t *testing.T, w *world) {
+		key := store.GetSecretRefByKeyParams{TenantKey: w.tenant, SecretKey: w.secret.SecretKey}
+		require.Equal(t, w.secret, must(w.GetSecretRefByKey(t.Context(), key))(t))
+		key.TenantKey = "another"
+		_, err := w.GetSecretRefByKey(t.Context(), key)
+		require.True(t, store.IsNotFound(err))
+	},
 	"ListSecretRefs": func(t *testing.T, w *world) {
 		off := w.addSecretRef(t, unique("secret"), "disabled")
 		list := func(f store.ListSecretRefsParams, want ...store.SecretRef) {
