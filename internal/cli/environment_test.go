@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -44,6 +45,17 @@ func TestTheSpellingsOfASettingAreItsOwn(t *testing.T) {
 	require.Equal(t, "api-key", names["METAGATE_API_KEY"], "the commands' own")
 	require.Equal(t, "metagate-version", names["METAGATE_METAGATE_VERSION"])
 	require.NotContains(t, names, "METAGATE_METAGATE_URL")
+}
+
+func TestTheVariablesOfTheMigrationGuideAreRead(t *testing.T) {
+	t.Parallel()
+	k, err := kong.New(&cli{}, kong.Name("metagate"), app.Environment())
+	require.NoError(t, err)
+	names := regexp.MustCompile(`(?m)^ +(METAGATE_[A-Z_]+): `).FindAllStringSubmatch(read(t, "docs/migrating-from-python.md"), -1)
+	require.Greater(t, len(names), 8)
+	for _, m := range names {
+		require.Empty(t, app.Unread(k.Model, []string{m[1] + "=x"}))
+	}
 }
 
 func TestTheDemosEnvironmentStartsTheServerItMeans(t *testing.T) {
