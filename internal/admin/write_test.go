@@ -54,7 +54,7 @@ func TestARefusedWriteLeavesNoTrace(t *testing.T) {
 			}},
 			"stale delete": {errs.PreconditionFailed, func() error { return admin.Profiles.Delete(t.Context(), s, actor, p.ID.String(), `"stale"`) }},
 			"dangling": {errs.InvalidReference, func() error {
-				_, _, err := admin.Bindings.Create(t.Context(), s, actor, "", model.BindingCreate{ProfileID: p.ID.String()})
+				_, _, err := admin.Bindings.Create(t.Context(), s, actor, "", model.BindingCreate{PrincipalID: uuid.New().String(), ProfileID: p.ID.String(), ManifestID: uuid.New().String()})
 				return err
 			}},
 			"no principal": {errs.InvalidReference, func() error {

@@ -113,12 +113,12 @@ func (s *Server) holds(c echo.Context, k *call) error {
 	if k.route.HasBody() {
 		body, done, err := s.readBody(r, k)
 		defer done()
-		if k.route.Body == contract.OfMCP && (err == nil || errs.Is(err, errs.InvalidRequest)) {
-			k.body, k.invalid = body, err // it answers in JSON-RPC
-			return nil
-		}
 		if err != nil {
 			return err
+		}
+		if k.route.Body == contract.OfMCP { // which answers in JSON-RPC
+			k.body, k.invalid = body, doc.Check(body)
+			return nil
 		}
 		if k.body = body; k.route.Fits(r.Header, r.URL.RawQuery, body) {
 			return nil
