@@ -107,7 +107,7 @@ func Open(ctx context.Context, url string) (*store.Store, error) {
 func Admin(c Config, st *store.Store) *admin.Service {
 	return &admin.Service{
 		Store: st, Now: store.Now, DefaultSLA: c.DefaultStartupSLASeconds,
-		MaxDocument: c.MaxBodyBytes, AdminKeys: c.AdminPrincipalKeys,
+		MaxDocument: c.MaxBodyBytes, AdminKeys: c.AdminPrincipalKeys, RequireReason: c.RequireReason,
 	}
 }
 

@@ -46,6 +46,7 @@ type Config struct {
 	AdminAPIKey           string   `name:"admin-api-key" env:"ADMIN_API_KEY" placeholder:"KEY" help:"Makes sure at start that this key opens principal admin of the default tenant; at least 32 visible ASCII characters."`
 	AdminPrincipalKeys    []string `name:"admin-principal-keys" env:"ADMIN_PRINCIPAL_KEYS" placeholder:"KEY" help:"Comma-separated principal_keys of principals that are admins whatever their type."`
 	AdminAllowCrossTenant bool     `env:"ADMIN_ALLOW_CROSS_TENANT" default:"false" help:"Admins see and change every tenant."`
+	RequireReason         bool     `env:"REQUIRE_REASON" default:"false" help:"Refuse admin writes that do not say why: the header Metagate-Reason, or message of an apply."`
 
 	DefaultStartupSLASeconds int64 `name:"default-startup-sla-seconds" env:"DEFAULT_STARTUP_SLA_SECONDS" default:"120" help:"Seconds a component has to report READY or FAILED, where its profile does not say."`
 	ReceiptRetentionHours    int64 `env:"RECEIPT_RETENTION_HOURS" default:"72" help:"Hours that startup receipts are kept; 0 keeps them forever."`
