@@ -56,7 +56,7 @@ type ServerInterface interface {
 	ListAPIKeys(ctx echo.Context, params ListAPIKeysParams) error
 	// CreateAPIKey Create an API key
 	// (POST /v1/admin/api-keys)
-	CreateAPIKey(ctx echo.Context) error
+	CreateAPIKey(ctx echo.Context, params CreateAPIKeyParams) error
 	// RevokeAPIKey Revoke an API key
 	// (DELETE /v1/admin/api-keys/{id})
 	RevokeAPIKey(ctx echo.Context, id ID, params RevokeAPIKeyParams) error
@@ -77,7 +77,7 @@ type ServerInterface interface {
 	ListBindings(ctx echo.Context, params ListBindingsParams) error
 	// CreateBinding Create a binding
 	// (POST /v1/admin/bindings)
-	CreateBinding(ctx echo.Context) error
+	CreateBinding(ctx echo.Context, params CreateBindingParams) error
 	// DeleteBinding Delete a binding
 	// (DELETE /v1/admin/bindings/{id})
 	DeleteBinding(ctx echo.Context, id ID, params DeleteBindingParams) error
@@ -95,7 +95,7 @@ type ServerInterface interface {
 	ListManifests(ctx echo.Context, params ListManifestsParams) error
 	// CreateManifest Create a manifest
 	// (POST /v1/admin/manifests)
-	CreateManifest(ctx echo.Context) error
+	CreateManifest(ctx echo.Context, params CreateManifestParams) error
 	// DeleteManifest Delete a manifest
 	// (DELETE /v1/admin/manifests/{id})
 	DeleteManifest(ctx echo.Context, id IDOrKey, params DeleteManifestParams) error
@@ -110,7 +110,7 @@ type ServerInterface interface {
 	ListPrincipals(ctx echo.Context, params ListPrincipalsParams) error
 	// CreatePrincipal Create a principal
 	// (POST /v1/admin/principals)
-	CreatePrincipal(ctx echo.Context) error
+	CreatePrincipal(ctx echo.Context, params CreatePrincipalParams) error
 	// DeletePrincipal Delete a principal
 	// (DELETE /v1/admin/principals/{id})
 	DeletePrincipal(ctx echo.Context, id IDOrKey, params DeletePrincipalParams) error
@@ -128,7 +128,7 @@ type ServerInterface interface {
 	ListProfiles(ctx echo.Context, params ListProfilesParams) error
 	// CreateProfile Create a profile
 	// (POST /v1/admin/profiles)
-	CreateProfile(ctx echo.Context) error
+	CreateProfile(ctx echo.Context, params CreateProfileParams) error
 	// DeleteProfile Delete a profile
 	// (DELETE /v1/admin/profiles/{id})
 	DeleteProfile(ctx echo.Context, id IDOrKey, params DeleteProfileParams) error
@@ -143,7 +143,7 @@ type ServerInterface interface {
 	ListSecretRefs(ctx echo.Context, params ListSecretRefsParams) error
 	// CreateSecretRef Create a secret reference
 	// (POST /v1/admin/secret-refs)
-	CreateSecretRef(ctx echo.Context) error
+	CreateSecretRef(ctx echo.Context, params CreateSecretRefParams) error
 	// DeleteSecretRef Delete a secret reference
 	// (DELETE /v1/admin/secret-refs/{id})
 	DeleteSecretRef(ctx echo.Context, id IDOrKey, params DeleteSecretRefParams) error
@@ -325,8 +325,28 @@ func (w *ServerInterfaceWrapper) ListAPIKeys(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreateAPIKey(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateAPIKeyParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateAPIKey(ctx)
+	err = w.Handler.CreateAPIKey(ctx, params)
 	return err
 }
 
@@ -359,6 +379,21 @@ func (w *ServerInterfaceWrapper) RevokeAPIKey(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -412,6 +447,21 @@ func (w *ServerInterfaceWrapper) UpdateAPIKey(ctx echo.Context) error {
 
 		params.IfMatch = &IfMatch
 	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateAPIKey(ctx, id, params)
@@ -436,6 +486,30 @@ func (w *ServerInterfaceWrapper) ApplyWorld(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "prune", ctx.QueryParams(), &params.Prune, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter prune: %s", err))
+	}
+
+	// ------------- Optional query parameter "message" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "message", ctx.QueryParams(), &params.Message, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter message: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -463,6 +537,20 @@ func (w *ServerInterfaceWrapper) ListAuditLog(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource_id: %s", err))
 	}
 
+	// ------------- Optional query parameter "resource_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "resource_key", ctx.QueryParams(), &params.ResourceKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource_key: %s", err))
+	}
+
+	// ------------- Optional query parameter "principal_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "principal_key", ctx.QueryParams(), &params.PrincipalKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter principal_key: %s", err))
+	}
+
 	// ------------- Optional query parameter "actor" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", ctx.QueryParams(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -470,11 +558,25 @@ func (w *ServerInterfaceWrapper) ListAuditLog(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actor: %s", err))
 	}
 
+	// ------------- Optional query parameter "revision" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "revision", ctx.QueryParams(), &params.Revision, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter revision: %s", err))
+	}
+
 	// ------------- Optional query parameter "since" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", ctx.QueryParams(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter since: %s", err))
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", ctx.QueryParams(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter until: %s", err))
 	}
 
 	// ------------- Optional query parameter "limit" -------------
@@ -567,8 +669,28 @@ func (w *ServerInterfaceWrapper) ListBindings(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreateBinding(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateBindingParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateBinding(ctx)
+	err = w.Handler.CreateBinding(ctx, params)
 	return err
 }
 
@@ -601,6 +723,21 @@ func (w *ServerInterfaceWrapper) DeleteBinding(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -653,6 +790,21 @@ func (w *ServerInterfaceWrapper) UpdateBinding(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -735,8 +887,28 @@ func (w *ServerInterfaceWrapper) ListManifests(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreateManifest(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateManifestParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateManifest(ctx)
+	err = w.Handler.CreateManifest(ctx, params)
 	return err
 }
 
@@ -769,6 +941,21 @@ func (w *ServerInterfaceWrapper) DeleteManifest(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -821,6 +1008,21 @@ func (w *ServerInterfaceWrapper) UpdateManifest(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -885,8 +1087,28 @@ func (w *ServerInterfaceWrapper) ListPrincipals(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreatePrincipal(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreatePrincipalParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreatePrincipal(ctx)
+	err = w.Handler.CreatePrincipal(ctx, params)
 	return err
 }
 
@@ -919,6 +1141,21 @@ func (w *ServerInterfaceWrapper) DeletePrincipal(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -971,6 +1208,21 @@ func (w *ServerInterfaceWrapper) UpdatePrincipal(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1046,8 +1298,28 @@ func (w *ServerInterfaceWrapper) ListProfiles(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreateProfile(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateProfileParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateProfile(ctx)
+	err = w.Handler.CreateProfile(ctx, params)
 	return err
 }
 
@@ -1080,6 +1352,21 @@ func (w *ServerInterfaceWrapper) DeleteProfile(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1132,6 +1419,21 @@ func (w *ServerInterfaceWrapper) UpdateProfile(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1189,8 +1491,28 @@ func (w *ServerInterfaceWrapper) ListSecretRefs(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreateSecretRef(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateSecretRefParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateSecretRef(ctx)
+	err = w.Handler.CreateSecretRef(ctx, params)
 	return err
 }
 
@@ -1223,6 +1545,21 @@ func (w *ServerInterfaceWrapper) DeleteSecretRef(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1275,6 +1612,21 @@ func (w *ServerInterfaceWrapper) UpdateSecretRef(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -2459,7 +2811,8 @@ func (response ListAPIKeys503ApplicationProblemPlusJSONResponse) VisitListAPIKey
 }
 
 type CreateAPIKeyRequestObject struct {
-	Body *CreateAPIKeyJSONRequestBody
+	Params CreateAPIKeyParams
+	Body   *CreateAPIKeyJSONRequestBody
 }
 
 type CreateAPIKeyResponseObject interface {
@@ -3697,7 +4050,8 @@ func (response ListBindings503ApplicationProblemPlusJSONResponse) VisitListBindi
 }
 
 type CreateBindingRequestObject struct {
-	Body *CreateBindingJSONRequestBody
+	Params CreateBindingParams
+	Body   *CreateBindingJSONRequestBody
 }
 
 type CreateBindingResponseObject interface {
@@ -4750,7 +5104,8 @@ func (response ListManifests503ApplicationProblemPlusJSONResponse) VisitListMani
 }
 
 type CreateManifestRequestObject struct {
-	Body *CreateManifestJSONRequestBody
+	Params CreateManifestParams
+	Body   *CreateManifestJSONRequestBody
 }
 
 type CreateManifestResponseObject interface {
@@ -5663,7 +6018,8 @@ func (response ListPrincipals503ApplicationProblemPlusJSONResponse) VisitListPri
 }
 
 type CreatePrincipalRequestObject struct {
-	Body *CreatePrincipalJSONRequestBody
+	Params CreatePrincipalParams
+	Body   *CreatePrincipalJSONRequestBody
 }
 
 type CreatePrincipalResponseObject interface {
@@ -6729,7 +7085,8 @@ func (response ListProfiles503ApplicationProblemPlusJSONResponse) VisitListProfi
 }
 
 type CreateProfileRequestObject struct {
-	Body *CreateProfileJSONRequestBody
+	Params CreateProfileParams
+	Body   *CreateProfileJSONRequestBody
 }
 
 type CreateProfileResponseObject interface {
@@ -7642,7 +7999,8 @@ func (response ListSecretRefs503ApplicationProblemPlusJSONResponse) VisitListSec
 }
 
 type CreateSecretRefRequestObject struct {
-	Body *CreateSecretRefJSONRequestBody
+	Params CreateSecretRefParams
+	Body   *CreateSecretRefJSONRequestBody
 }
 
 type CreateSecretRefResponseObject interface {
@@ -9992,8 +10350,10 @@ func (sh *strictHandler) ListAPIKeys(ctx echo.Context, params ListAPIKeysParams)
 }
 
 // CreateAPIKey operation middleware
-func (sh *strictHandler) CreateAPIKey(ctx echo.Context) error {
+func (sh *strictHandler) CreateAPIKey(ctx echo.Context, params CreateAPIKeyParams) error {
 	var request CreateAPIKeyRequestObject
+
+	request.Params = params
 
 	var body CreateAPIKeyJSONRequestBody
 	var err error
@@ -10268,8 +10628,10 @@ func (sh *strictHandler) ListBindings(ctx echo.Context, params ListBindingsParam
 }
 
 // CreateBinding operation middleware
-func (sh *strictHandler) CreateBinding(ctx echo.Context) error {
+func (sh *strictHandler) CreateBinding(ctx echo.Context, params CreateBindingParams) error {
 	var request CreateBindingRequestObject
+
+	request.Params = params
 
 	var body CreateBindingJSONRequestBody
 	var err error
@@ -10491,8 +10853,10 @@ func (sh *strictHandler) ListManifests(ctx echo.Context, params ListManifestsPar
 }
 
 // CreateManifest operation middleware
-func (sh *strictHandler) CreateManifest(ctx echo.Context) error {
+func (sh *strictHandler) CreateManifest(ctx echo.Context, params CreateManifestParams) error {
 	var request CreateManifestRequestObject
+
+	request.Params = params
 
 	var body CreateManifestJSONRequestBody
 	var err error
@@ -10689,8 +11053,10 @@ func (sh *strictHandler) ListPrincipals(ctx echo.Context, params ListPrincipalsP
 }
 
 // CreatePrincipal operation middleware
-func (sh *strictHandler) CreatePrincipal(ctx echo.Context) error {
+func (sh *strictHandler) CreatePrincipal(ctx echo.Context, params CreatePrincipalParams) error {
 	var request CreatePrincipalRequestObject
+
+	request.Params = params
 
 	var body CreatePrincipalJSONRequestBody
 	var err error
@@ -10913,8 +11279,10 @@ func (sh *strictHandler) ListProfiles(ctx echo.Context, params ListProfilesParam
 }
 
 // CreateProfile operation middleware
-func (sh *strictHandler) CreateProfile(ctx echo.Context) error {
+func (sh *strictHandler) CreateProfile(ctx echo.Context, params CreateProfileParams) error {
 	var request CreateProfileRequestObject
+
+	request.Params = params
 
 	var body CreateProfileJSONRequestBody
 	var err error
@@ -11111,8 +11479,10 @@ func (sh *strictHandler) ListSecretRefs(ctx echo.Context, params ListSecretRefsP
 }
 
 // CreateSecretRef operation middleware
-func (sh *strictHandler) CreateSecretRef(ctx echo.Context) error {
+func (sh *strictHandler) CreateSecretRef(ctx echo.Context, params CreateSecretRefParams) error {
 	var request CreateSecretRefRequestObject
+
+	request.Params = params
 
 	var body CreateSecretRefJSONRequestBody
 	var err error

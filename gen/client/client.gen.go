@@ -178,7 +178,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/api-keys (the `CreateAPIKey` operationId).
-	CreateAPIKeyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAPIKeyWithBody(ctx context.Context, params *CreateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAPIKey Create an API key
 	//
@@ -187,7 +187,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/api-keys (the `CreateAPIKey` operationId).
-	CreateAPIKey(ctx context.Context, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAPIKey(ctx context.Context, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RevokeAPIKey Revoke an API key
 	//
@@ -267,7 +267,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/bindings (the `CreateBinding` operationId).
-	CreateBindingWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateBindingWithBody(ctx context.Context, params *CreateBindingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateBinding Create a binding
 	//
@@ -276,7 +276,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/bindings (the `CreateBinding` operationId).
-	CreateBinding(ctx context.Context, body CreateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateBinding(ctx context.Context, params *CreateBindingParams, body CreateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteBinding Delete a binding
 	//
@@ -338,7 +338,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/manifests (the `CreateManifest` operationId).
-	CreateManifestWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateManifestWithBody(ctx context.Context, params *CreateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateManifest Create a manifest
 	//
@@ -347,7 +347,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/manifests (the `CreateManifest` operationId).
-	CreateManifest(ctx context.Context, body CreateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateManifest(ctx context.Context, params *CreateManifestParams, body CreateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteManifest Delete a manifest
 	//
@@ -402,7 +402,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/principals (the `CreatePrincipal` operationId).
-	CreatePrincipalWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePrincipalWithBody(ctx context.Context, params *CreatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreatePrincipal Create a principal
 	//
@@ -411,7 +411,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/principals (the `CreatePrincipal` operationId).
-	CreatePrincipal(ctx context.Context, body CreatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePrincipal(ctx context.Context, params *CreatePrincipalParams, body CreatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeletePrincipal Delete a principal
 	//
@@ -473,7 +473,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/profiles (the `CreateProfile` operationId).
-	CreateProfileWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateProfileWithBody(ctx context.Context, params *CreateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateProfile Create a profile
 	//
@@ -482,7 +482,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/profiles (the `CreateProfile` operationId).
-	CreateProfile(ctx context.Context, body CreateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateProfile(ctx context.Context, params *CreateProfileParams, body CreateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteProfile Delete a profile
 	//
@@ -537,7 +537,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/secret-refs (the `CreateSecretRef` operationId).
-	CreateSecretRefWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateSecretRefWithBody(ctx context.Context, params *CreateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateSecretRef Create a secret reference
 	//
@@ -546,7 +546,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/secret-refs (the `CreateSecretRef` operationId).
-	CreateSecretRef(ctx context.Context, body CreateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateSecretRef(ctx context.Context, params *CreateSecretRefParams, body CreateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteSecretRef Delete a secret reference
 	//
@@ -877,8 +877,8 @@ func (c *Client) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, req
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/api-keys (the `CreateAPIKey` operationId).
-func (c *Client) CreateAPIKeyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAPIKeyRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateAPIKeyWithBody(ctx context.Context, params *CreateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAPIKeyRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -896,8 +896,8 @@ func (c *Client) CreateAPIKeyWithBody(ctx context.Context, contentType string, b
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/api-keys (the `CreateAPIKey` operationId).
-func (c *Client) CreateAPIKey(ctx context.Context, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAPIKeyRequest(c.Server, body)
+func (c *Client) CreateAPIKey(ctx context.Context, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAPIKeyRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1076,8 +1076,8 @@ func (c *Client) ListBindings(ctx context.Context, params *ListBindingsParams, r
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/bindings (the `CreateBinding` operationId).
-func (c *Client) CreateBindingWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateBindingRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateBindingWithBody(ctx context.Context, params *CreateBindingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBindingRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1095,8 +1095,8 @@ func (c *Client) CreateBindingWithBody(ctx context.Context, contentType string, 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/bindings (the `CreateBinding` operationId).
-func (c *Client) CreateBinding(ctx context.Context, body CreateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateBindingRequest(c.Server, body)
+func (c *Client) CreateBinding(ctx context.Context, params *CreateBindingParams, body CreateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBindingRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1237,8 +1237,8 @@ func (c *Client) ListManifests(ctx context.Context, params *ListManifestsParams,
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/manifests (the `CreateManifest` operationId).
-func (c *Client) CreateManifestWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateManifestRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateManifestWithBody(ctx context.Context, params *CreateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateManifestRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1256,8 +1256,8 @@ func (c *Client) CreateManifestWithBody(ctx context.Context, contentType string,
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/manifests (the `CreateManifest` operationId).
-func (c *Client) CreateManifest(ctx context.Context, body CreateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateManifestRequest(c.Server, body)
+func (c *Client) CreateManifest(ctx context.Context, params *CreateManifestParams, body CreateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateManifestRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1381,8 +1381,8 @@ func (c *Client) ListPrincipals(ctx context.Context, params *ListPrincipalsParam
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/principals (the `CreatePrincipal` operationId).
-func (c *Client) CreatePrincipalWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePrincipalRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreatePrincipalWithBody(ctx context.Context, params *CreatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePrincipalRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1400,8 +1400,8 @@ func (c *Client) CreatePrincipalWithBody(ctx context.Context, contentType string
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/principals (the `CreatePrincipal` operationId).
-func (c *Client) CreatePrincipal(ctx context.Context, body CreatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePrincipalRequest(c.Server, body)
+func (c *Client) CreatePrincipal(ctx context.Context, params *CreatePrincipalParams, body CreatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePrincipalRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1542,8 +1542,8 @@ func (c *Client) ListProfiles(ctx context.Context, params *ListProfilesParams, r
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/profiles (the `CreateProfile` operationId).
-func (c *Client) CreateProfileWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateProfileRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateProfileWithBody(ctx context.Context, params *CreateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateProfileRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1561,8 +1561,8 @@ func (c *Client) CreateProfileWithBody(ctx context.Context, contentType string, 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/profiles (the `CreateProfile` operationId).
-func (c *Client) CreateProfile(ctx context.Context, body CreateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateProfileRequest(c.Server, body)
+func (c *Client) CreateProfile(ctx context.Context, params *CreateProfileParams, body CreateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateProfileRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1686,8 +1686,8 @@ func (c *Client) ListSecretRefs(ctx context.Context, params *ListSecretRefsParam
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/secret-refs (the `CreateSecretRef` operationId).
-func (c *Client) CreateSecretRefWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateSecretRefRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateSecretRefWithBody(ctx context.Context, params *CreateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSecretRefRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1705,8 +1705,8 @@ func (c *Client) CreateSecretRefWithBody(ctx context.Context, contentType string
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/secret-refs (the `CreateSecretRef` operationId).
-func (c *Client) CreateSecretRef(ctx context.Context, body CreateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateSecretRefRequest(c.Server, body)
+func (c *Client) CreateSecretRef(ctx context.Context, params *CreateSecretRefParams, body CreateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSecretRefRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2385,18 +2385,18 @@ func NewListAPIKeysRequest(server string, params *ListAPIKeysParams) (*http.Requ
 }
 
 // NewCreateAPIKeyRequest calls the generic CreateAPIKey builder with application/json body
-func NewCreateAPIKeyRequest(server string, body CreateAPIKeyJSONRequestBody) (*http.Request, error) {
+func NewCreateAPIKeyRequest(server string, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateAPIKeyRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateAPIKeyRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateAPIKeyRequestWithBody constructs an http.Request for the CreateAPIKey method, with any body, and a specified content type
-func NewCreateAPIKeyRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateAPIKeyRequestWithBody(server string, params *CreateAPIKeyParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2420,6 +2420,21 @@ func NewCreateAPIKeyRequestWithBody(server string, contentType string, body io.R
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.MetagateReason != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -2466,6 +2481,17 @@ func NewRevokeAPIKeyRequest(server string, id ID, params *RevokeAPIKeyParams) (*
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
 		}
 
 	}
@@ -2575,6 +2601,17 @@ func NewUpdateAPIKeyRequestWithBody(server string, id ID, params *UpdateAPIKeyPa
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -2643,6 +2680,18 @@ func NewApplyWorldRequestWithBody(server string, params *ApplyWorldParams, conte
 
 		}
 
+		if params.Message != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "message", *params.Message, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -2655,6 +2704,21 @@ func NewApplyWorldRequestWithBody(server string, params *ApplyWorldParams, conte
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.MetagateReason != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -2711,6 +2775,30 @@ func NewListAuditLogRequest(server string, params *ListAuditLogParams) (*http.Re
 
 		}
 
+		if params.ResourceKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "resource_key", *params.ResourceKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PrincipalKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "principal_key", *params.PrincipalKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Actor != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actor", *params.Actor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -2723,9 +2811,33 @@ func NewListAuditLogRequest(server string, params *ListAuditLogParams) (*http.Re
 
 		}
 
+		if params.Revision != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "revision", *params.Revision, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Since != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -2912,18 +3024,18 @@ func NewListBindingsRequest(server string, params *ListBindingsParams) (*http.Re
 }
 
 // NewCreateBindingRequest calls the generic CreateBinding builder with application/json body
-func NewCreateBindingRequest(server string, body CreateBindingJSONRequestBody) (*http.Request, error) {
+func NewCreateBindingRequest(server string, params *CreateBindingParams, body CreateBindingJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateBindingRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateBindingRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateBindingRequestWithBody constructs an http.Request for the CreateBinding method, with any body, and a specified content type
-func NewCreateBindingRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateBindingRequestWithBody(server string, params *CreateBindingParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2947,6 +3059,21 @@ func NewCreateBindingRequestWithBody(server string, contentType string, body io.
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.MetagateReason != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -2993,6 +3120,17 @@ func NewDeleteBindingRequest(server string, id ID, params *DeleteBindingParams) 
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
 		}
 
 	}
@@ -3100,6 +3238,17 @@ func NewUpdateBindingRequestWithBody(server string, id ID, params *UpdateBinding
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
 		}
 
 	}
@@ -3276,18 +3425,18 @@ func NewListManifestsRequest(server string, params *ListManifestsParams) (*http.
 }
 
 // NewCreateManifestRequest calls the generic CreateManifest builder with application/json body
-func NewCreateManifestRequest(server string, body CreateManifestJSONRequestBody) (*http.Request, error) {
+func NewCreateManifestRequest(server string, params *CreateManifestParams, body CreateManifestJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateManifestRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateManifestRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateManifestRequestWithBody constructs an http.Request for the CreateManifest method, with any body, and a specified content type
-func NewCreateManifestRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateManifestRequestWithBody(server string, params *CreateManifestParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -3311,6 +3460,21 @@ func NewCreateManifestRequestWithBody(server string, contentType string, body io
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.MetagateReason != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -3357,6 +3521,17 @@ func NewDeleteManifestRequest(server string, id IDOrKey, params *DeleteManifestP
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
 		}
 
 	}
@@ -3464,6 +3639,17 @@ func NewUpdateManifestRequestWithBody(server string, id IDOrKey, params *UpdateM
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
 		}
 
 	}
@@ -3586,18 +3772,18 @@ func NewListPrincipalsRequest(server string, params *ListPrincipalsParams) (*htt
 }
 
 // NewCreatePrincipalRequest calls the generic CreatePrincipal builder with application/json body
-func NewCreatePrincipalRequest(server string, body CreatePrincipalJSONRequestBody) (*http.Request, error) {
+func NewCreatePrincipalRequest(server string, params *CreatePrincipalParams, body CreatePrincipalJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreatePrincipalRequestWithBody(server, "application/json", bodyReader)
+	return NewCreatePrincipalRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreatePrincipalRequestWithBody constructs an http.Request for the CreatePrincipal method, with any body, and a specified content type
-func NewCreatePrincipalRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreatePrincipalRequestWithBody(server string, params *CreatePrincipalParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -3621,6 +3807,21 @@ func NewCreatePrincipalRequestWithBody(server string, contentType string, body i
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.MetagateReason != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -3667,6 +3868,17 @@ func NewDeletePrincipalRequest(server string, id IDOrKey, params *DeletePrincipa
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
 		}
 
 	}
@@ -3774,6 +3986,17 @@ func NewUpdatePrincipalRequestWithBody(server string, id IDOrKey, params *Update
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
 		}
 
 	}
@@ -3929,18 +4152,18 @@ func NewListProfilesRequest(server string, params *ListProfilesParams) (*http.Re
 }
 
 // NewCreateProfileRequest calls the generic CreateProfile builder with application/json body
-func NewCreateProfileRequest(server string, body CreateProfileJSONRequestBody) (*http.Request, error) {
+func NewCreateProfileRequest(server string, params *CreateProfileParams, body CreateProfileJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateProfileRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateProfileRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateProfileRequestWithBody constructs an http.Request for the CreateProfile method, with any body, and a specified content type
-func NewCreateProfileRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateProfileRequestWithBody(server string, params *CreateProfileParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -3964,6 +4187,21 @@ func NewCreateProfileRequestWithBody(server string, contentType string, body io.
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.MetagateReason != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -4010,6 +4248,17 @@ func NewDeleteProfileRequest(server string, id IDOrKey, params *DeleteProfilePar
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
 		}
 
 	}
@@ -4117,6 +4366,17 @@ func NewUpdateProfileRequestWithBody(server string, id IDOrKey, params *UpdatePr
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
 		}
 
 	}
@@ -4227,18 +4487,18 @@ func NewListSecretRefsRequest(server string, params *ListSecretRefsParams) (*htt
 }
 
 // NewCreateSecretRefRequest calls the generic CreateSecretRef builder with application/json body
-func NewCreateSecretRefRequest(server string, body CreateSecretRefJSONRequestBody) (*http.Request, error) {
+func NewCreateSecretRefRequest(server string, params *CreateSecretRefParams, body CreateSecretRefJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateSecretRefRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateSecretRefRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateSecretRefRequestWithBody constructs an http.Request for the CreateSecretRef method, with any body, and a specified content type
-func NewCreateSecretRefRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateSecretRefRequestWithBody(server string, params *CreateSecretRefParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -4262,6 +4522,21 @@ func NewCreateSecretRefRequestWithBody(server string, contentType string, body i
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.MetagateReason != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -4308,6 +4583,17 @@ func NewDeleteSecretRefRequest(server string, id IDOrKey, params *DeleteSecretRe
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
 		}
 
 	}
@@ -4415,6 +4701,17 @@ func NewUpdateSecretRefRequestWithBody(server string, id IDOrKey, params *Update
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
 		}
 
 	}
@@ -4935,7 +5232,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/api-keys (the `CreateAPIKey` operationId).
-	CreateAPIKeyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAPIKeyResult, error)
+	CreateAPIKeyWithBodyWithResponse(ctx context.Context, params *CreateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAPIKeyResult, error)
 
 	// CreateAPIKeyWithResponse Create an API key
 	//
@@ -4944,7 +5241,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/api-keys (the `CreateAPIKey` operationId).
-	CreateAPIKeyWithResponse(ctx context.Context, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAPIKeyResult, error)
+	CreateAPIKeyWithResponse(ctx context.Context, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAPIKeyResult, error)
 
 	// RevokeAPIKeyWithResponse Revoke an API key
 	//
@@ -5032,7 +5329,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/bindings (the `CreateBinding` operationId).
-	CreateBindingWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBindingResult, error)
+	CreateBindingWithBodyWithResponse(ctx context.Context, params *CreateBindingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBindingResult, error)
 
 	// CreateBindingWithResponse Create a binding
 	//
@@ -5041,7 +5338,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/bindings (the `CreateBinding` operationId).
-	CreateBindingWithResponse(ctx context.Context, body CreateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBindingResult, error)
+	CreateBindingWithResponse(ctx context.Context, params *CreateBindingParams, body CreateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBindingResult, error)
 
 	// DeleteBindingWithResponse Delete a binding
 	//
@@ -5111,7 +5408,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/manifests (the `CreateManifest` operationId).
-	CreateManifestWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateManifestResult, error)
+	CreateManifestWithBodyWithResponse(ctx context.Context, params *CreateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateManifestResult, error)
 
 	// CreateManifestWithResponse Create a manifest
 	//
@@ -5120,7 +5417,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/manifests (the `CreateManifest` operationId).
-	CreateManifestWithResponse(ctx context.Context, body CreateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateManifestResult, error)
+	CreateManifestWithResponse(ctx context.Context, params *CreateManifestParams, body CreateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateManifestResult, error)
 
 	// DeleteManifestWithResponse Delete a manifest
 	//
@@ -5181,7 +5478,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/principals (the `CreatePrincipal` operationId).
-	CreatePrincipalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePrincipalResult, error)
+	CreatePrincipalWithBodyWithResponse(ctx context.Context, params *CreatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePrincipalResult, error)
 
 	// CreatePrincipalWithResponse Create a principal
 	//
@@ -5190,7 +5487,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/principals (the `CreatePrincipal` operationId).
-	CreatePrincipalWithResponse(ctx context.Context, body CreatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePrincipalResult, error)
+	CreatePrincipalWithResponse(ctx context.Context, params *CreatePrincipalParams, body CreatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePrincipalResult, error)
 
 	// DeletePrincipalWithResponse Delete a principal
 	//
@@ -5260,7 +5557,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/profiles (the `CreateProfile` operationId).
-	CreateProfileWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProfileResult, error)
+	CreateProfileWithBodyWithResponse(ctx context.Context, params *CreateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProfileResult, error)
 
 	// CreateProfileWithResponse Create a profile
 	//
@@ -5269,7 +5566,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/profiles (the `CreateProfile` operationId).
-	CreateProfileWithResponse(ctx context.Context, body CreateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProfileResult, error)
+	CreateProfileWithResponse(ctx context.Context, params *CreateProfileParams, body CreateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProfileResult, error)
 
 	// DeleteProfileWithResponse Delete a profile
 	//
@@ -5330,7 +5627,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/secret-refs (the `CreateSecretRef` operationId).
-	CreateSecretRefWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSecretRefResult, error)
+	CreateSecretRefWithBodyWithResponse(ctx context.Context, params *CreateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSecretRefResult, error)
 
 	// CreateSecretRefWithResponse Create a secret reference
 	//
@@ -5339,7 +5636,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/secret-refs (the `CreateSecretRef` operationId).
-	CreateSecretRefWithResponse(ctx context.Context, body CreateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSecretRefResult, error)
+	CreateSecretRefWithResponse(ctx context.Context, params *CreateSecretRefParams, body CreateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSecretRefResult, error)
 
 	// DeleteSecretRefWithResponse Delete a secret reference
 	//
@@ -13263,8 +13560,8 @@ func (c *ClientWithResponses) ListAPIKeysWithResponse(ctx context.Context, param
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/api-keys (the `CreateAPIKey` operationId).
-func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAPIKeyResult, error) {
-	rsp, err := c.CreateAPIKeyWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Context, params *CreateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAPIKeyResult, error) {
+	rsp, err := c.CreateAPIKeyWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13278,8 +13575,8 @@ func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Conte
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/api-keys (the `CreateAPIKey` operationId).
-func (c *ClientWithResponses) CreateAPIKeyWithResponse(ctx context.Context, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAPIKeyResult, error) {
-	rsp, err := c.CreateAPIKey(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateAPIKeyWithResponse(ctx context.Context, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAPIKeyResult, error) {
+	rsp, err := c.CreateAPIKey(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13426,8 +13723,8 @@ func (c *ClientWithResponses) ListBindingsWithResponse(ctx context.Context, para
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/bindings (the `CreateBinding` operationId).
-func (c *ClientWithResponses) CreateBindingWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBindingResult, error) {
-	rsp, err := c.CreateBindingWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateBindingWithBodyWithResponse(ctx context.Context, params *CreateBindingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBindingResult, error) {
+	rsp, err := c.CreateBindingWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13441,8 +13738,8 @@ func (c *ClientWithResponses) CreateBindingWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/bindings (the `CreateBinding` operationId).
-func (c *ClientWithResponses) CreateBindingWithResponse(ctx context.Context, body CreateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBindingResult, error) {
-	rsp, err := c.CreateBinding(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateBindingWithResponse(ctx context.Context, params *CreateBindingParams, body CreateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBindingResult, error) {
+	rsp, err := c.CreateBinding(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13559,8 +13856,8 @@ func (c *ClientWithResponses) ListManifestsWithResponse(ctx context.Context, par
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/manifests (the `CreateManifest` operationId).
-func (c *ClientWithResponses) CreateManifestWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateManifestResult, error) {
-	rsp, err := c.CreateManifestWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateManifestWithBodyWithResponse(ctx context.Context, params *CreateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateManifestResult, error) {
+	rsp, err := c.CreateManifestWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13574,8 +13871,8 @@ func (c *ClientWithResponses) CreateManifestWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/manifests (the `CreateManifest` operationId).
-func (c *ClientWithResponses) CreateManifestWithResponse(ctx context.Context, body CreateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateManifestResult, error) {
-	rsp, err := c.CreateManifest(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateManifestWithResponse(ctx context.Context, params *CreateManifestParams, body CreateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateManifestResult, error) {
+	rsp, err := c.CreateManifest(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13677,8 +13974,8 @@ func (c *ClientWithResponses) ListPrincipalsWithResponse(ctx context.Context, pa
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/principals (the `CreatePrincipal` operationId).
-func (c *ClientWithResponses) CreatePrincipalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePrincipalResult, error) {
-	rsp, err := c.CreatePrincipalWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreatePrincipalWithBodyWithResponse(ctx context.Context, params *CreatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePrincipalResult, error) {
+	rsp, err := c.CreatePrincipalWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13692,8 +13989,8 @@ func (c *ClientWithResponses) CreatePrincipalWithBodyWithResponse(ctx context.Co
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/principals (the `CreatePrincipal` operationId).
-func (c *ClientWithResponses) CreatePrincipalWithResponse(ctx context.Context, body CreatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePrincipalResult, error) {
-	rsp, err := c.CreatePrincipal(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreatePrincipalWithResponse(ctx context.Context, params *CreatePrincipalParams, body CreatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePrincipalResult, error) {
+	rsp, err := c.CreatePrincipal(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13810,8 +14107,8 @@ func (c *ClientWithResponses) ListProfilesWithResponse(ctx context.Context, para
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/profiles (the `CreateProfile` operationId).
-func (c *ClientWithResponses) CreateProfileWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProfileResult, error) {
-	rsp, err := c.CreateProfileWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateProfileWithBodyWithResponse(ctx context.Context, params *CreateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProfileResult, error) {
+	rsp, err := c.CreateProfileWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13825,8 +14122,8 @@ func (c *ClientWithResponses) CreateProfileWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/profiles (the `CreateProfile` operationId).
-func (c *ClientWithResponses) CreateProfileWithResponse(ctx context.Context, body CreateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProfileResult, error) {
-	rsp, err := c.CreateProfile(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateProfileWithResponse(ctx context.Context, params *CreateProfileParams, body CreateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProfileResult, error) {
+	rsp, err := c.CreateProfile(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13928,8 +14225,8 @@ func (c *ClientWithResponses) ListSecretRefsWithResponse(ctx context.Context, pa
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/secret-refs (the `CreateSecretRef` operationId).
-func (c *ClientWithResponses) CreateSecretRefWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSecretRefResult, error) {
-	rsp, err := c.CreateSecretRefWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateSecretRefWithBodyWithResponse(ctx context.Context, params *CreateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSecretRefResult, error) {
+	rsp, err := c.CreateSecretRefWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13943,8 +14240,8 @@ func (c *ClientWithResponses) CreateSecretRefWithBodyWithResponse(ctx context.Co
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/secret-refs (the `CreateSecretRef` operationId).
-func (c *ClientWithResponses) CreateSecretRefWithResponse(ctx context.Context, body CreateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSecretRefResult, error) {
-	rsp, err := c.CreateSecretRef(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateSecretRefWithResponse(ctx context.Context, params *CreateSecretRefParams, body CreateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSecretRefResult, error) {
+	rsp, err := c.CreateSecretRef(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

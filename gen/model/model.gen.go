@@ -479,15 +479,27 @@ type AuditEntry struct {
 	Before nullable.Nullable[json.RawMessage] `json:"before"`
 
 	// CreatedAt RFC 3339, UTC, microseconds.
-	CreatedAt  Timestamp `json:"created_at"`
-	ID         UUID      `json:"id"`
-	RemoteAddr string    `json:"remote_addr"`
-	RequestID  string    `json:"request_id"`
-	ResourceID UUID      `json:"resource_id"`
+	CreatedAt Timestamp `json:"created_at"`
+
+	// Credential What opened the door: an API key, with its name at that time, or a token's issuer and subject. Null for the command line, and in entries of an older server.
+	Credential nullable.Nullable[json.RawMessage] `json:"credential"`
+	ID         UUID                               `json:"id"`
+
+	// PrincipalKey The principal that it is, or is of: a binding, an API key or a startup.
+	PrincipalKey nullable.Nullable[string] `json:"principal_key"`
+
+	// Reason Why.
+	Reason     nullable.Nullable[string] `json:"reason"`
+	RemoteAddr string                    `json:"remote_addr"`
+	RequestID  string                    `json:"request_id"`
+	ResourceID UUID                      `json:"resource_id"`
 
 	// ResourceKey Its key or name at that time.
 	ResourceKey  string       `json:"resource_key"`
 	ResourceType ResourceType `json:"resource_type"`
+
+	// Revision The tenant's revision that this write made; all entries of one write have the same. Null in entries of an older server.
+	Revision nullable.Nullable[int64] `json:"revision"`
 
 	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	TenantKey Key `json:"tenant_key"`
@@ -1174,6 +1186,9 @@ type ReadyReport struct {
 	StartupID UUID `json:"startup_id"`
 }
 
+// Reason Any text of 1–1000 characters without control characters.
+type Reason = string
+
 // RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved for a later version, and refused.
 type RefKind string
 
@@ -1525,6 +1540,9 @@ type Since = time.Time
 // TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 type TenantKey = Key
 
+// Until defines model for until.
+type Until = time.Time
+
 // BadRequest A problem document (RFC 9457).
 type BadRequest = Problem
 
@@ -1579,16 +1597,28 @@ type ListAPIKeysParams struct {
 	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
+// CreateAPIKeyParams defines parameters for CreateAPIKey.
+type CreateAPIKeyParams struct {
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
+}
+
 // RevokeAPIKeyParams defines parameters for RevokeAPIKey.
 type RevokeAPIKeyParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // UpdateAPIKeyParams defines parameters for UpdateAPIKey.
 type UpdateAPIKeyParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // ApplyWorldParams defines parameters for ApplyWorld.
@@ -1598,6 +1628,12 @@ type ApplyWorldParams struct {
 
 	// Prune Delete what the document doesn't name.
 	Prune *bool `form:"prune,omitempty" json:"prune,omitempty"`
+
+	// Message Why, where it isn't in the header `Metagate-Reason`.
+	Message *Reason `form:"message,omitempty" json:"message,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // ListAuditLogParams defines parameters for ListAuditLog.
@@ -1608,11 +1644,23 @@ type ListAuditLogParams struct {
 	// ResourceID Only entries about this resource.
 	ResourceID *UUID `form:"resource_id,omitempty" json:"resource_id,omitempty"`
 
+	// ResourceKey Only entries about resources with this key, or of API keys with this name, at that time.
+	ResourceKey *Text `form:"resource_key,omitempty" json:"resource_key,omitempty"`
+
+	// PrincipalKey Only entries about the principal with this key, its bindings, API keys and startups.
+	PrincipalKey *Key `form:"principal_key,omitempty" json:"principal_key,omitempty"`
+
 	// Actor Only what the principal with this key did.
 	Actor *Key `form:"actor,omitempty" json:"actor,omitempty"`
 
+	// Revision Only what made this revision.
+	Revision *int64 `form:"revision,omitempty" json:"revision,omitempty"`
+
 	// Since Only those from this time on (RFC 3339).
 	Since *Since `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only those before this time (RFC 3339).
+	Until *Until `form:"until,omitempty" json:"until,omitempty"`
 
 	// Limit How many at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
@@ -1648,16 +1696,28 @@ type ListBindingsParams struct {
 	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
+// CreateBindingParams defines parameters for CreateBinding.
+type CreateBindingParams struct {
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
+}
+
 // DeleteBindingParams defines parameters for DeleteBinding.
 type DeleteBindingParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // UpdateBindingParams defines parameters for UpdateBinding.
 type UpdateBindingParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // ExportWorldParams defines parameters for ExportWorld.
@@ -1687,16 +1747,28 @@ type ListManifestsParams struct {
 	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
+// CreateManifestParams defines parameters for CreateManifest.
+type CreateManifestParams struct {
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
+}
+
 // DeleteManifestParams defines parameters for DeleteManifest.
 type DeleteManifestParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // UpdateManifestParams defines parameters for UpdateManifest.
 type UpdateManifestParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // ListPrincipalsParams defines parameters for ListPrincipals.
@@ -1720,16 +1792,28 @@ type ListPrincipalsParams struct {
 	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
+// CreatePrincipalParams defines parameters for CreatePrincipal.
+type CreatePrincipalParams struct {
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
+}
+
 // DeletePrincipalParams defines parameters for DeletePrincipal.
 type DeletePrincipalParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // UpdatePrincipalParams defines parameters for UpdatePrincipal.
 type UpdatePrincipalParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // ExplainPacketParams defines parameters for ExplainPacket.
@@ -1753,16 +1837,28 @@ type ListProfilesParams struct {
 	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
+// CreateProfileParams defines parameters for CreateProfile.
+type CreateProfileParams struct {
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
+}
+
 // DeleteProfileParams defines parameters for DeleteProfile.
 type DeleteProfileParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // UpdateProfileParams defines parameters for UpdateProfile.
 type UpdateProfileParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // ListSecretRefsParams defines parameters for ListSecretRefs.
@@ -1783,16 +1879,28 @@ type ListSecretRefsParams struct {
 	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
+// CreateSecretRefParams defines parameters for CreateSecretRef.
+type CreateSecretRefParams struct {
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
+}
+
 // DeleteSecretRefParams defines parameters for DeleteSecretRef.
 type DeleteSecretRefParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // UpdateSecretRefParams defines parameters for UpdateSecretRef.
 type UpdateSecretRefParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // ListStartupsParams defines parameters for ListStartups.

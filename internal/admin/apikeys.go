@@ -24,7 +24,7 @@ const (
 // since the plaintext is shown once, and Delete revokes them.
 var APIKeys = &Kind[store.APIKey, model.APIKeyCreate, model.APIKey]{
 	typ: model.ResourceTypeAPIKey, noun: "API key",
-	ident: func(r store.APIKey) resource { return resource{r.ID, r.TenantKey, r.Name, r.UpdatedAt} },
+	ident: func(r store.APIKey) resource { return resource{r.ID, r.TenantKey, r.Name, r.UpdatedAt, r.PrincipalID} },
 	doc: func(r store.APIKey) model.APIKeyCreate {
 		return model.APIKeyCreate{PrincipalID: r.PrincipalID.String(), Name: r.Name, ExpiresAt: null(r.ExpiresAt)}
 	},

@@ -47,7 +47,7 @@ var Bindings = &Kind[store.Binding, model.BindingCreate, model.Binding]{
 }
 
 func bindingIdentity(r store.Binding) resource {
-	return resource{r.ID, r.TenantKey, r.ID.String(), r.UpdatedAt}
+	return resource{r.ID, r.TenantKey, r.ID.String(), r.UpdatedAt, r.PrincipalID}
 }
 
 // references finds what a binding names in the binding's own tenant, and puts ids in

@@ -30,6 +30,8 @@ type Service struct {
 	Admins      identity.Admins
 	Tenant      string // of those who name none: DEFAULT_TENANT_KEY; empty is DefaultTenant
 	Deployment  string // of manifests that name none: DEFAULT_DEPLOYMENT_KEY; empty is "default"
+
+	RequireReason bool // of everybody but the command line
 }
 
 // Kind is one sort of resource: R its row, C what a caller may write, V what a
@@ -59,16 +61,20 @@ type resource struct {
 	id          uuid.UUID
 	tenant, key string
 	updated     time.Time
+	principal   uuid.UUID // whose it is; zero is nobody's
 }
 
 // Write is one admin write under way.
 type Write struct {
 	*Service
 	store.Queries
-	actor  identity.Caller
-	tenant string
-	now    time.Time
-	moved  *bool // what answers depend on has changed
+	actor    identity.Caller
+	tenant   string
+	now      time.Time
+	revision int64      // that this write makes
+	moved    *bool      // what answers depend on has changed
+	of       string     // the principal_key of whom the next entries are about, where it is known
+	by       store.JSON // the actor's credential
 }
 
 // Get returns a resource of the actor's tenant and its strong ETag.

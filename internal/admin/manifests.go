@@ -13,7 +13,9 @@ import (
 // Manifests are the worlds that principals start in.
 var Manifests = &Kind[store.Manifest, model.ManifestCreate, model.Manifest]{
 	typ: model.ResourceTypeManifest, noun: "manifest",
-	ident: func(r store.Manifest) resource { return resource{r.ID, r.TenantKey, r.ManifestKey, r.UpdatedAt} },
+	ident: func(r store.Manifest) resource {
+		return resource{r.ID, r.TenantKey, r.ManifestKey, r.UpdatedAt, uuid.Nil}
+	},
 	doc: func(r store.Manifest) model.ManifestCreate {
 		return model.ManifestCreate{
 			ManifestKey: r.ManifestKey, DeploymentKey: r.DeploymentKey,

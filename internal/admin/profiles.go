@@ -13,7 +13,9 @@ import (
 // Profiles say what kind of thing a principal is.
 var Profiles = &Kind[store.Profile, model.ProfileCreate, model.Profile]{
 	typ: model.ResourceTypeProfile, noun: "profile",
-	ident: func(r store.Profile) resource { return resource{r.ID, r.TenantKey, r.ProfileKey, r.UpdatedAt} },
+	ident: func(r store.Profile) resource {
+		return resource{r.ID, r.TenantKey, r.ProfileKey, r.UpdatedAt, uuid.Nil}
+	},
 	doc: func(r store.Profile) model.ProfileCreate {
 		return model.ProfileCreate{
 			ProfileKey: r.ProfileKey, Capabilities: raw(r.Capabilities), Policy: raw(r.Policy), StartupSLASeconds: r.StartupSLASeconds,

@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -21,7 +20,7 @@ func (k *Kind[R, C, V]) lookUp(ctx context.Context, q store.Queries, tenant stri
 	}
 	id, err := uuid.Parse(ref)
 	if err != nil {
-		return row, errs.Wrap(err, errs.InvalidRequest, "no id of a %s", k.noun)
+		id = uuid.Nil // nothing has it
 	}
 	return k.get(ctx, q, id)
 }

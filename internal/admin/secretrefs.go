@@ -14,7 +14,9 @@ import (
 // SecretRefs say where secrets are to be found.
 var SecretRefs = &Kind[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
 	typ: model.ResourceTypeSecretRef, noun: "secret reference",
-	ident: func(r store.SecretRef) resource { return resource{r.ID, r.TenantKey, r.SecretKey, r.UpdatedAt} },
+	ident: func(r store.SecretRef) resource {
+		return resource{r.ID, r.TenantKey, r.SecretKey, r.UpdatedAt, uuid.Nil}
+	},
 	doc: func(r store.SecretRef) model.SecretRefCreate {
 		return model.SecretRefCreate{
 			SecretKey: r.SecretKey, RefKind: model.RefKind(r.RefKind), RefName: r.RefName,
@@ -31,7 +33,7 @@ var SecretRefs = &Kind[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
 	prepare: func(_ context.Context, _ Write, c *model.SecretRefCreate) error {
 		c.Status = cmp.Or(c.Status, model.SecretRefStatusActive)
 		c.RefKind = cmp.Or(c.RefKind, model.RefKindEnv)
-		return errs.Merge(known(c.RefKind), maps(section{"ref_meta", &c.RefMeta}))
+		return errs.Merge(refKind(c.RefKind), maps(section{"ref_meta", &c.RefMeta}))
 	},
 	create: func(ctx context.Context, w Write, c model.SecretRefCreate) (store.SecretRef, error) {
 		return w.CreateSecretRef(ctx, store.CreateSecretRefParams{
@@ -59,9 +61,9 @@ func SecretRefView(r store.SecretRef) model.SecretRef {
 	}
 }
 
-// known refuses every other kind of reference, and the one that contract 1 keeps for
+// refKind refuses every other kind of reference, and the one that contract 1 keeps for
 // later by its name.
-func known(kind model.RefKind) error {
+func refKind(kind model.RefKind) error {
 	detail := "must be env or file"
 	switch kind {
 	case model.RefKindEnv, model.RefKindFile:

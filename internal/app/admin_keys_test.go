@@ -68,9 +68,9 @@ func TestAKeyIsRefusedFromItsExpiryOn(t *testing.T) {
 		create := func(at time.Time) model.APIKeyCreate {
 			return model.APIKeyCreate{PrincipalID: l.principal.ID.String(), Name: "k", ExpiresAt: nullable.NewNullableWithValue(at)}
 		}
-		p := apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), create(time.Now().Add(-time.Second)))).Fails(t, 400, "INVALID_REQUEST")
+		p := apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), nil, create(time.Now().Add(-time.Second)))).Fails(t, 400, "INVALID_REQUEST")
 		require.Equal(t, "/expires_at", p.Errors[0].Pointer)
-		key := *apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), create(time.Now().Add(time.Hour)))).Is(t, 201).JSON201
+		key := *apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), nil, create(time.Now().Add(time.Hour)))).Is(t, 201).JSON201
 		require.True(t, l.opens(t, key.APIKey))
 
 		expires := func(value string) {

@@ -39,7 +39,7 @@ func TestTheLastActiveAdminOfATenantStays(t *testing.T) {
 		}
 		update(first, `{"auth_subject":"anything else may change"}`)
 
-		second := apptest.Got(w.admin.CreatePrincipalWithResponse(t.Context(), model.PrincipalCreate{
+		second := apptest.Got(w.admin.CreatePrincipalWithResponse(t.Context(), nil, model.PrincipalCreate{
 			PrincipalKey: "second", AuthSubject: "second", PrincipalType: "admin", Status: "disabled",
 		})).Is(t, 201).JSON201.ID
 		w.requireLast(t, first, demotions...)
@@ -58,7 +58,7 @@ func TestAnAdminByConfigurationCountsAsOne(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		w := worldsOf(t, a)
 		w.requireLast(t, w.principal(t, "admin"), demotions...)
-		boss := apptest.Got(w.admin.CreatePrincipalWithResponse(t.Context(), model.PrincipalCreate{PrincipalKey: "boss", AuthSubject: "boss"})).Is(t, 201).JSON201.ID
+		boss := apptest.Got(w.admin.CreatePrincipalWithResponse(t.Context(), nil, model.PrincipalCreate{PrincipalKey: "boss", AuthSubject: "boss"})).Is(t, 201).JSON201.ID
 		as := worlds{a, a.Client(t, token(t, "boss")), wire{a, token(t, "boss")}}
 		apptest.Got(as.admin.DeletePrincipalWithResponse(t.Context(), w.principal(t, "admin").String(), nil)).Is(t, 204)
 		as.requireLast(t, boss, demotions[0], `{"principal_key":"another"}`)
@@ -96,7 +96,7 @@ func TestTheAuditEntryOfADeactivatedBindingTellsWhenItWasChangedBefore(t *testin
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l, w := newLab(t, a), worldsOf(t, a)
-		second := apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), l.newBinding())).Is(t, 201).JSON201
+		second := apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), nil, l.newBinding())).Is(t, 201).JSON201
 		requireDeactivated(t, w, l.binding)
 		l.manifest = l.addManifest(t)
 		w.apply(t, model.World{Bindings: []model.WorldBinding{{Principal: l.principal.PrincipalKey, Profile: l.profile.ProfileKey, Manifest: l.manifest.ManifestKey}}})
@@ -116,7 +116,7 @@ func (w worlds) addManifestBinding(t *testing.T, l *lab) string {
 	m := l.addManifest(t)
 	b := l.newBinding()
 	b.ManifestID, b.Active = m.ID.String(), new(false)
-	apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), b)).Is(t, 201)
+	apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), nil, b)).Is(t, 201)
 	return m.ManifestKey
 }
 

@@ -108,6 +108,7 @@ func Admin(c Config, st *store.Store) *admin.Service {
 	return &admin.Service{
 		Store: st, Now: store.Now, DefaultSLA: c.DefaultStartupSLASeconds,
 		MaxDocument: c.MaxBodyBytes, Admins: c.admins(), Tenant: c.DefaultTenantKey, Deployment: c.DefaultDeploymentKey,
+		RequireReason: c.RequireReason,
 	}
 }
 

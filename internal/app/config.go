@@ -48,6 +48,7 @@ type Config struct {
 	AdminPrincipalTypes   List   `name:"admin-principal-types" env:"ADMIN_PRINCIPAL_TYPES" default:"admin" placeholder:"TYPE,..." help:"principal_types whose principals are admins, with commas or as a JSON list."`
 	AdminPrincipalKeys    List   `name:"admin-principal-keys" env:"ADMIN_PRINCIPAL_KEYS" placeholder:"KEY,..." help:"principal_keys of principals that are admins whatever their type, with commas or as a JSON list."`
 	AdminAllowCrossTenant bool   `env:"ADMIN_ALLOW_CROSS_TENANT" default:"false" help:"Admins see and change every tenant."`
+	RequireReason         bool   `env:"REQUIRE_REASON" default:"false" help:"Refuse admin writes that do not say why: the header Metagate-Reason, or message of an apply."`
 
 	DefaultTenantKey         string `env:"DEFAULT_TENANT_KEY" default:"default" help:"Tenant of the first admin, and of what the commands make: of all who name none."`
 	DefaultDeploymentKey     string `env:"DEFAULT_DEPLOYMENT_KEY" default:"default" help:"deployment_key of manifests that name none."`

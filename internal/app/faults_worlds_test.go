@@ -78,10 +78,10 @@ func TestAPacketIsOfOneWorldAndOfTheNewestOne(t *testing.T) {
 		var sides [2]model.BindingCreate
 		for i := range sides {
 			key := fmt.Sprint("side-", i)
-			sides[i].ProfileID = apptest.Got(l.admin.CreateProfileWithResponse(t.Context(), model.ProfileCreate{ProfileKey: key})).Is(t, 201).JSON201.ID.String()
-			sides[i].ManifestID = apptest.Got(l.admin.CreateManifestWithResponse(t.Context(), model.ManifestCreate{ManifestKey: key})).Is(t, 201).JSON201.ID.String()
+			sides[i].ProfileID = apptest.Got(l.admin.CreateProfileWithResponse(t.Context(), nil, model.ProfileCreate{ProfileKey: key})).Is(t, 201).JSON201.ID.String()
+			sides[i].ManifestID = apptest.Got(l.admin.CreateManifestWithResponse(t.Context(), nil, model.ManifestCreate{ManifestKey: key})).Is(t, 201).JSON201.ID.String()
 		}
-		secret := apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), model.SecretRefCreate{
+		secret := apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), nil, model.SecretRefCreate{
 			SecretKey: "s", RefKind: model.RefKindEnv, RefName: "0",
 		})).Is(t, 201).JSON201.ID
 		turn := func(round int) {

@@ -49,7 +49,7 @@ func TestEveryFilterOfEveryListFindsWhatItNamesAndNothingElse(t *testing.T) {
 		apptest.Got(admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, principalOf(t, a, "p1").String(), nil, patch(`{"status":"disabled"}`))).Is(t, 200)
 		apptest.Got(admin.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, uuid.MustParse(first("secret-refs", "secret_key=secret2")).String(), nil, patch(`{"status":"disabled"}`))).Is(t, 200)
 		apptest.Got(admin.RevokeAPIKeyWithResponse(ctx, uuid.MustParse(first("api-keys", "principal_id="+p.ID.String())), nil)).Is(t, 204)
-		apptest.Got(admin.CreateBindingWithResponse(ctx, model.BindingCreate{ // the one before is active no more
+		apptest.Got(admin.CreateBindingWithResponse(ctx, nil, model.BindingCreate{ // the one before is active no more
 			PrincipalID: p.ID.String(), ProfileID: uuid.MustParse(profile).String(), ManifestID: uuid.MustParse(manifest).String(),
 		})).Is(t, 201)
 

@@ -34,7 +34,7 @@ func newMoving(t *testing.T, a *apptest.App) *moving {
 	m := &moving{lab: newLab(t, a), version: 1, secrets: []string{"S0"}}
 	m.admin = patient(t, a, apptest.AdminKey)
 	m.profiles = [2]model.Profile{m.profile, m.addProfile(t)}
-	m.secret = apptest.Got(m.admin.CreateSecretRefWithResponse(t.Context(), model.SecretRefCreate{SecretKey: "s", RefKind: "env", RefName: "S0"})).Is(t, 201).JSON201.ID
+	m.secret = apptest.Got(m.admin.CreateSecretRefWithResponse(t.Context(), nil, model.SecretRefCreate{SecretKey: "s", RefKind: "env", RefName: "S0"})).Is(t, 201).JSON201.ID
 	for i := range m.profiles {
 		apptest.Got(m.admin.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.profiles[i].ID.String(), nil,
 			patch(`{"capabilities":{"n":0,"read":null},"policy":{"n":0,"rate":null}}`))).Is(t, 200)
@@ -84,7 +84,7 @@ var steps = []func(t *testing.T, m *moving, admin *client.ClientWithResponses, n
 		m.bound = 1 - m.bound
 		b := m.newBinding()
 		b.ProfileID, b.Overrides = m.profiles[m.bound].ID.String(), patch(fmt.Sprintf(`{"polling":{"n":%d}}`, n))
-		m.binding = *apptest.Got(admin.CreateBindingWithResponse(t.Context(), b)).Is(t, 201).JSON201
+		m.binding = *apptest.Got(admin.CreateBindingWithResponse(t.Context(), nil, b)).Is(t, 201).JSON201
 		m.override = n
 	},
 	func(t *testing.T, m *moving, admin *client.ClientWithResponses, _ int) {

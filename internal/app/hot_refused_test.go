@@ -96,7 +96,7 @@ func TestACredentialIsNotAcceptedPastItsExpiryThoughItIsKnown(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
 		expires := time.Now().Add(3 * time.Second).Truncate(time.Second)
-		key := apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), model.APIKeyCreate{
+		key := apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), nil, model.APIKeyCreate{
 			PrincipalID: l.principal.ID.String(), Name: "short", ExpiresAt: nullable.NewNullableWithValue(expires),
 		})).Is(t, 201).JSON201.APIKey
 		jwt := forge(t, "HS256", apptest.JWTSecret, claimSet(l.principal.AuthSubject, map[string]any{"exp": expires.Unix()}))

@@ -37,15 +37,15 @@ type operator struct {
 func (o *operator) key() string { return fmt.Sprintf("new-%d", o.n.Add(1)) }
 
 func (o *operator) principal(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreatePrincipalWithResponse(o.ctx, model.PrincipalCreate{PrincipalKey: o.key(), AuthSubject: o.key()})).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreatePrincipalWithResponse(o.ctx, nil, model.PrincipalCreate{PrincipalKey: o.key(), AuthSubject: o.key()})).Is(t, 201).JSON201.ID
 }
 
 func (o *operator) profile(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreateProfileWithResponse(o.ctx, model.ProfileCreate{ProfileKey: o.key()})).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreateProfileWithResponse(o.ctx, nil, model.ProfileCreate{ProfileKey: o.key()})).Is(t, 201).JSON201.ID
 }
 
 func (o *operator) manifest(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreateManifestWithResponse(o.ctx, model.ManifestCreate{ManifestKey: o.key()})).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreateManifestWithResponse(o.ctx, nil, model.ManifestCreate{ManifestKey: o.key()})).Is(t, 201).JSON201.ID
 }
 
 func (o *operator) newBinding(t *testing.T) model.BindingCreate {
@@ -53,15 +53,15 @@ func (o *operator) newBinding(t *testing.T) model.BindingCreate {
 }
 
 func (o *operator) binding(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreateBindingWithResponse(o.ctx, o.newBinding(t))).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreateBindingWithResponse(o.ctx, nil, o.newBinding(t))).Is(t, 201).JSON201.ID
 }
 
 func (o *operator) secretRef(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreateSecretRefWithResponse(o.ctx, model.SecretRefCreate{SecretKey: o.key(), RefKind: "env", RefName: "X"})).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreateSecretRefWithResponse(o.ctx, nil, model.SecretRefCreate{SecretKey: o.key(), RefKind: "env", RefName: "X"})).Is(t, 201).JSON201.ID
 }
 
 func (o *operator) apiKey(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreateAPIKeyWithResponse(o.ctx, model.APIKeyCreate{PrincipalID: o.principal(t).String(), Name: "k"})).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreateAPIKeyWithResponse(o.ctx, nil, model.APIKeyCreate{PrincipalID: o.principal(t).String(), Name: "k"})).Is(t, 201).JSON201.ID
 }
 
 func (o *operator) start(t *testing.T) *model.WelcomePacket {
@@ -124,7 +124,7 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.ListPrincipalsWithResponse(o.ctx, nil))
 	},
 	"createPrincipal 201": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.CreatePrincipalWithResponse(o.ctx, model.PrincipalCreate{
+		return answered(o.CreatePrincipalWithResponse(o.ctx, nil, model.PrincipalCreate{
 			TenantKey: "default", PrincipalKey: o.key(), AuthSubject: "Ünïcode 主", PrincipalType: "worker", Status: "disabled",
 		}))
 	},
@@ -142,7 +142,7 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.ListProfilesWithResponse(o.ctx, nil))
 	},
 	"createProfile 201": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.CreateProfileWithResponse(o.ctx, model.ProfileCreate{ProfileKey: o.key(), Policy: patch(`{"n":1.10}`), StartupSLASeconds: 1}))
+		return answered(o.CreateProfileWithResponse(o.ctx, nil, model.ProfileCreate{ProfileKey: o.key(), Policy: patch(`{"n":1.10}`), StartupSLASeconds: 1}))
 	},
 	"getProfile 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.GetProfileWithResponse(o.ctx, o.ids.Profiles["worker"].String()))
@@ -158,7 +158,7 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.ListManifestsWithResponse(o.ctx, nil))
 	},
 	"createManifest 201": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.CreateManifestWithResponse(o.ctx, model.ManifestCreate{ManifestKey: o.key(), Services: patch(`{"a":{}}`)}))
+		return answered(o.CreateManifestWithResponse(o.ctx, nil, model.ManifestCreate{ManifestKey: o.key(), Services: patch(`{"a":{}}`)}))
 	},
 	"getManifest 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.GetManifestWithResponse(o.ctx, o.ids.Manifests["legivellum-mesh"].String()))
@@ -176,7 +176,7 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 	"createBinding 201": func(t *testing.T, o *operator) (int, error) {
 		b := o.newBinding(t)
 		b.Active, b.Overrides = new(false), patch(`{"policy":{"a":null}}`)
-		return answered(o.CreateBindingWithResponse(o.ctx, b))
+		return answered(o.CreateBindingWithResponse(o.ctx, nil, b))
 	},
 	"getBinding 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.GetBindingWithResponse(o.ctx, o.ids.Bindings["worker-pool"]))
@@ -192,7 +192,7 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.ListSecretRefsWithResponse(o.ctx, nil))
 	},
 	"createSecretRef 201": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.CreateSecretRefWithResponse(o.ctx, model.SecretRefCreate{
+		return answered(o.CreateSecretRefWithResponse(o.ctx, nil, model.SecretRefCreate{
 			SecretKey: o.key(), RefKind: "file", RefName: "/run/x", RefMeta: patch(`{"a":[]}`), Status: "disabled",
 		}))
 	},
@@ -210,7 +210,7 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.ListAPIKeysWithResponse(o.ctx, nil))
 	},
 	"createAPIKey 201": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.CreateAPIKeyWithResponse(o.ctx, model.APIKeyCreate{
+		return answered(o.CreateAPIKeyWithResponse(o.ctx, nil, model.APIKeyCreate{
 			PrincipalID: o.principal(t).String(), Name: "k", ExpiresAt: nullable.NewNullableWithValue(time.Now().Add(time.Hour)),
 		}))
 	},

@@ -35,11 +35,11 @@ func newComponent(t *testing.T, a *apptest.App, profile model.ProfileCreate, man
 	t.Helper()
 	ctx, admin := t.Context(), a.AdminClient(t)
 	profile.ProfileKey, manifest.ManifestKey = "profile", "manifest"
-	c.principal = apptest.Got(admin.CreatePrincipalWithResponse(ctx, model.PrincipalCreate{PrincipalKey: "sole", AuthSubject: "sole"})).Is(t, 201).JSON201.ID
-	c.key = apptest.Got(admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: c.principal.String(), Name: "k"})).Is(t, 201).JSON201.APIKey
-	c.profile = apptest.Got(admin.CreateProfileWithResponse(ctx, profile)).Is(t, 201).JSON201.ID
-	c.manifest = apptest.Got(admin.CreateManifestWithResponse(ctx, manifest)).Is(t, 201).JSON201.ID
-	c.binding = apptest.Got(admin.CreateBindingWithResponse(ctx, model.BindingCreate{
+	c.principal = apptest.Got(admin.CreatePrincipalWithResponse(ctx, nil, model.PrincipalCreate{PrincipalKey: "sole", AuthSubject: "sole"})).Is(t, 201).JSON201.ID
+	c.key = apptest.Got(admin.CreateAPIKeyWithResponse(ctx, nil, model.APIKeyCreate{PrincipalID: c.principal.String(), Name: "k"})).Is(t, 201).JSON201.APIKey
+	c.profile = apptest.Got(admin.CreateProfileWithResponse(ctx, nil, profile)).Is(t, 201).JSON201.ID
+	c.manifest = apptest.Got(admin.CreateManifestWithResponse(ctx, nil, manifest)).Is(t, 201).JSON201.ID
+	c.binding = apptest.Got(admin.CreateBindingWithResponse(ctx, nil, model.BindingCreate{
 		PrincipalID: c.principal.String(), ProfileID: c.profile.String(), ManifestID: c.manifest.String(), Overrides: patch(overrides),
 	})).Is(t, 201).JSON201.ID
 	return c
@@ -113,7 +113,7 @@ func TestTheEtagChangesWhenAndOnlyWhenSomethingStableChanges(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		admin, ctx := a.AdminClient(t), t.Context()
 		c := newComponent(t, a, model.ProfileCreate{Policy: patch(`{"n":1}`)}, model.ManifestCreate{Services: patch(`{"a":{"b":1}}`)}, `{}`)
-		ref := apptest.Got(admin.CreateSecretRefWithResponse(ctx, model.SecretRefCreate{SecretKey: "s", RefKind: "env", RefName: "S"})).Is(t, 201).JSON201.ID
+		ref := apptest.Got(admin.CreateSecretRefWithResponse(ctx, nil, model.SecretRefCreate{SecretKey: "s", RefKind: "env", RefName: "S"})).Is(t, 201).JSON201.ID
 		manifest := func(p string) {
 			apptest.Got(admin.UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, c.manifest.String(), nil, patch(p))).Is(t, 200)
 		}

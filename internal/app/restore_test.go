@@ -83,9 +83,9 @@ func TestManyWritersKeepNobodyFromStarting(t *testing.T) {
 			all.Go(func() {
 				for ctx.Err() == nil {
 					if i%2 == 0 {
-						_, _ = admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: l.principal.ID.String(), Name: "k"})
+						_, _ = admin.CreateAPIKeyWithResponse(ctx, nil, model.APIKeyCreate{PrincipalID: l.principal.ID.String(), Name: "k"})
 					} else {
-						_, _ = admin.CreateBindingWithResponse(ctx, l.newBinding())
+						_, _ = admin.CreateBindingWithResponse(ctx, nil, l.newBinding())
 					}
 				}
 			})

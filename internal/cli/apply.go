@@ -16,7 +16,7 @@ import (
 )
 
 type applyCmd struct {
-	remote
+	writing
 	File     string `short:"f" required:"" env:"METAGATE_WORLD" placeholder:"FILE" help:"The world, as YAML or JSON; - is standard input."`
 	DryRun   bool   `env:"METAGATE_DRY_RUN" help:"Only show what would change, and whose packets."`
 	Prune    bool   `env:"METAGATE_PRUNE" help:"Delete what the file doesn't name; admins are kept."`

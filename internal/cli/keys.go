@@ -20,7 +20,7 @@ type keysCmd struct {
 }
 
 type keysIssueCmd struct {
-	remote
+	writing
 	Principal string `arg:"" help:"principal_key or id."`
 	Name      string `env:"METAGATE_KEY_NAME" default:"command line" help:"Name of the key, to know it by."`
 	ExpiresIn span   `name:"expires-in" env:"METAGATE_EXPIRES_IN" placeholder:"AGE" help:"How long it is valid, as in 12h or 90d; for ever where it isn't said."`
@@ -48,7 +48,7 @@ func (m *server) issue(ctx context.Context, s streams, p model.Principal, name s
 		at := m.now().Add(time.Duration(valid)).UTC().Truncate(time.Second)
 		asked.ExpiresAt, until = nullable.NewNullableWithValue(at), "expires "+stamp(at)
 	}
-	k, err := answer[model.APIKeyIssued](m, func() (*http.Response, error) { return m.CreateAPIKey(ctx, asked) })
+	k, err := answer[model.APIKeyIssued](m, func() (*http.Response, error) { return m.CreateAPIKey(ctx, nil, asked) })
 	if err != nil {
 		return k, err
 	}
@@ -91,7 +91,7 @@ func (m *server) keys(params model.ListAPIKeysParams) fetch {
 }
 
 type keysRevokeCmd struct {
-	remote
+	writing
 	ID uuid.UUID `arg:"" help:"Its id, as keys list shows it."`
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 type keysRotateCmd struct {
-	remote
+	writing
 	Principal string `arg:"" help:"principal_key or id."`
 	Name      string `env:"METAGATE_KEY_NAME" placeholder:"NAME" help:"Name of the key; it may be left out where all active keys of the principal have the same."`
 	ExpiresIn span   `name:"expires-in" env:"METAGATE_EXPIRES_IN" placeholder:"AGE" help:"How long the new one is valid, as in 12h or 90d; for ever where it isn't said."`

@@ -29,7 +29,9 @@ func principals(m *server) resource[model.Principal] {
 		list: func(ctx context.Context, key string, limit *int64, cursor *string) (*http.Response, error) {
 			return m.ListPrincipals(ctx, &model.ListPrincipalsParams{PrincipalKey: filter(key), Limit: limit, Cursor: cursor})
 		},
-		byID: func(ctx context.Context, id uuid.UUID) (*http.Response, error) { return m.GetPrincipal(ctx, id.String()) },
+		byID: func(ctx context.Context, id uuid.UUID) (*http.Response, error) {
+			return m.GetPrincipal(ctx, id.String())
+		},
 	}
 }
 
@@ -55,7 +57,9 @@ func manifests(m *server) resource[model.Manifest] {
 		list: func(ctx context.Context, key string, limit *int64, cursor *string) (*http.Response, error) {
 			return m.ListManifests(ctx, &model.ListManifestsParams{ManifestKey: filter(key), Limit: limit, Cursor: cursor})
 		},
-		byID: func(ctx context.Context, id uuid.UUID) (*http.Response, error) { return m.GetManifest(ctx, id.String()) },
+		byID: func(ctx context.Context, id uuid.UUID) (*http.Response, error) {
+			return m.GetManifest(ctx, id.String())
+		},
 	}
 }
 
@@ -98,7 +102,9 @@ func secretRefs(m *server) resource[model.SecretRef] {
 		list: func(ctx context.Context, key string, limit *int64, cursor *string) (*http.Response, error) {
 			return m.ListSecretRefs(ctx, &model.ListSecretRefsParams{SecretKey: filter(key), Limit: limit, Cursor: cursor})
 		},
-		byID: func(ctx context.Context, id uuid.UUID) (*http.Response, error) { return m.GetSecretRef(ctx, id.String()) },
+		byID: func(ctx context.Context, id uuid.UUID) (*http.Response, error) {
+			return m.GetSecretRef(ctx, id.String())
+		},
 	}
 }
 

@@ -22,6 +22,19 @@ type remote struct {
 	APIKey       string `name:"api-key" env:"METAGATE_API_KEY" placeholder:"KEY" help:"API key of an admin."`
 	APIKeyHeader string `name:"api-key-header" env:"API_KEY_HEADER" default:"X-API-Key" help:"Header that carries the API key."`
 	Output       string `short:"o" env:"METAGATE_OUTPUT" default:"text" enum:"text,json,yaml" help:"text for people, json or yaml for scripts."`
+
+	reason string // why something is changed
+}
+
+// writing is how a command that changes something reaches a running server.
+type writing struct {
+	remote
+	Reason string `short:"m" env:"METAGATE_REASON" placeholder:"TEXT" help:"Why, for the audit log."`
+}
+
+func (w writing) connect(s streams) (*server, error) {
+	w.reason = w.Reason
+	return w.remote.connect(s)
 }
 
 const defaultServer = "http://127.0.0.1:8000" // remote.Server's
@@ -50,6 +63,9 @@ func (r remote) connect(s streams) (*server, error) {
 	m.Client, err = client.NewClient(strings.TrimRight(r.Server, "/"), client.WithRequestEditorFn(
 		func(_ context.Context, q *http.Request) error {
 			q.Header.Set(m.APIKeyHeader, m.APIKey)
+			if m.reason != "" {
+				q.Header.Set("Metagate-Reason", m.reason)
+			}
 			return nil
 		}))
 	return m, err

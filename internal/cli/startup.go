@@ -21,6 +21,7 @@ type startupCmd struct {
 }
 
 func (c *startupCmd) Run(ctx context.Context, s streams) error {
+	c.reason = c.Ack
 	m, err := c.connect(s)
 	if err != nil {
 		return err

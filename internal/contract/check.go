@@ -64,6 +64,11 @@ func (r *Route) CheckParameters(req *http.Request, path map[string]string) error
 	if err := r.checkQuery(req.URL.RawQuery); err != nil {
 		return err
 	}
+	for _, ref := range r.route.Operation.Parameters {
+		if p := ref.Value; p.In == openapi3.ParameterInHeader && p.Schema.Value.Pattern != "" && !utf8.ValidString(req.Header.Get(p.Name)) {
+			return errs.New(errs.InvalidRequest, "header parameter %q: no valid UTF-8", p.Name)
+		}
+	}
 	input := &openapi3filter.RequestValidationInput{
 		Request: req, Route: &r.route, PathParams: path,
 		Options: &openapi3filter.Options{ExcludeRequestBody: true, SkipSettingDefaults: true, MultiError: true, SchemaValidationOptions: formats},

@@ -31,6 +31,7 @@ type Caller struct {
 	ExpiresAt  time.Time  // of the credential; zero is never
 
 	RequestID, RemoteAddr string // of the request that shows the credential
+	Reason                string // why it writes, as it says; may be empty
 
 	// Reread reads the caller anew, or tells why it is refused now; nil for the
 	// command line, which nobody refuses.

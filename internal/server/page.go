@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -58,6 +59,18 @@ func firstID(since *time.Time) uuid.UUID {
 		return store.MinID
 	}
 	return store.FirstID(*since)
+}
+
+// until is where a page begins that goes back from a time: the rows after it are never read.
+func (p page) until(t *time.Time) uuid.UUID {
+	if t == nil {
+		return p.from
+	}
+	end := firstID(new(t.Add(time.Millisecond))) // the time's own is filtered
+	if bytes.Compare(end[:], p.from[:]) < 0 {
+		return end
+	}
+	return p.from
 }
 
 func (p page) rows() int64 { return p.limit + 1 }

@@ -99,7 +99,7 @@ func (s *Server) cors() echo.MiddlewareFunc {
 	return middleware.CORSWithConfig(middleware.CORSConfig{
 		AllowOrigins: s.CORSAllowedOrigins,
 		AllowMethods: []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
-		AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, echo.HeaderXRequestID, headerTraceID, "If-Match", "If-None-Match", s.APIKeyHeader},
+		AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, echo.HeaderXRequestID, headerTraceID, "If-Match", "If-None-Match", headerReason, s.APIKeyHeader},
 		ExposeHeaders: []string{
 			"ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", echo.HeaderXRequestID, headerTraceID, headerStartupID, headerStartupDeadline,
 		},

@@ -83,6 +83,9 @@ func (s *Server) door(r *http.Request, k *call) identity.Door {
 	return d
 }
 
+// headerReason says why an admin writes.
+const headerReason = "Metagate-Reason"
+
 // admit names the caller. A long operation has no more time than others until it
 // is known who asks.
 func (s *Server) admit(ctx context.Context, k *call, d identity.Door) (err error) {
@@ -92,6 +95,9 @@ func (s *Server) admit(ctx context.Context, k *call, d identity.Door) (err error
 		defer cancel()
 	}
 	k.caller, err = s.Identity.Authenticate(ctx, s.queries(k.route), d, !k.route.Remembers)
+	if k.route.Admin {
+		k.caller.Reason = k.header.Get(headerReason)
+	}
 	return err
 }
 

@@ -69,8 +69,9 @@ func (s *Server) ListAuditLog(ctx context.Context, r api.ListAuditLogRequestObje
 	}
 	defer done()
 	rows, err := s.Store.ListAuditLog(ctx, store.ListAuditLogParams{
-		TenantKey: pg.tenant, BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
-		ResourceType: text(p.ResourceType), ResourceID: p.ResourceID, Actor: p.Actor, Since: p.Since,
+		TenantKey: pg.tenant, BeforeID: pg.until(p.Until), FromID: firstID(p.Since), RowLimit: pg.rows(),
+		ResourceType: text(p.ResourceType), ResourceID: p.ResourceID, ResourceKey: p.ResourceKey, PrincipalKey: p.PrincipalKey,
+		Actor: p.Actor, Revision: p.Revision, Since: p.Since, Until: p.Until,
 	})
 	if err != nil {
 		return nil, err

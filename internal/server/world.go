@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -13,7 +14,9 @@ import (
 
 // ApplyWorld implements POST /v1/admin/apply. YAML has become JSON by now.
 func (s *Server) ApplyWorld(ctx context.Context, r api.ApplyWorldRequestObject) (api.ApplyWorldResponseObject, error) {
-	plan, err := s.World.Apply(ctx, callerOf(ctx), world.Apply{
+	who := callerOf(ctx)
+	who.Reason = cmp.Or(who.Reason, deref(r.Params.Message))
+	plan, err := s.World.Apply(ctx, who, world.Apply{
 		World: *r.JSONBody, DryRun: deref(r.Params.DryRun), Prune: deref(r.Params.Prune), Invalid: callOf(ctx).invalid,
 	})
 	if err != nil {

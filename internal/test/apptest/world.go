@@ -46,22 +46,22 @@ func (w World) Create(tb testing.TB, a *App) Created {
 		Principals: map[string]uuid.UUID{}, Bindings: map[string]uuid.UUID{}, APIKeys: map[string]string{},
 	}
 	for _, s := range w.SecretRefs {
-		out.SecretRefs[s.SecretKey] = Got(admin.CreateSecretRefWithResponse(ctx, s)).Is(tb, 201).JSON201.ID
+		out.SecretRefs[s.SecretKey] = Got(admin.CreateSecretRefWithResponse(ctx, nil, s)).Is(tb, 201).JSON201.ID
 	}
 	for _, p := range w.Profiles {
-		out.Profiles[p.ProfileKey] = Got(admin.CreateProfileWithResponse(ctx, p)).Is(tb, 201).JSON201.ID
+		out.Profiles[p.ProfileKey] = Got(admin.CreateProfileWithResponse(ctx, nil, p)).Is(tb, 201).JSON201.ID
 	}
 	for _, m := range w.Manifests {
-		out.Manifests[m.ManifestKey] = Got(admin.CreateManifestWithResponse(ctx, m)).Is(tb, 201).JSON201.ID
+		out.Manifests[m.ManifestKey] = Got(admin.CreateManifestWithResponse(ctx, nil, m)).Is(tb, 201).JSON201.ID
 	}
 	for _, p := range w.Principals {
-		id := Got(admin.CreatePrincipalWithResponse(ctx, p)).Is(tb, 201).JSON201.ID
+		id := Got(admin.CreatePrincipalWithResponse(ctx, nil, p)).Is(tb, 201).JSON201.ID
 		out.Principals[p.PrincipalKey] = id
-		key := Got(admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: id.String(), Name: p.PrincipalKey})).Is(tb, 201)
+		key := Got(admin.CreateAPIKeyWithResponse(ctx, nil, model.APIKeyCreate{PrincipalID: id.String(), Name: p.PrincipalKey})).Is(tb, 201)
 		out.APIKeys[p.PrincipalKey] = key.JSON201.APIKey
 	}
 	for _, b := range w.Bindings {
-		out.Bindings[b.Principal] = Got(admin.CreateBindingWithResponse(ctx, model.BindingCreate{
+		out.Bindings[b.Principal] = Got(admin.CreateBindingWithResponse(ctx, nil, model.BindingCreate{
 			PrincipalID: out.Principals[b.Principal].String(), ProfileID: out.Profiles[b.Profile].String(), ManifestID: out.Manifests[b.Manifest].String(),
 			Overrides: b.Overrides,
 		})).Is(tb, 201).JSON201.ID
