@@ -14,6 +14,7 @@ import (
 type call struct {
 	id, remoteAddr string
 	began          time.Time
+	base           context.Context //nolint:containedctx // the request's, without the deadline that its operation has
 	url            *url.URL
 	header         http.Header     // of the request
 	route          *contract.Route // its operation; nil where there is none
