@@ -27,7 +27,7 @@ func instantiate(ctx context.Context, c *call) (any, error) {
 		Spec       json.RawMessage `json:"spec"`
 		Validation json.RawMessage `json:"validation"`
 	}
-	_ = jsonv2.Unmarshal(c.Arguments, &said)
+	_ = jsonv2.Unmarshal(c.Params.Arguments, &said)
 	in.Spec, in.Validation = said.Spec, said.Validation
 	return c.World.Instantiate(ctx, c.caller, in, invalid)
 }

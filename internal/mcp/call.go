@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"strings"
@@ -15,28 +16,28 @@ import (
 
 // callTool does what the tool does, for whom may have it done.
 func (c *call) callTool(ctx context.Context) (json.RawMessage, error) {
-	if c.params.Name == "" {
+	if c.Params.Name == "" {
 		return nil, fail(codeParams, errs.InvalidRequest, "Missing tool name")
 	}
-	t, ok := c.tools[c.params.Name]
+	t, ok := c.tools[c.Params.Name]
 	if !ok {
-		return nil, fail(codeParams, errs.InvalidRequest, "Unknown tool: %s", c.params.Name)
+		return nil, fail(codeParams, errs.InvalidRequest, "Unknown tool: %s", c.Params.Name)
 	}
 	c.tool = t
-	switch c.Arguments.Kind() {
+	switch c.Params.Arguments.Kind() {
 	case '{':
 	case 'n', 0: // left out, or null
-		c.Arguments = []byte("{}")
+		c.Params.Arguments = []byte("{}")
 	default:
 		return nil, fail(codeParams, errs.InvalidRequest, "arguments must be an object")
 	}
 	class := contract.OfComponent
 	if t.Admin {
 		class = contract.OfAdmin
-	} else if len(c.Arguments) > c.MaxComponent {
+	} else if len(c.Params.Arguments) > c.MaxComponent {
 		return nil, errs.New(errs.TooLarge, "the arguments are larger than %d bytes (as a component's may be)", c.MaxComponent)
 	}
-	ctx, cancel := context.WithDeadline(ctx, c.Began.Add(c.Deadlines[class]))
+	ctx, cancel := c.Within(ctx, class)
 	defer cancel()
 	if !t.Open {
 		if err := c.authenticate(ctx); err != nil {
@@ -58,8 +59,11 @@ func (c *call) authenticate(ctx context.Context) (err error) {
 	var argument struct {
 		Token string `json:"auth_token"`
 	}
-	if err := jsonv2.Unmarshal(c.Arguments, &argument); err != nil {
-		return errs.At(errs.InvalidRequest, "auth_token must be a text", errs.Place{Pointer: "/auth_token", Detail: "must be a text"})
+	args := c.Params.Arguments
+	if bytes.Contains(args, []byte("auth_token")) || bytes.IndexByte(args, '\\') >= 0 { // else it has none
+		if err := jsonv2.Unmarshal(args, &argument); err != nil {
+			return errs.At(errs.InvalidRequest, "auth_token must be a text", errs.Place{Pointer: "/auth_token", Detail: "must be a text"})
+		}
 	}
 	d := identity.Door{
 		Shown: Shown(argument.Token, c.Authorization, c.APIKey), Admin: c.tool.Admin, RequestID: c.RequestID, RemoteAddr: c.RemoteAddr,
@@ -103,7 +107,7 @@ func (c *call) queries() store.Queries {
 // caller is read again before it is told what is wrong: nothing else would find
 // that its credential is good no more.
 func arguments[T any](ctx context.Context, c *call) (in T, err error) {
-	checked, err := c.tool.Check(c.Arguments)
+	checked, err := c.tool.Check(c.Params.Arguments)
 	if err == nil {
 		if err = jsonv2.Unmarshal(checked, &in); err != nil {
 			err = errs.Wrap(err, errs.InvalidRequest, "the arguments are not as openapi.yaml says")

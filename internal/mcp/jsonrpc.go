@@ -45,15 +45,18 @@ type call struct {
 	*Service
 	Request
 	message
-	params
 	tool   tool
 	caller identity.Caller
 }
 
-type message struct {
+type envelope struct {
 	ID     jsontext.Value `json:"id"` // as it came; nil is a notification
 	Method string         `json:"method"`
-	Params jsontext.Value `json:"params"`
+}
+
+type message struct {
+	envelope `json:",embed"`
+	Params   params `json:"params"`
 }
 
 type params struct {
@@ -89,16 +92,21 @@ func (c *call) serve(ctx context.Context) (json.RawMessage, error) {
 	if c.Invalid != nil {
 		return nil, failure{codeParse, c.Invalid}
 	}
-	if err := jsonv2.Unmarshal(c.Body, &c.message); err != nil || c.message.Method == "" {
-		return nil, failure{codeRequest, errs.Wrap(err, errs.InvalidRequest, "send one JSON-RPC request: an object with a method, no batch")}
+	bad := jsonv2.Unmarshal(c.Body, &c.message)
+	if bad != nil { // perhaps of its params alone
+		c.message = message{}
+		if err := jsonv2.Unmarshal(c.Body, &c.envelope); err != nil {
+			c.envelope = envelope{}
+		}
+	}
+	if c.message.Method == "" {
+		return nil, failure{codeRequest, errs.Wrap(bad, errs.InvalidRequest, "send one JSON-RPC request: an object with a method, no batch")}
 	}
 	if c.ID == nil {
 		return nil, nil // whatever it notifies of: there is no session that it could change
 	}
-	if len(c.Params) > 0 && c.Params.Kind() != 'n' {
-		if err := jsonv2.Unmarshal(c.Params, &c.params); err != nil {
-			return nil, failure{codeParams, errs.Wrap(err, errs.InvalidRequest, "the params are not as %s takes them", c.message.Method)}
-		}
+	if bad != nil {
+		return nil, failure{codeParams, errs.Wrap(bad, errs.InvalidRequest, "the params are not as %s takes them", c.message.Method)}
 	}
 	if err := c.agree(); err != nil {
 		return nil, err
@@ -122,19 +130,34 @@ func (c *call) serve(ctx context.Context) (json.RawMessage, error) {
 // success is the answer with a result. A tool's stands there flat, for LegiVellum,
 // and twice more, for others.
 func (c *call) success(result json.RawMessage) []byte {
-	out := make([]byte, 0, 4*len(result)+len(c.ID)+512)
+	out := make([]byte, 0, 4*len(result)+len(c.ID)+len(c.itsName)+256)
 	out = append(append(append(out, `{"jsonrpc":"2.0","id":`...), c.ID...), `,"result":`...)
 	out = append(out, result[:len(result)-1]...)
 	if c.tool.Tool != nil {
-		out = append(out, `,"content":[{"type":"text","text":`...)
-		out, _ = jsontext.AppendQuote(out, result) // it is JSON: can't fail
-		out = append(append(append(out, `}],"structuredContent":`...), result...), `,"isError":false`...)
+		out = append(appendEscaped(append(out, `,"content":[{"type":"text","text":"`...), result), `"}],"structuredContent":`...)
+		out = append(append(out, result...), `,"isError":false`...)
 	}
 	if c.stateless() {
 		out = append(append(append(out, `,"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":`...), c.itsName...), '}')
 	}
 	return append(out, `}}`...)
 }
+
+// appendEscaped is JSON of ours as the inside of a JSON text: it is checked and holds
+// no line breaks, so only these two have to be escaped.
+func appendEscaped(dst, text []byte) []byte {
+	dst = slices.Grow(dst, 2*len(text))
+	out, n := dst[len(dst):cap(dst)], 0
+	for _, b := range text {
+		out[n] = '\\'
+		n += escape[b]
+		out[n] = b
+		n++
+	}
+	return dst[:len(dst)+n]
+}
+
+var escape = [256]int{'"': 1, '\\': 1} // no branch, which would be mispredicted at each of many
 
 // trouble is the data of an error.
 type trouble struct {
@@ -157,7 +180,7 @@ func (c *call) refuse(ctx context.Context, err error) (status int, body []byte) 
 	status = 200
 	switch {
 	case code == codeUnsupported:
-		status, data.Supported, data.Requested = 400, revisions, cmp.Or(c.Revision, c.Meta.Revision)
+		status, data.Supported, data.Requested = 400, revisions, cmp.Or(c.Revision, c.Params.Meta.Revision)
 	case slices.Contains([]int{codeParse, codeRequest, codeHeaders}, code), code == codeParams && c.stateless():
 		status = 400
 	case code == codeMethod && c.stateless():

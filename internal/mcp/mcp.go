@@ -39,8 +39,8 @@ type Options struct {
 	Now      func() time.Time // UTC, whole microseconds
 
 	Version, Build, InstanceID string // of the API, of the binary, of this server
-	// Deadlines are how long a tool may take from the request's begin, by the contract's classes.
-	Deadlines map[string]time.Duration
+	// Within bounds how long a tool of one of the contract's classes may take.
+	Within func(ctx context.Context, class string) (context.Context, context.CancelFunc)
 	// MaxComponent is how many bytes the arguments of a component's tool may have.
 	MaxComponent int
 	// Problem is what REST would answer to an error: one map of errors for both.
@@ -70,7 +70,6 @@ type Request struct {
 	Method, Name          string // Mcp-Method and Mcp-Name
 
 	RequestID, RemoteAddr string
-	Began                 time.Time
 }
 
 // Answer is what goes back, and what there is to log of it.

@@ -38,19 +38,19 @@ func (c *call) agree() error {
 		return fail(codeUnsupported, errs.InvalidRequest, "Unsupported protocol version: %s", c.Revision)
 	}
 	if !c.stateless() {
-		if c.Meta.Revision >= stateless {
+		if c.Params.Meta.Revision >= stateless {
 			return fail(codeHeaders, errs.InvalidRequest, "the header MCP-Protocol-Version is missing or contradicts _meta")
 		}
 		return nil
 	}
 	switch {
-	case c.Meta.Revision == "" || c.Meta.Capabilities.Kind() != '{':
+	case c.Params.Meta.Revision == "" || c.Params.Meta.Capabilities.Kind() != '{':
 		return fail(codeParams, errs.InvalidRequest, "_meta lacks io.modelcontextprotocol/protocolVersion or …/clientCapabilities")
-	case c.Meta.Revision != c.Revision:
+	case c.Params.Meta.Revision != c.Revision:
 		return fail(codeHeaders, errs.InvalidRequest, "the header MCP-Protocol-Version contradicts _meta")
 	case c.Request.Method != c.message.Method:
 		return fail(codeHeaders, errs.InvalidRequest, "the header Mcp-Method is missing or contradicts the body")
-	case c.message.Method == "tools/call" && c.Request.Name != c.params.Name:
+	case c.message.Method == "tools/call" && c.Request.Name != c.Params.Name:
 		return fail(codeHeaders, errs.InvalidRequest, "the header Mcp-Name is missing or contradicts the body")
 	}
 	return nil
@@ -60,7 +60,7 @@ func (c *call) agree() error {
 // known and has a handshake, else the newest that has one.
 func (c *call) initialized() json.RawMessage {
 	revision := revision2025November
-	if c.ProtocolVersion == revision2025June {
+	if c.Params.ProtocolVersion == revision2025June {
 		revision = revision2025June
 	}
 	return object(map[string]any{

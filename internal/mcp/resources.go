@@ -102,7 +102,7 @@ func (r resource[R, C, V]) run(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = jsonv2.Unmarshal(c.Arguments, &in.Others) // it is an object
+	_ = jsonv2.Unmarshal(c.Params.Arguments, &in.Others) // it is an object
 	for _, own := range []string{"action", "tenant_key", "limit", "cursor", "data", "auth_token"} {
 		delete(in.Others, own)
 	}

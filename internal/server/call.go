@@ -15,6 +15,7 @@ type call struct {
 	id, remoteAddr string
 	trace          string // the caller's X-Trace-ID, if it sent one
 	began          time.Time
+	base           context.Context //nolint:containedctx // the request's, without the deadline that its operation has
 	url            *url.URL
 	header         http.Header     // of the request
 	route          *contract.Route // its operation; nil where there is none

@@ -7,12 +7,14 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/contract"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/mcp"
@@ -22,11 +24,21 @@ func (s *Server) newMCP() (*mcp.Service, error) {
 	return mcp.New(mcp.Options{
 		Contract: s.contract, Identity: s.Identity, Witness: s.Witness, Admin: s.Admin, World: s.World, Store: s.Store, Now: s.Now,
 		Version: s.Version, Build: s.Build, InstanceID: s.InstanceID,
-		Deadlines: timeouts, MaxComponent: maxComponentBody,
+		Within: within, MaxComponent: maxComponentBody,
 		Problem: func(ctx context.Context, err error, id string) model.Problem {
 			return problem(classify(hungUp(ctx, err)), id)
 		},
 	})
+}
+
+// within gives a tool the time that its class has from the request's begin. A message
+// has no more than a component's until it is known what it asks for.
+func within(ctx context.Context, class string) (context.Context, context.CancelFunc) {
+	if class == contract.OfComponent {
+		return ctx, func() {}
+	}
+	k := callOf(ctx)
+	return context.WithDeadline(k.base, k.began.Add(timeouts[class]))
 }
 
 // MCP implements POST /mcp.
@@ -35,7 +47,7 @@ func (s *Server) MCP(ctx context.Context, _ api.MCPRequestObject) (api.MCPRespon
 	a := s.mcp.Serve(ctx, mcp.Request{
 		Body: k.body, Invalid: k.invalid, Authorization: k.header.Get(echo.HeaderAuthorization), APIKey: k.header.Get(s.keyHeader),
 		Revision: k.header.Get("MCP-Protocol-Version"), Method: k.header.Get("Mcp-Method"), Name: k.header.Get("Mcp-Name"),
-		RequestID: k.id, RemoteAddr: k.remoteAddr, Began: k.began,
+		RequestID: k.id, RemoteAddr: k.remoteAddr,
 	})
 	k.caller, k.err, k.tool = a.Caller, hungUp(ctx, a.Err), a.Tool
 	switch {
@@ -53,13 +65,13 @@ func (s *Server) MCP(ctx context.Context, _ api.MCPRequestObject) (api.MCPRespon
 type message mcp.Answer
 
 func (m message) VisitMCPResponse(w http.ResponseWriter) error {
-	if m.Body != nil {
-		w.Header()["Content-Type"] = contentJSON
-	}
-	w.WriteHeader(m.Status)
 	if m.Body == nil {
+		w.WriteHeader(m.Status)
 		return nil
 	}
+	w.Header()["Content-Type"] = contentJSON
+	w.Header().Set(echo.HeaderContentLength, strconv.Itoa(len(m.Body))) // else it goes in chunks
+	w.WriteHeader(m.Status)
 	_, err := w.Write(m.Body)
 	return err
 }

@@ -48,7 +48,8 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		if k.route != nil {
 			allowed = timeouts[k.route.Deadline]
 		}
-		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), callKey{}, k), allowed)
+		k.base = context.WithValue(r.Context(), callKey{}, k)
+		ctx, cancel := context.WithTimeout(k.base, allowed)
 		defer cancel()
 		c.SetRequest(r.WithContext(ctx))
 		c.Response().Before(func() { finishHeader(c.Response().Header(), k) })

@@ -49,7 +49,7 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		if k.route.Deadline == contract.OfWorld {
 			lengthen(c)
 		}
-		if !k.route.Remembers {
+		if !k.route.Remembers && k.route.Body != contract.OfMCP { // which write it plainly themselves
 			c.Response().Writer = plainJSON{c.Response().Writer}
 		}
 		if err := s.holds(c, k); err != nil {
