@@ -74,9 +74,10 @@ func (s *Server) readBody(r *http.Request, k *call) (body []byte, done func(), e
 	if world {
 		depth += worldDepth
 		if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType == mediaYAML {
-			if body, err = doc.YAMLToJSON(body, limit); err != nil {
+			if k.yaml, err = doc.ReadYAML(body, limit); err != nil {
 				return nil, done, err
 			}
+			body = k.yaml.JSON
 		}
 	}
 	if err := doc.CheckDepth(body, depth); err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"github.com/legivellum/metagate/internal/contract"
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/identity"
 )
 
@@ -16,10 +17,11 @@ type call struct {
 	header         http.Header
 	route          *contract.Route // its operation; nil where there is none
 	caller         identity.Caller
-	body           []byte // as JSON
-	bodyRead       bool   // to its end
-	invalid        error  // what is wrong with a world by its schema
-	err            error  // for the log
+	body           []byte       // as JSON
+	yaml           doc.Document // which that was, if it was
+	bodyRead       bool         // to its end
+	invalid        error        // what is wrong with a world by its schema
+	err            error        // for the log
 }
 
 type (
