@@ -1084,7 +1084,12 @@ type Problem struct {
 
 // ProblemPlace defines model for ProblemPlace.
 type ProblemPlace struct {
+	// Column Of a body in YAML: the column in that line, from 1 on.
+	Column int    `json:"column,omitempty,omitzero"`
 	Detail string `json:"detail"`
+
+	// Line Of a body in YAML: the line that it leads to, from 1 on; for what is missing that of what is around it.
+	Line int `json:"line,omitempty,omitzero"`
 
 	// Pointer A JSON Pointer (RFC 6901) into the request body.
 	Pointer string `json:"pointer"`

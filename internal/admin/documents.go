@@ -59,7 +59,7 @@ func CheckOverrides(doc *model.JSONObject) error {
 		switch {
 		case names(err, at): // as a forbidden key, which is never a section
 		case !slices.Contains(bootstrap.Sections, name):
-			places = append(places, errs.Place{Pointer: at, Detail: noSection})
+			places = append(places, errs.Place{Pointer: at, Detail: noSection + errs.DidYouMean(name, bootstrap.Sections)})
 		case !bytes.HasPrefix(patches[name], []byte("{")):
 			places = append(places, errs.Place{Pointer: at, Detail: "must be an object"})
 		}
@@ -83,7 +83,7 @@ func checkRemovals(patch []byte) error {
 	var places []errs.Place
 	for _, name := range slices.Sorted(stdmaps.Keys(p.Overrides)) {
 		if string(p.Overrides[name]) == "null" && !slices.Contains(bootstrap.Sections, name) {
-			places = append(places, errs.Place{Pointer: string(jsontext.Pointer("/overrides").AppendToken(name)), Detail: noSection})
+			places = append(places, errs.Place{Pointer: string(jsontext.Pointer("/overrides").AppendToken(name)), Detail: noSection + errs.DidYouMean(name, bootstrap.Sections)})
 		}
 	}
 	if places == nil {

@@ -92,10 +92,20 @@ func (r *Route) checkQuery(raw string) error {
 			return errs.New(errs.InvalidRequest, "query parameter %q: no valid UTF-8", name)
 		}
 		if r.Admin && r.route.Operation.Parameters.GetByInAndName(openapi3.ParameterInQuery, name) == nil { // none is a path's
-			return errs.New(errs.InvalidRequest, "query parameter %q is unknown", name)
+			return errs.New(errs.InvalidRequest, "query parameter %q is unknown%s", name, errs.DidYouMean(name, r.queries()))
 		}
 	}
 	return nil
+}
+
+// queries are the names of the query parameters.
+func (r *Route) queries() (names []string) {
+	for _, p := range r.route.Operation.Parameters {
+		if p.Value.In == openapi3.ParameterInQuery {
+			names = append(names, p.Value.Name)
+		}
+	}
+	return names
 }
 
 // CheckBody holds a body, which is I-JSON, against its schema. The error lists every

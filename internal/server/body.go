@@ -74,9 +74,10 @@ func (s *Server) readBody(r *http.Request, k *call) (body []byte, done func(), e
 	k.bodyRead = true
 	if world {
 		if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType == mediaYAML {
-			if body, err = doc.YAMLToJSON(body, limit); err != nil {
+			if k.yaml, err = doc.ReadYAML(body, limit); err != nil {
 				return nil, done, err
 			}
+			body = k.yaml.JSON
 		}
 	}
 	if k.route.Body != contract.OfComponent {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/internal/contract"
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/identity"
 )
 
@@ -20,11 +21,12 @@ type call struct {
 	header         http.Header     // of the request
 	route          *contract.Route // its operation; nil where there is none
 	caller         identity.Caller
-	body           []byte // as JSON
-	bodyRead       bool   // to its end
-	invalid        error  // what is wrong with a world by its schema, or why an MCP message is no JSON
-	tool           string // of an MCP message
-	err            error  // for the log
+	body           []byte       // as JSON
+	yaml           doc.Document // which that was, if it was
+	bodyRead       bool         // to its end
+	invalid        error        // what is wrong with a world by its schema, or why an MCP message is no JSON
+	tool           string       // of an MCP message
+	err            error        // for the log
 }
 
 type (

@@ -68,7 +68,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 		return
 	}
 	e := classify(err)
-	p := problem(e, callOf(c.Request().Context()).id)
+	p := problem(e, callOf(c.Request().Context()))
 	h := c.Response().Header()
 	switch e.Code {
 	case errs.Unauthenticated:
@@ -110,14 +110,20 @@ func codeOf(err error) errs.Code {
 	return classify(err).Code
 }
 
-func problem(e *errs.Error, id string) model.Problem {
+func problem(e *errs.Error, k *call) model.Problem {
 	p := model.Problem{
 		Type:   "urn:metagate:problem:" + strings.ReplaceAll(strings.ToLower(string(e.Code)), "_", "-"),
 		Title:  cmp.Or(http.StatusText(status[e.Code]), "Client Closed Request"),
-		Status: status[e.Code], Detail: e.Message, Code: string(e.Code), RequestID: id,
+		Status: status[e.Code], Detail: e.Message, Code: string(e.Code), RequestID: k.id,
 	}
-	for _, place := range e.Places {
-		p.Errors = append(p.Errors, model.ProblemPlace{Pointer: place.Pointer, Detail: place.Detail})
+	pointers := make([]string, len(e.Places))
+	for i, place := range e.Places {
+		pointers[i] = place.Pointer
+	}
+	for i, at := range k.yaml.Positions(pointers) {
+		p.Errors = append(p.Errors, model.ProblemPlace{
+			Pointer: pointers[i], Detail: e.Places[i].Detail, Line: int(at.Line), Column: int(at.Column),
+		})
 	}
 	return p
 }
