@@ -231,7 +231,7 @@ func TestAManifestBeginsWithItsVersionAndRisesFromThere(t *testing.T) {
 		require.Equal(t, 41, version("applied"))
 
 		got = w.admin.send(t, "GET", "/v1/admin/export", "")
-		require.Contains(t, got.Body, `"manifest_key":"applied","deployment_key":"default","environment":{},"services":{},"memory_map":{},"polling":{},"schemas":{"s":1},"version":41`)
+		require.Contains(t, got.Body, `"manifest_key":"applied","deployment_key":"default","environment":{},"services":{},"memory_map":{},"polling":{},"schemas":{"s":1}}`, "a world is the same whatever its versions")
 		other := tenantAdmin(t, a, "restored")
 		again := other.send(t, "POST", "/v1/admin/apply", `{"manifests":`+string(member(t, got.Body, "manifests"))+`}`)
 		require.Equal(t, 200, again.Status, again.Body)

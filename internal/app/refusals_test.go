@@ -131,8 +131,8 @@ func TestPathsThatOpenAPIDoesNotKnowAreNotFound(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		for _, path := range []string{
-			"/nope", "/v1", "/v1/", "/v2/bootstrap", "/v1/Bootstrap", "/v1/bootstrap/", "/v1/bootstrap/x", "/v1/admin", "/v1/admin/",
-			"/v1/admin/principals/", "/v1/admin/principals/" + uuid.NewString() + "/x", "//health", "/health/", "/docs", "/docs/../openapi.yaml",
+			"/nope", "/v1", "/v1/", "/v2/bootstrap", "/v1/Bootstrap", "/v1/bootstrap/x", "/v1/admin", "/v1/admin/",
+			"/v1/admin/principals/" + uuid.NewString() + "/x", "//health", "/docs/../openapi.yaml",
 			"/docs/a/b", "/.env", "/%00", "/health%2f", "/\u00fc",
 		} {
 			for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodHead} {

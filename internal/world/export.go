@@ -9,7 +9,6 @@ import (
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/identity"
-	"github.com/legivellum/metagate/internal/store"
 )
 
 // Export returns a tenant's world, sorted by key: what Apply takes; with the hashes of
@@ -30,16 +29,9 @@ func (s *Service) Export(ctx context.Context, a identity.Caller, tenant string, 
 	return model.World{
 		TenantKey:  tenant,
 		SecretRefs: inOrder(r.secretRefs, admin.SecretRefs.Doc), Profiles: inOrder(r.profiles, admin.Profiles.Doc),
-		Manifests: inOrder(r.manifests, withVersion), Principals: inOrder(r.principals, admin.Principals.Doc),
+		Manifests: inOrder(r.manifests, admin.Manifests.Doc), Principals: inOrder(r.principals, admin.Principals.Doc),
 		Bindings: bindings, APIKeys: r.goodKeys(s.Admin.Now()),
 	}, nil
-}
-
-// withVersion is a manifest that begins where this one is.
-func withVersion(r store.Manifest) model.ManifestCreate {
-	c := admin.Manifests.Doc(r)
-	c.Version = r.Version
-	return c
 }
 
 func inOrder[R, C any](rows map[string]R, doc func(R) C) []C {
