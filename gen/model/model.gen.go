@@ -505,6 +505,14 @@ type BootstrapRequest struct {
 // BootstrapRequestSource `bench` marks a measurement, to be found by it; absent is `live`.
 type BootstrapRequestSource string
 
+// DeadlineChange A principal whose components would have another time to report READY.
+type DeadlineChange struct {
+	// PrincipalKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	PrincipalKey  Key   `json:"principal_key"`
+	SecondsAfter  int64 `json:"seconds_after"`
+	SecondsBefore int64 `json:"seconds_before"`
+}
+
 // Discovery defines model for Discovery.
 type Discovery struct {
 	APIKeyHeader string                 `json:"api_key_header"`
@@ -701,6 +709,9 @@ type PacketChange struct {
 type Plan struct {
 	// Changes Every resource of the document, and what is pruned.
 	Changes []PlanChange `json:"changes"`
+
+	// Deadlines Only of a dry run: who would have another time to come up, where there is a packet before and after.
+	Deadlines []DeadlineChange `json:"deadlines"`
 
 	// DryRun Nothing was changed.
 	DryRun bool `json:"dry_run"`

@@ -52,8 +52,7 @@ func (s *Service) Apply(ctx context.Context, a identity.Caller, in Apply) (model
 		}
 		out := p.answer(in)
 		if in.DryRun {
-			out.Packets, err = s.blastRadius(ctx, tenant, p)
-			return out, err
+			return out, s.blastRadius(ctx, tenant, p, &out)
 		}
 		if err := s.execute(ctx, a, tenant, p); !errors.Is(err, admin.ErrMoved) {
 			return out, err
