@@ -97,6 +97,8 @@ type ClientInterface interface {
 
 	// GetInfo What this server is
 	//
+	// For whoever looks at the root: programs read /.well-known/metagate.json.
+	//
 	// Corresponds with GET / (the `GetInfo` operationId).
 	GetInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -109,10 +111,14 @@ type ClientInterface interface {
 
 	// GetDocs Swagger UI
 	//
+	// Every operation, to try out; from the binary, nothing is fetched from elsewhere.
+	//
 	// Corresponds with GET /docs/ (the `GetDocs` operationId).
 	GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetDocsAsset A file of Swagger UI
+	//
+	// What the page of Swagger UI loads.
 	//
 	// Corresponds with GET /docs/{asset} (the `GetDocsAsset` operationId).
 	GetDocsAsset(ctx context.Context, asset string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -126,18 +132,24 @@ type ClientInterface interface {
 
 	// GetMetrics Prometheus metrics
 	//
+	// Of this process; the README lists them.
+	//
 	// Corresponds with GET /metrics (the `GetMetrics` operationId).
 	GetMetrics(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetOpenAPIJSON This document as JSON
+	// GetOpenapiJSON This document as JSON
 	//
-	// Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
-	GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// The same as /openapi.yaml, in the same order.
+	//
+	// Corresponds with GET /openapi.json (the `GetOpenapiJSON` operationId).
+	GetOpenapiJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetOpenAPIYAML This document as YAML
+	// GetOpenapiYaml This document as YAML
 	//
-	// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
-	GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// With API_KEY_HEADER as this server has it.
+	//
+	// Corresponds with GET /openapi.yaml (the `GetOpenapiYaml` operationId).
+	GetOpenapiYaml(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetReady Whether the server can serve
 	//
@@ -179,6 +191,8 @@ type ClientInterface interface {
 	RevokeAPIKey(ctx context.Context, id ID, params *RevokeAPIKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetAPIKey Get an API key
+	//
+	// By its id. Neither the key nor its hash is shown. The `ETag` is for `If-Match`.
 	//
 	// Corresponds with GET /v1/admin/api-keys/{id} (the `GetAPIKey` operationId).
 	GetAPIKey(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -269,6 +283,8 @@ type ClientInterface interface {
 
 	// GetBinding Get a binding
 	//
+	// By its id: an active one is found by `principal_id`. The `ETag` is for `If-Match`.
+	//
 	// Corresponds with GET /v1/admin/bindings/{id} (the `GetBinding` operationId).
 	GetBinding(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -340,6 +356,8 @@ type ClientInterface interface {
 
 	// GetManifest Get a manifest
 	//
+	// By its id or key. The `ETag` is for `If-Match`.
+	//
 	// Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
 	GetManifest(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -403,6 +421,8 @@ type ClientInterface interface {
 	DeletePrincipal(ctx context.Context, id IDOrKey, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetPrincipal Get a principal
+	//
+	// By its id or key. The `ETag` is for `If-Match`.
 	//
 	// Corresponds with GET /v1/admin/principals/{id} (the `GetPrincipal` operationId).
 	GetPrincipal(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -475,6 +495,8 @@ type ClientInterface interface {
 
 	// GetProfile Get a profile
 	//
+	// By its id or key. The `ETag` is for `If-Match`.
+	//
 	// Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
 	GetProfile(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -538,6 +560,8 @@ type ClientInterface interface {
 	DeleteSecretRef(ctx context.Context, id IDOrKey, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetSecretRef Get a secret reference
+	//
+	// By its id or key. It says where the secret is, never the secret. The `ETag` is for `If-Match`.
 	//
 	// Corresponds with GET /v1/admin/secret-refs/{id} (the `GetSecretRef` operationId).
 	GetSecretRef(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -658,6 +682,8 @@ type ClientInterface interface {
 
 // GetInfo What this server is
 //
+// For whoever looks at the root: programs read /.well-known/metagate.json.
+//
 // Corresponds with GET / (the `GetInfo` operationId).
 func (c *Client) GetInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetInfoRequest(c.Server)
@@ -690,6 +716,8 @@ func (c *Client) GetDiscovery(ctx context.Context, reqEditors ...RequestEditorFn
 
 // GetDocs Swagger UI
 //
+// Every operation, to try out; from the binary, nothing is fetched from elsewhere.
+//
 // Corresponds with GET /docs/ (the `GetDocs` operationId).
 func (c *Client) GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetDocsRequest(c.Server)
@@ -704,6 +732,8 @@ func (c *Client) GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 }
 
 // GetDocsAsset A file of Swagger UI
+//
+// What the page of Swagger UI loads.
 //
 // Corresponds with GET /docs/{asset} (the `GetDocsAsset` operationId).
 func (c *Client) GetDocsAsset(ctx context.Context, asset string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -737,6 +767,8 @@ func (c *Client) GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (
 
 // GetMetrics Prometheus metrics
 //
+// Of this process; the README lists them.
+//
 // Corresponds with GET /metrics (the `GetMetrics` operationId).
 func (c *Client) GetMetrics(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetMetricsRequest(c.Server)
@@ -750,11 +782,13 @@ func (c *Client) GetMetrics(ctx context.Context, reqEditors ...RequestEditorFn) 
 	return c.Client.Do(req)
 }
 
-// GetOpenAPIJSON This document as JSON
+// GetOpenapiJSON This document as JSON
 //
-// Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
-func (c *Client) GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetOpenAPIJSONRequest(c.Server)
+// The same as /openapi.yaml, in the same order.
+//
+// Corresponds with GET /openapi.json (the `GetOpenapiJSON` operationId).
+func (c *Client) GetOpenapiJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOpenapiJSONRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -765,11 +799,13 @@ func (c *Client) GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditor
 	return c.Client.Do(req)
 }
 
-// GetOpenAPIYAML This document as YAML
+// GetOpenapiYaml This document as YAML
 //
-// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
-func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetOpenAPIYAMLRequest(c.Server)
+// With API_KEY_HEADER as this server has it.
+//
+// Corresponds with GET /openapi.yaml (the `GetOpenapiYaml` operationId).
+func (c *Client) GetOpenapiYaml(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOpenapiYamlRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -870,6 +906,8 @@ func (c *Client) RevokeAPIKey(ctx context.Context, id ID, params *RevokeAPIKeyPa
 }
 
 // GetAPIKey Get an API key
+//
+// By its id. Neither the key nor its hash is shown. The `ETag` is for `If-Match`.
 //
 // Corresponds with GET /v1/admin/api-keys/{id} (the `GetAPIKey` operationId).
 func (c *Client) GetAPIKey(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1070,6 +1108,8 @@ func (c *Client) DeleteBinding(ctx context.Context, id ID, params *DeleteBinding
 
 // GetBinding Get a binding
 //
+// By its id: an active one is found by `principal_id`. The `ETag` is for `If-Match`.
+//
 // Corresponds with GET /v1/admin/bindings/{id} (the `GetBinding` operationId).
 func (c *Client) GetBinding(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetBindingRequest(c.Server, id)
@@ -1231,6 +1271,8 @@ func (c *Client) DeleteManifest(ctx context.Context, id IDOrKey, params *DeleteM
 
 // GetManifest Get a manifest
 //
+// By its id or key. The `ETag` is for `If-Match`.
+//
 // Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
 func (c *Client) GetManifest(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetManifestRequest(c.Server, id)
@@ -1374,6 +1416,8 @@ func (c *Client) DeletePrincipal(ctx context.Context, id IDOrKey, params *Delete
 }
 
 // GetPrincipal Get a principal
+//
+// By its id or key. The `ETag` is for `If-Match`.
 //
 // Corresponds with GET /v1/admin/principals/{id} (the `GetPrincipal` operationId).
 func (c *Client) GetPrincipal(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1536,6 +1580,8 @@ func (c *Client) DeleteProfile(ctx context.Context, id IDOrKey, params *DeletePr
 
 // GetProfile Get a profile
 //
+// By its id or key. The `ETag` is for `If-Match`.
+//
 // Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
 func (c *Client) GetProfile(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetProfileRequest(c.Server, id)
@@ -1679,6 +1725,8 @@ func (c *Client) DeleteSecretRef(ctx context.Context, id IDOrKey, params *Delete
 }
 
 // GetSecretRef Get a secret reference
+//
+// By its id or key. It says where the secret is, never the secret. The `ETag` is for `If-Match`.
 //
 // Corresponds with GET /v1/admin/secret-refs/{id} (the `GetSecretRef` operationId).
 func (c *Client) GetSecretRef(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2105,8 +2153,8 @@ func NewGetMetricsRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
-// NewGetOpenAPIJSONRequest constructs an http.Request for the GetOpenAPIJSON method
-func NewGetOpenAPIJSONRequest(server string) (*http.Request, error) {
+// NewGetOpenapiJSONRequest constructs an http.Request for the GetOpenapiJSON method
+func NewGetOpenapiJSONRequest(server string) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2132,8 +2180,8 @@ func NewGetOpenAPIJSONRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
-// NewGetOpenAPIYAMLRequest constructs an http.Request for the GetOpenAPIYAML method
-func NewGetOpenAPIYAMLRequest(server string) (*http.Request, error) {
+// NewGetOpenapiYamlRequest constructs an http.Request for the GetOpenapiYaml method
+func NewGetOpenapiYamlRequest(server string) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -4927,6 +4975,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetInfoWithResponse What this server is
 	//
+	// For whoever looks at the root: programs read /.well-known/metagate.json.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET / (the `GetInfo` operationId).
@@ -4943,12 +4993,16 @@ type ClientWithResponsesInterface interface {
 
 	// GetDocsWithResponse Swagger UI
 	//
+	// Every operation, to try out; from the binary, nothing is fetched from elsewhere.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /docs/ (the `GetDocs` operationId).
 	GetDocsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetDocsResult, error)
 
 	// GetDocsAssetWithResponse A file of Swagger UI
+	//
+	// What the page of Swagger UI loads.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4966,24 +5020,30 @@ type ClientWithResponsesInterface interface {
 
 	// GetMetricsWithResponse Prometheus metrics
 	//
+	// Of this process; the README lists them.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /metrics (the `GetMetrics` operationId).
 	GetMetricsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMetricsResult, error)
 
-	// GetOpenAPIJSONWithResponse This document as JSON
+	// GetOpenapiJSONWithResponse This document as JSON
+	//
+	// The same as /openapi.yaml, in the same order.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
-	GetOpenAPIJSONWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenAPIJSONResult, error)
+	// Corresponds with GET /openapi.json (the `GetOpenapiJSON` operationId).
+	GetOpenapiJSONWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenapiJSONResult, error)
 
-	// GetOpenAPIYAMLWithResponse This document as YAML
+	// GetOpenapiYamlWithResponse This document as YAML
+	//
+	// With API_KEY_HEADER as this server has it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
-	GetOpenAPIYAMLWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenAPIYAMLResult, error)
+	// Corresponds with GET /openapi.yaml (the `GetOpenapiYaml` operationId).
+	GetOpenapiYamlWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenapiYamlResult, error)
 
 	// GetReadyWithResponse Whether the server can serve
 	//
@@ -5031,6 +5091,8 @@ type ClientWithResponsesInterface interface {
 	RevokeAPIKeyWithResponse(ctx context.Context, id ID, params *RevokeAPIKeyParams, reqEditors ...RequestEditorFn) (*RevokeAPIKeyResult, error)
 
 	// GetAPIKeyWithResponse Get an API key
+	//
+	// By its id. Neither the key nor its hash is shown. The `ETag` is for `If-Match`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5129,6 +5191,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetBindingWithResponse Get a binding
 	//
+	// By its id: an active one is found by `principal_id`. The `ETag` is for `If-Match`.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/bindings/{id} (the `GetBinding` operationId).
@@ -5208,6 +5272,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetManifestWithResponse Get a manifest
 	//
+	// By its id or key. The `ETag` is for `If-Match`.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
@@ -5277,6 +5343,8 @@ type ClientWithResponsesInterface interface {
 	DeletePrincipalWithResponse(ctx context.Context, id IDOrKey, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*DeletePrincipalResult, error)
 
 	// GetPrincipalWithResponse Get a principal
+	//
+	// By its id or key. The `ETag` is for `If-Match`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5357,6 +5425,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetProfileWithResponse Get a profile
 	//
+	// By its id or key. The `ETag` is for `If-Match`.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
@@ -5426,6 +5496,8 @@ type ClientWithResponsesInterface interface {
 	DeleteSecretRefWithResponse(ctx context.Context, id IDOrKey, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*DeleteSecretRefResult, error)
 
 	// GetSecretRefWithResponse Get a secret reference
+	//
+	// By its id or key. It says where the secret is, never the secret. The `ETag` is for `If-Match`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5929,17 +6001,17 @@ func (r GetMetricsResult) ContentType() string {
 	return ""
 }
 
-// GetOpenAPIJSONResult200Headers the declared response headers of an HTTP 200 response for GetOpenAPIJSON
-type GetOpenAPIJSONResult200Headers struct {
+// GetOpenapiJSONResult200Headers the declared response headers of an HTTP 200 response for GetOpenapiJSON
+type GetOpenapiJSONResult200Headers struct {
 	XRequestID string
 }
 
-// GetOpenAPIJSONResult500Headers the declared response headers of an HTTP 500 response for GetOpenAPIJSON
-type GetOpenAPIJSONResult500Headers struct {
+// GetOpenapiJSONResult500Headers the declared response headers of an HTTP 500 response for GetOpenapiJSON
+type GetOpenapiJSONResult500Headers struct {
 	XRequestID string
 }
 
-type GetOpenAPIJSONResult struct {
+type GetOpenapiJSONResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -5947,28 +6019,28 @@ type GetOpenAPIJSONResult struct {
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *GetOpenAPIJSONResult200Headers
+	Headers200 *GetOpenapiJSONResult200Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *GetOpenAPIJSONResult500Headers
+	Headers500 *GetOpenapiJSONResult500Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetOpenAPIJSONResult) GetJSON200() *JSONObject {
+func (r GetOpenapiJSONResult) GetJSON200() *JSONObject {
 	return r.JSON200
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r GetOpenAPIJSONResult) GetApplicationProblemJSON500() *InternalError {
+func (r GetOpenapiJSONResult) GetApplicationProblemJSON500() *InternalError {
 	return r.ApplicationProblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r GetOpenAPIJSONResult) GetBody() []byte {
+func (r GetOpenapiJSONResult) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r GetOpenAPIJSONResult) Status() string {
+func (r GetOpenapiJSONResult) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -5976,7 +6048,7 @@ func (r GetOpenAPIJSONResult) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r GetOpenAPIJSONResult) StatusCode() int {
+func (r GetOpenapiJSONResult) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -5984,24 +6056,24 @@ func (r GetOpenAPIJSONResult) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetOpenAPIJSONResult) ContentType() string {
+func (r GetOpenapiJSONResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-// GetOpenAPIYAMLResult200Headers the declared response headers of an HTTP 200 response for GetOpenAPIYAML
-type GetOpenAPIYAMLResult200Headers struct {
+// GetOpenapiYamlResult200Headers the declared response headers of an HTTP 200 response for GetOpenapiYaml
+type GetOpenapiYamlResult200Headers struct {
 	XRequestID string
 }
 
-// GetOpenAPIYAMLResult500Headers the declared response headers of an HTTP 500 response for GetOpenAPIYAML
-type GetOpenAPIYAMLResult500Headers struct {
+// GetOpenapiYamlResult500Headers the declared response headers of an HTTP 500 response for GetOpenapiYaml
+type GetOpenapiYamlResult500Headers struct {
 	XRequestID string
 }
 
-type GetOpenAPIYAMLResult struct {
+type GetOpenapiYamlResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// YAML200 the response for an HTTP 200 `application/yaml` response
@@ -6009,28 +6081,28 @@ type GetOpenAPIYAMLResult struct {
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *GetOpenAPIYAMLResult200Headers
+	Headers200 *GetOpenapiYamlResult200Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *GetOpenAPIYAMLResult500Headers
+	Headers500 *GetOpenapiYamlResult500Headers
 }
 
 // GetYAML200 returns the response for an HTTP 200 `application/yaml` response
-func (r GetOpenAPIYAMLResult) GetYAML200() *map[string]interface{} {
+func (r GetOpenapiYamlResult) GetYAML200() *map[string]interface{} {
 	return r.YAML200
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r GetOpenAPIYAMLResult) GetApplicationProblemJSON500() *InternalError {
+func (r GetOpenapiYamlResult) GetApplicationProblemJSON500() *InternalError {
 	return r.ApplicationProblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r GetOpenAPIYAMLResult) GetBody() []byte {
+func (r GetOpenapiYamlResult) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r GetOpenAPIYAMLResult) Status() string {
+func (r GetOpenapiYamlResult) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -6038,7 +6110,7 @@ func (r GetOpenAPIYAMLResult) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r GetOpenAPIYAMLResult) StatusCode() int {
+func (r GetOpenapiYamlResult) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -6046,7 +6118,7 @@ func (r GetOpenAPIYAMLResult) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetOpenAPIYAMLResult) ContentType() string {
+func (r GetOpenapiYamlResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12997,6 +13069,8 @@ func (r GetStartupResult) ContentType() string {
 
 // GetInfoWithResponse What this server is
 //
+// For whoever looks at the root: programs read /.well-known/metagate.json.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET / (the `GetInfo` operationId).
@@ -13025,6 +13099,8 @@ func (c *ClientWithResponses) GetDiscoveryWithResponse(ctx context.Context, reqE
 
 // GetDocsWithResponse Swagger UI
 //
+// Every operation, to try out; from the binary, nothing is fetched from elsewhere.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /docs/ (the `GetDocs` operationId).
@@ -13037,6 +13113,8 @@ func (c *ClientWithResponses) GetDocsWithResponse(ctx context.Context, reqEditor
 }
 
 // GetDocsAssetWithResponse A file of Swagger UI
+//
+// What the page of Swagger UI loads.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13066,6 +13144,8 @@ func (c *ClientWithResponses) GetHealthWithResponse(ctx context.Context, reqEdit
 
 // GetMetricsWithResponse Prometheus metrics
 //
+// Of this process; the README lists them.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /metrics (the `GetMetrics` operationId).
@@ -13077,30 +13157,34 @@ func (c *ClientWithResponses) GetMetricsWithResponse(ctx context.Context, reqEdi
 	return ParseGetMetricsResult(rsp)
 }
 
-// GetOpenAPIJSONWithResponse This document as JSON
+// GetOpenapiJSONWithResponse This document as JSON
+//
+// The same as /openapi.yaml, in the same order.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
-func (c *ClientWithResponses) GetOpenAPIJSONWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenAPIJSONResult, error) {
-	rsp, err := c.GetOpenAPIJSON(ctx, reqEditors...)
+// Corresponds with GET /openapi.json (the `GetOpenapiJSON` operationId).
+func (c *ClientWithResponses) GetOpenapiJSONWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenapiJSONResult, error) {
+	rsp, err := c.GetOpenapiJSON(ctx, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseGetOpenAPIJSONResult(rsp)
+	return ParseGetOpenapiJSONResult(rsp)
 }
 
-// GetOpenAPIYAMLWithResponse This document as YAML
+// GetOpenapiYamlWithResponse This document as YAML
+//
+// With API_KEY_HEADER as this server has it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
-func (c *ClientWithResponses) GetOpenAPIYAMLWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenAPIYAMLResult, error) {
-	rsp, err := c.GetOpenAPIYAML(ctx, reqEditors...)
+// Corresponds with GET /openapi.yaml (the `GetOpenapiYaml` operationId).
+func (c *ClientWithResponses) GetOpenapiYamlWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenapiYamlResult, error) {
+	rsp, err := c.GetOpenapiYaml(ctx, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseGetOpenAPIYAMLResult(rsp)
+	return ParseGetOpenapiYamlResult(rsp)
 }
 
 // GetReadyWithResponse Whether the server can serve
@@ -13179,6 +13263,8 @@ func (c *ClientWithResponses) RevokeAPIKeyWithResponse(ctx context.Context, id I
 }
 
 // GetAPIKeyWithResponse Get an API key
+//
+// By its id. Neither the key nor its hash is shown. The `ETag` is for `If-Match`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13343,6 +13429,8 @@ func (c *ClientWithResponses) DeleteBindingWithResponse(ctx context.Context, id 
 
 // GetBindingWithResponse Get a binding
 //
+// By its id: an active one is found by `principal_id`. The `ETag` is for `If-Match`.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/bindings/{id} (the `GetBinding` operationId).
@@ -13476,6 +13564,8 @@ func (c *ClientWithResponses) DeleteManifestWithResponse(ctx context.Context, id
 
 // GetManifestWithResponse Get a manifest
 //
+// By its id or key. The `ETag` is for `If-Match`.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
@@ -13593,6 +13683,8 @@ func (c *ClientWithResponses) DeletePrincipalWithResponse(ctx context.Context, i
 }
 
 // GetPrincipalWithResponse Get a principal
+//
+// By its id or key. The `ETag` is for `If-Match`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13727,6 +13819,8 @@ func (c *ClientWithResponses) DeleteProfileWithResponse(ctx context.Context, id 
 
 // GetProfileWithResponse Get a profile
 //
+// By its id or key. The `ETag` is for `If-Match`.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
@@ -13844,6 +13938,8 @@ func (c *ClientWithResponses) DeleteSecretRefWithResponse(ctx context.Context, i
 }
 
 // GetSecretRefWithResponse Get a secret reference
+//
+// By its id or key. It says where the secret is, never the secret. The `ETag` is for `If-Match`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14400,15 +14496,15 @@ func ParseGetMetricsResult(rsp *http.Response) (*GetMetricsResult, error) {
 	return response, nil
 }
 
-// ParseGetOpenAPIJSONResult parses an HTTP response from a GetOpenAPIJSONWithResponse call
-func ParseGetOpenAPIJSONResult(rsp *http.Response) (*GetOpenAPIJSONResult, error) {
+// ParseGetOpenapiJSONResult parses an HTTP response from a GetOpenapiJSONWithResponse call
+func ParseGetOpenapiJSONResult(rsp *http.Response) (*GetOpenapiJSONResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &GetOpenAPIJSONResult{
+	response := &GetOpenapiJSONResult{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -14432,7 +14528,7 @@ func ParseGetOpenAPIJSONResult(rsp *http.Response) (*GetOpenAPIJSONResult, error
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers GetOpenAPIJSONResult200Headers
+		var headers GetOpenapiJSONResult200Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -14442,7 +14538,7 @@ func ParseGetOpenAPIJSONResult(rsp *http.Response) (*GetOpenAPIJSONResult, error
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 500:
-		var headers GetOpenAPIJSONResult500Headers
+		var headers GetOpenapiJSONResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -14456,15 +14552,15 @@ func ParseGetOpenAPIJSONResult(rsp *http.Response) (*GetOpenAPIJSONResult, error
 	return response, nil
 }
 
-// ParseGetOpenAPIYAMLResult parses an HTTP response from a GetOpenAPIYAMLWithResponse call
-func ParseGetOpenAPIYAMLResult(rsp *http.Response) (*GetOpenAPIYAMLResult, error) {
+// ParseGetOpenapiYamlResult parses an HTTP response from a GetOpenapiYamlWithResponse call
+func ParseGetOpenapiYamlResult(rsp *http.Response) (*GetOpenapiYamlResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &GetOpenAPIYAMLResult{
+	response := &GetOpenapiYamlResult{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -14488,7 +14584,7 @@ func ParseGetOpenAPIYAMLResult(rsp *http.Response) (*GetOpenAPIYAMLResult, error
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers GetOpenAPIYAMLResult200Headers
+		var headers GetOpenapiYamlResult200Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -14498,7 +14594,7 @@ func ParseGetOpenAPIYAMLResult(rsp *http.Response) (*GetOpenAPIYAMLResult, error
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 500:
-		var headers GetOpenAPIYAMLResult500Headers
+		var headers GetOpenapiYamlResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -14574,7 +14670,7 @@ func ParseGetReadyResult(rsp *http.Response) (*GetReadyResult, error) {
 		var headers GetReadyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -14716,7 +14812,7 @@ func ParseListAPIKeysResult(rsp *http.Response) (*ListAPIKeysResult, error) {
 		var headers ListAPIKeysResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -14743,7 +14839,7 @@ func ParseListAPIKeysResult(rsp *http.Response) (*ListAPIKeysResult, error) {
 		var headers ListAPIKeysResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -14960,7 +15056,7 @@ func ParseCreateAPIKeyResult(rsp *http.Response) (*CreateAPIKeyResult, error) {
 		var headers CreateAPIKeyResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -14987,7 +15083,7 @@ func ParseCreateAPIKeyResult(rsp *http.Response) (*CreateAPIKeyResult, error) {
 		var headers CreateAPIKeyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15152,7 +15248,7 @@ func ParseRevokeAPIKeyResult(rsp *http.Response) (*RevokeAPIKeyResult, error) {
 		var headers RevokeAPIKeyResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15179,7 +15275,7 @@ func ParseRevokeAPIKeyResult(rsp *http.Response) (*RevokeAPIKeyResult, error) {
 		var headers RevokeAPIKeyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15338,7 +15434,7 @@ func ParseGetAPIKeyResult(rsp *http.Response) (*GetAPIKeyResult, error) {
 		var headers GetAPIKeyResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15365,7 +15461,7 @@ func ParseGetAPIKeyResult(rsp *http.Response) (*GetAPIKeyResult, error) {
 		var headers GetAPIKeyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15609,7 +15705,7 @@ func ParseUpdateAPIKeyResult(rsp *http.Response) (*UpdateAPIKeyResult, error) {
 		var headers UpdateAPIKeyResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15636,7 +15732,7 @@ func ParseUpdateAPIKeyResult(rsp *http.Response) (*UpdateAPIKeyResult, error) {
 		var headers UpdateAPIKeyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15839,7 +15935,7 @@ func ParseApplyWorldResult(rsp *http.Response) (*ApplyWorldResult, error) {
 		var headers ApplyWorldResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15866,7 +15962,7 @@ func ParseApplyWorldResult(rsp *http.Response) (*ApplyWorldResult, error) {
 		var headers ApplyWorldResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16008,7 +16104,7 @@ func ParseListAuditLogResult(rsp *http.Response) (*ListAuditLogResult, error) {
 		var headers ListAuditLogResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16035,7 +16131,7 @@ func ParseListAuditLogResult(rsp *http.Response) (*ListAuditLogResult, error) {
 		var headers ListAuditLogResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16177,7 +16273,7 @@ func ParseListBindingsResult(rsp *http.Response) (*ListBindingsResult, error) {
 		var headers ListBindingsResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16204,7 +16300,7 @@ func ParseListBindingsResult(rsp *http.Response) (*ListBindingsResult, error) {
 		var headers ListBindingsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16421,7 +16517,7 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 		var headers CreateBindingResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16448,7 +16544,7 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 		var headers CreateBindingResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16613,7 +16709,7 @@ func ParseDeleteBindingResult(rsp *http.Response) (*DeleteBindingResult, error) 
 		var headers DeleteBindingResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16640,7 +16736,7 @@ func ParseDeleteBindingResult(rsp *http.Response) (*DeleteBindingResult, error) 
 		var headers DeleteBindingResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16799,7 +16895,7 @@ func ParseGetBindingResult(rsp *http.Response) (*GetBindingResult, error) {
 		var headers GetBindingResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16826,7 +16922,7 @@ func ParseGetBindingResult(rsp *http.Response) (*GetBindingResult, error) {
 		var headers GetBindingResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17070,7 +17166,7 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 		var headers UpdateBindingResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17097,7 +17193,7 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 		var headers UpdateBindingResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17239,7 +17335,7 @@ func ParseExportWorldResult(rsp *http.Response) (*ExportWorldResult, error) {
 		var headers ExportWorldResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17266,7 +17362,7 @@ func ParseExportWorldResult(rsp *http.Response) (*ExportWorldResult, error) {
 		var headers ExportWorldResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17408,7 +17504,7 @@ func ParseListManifestsResult(rsp *http.Response) (*ListManifestsResult, error) 
 		var headers ListManifestsResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17435,7 +17531,7 @@ func ParseListManifestsResult(rsp *http.Response) (*ListManifestsResult, error) 
 		var headers ListManifestsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17652,7 +17748,7 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 		var headers CreateManifestResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17679,7 +17775,7 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 		var headers CreateManifestResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17861,7 +17957,7 @@ func ParseDeleteManifestResult(rsp *http.Response) (*DeleteManifestResult, error
 		var headers DeleteManifestResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17888,7 +17984,7 @@ func ParseDeleteManifestResult(rsp *http.Response) (*DeleteManifestResult, error
 		var headers DeleteManifestResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18047,7 +18143,7 @@ func ParseGetManifestResult(rsp *http.Response) (*GetManifestResult, error) {
 		var headers GetManifestResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18074,7 +18170,7 @@ func ParseGetManifestResult(rsp *http.Response) (*GetManifestResult, error) {
 		var headers GetManifestResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18318,7 +18414,7 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 		var headers UpdateManifestResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18345,7 +18441,7 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 		var headers UpdateManifestResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18487,7 +18583,7 @@ func ParseListPrincipalsResult(rsp *http.Response) (*ListPrincipalsResult, error
 		var headers ListPrincipalsResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18514,7 +18610,7 @@ func ParseListPrincipalsResult(rsp *http.Response) (*ListPrincipalsResult, error
 		var headers ListPrincipalsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18731,7 +18827,7 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 		var headers CreatePrincipalResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18758,7 +18854,7 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 		var headers CreatePrincipalResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18940,7 +19036,7 @@ func ParseDeletePrincipalResult(rsp *http.Response) (*DeletePrincipalResult, err
 		var headers DeletePrincipalResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18967,7 +19063,7 @@ func ParseDeletePrincipalResult(rsp *http.Response) (*DeletePrincipalResult, err
 		var headers DeletePrincipalResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19126,7 +19222,7 @@ func ParseGetPrincipalResult(rsp *http.Response) (*GetPrincipalResult, error) {
 		var headers GetPrincipalResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19153,7 +19249,7 @@ func ParseGetPrincipalResult(rsp *http.Response) (*GetPrincipalResult, error) {
 		var headers GetPrincipalResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19397,7 +19493,7 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 		var headers UpdatePrincipalResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19424,7 +19520,7 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 		var headers UpdatePrincipalResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19576,7 +19672,7 @@ func ParseExplainPacketResult(rsp *http.Response) (*ExplainPacketResult, error) 
 		var headers ExplainPacketResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19603,7 +19699,7 @@ func ParseExplainPacketResult(rsp *http.Response) (*ExplainPacketResult, error) 
 		var headers ExplainPacketResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19745,7 +19841,7 @@ func ParseListProfilesResult(rsp *http.Response) (*ListProfilesResult, error) {
 		var headers ListProfilesResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19772,7 +19868,7 @@ func ParseListProfilesResult(rsp *http.Response) (*ListProfilesResult, error) {
 		var headers ListProfilesResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19989,7 +20085,7 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 		var headers CreateProfileResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20016,7 +20112,7 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 		var headers CreateProfileResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20198,7 +20294,7 @@ func ParseDeleteProfileResult(rsp *http.Response) (*DeleteProfileResult, error) 
 		var headers DeleteProfileResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20225,7 +20321,7 @@ func ParseDeleteProfileResult(rsp *http.Response) (*DeleteProfileResult, error) 
 		var headers DeleteProfileResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20384,7 +20480,7 @@ func ParseGetProfileResult(rsp *http.Response) (*GetProfileResult, error) {
 		var headers GetProfileResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20411,7 +20507,7 @@ func ParseGetProfileResult(rsp *http.Response) (*GetProfileResult, error) {
 		var headers GetProfileResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20655,7 +20751,7 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 		var headers UpdateProfileResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20682,7 +20778,7 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 		var headers UpdateProfileResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20824,7 +20920,7 @@ func ParseListSecretRefsResult(rsp *http.Response) (*ListSecretRefsResult, error
 		var headers ListSecretRefsResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20851,7 +20947,7 @@ func ParseListSecretRefsResult(rsp *http.Response) (*ListSecretRefsResult, error
 		var headers ListSecretRefsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21068,7 +21164,7 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 		var headers CreateSecretRefResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21095,7 +21191,7 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 		var headers CreateSecretRefResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21260,7 +21356,7 @@ func ParseDeleteSecretRefResult(rsp *http.Response) (*DeleteSecretRefResult, err
 		var headers DeleteSecretRefResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21287,7 +21383,7 @@ func ParseDeleteSecretRefResult(rsp *http.Response) (*DeleteSecretRefResult, err
 		var headers DeleteSecretRefResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21446,7 +21542,7 @@ func ParseGetSecretRefResult(rsp *http.Response) (*GetSecretRefResult, error) {
 		var headers GetSecretRefResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21473,7 +21569,7 @@ func ParseGetSecretRefResult(rsp *http.Response) (*GetSecretRefResult, error) {
 		var headers GetSecretRefResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21717,7 +21813,7 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 		var headers UpdateSecretRefResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21744,7 +21840,7 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 		var headers UpdateSecretRefResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21886,7 +21982,7 @@ func ParseListStartupsResult(rsp *http.Response) (*ListStartupsResult, error) {
 		var headers ListStartupsResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21913,7 +22009,7 @@ func ParseListStartupsResult(rsp *http.Response) (*ListStartupsResult, error) {
 		var headers ListStartupsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22119,7 +22215,7 @@ func ParseAcknowledgeStartupResult(rsp *http.Response) (*AcknowledgeStartupResul
 		var headers AcknowledgeStartupResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22377,7 +22473,7 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 		var headers BootstrapResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22404,7 +22500,7 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 		var headers BootstrapResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22624,7 +22720,7 @@ func ParseReportFailedResult(rsp *http.Response) (*ReportFailedResult, error) {
 		var headers ReportFailedResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22651,7 +22747,7 @@ func ParseReportFailedResult(rsp *http.Response) (*ReportFailedResult, error) {
 		var headers ReportFailedResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22871,7 +22967,7 @@ func ParseReportReadyResult(rsp *http.Response) (*ReportReadyResult, error) {
 		var headers ReportReadyResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22898,7 +22994,7 @@ func ParseReportReadyResult(rsp *http.Response) (*ReportReadyResult, error) {
 		var headers ReportReadyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -23050,7 +23146,7 @@ func ParseGetStartupResult(rsp *http.Response) (*GetStartupResult, error) {
 		var headers GetStartupResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -23077,7 +23173,7 @@ func ParseGetStartupResult(rsp *http.Response) (*GetStartupResult, error) {
 		var headers GetStartupResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value

@@ -505,6 +505,9 @@ type BootstrapRequest struct {
 // BootstrapRequestSource `bench` marks a measurement, to be found by it; absent is `live`.
 type BootstrapRequestSource string
 
+// Cursor Opaque. Take it from the `Link` header of the page before.
+type Cursor = string
+
 // DeadlineChange A principal whose components would have another time to report READY.
 type DeadlineChange struct {
 	// PrincipalKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
@@ -1170,9 +1173,6 @@ type WorldBinding struct {
 	// Active Default `true`.
 	Active *bool `json:"active,omitempty"`
 }
-
-// Cursor defines model for cursor.
-type Cursor = string
 
 // FilterActive defines model for filter_active.
 type FilterActive = bool
