@@ -42,12 +42,12 @@ type ServerInterface interface {
 	// GetMetrics Prometheus metrics
 	// (GET /metrics)
 	GetMetrics(ctx echo.Context) error
-	// GetOpenAPIJSON This document as JSON
+	// GetOpenapiJSON This document as JSON
 	// (GET /openapi.json)
-	GetOpenAPIJSON(ctx echo.Context) error
-	// GetOpenAPIYAML This document as YAML
+	GetOpenapiJSON(ctx echo.Context) error
+	// GetOpenapiYaml This document as YAML
 	// (GET /openapi.yaml)
-	GetOpenAPIYAML(ctx echo.Context) error
+	GetOpenapiYaml(ctx echo.Context) error
 	// GetReady Whether the server can serve
 	// (GET /ready)
 	GetReady(ctx echo.Context) error
@@ -248,21 +248,21 @@ func (w *ServerInterfaceWrapper) GetMetrics(ctx echo.Context) error {
 	return err
 }
 
-// GetOpenAPIJSON converts echo context to params.
-func (w *ServerInterfaceWrapper) GetOpenAPIJSON(ctx echo.Context) error {
+// GetOpenapiJSON converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOpenapiJSON(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetOpenAPIJSON(ctx)
+	err = w.Handler.GetOpenapiJSON(ctx)
 	return err
 }
 
-// GetOpenAPIYAML converts echo context to params.
-func (w *ServerInterfaceWrapper) GetOpenAPIYAML(ctx echo.Context) error {
+// GetOpenapiYaml converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOpenapiYaml(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetOpenAPIYAML(ctx)
+	err = w.Handler.GetOpenapiYaml(ctx)
 	return err
 }
 
@@ -1879,8 +1879,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/health", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/ready", wrapper.GetReady, options.OperationMiddlewares["getReady"]...)
 	router.GET(options.BaseURL+"/.well-known/metagate.json", wrapper.GetDiscovery, options.OperationMiddlewares["getDiscovery"]...)
-	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetOpenAPIYAML, options.OperationMiddlewares["getOpenAPIYAML"]...)
-	router.GET(options.BaseURL+"/openapi.json", wrapper.GetOpenAPIJSON, options.OperationMiddlewares["getOpenAPIJSON"]...)
+	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetOpenapiYaml, options.OperationMiddlewares["getOpenapiYaml"]...)
+	router.GET(options.BaseURL+"/openapi.json", wrapper.GetOpenapiJSON, options.OperationMiddlewares["getOpenapiJson"]...)
 	router.GET(options.BaseURL+"/docs/", wrapper.GetDocs, options.OperationMiddlewares["getDocs"]...)
 	router.GET(options.BaseURL+"/docs/:asset", wrapper.GetDocsAsset, options.OperationMiddlewares["getDocsAsset"]...)
 	router.GET(options.BaseURL+"/metrics", wrapper.GetMetrics, options.OperationMiddlewares["getMetrics"]...)
@@ -2513,23 +2513,23 @@ func (response GetMetrics500ApplicationProblemPlusJSONResponse) VisitGetMetricsR
 	return err
 }
 
-type GetOpenAPIJSONRequestObject struct {
+type GetOpenapiJSONRequestObject struct {
 }
 
-type GetOpenAPIJSONResponseObject interface {
-	VisitGetOpenAPIJSONResponse(w http.ResponseWriter) error
+type GetOpenapiJSONResponseObject interface {
+	VisitGetOpenapiJSONResponse(w http.ResponseWriter) error
 }
 
-type GetOpenAPIJSON200ResponseHeaders struct {
+type GetOpenapiJSON200ResponseHeaders struct {
 	XRequestID string
 }
 
-type GetOpenAPIJSON200JSONResponse struct {
+type GetOpenapiJSON200JSONResponse struct {
 	Body    JSONObject
-	Headers GetOpenAPIJSON200ResponseHeaders
+	Headers GetOpenapiJSON200ResponseHeaders
 }
 
-func (response GetOpenAPIJSON200JSONResponse) VisitGetOpenAPIJSONResponse(w http.ResponseWriter) error {
+func (response GetOpenapiJSON200JSONResponse) VisitGetOpenapiJSONResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2542,11 +2542,11 @@ func (response GetOpenAPIJSON200JSONResponse) VisitGetOpenAPIJSONResponse(w http
 	return err
 }
 
-type GetOpenAPIJSON500ApplicationProblemPlusJSONResponse struct {
+type GetOpenapiJSON500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
 
-func (response GetOpenAPIJSON500ApplicationProblemPlusJSONResponse) VisitGetOpenAPIJSONResponse(w http.ResponseWriter) error {
+func (response GetOpenapiJSON500ApplicationProblemPlusJSONResponse) VisitGetOpenapiJSONResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2559,24 +2559,24 @@ func (response GetOpenAPIJSON500ApplicationProblemPlusJSONResponse) VisitGetOpen
 	return err
 }
 
-type GetOpenAPIYAMLRequestObject struct {
+type GetOpenapiYamlRequestObject struct {
 }
 
-type GetOpenAPIYAMLResponseObject interface {
-	VisitGetOpenAPIYAMLResponse(w http.ResponseWriter) error
+type GetOpenapiYamlResponseObject interface {
+	VisitGetOpenapiYamlResponse(w http.ResponseWriter) error
 }
 
-type GetOpenAPIYAML200ResponseHeaders struct {
+type GetOpenapiYaml200ResponseHeaders struct {
 	XRequestID string
 }
 
-type GetOpenAPIYAML200ApplicationYamlResponse struct {
+type GetOpenapiYaml200ApplicationYamlResponse struct {
 	Body          io.Reader
-	Headers       GetOpenAPIYAML200ResponseHeaders
+	Headers       GetOpenapiYaml200ResponseHeaders
 	ContentLength int64
 }
 
-func (response GetOpenAPIYAML200ApplicationYamlResponse) VisitGetOpenAPIYAMLResponse(w http.ResponseWriter) error {
+func (response GetOpenapiYaml200ApplicationYamlResponse) VisitGetOpenapiYamlResponse(w http.ResponseWriter) error {
 
 	w.Header().Set("Content-Type", "application/yaml")
 	if response.ContentLength != 0 {
@@ -2592,11 +2592,11 @@ func (response GetOpenAPIYAML200ApplicationYamlResponse) VisitGetOpenAPIYAMLResp
 	return err
 }
 
-type GetOpenAPIYAML500ApplicationProblemPlusJSONResponse struct {
+type GetOpenapiYaml500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
 
-func (response GetOpenAPIYAML500ApplicationProblemPlusJSONResponse) VisitGetOpenAPIYAMLResponse(w http.ResponseWriter) error {
+func (response GetOpenapiYaml500ApplicationProblemPlusJSONResponse) VisitGetOpenapiYamlResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9926,12 +9926,12 @@ type StrictServerInterface interface {
 	// GetMetrics Prometheus metrics
 	// (GET /metrics)
 	GetMetrics(ctx context.Context, request GetMetricsRequestObject) (GetMetricsResponseObject, error)
-	// GetOpenAPIJSON This document as JSON
+	// GetOpenapiJSON This document as JSON
 	// (GET /openapi.json)
-	GetOpenAPIJSON(ctx context.Context, request GetOpenAPIJSONRequestObject) (GetOpenAPIJSONResponseObject, error)
-	// GetOpenAPIYAML This document as YAML
+	GetOpenapiJSON(ctx context.Context, request GetOpenapiJSONRequestObject) (GetOpenapiJSONResponseObject, error)
+	// GetOpenapiYaml This document as YAML
 	// (GET /openapi.yaml)
-	GetOpenAPIYAML(ctx context.Context, request GetOpenAPIYAMLRequestObject) (GetOpenAPIYAMLResponseObject, error)
+	GetOpenapiYaml(ctx context.Context, request GetOpenapiYamlRequestObject) (GetOpenapiYamlResponseObject, error)
 	// GetReady Whether the server can serve
 	// (GET /ready)
 	GetReady(ctx context.Context, request GetReadyRequestObject) (GetReadyResponseObject, error)
@@ -10255,46 +10255,46 @@ func (sh *strictHandler) GetMetrics(ctx echo.Context) error {
 	return nil
 }
 
-// GetOpenAPIJSON operation middleware
-func (sh *strictHandler) GetOpenAPIJSON(ctx echo.Context) error {
-	var request GetOpenAPIJSONRequestObject
+// GetOpenapiJSON operation middleware
+func (sh *strictHandler) GetOpenapiJSON(ctx echo.Context) error {
+	var request GetOpenapiJSONRequestObject
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetOpenAPIJSON(ctx.Request().Context(), request.(GetOpenAPIJSONRequestObject))
+		return sh.ssi.GetOpenapiJSON(ctx.Request().Context(), request.(GetOpenapiJSONRequestObject))
 	}
 	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetOpenAPIJSON")
+		handler = middleware(handler, "GetOpenapiJSON")
 	}
 
 	response, err := handler(ctx, request)
 
 	if err != nil {
 		return err
-	} else if validResponse, ok := response.(GetOpenAPIJSONResponseObject); ok {
-		return validResponse.VisitGetOpenAPIJSONResponse(ctx.Response())
+	} else if validResponse, ok := response.(GetOpenapiJSONResponseObject); ok {
+		return validResponse.VisitGetOpenapiJSONResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
 	return nil
 }
 
-// GetOpenAPIYAML operation middleware
-func (sh *strictHandler) GetOpenAPIYAML(ctx echo.Context) error {
-	var request GetOpenAPIYAMLRequestObject
+// GetOpenapiYaml operation middleware
+func (sh *strictHandler) GetOpenapiYaml(ctx echo.Context) error {
+	var request GetOpenapiYamlRequestObject
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetOpenAPIYAML(ctx.Request().Context(), request.(GetOpenAPIYAMLRequestObject))
+		return sh.ssi.GetOpenapiYaml(ctx.Request().Context(), request.(GetOpenapiYamlRequestObject))
 	}
 	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetOpenAPIYAML")
+		handler = middleware(handler, "GetOpenapiYaml")
 	}
 
 	response, err := handler(ctx, request)
 
 	if err != nil {
 		return err
-	} else if validResponse, ok := response.(GetOpenAPIYAMLResponseObject); ok {
-		return validResponse.VisitGetOpenAPIYAMLResponse(ctx.Response())
+	} else if validResponse, ok := response.(GetOpenapiYamlResponseObject); ok {
+		return validResponse.VisitGetOpenapiYamlResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

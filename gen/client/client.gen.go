@@ -97,6 +97,8 @@ type ClientInterface interface {
 
 	// GetInfo What this server is
 	//
+	// For whoever looks at the root: programs read /.well-known/metagate.json.
+	//
 	// Corresponds with GET / (the `GetInfo` operationId).
 	GetInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -109,10 +111,14 @@ type ClientInterface interface {
 
 	// GetDocs Swagger UI
 	//
+	// Every operation, to try out; from the binary, nothing is fetched from elsewhere.
+	//
 	// Corresponds with GET /docs/ (the `GetDocs` operationId).
 	GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetDocsAsset A file of Swagger UI
+	//
+	// What the page of Swagger UI loads.
 	//
 	// Corresponds with GET /docs/{asset} (the `GetDocsAsset` operationId).
 	GetDocsAsset(ctx context.Context, asset string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -144,18 +150,24 @@ type ClientInterface interface {
 
 	// GetMetrics Prometheus metrics
 	//
+	// Of this process; the README lists them.
+	//
 	// Corresponds with GET /metrics (the `GetMetrics` operationId).
 	GetMetrics(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetOpenAPIJSON This document as JSON
+	// GetOpenapiJSON This document as JSON
 	//
-	// Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
-	GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// The same as /openapi.yaml, in the same order.
+	//
+	// Corresponds with GET /openapi.json (the `GetOpenapiJSON` operationId).
+	GetOpenapiJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetOpenAPIYAML This document as YAML
+	// GetOpenapiYaml This document as YAML
 	//
-	// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
-	GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// With API_KEY_HEADER as this server has it.
+	//
+	// Corresponds with GET /openapi.yaml (the `GetOpenapiYaml` operationId).
+	GetOpenapiYaml(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetReady Whether the server can serve
 	//
@@ -198,6 +210,8 @@ type ClientInterface interface {
 
 	// GetAPIKey Get an API key
 	//
+	// By its id. Neither the key nor its hash is shown. The `ETag` is for `If-Match`.
+	//
 	// Corresponds with GET /v1/admin/api-keys/{id} (the `GetAPIKey` operationId).
 	GetAPIKey(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -230,7 +244,7 @@ type ClientInterface interface {
 
 	// ApplyWorldWithBody Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap; and whose deadlines. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -239,7 +253,7 @@ type ClientInterface interface {
 
 	// ApplyWorld Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap; and whose deadlines. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -286,6 +300,8 @@ type ClientInterface interface {
 	DeleteBinding(ctx context.Context, id ID, params *DeleteBindingParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetBinding Get a binding
+	//
+	// By its id: an active one is found by `principal_id`. The `ETag` is for `If-Match`.
 	//
 	// Corresponds with GET /v1/admin/bindings/{id} (the `GetBinding` operationId).
 	GetBinding(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -358,6 +374,8 @@ type ClientInterface interface {
 
 	// GetManifest Get a manifest
 	//
+	// By its id or key. The `ETag` is for `If-Match`.
+	//
 	// Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
 	GetManifest(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -421,6 +439,8 @@ type ClientInterface interface {
 	DeletePrincipal(ctx context.Context, id IDOrKey, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetPrincipal Get a principal
+	//
+	// By its id or key. The `ETag` is for `If-Match`.
 	//
 	// Corresponds with GET /v1/admin/principals/{id} (the `GetPrincipal` operationId).
 	GetPrincipal(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -493,6 +513,8 @@ type ClientInterface interface {
 
 	// GetProfile Get a profile
 	//
+	// By its id or key. The `ETag` is for `If-Match`.
+	//
 	// Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
 	GetProfile(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -556,6 +578,8 @@ type ClientInterface interface {
 	DeleteSecretRef(ctx context.Context, id IDOrKey, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetSecretRef Get a secret reference
+	//
+	// By its id or key. It says where the secret is, never the secret. The `ETag` is for `If-Match`.
 	//
 	// Corresponds with GET /v1/admin/secret-refs/{id} (the `GetSecretRef` operationId).
 	GetSecretRef(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -676,6 +700,8 @@ type ClientInterface interface {
 
 // GetInfo What this server is
 //
+// For whoever looks at the root: programs read /.well-known/metagate.json.
+//
 // Corresponds with GET / (the `GetInfo` operationId).
 func (c *Client) GetInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetInfoRequest(c.Server)
@@ -708,6 +734,8 @@ func (c *Client) GetDiscovery(ctx context.Context, reqEditors ...RequestEditorFn
 
 // GetDocs Swagger UI
 //
+// Every operation, to try out; from the binary, nothing is fetched from elsewhere.
+//
 // Corresponds with GET /docs/ (the `GetDocs` operationId).
 func (c *Client) GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetDocsRequest(c.Server)
@@ -722,6 +750,8 @@ func (c *Client) GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 }
 
 // GetDocsAsset A file of Swagger UI
+//
+// What the page of Swagger UI loads.
 //
 // Corresponds with GET /docs/{asset} (the `GetDocsAsset` operationId).
 func (c *Client) GetDocsAsset(ctx context.Context, asset string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -793,6 +823,8 @@ func (c *Client) MCP(ctx context.Context, body MCPJSONRequestBody, reqEditors ..
 
 // GetMetrics Prometheus metrics
 //
+// Of this process; the README lists them.
+//
 // Corresponds with GET /metrics (the `GetMetrics` operationId).
 func (c *Client) GetMetrics(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetMetricsRequest(c.Server)
@@ -806,11 +838,13 @@ func (c *Client) GetMetrics(ctx context.Context, reqEditors ...RequestEditorFn) 
 	return c.Client.Do(req)
 }
 
-// GetOpenAPIJSON This document as JSON
+// GetOpenapiJSON This document as JSON
 //
-// Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
-func (c *Client) GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetOpenAPIJSONRequest(c.Server)
+// The same as /openapi.yaml, in the same order.
+//
+// Corresponds with GET /openapi.json (the `GetOpenapiJSON` operationId).
+func (c *Client) GetOpenapiJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOpenapiJSONRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -821,11 +855,13 @@ func (c *Client) GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditor
 	return c.Client.Do(req)
 }
 
-// GetOpenAPIYAML This document as YAML
+// GetOpenapiYaml This document as YAML
 //
-// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
-func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetOpenAPIYAMLRequest(c.Server)
+// With API_KEY_HEADER as this server has it.
+//
+// Corresponds with GET /openapi.yaml (the `GetOpenapiYaml` operationId).
+func (c *Client) GetOpenapiYaml(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOpenapiYamlRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -927,6 +963,8 @@ func (c *Client) RevokeAPIKey(ctx context.Context, id ID, params *RevokeAPIKeyPa
 
 // GetAPIKey Get an API key
 //
+// By its id. Neither the key nor its hash is shown. The `ETag` is for `If-Match`.
+//
 // Corresponds with GET /v1/admin/api-keys/{id} (the `GetAPIKey` operationId).
 func (c *Client) GetAPIKey(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetAPIKeyRequest(c.Server, id)
@@ -999,7 +1037,7 @@ func (c *Client) UpdateAPIKeyWithApplicationMergePatchPlusJSONBody(ctx context.C
 
 // ApplyWorldWithBody Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap; and whose deadlines. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1018,7 +1056,7 @@ func (c *Client) ApplyWorldWithBody(ctx context.Context, params *ApplyWorldParam
 
 // ApplyWorld Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap; and whose deadlines. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1125,6 +1163,8 @@ func (c *Client) DeleteBinding(ctx context.Context, id ID, params *DeleteBinding
 }
 
 // GetBinding Get a binding
+//
+// By its id: an active one is found by `principal_id`. The `ETag` is for `If-Match`.
 //
 // Corresponds with GET /v1/admin/bindings/{id} (the `GetBinding` operationId).
 func (c *Client) GetBinding(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1287,6 +1327,8 @@ func (c *Client) DeleteManifest(ctx context.Context, id IDOrKey, params *DeleteM
 
 // GetManifest Get a manifest
 //
+// By its id or key. The `ETag` is for `If-Match`.
+//
 // Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
 func (c *Client) GetManifest(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetManifestRequest(c.Server, id)
@@ -1430,6 +1472,8 @@ func (c *Client) DeletePrincipal(ctx context.Context, id IDOrKey, params *Delete
 }
 
 // GetPrincipal Get a principal
+//
+// By its id or key. The `ETag` is for `If-Match`.
 //
 // Corresponds with GET /v1/admin/principals/{id} (the `GetPrincipal` operationId).
 func (c *Client) GetPrincipal(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1592,6 +1636,8 @@ func (c *Client) DeleteProfile(ctx context.Context, id IDOrKey, params *DeletePr
 
 // GetProfile Get a profile
 //
+// By its id or key. The `ETag` is for `If-Match`.
+//
 // Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
 func (c *Client) GetProfile(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetProfileRequest(c.Server, id)
@@ -1735,6 +1781,8 @@ func (c *Client) DeleteSecretRef(ctx context.Context, id IDOrKey, params *Delete
 }
 
 // GetSecretRef Get a secret reference
+//
+// By its id or key. It says where the secret is, never the secret. The `ETag` is for `If-Match`.
 //
 // Corresponds with GET /v1/admin/secret-refs/{id} (the `GetSecretRef` operationId).
 func (c *Client) GetSecretRef(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2201,8 +2249,8 @@ func NewGetMetricsRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
-// NewGetOpenAPIJSONRequest constructs an http.Request for the GetOpenAPIJSON method
-func NewGetOpenAPIJSONRequest(server string) (*http.Request, error) {
+// NewGetOpenapiJSONRequest constructs an http.Request for the GetOpenapiJSON method
+func NewGetOpenapiJSONRequest(server string) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2228,8 +2276,8 @@ func NewGetOpenAPIJSONRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
-// NewGetOpenAPIYAMLRequest constructs an http.Request for the GetOpenAPIYAML method
-func NewGetOpenAPIYAMLRequest(server string) (*http.Request, error) {
+// NewGetOpenapiYamlRequest constructs an http.Request for the GetOpenapiYaml method
+func NewGetOpenapiYamlRequest(server string) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5131,6 +5179,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetInfoWithResponse What this server is
 	//
+	// For whoever looks at the root: programs read /.well-known/metagate.json.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET / (the `GetInfo` operationId).
@@ -5147,12 +5197,16 @@ type ClientWithResponsesInterface interface {
 
 	// GetDocsWithResponse Swagger UI
 	//
+	// Every operation, to try out; from the binary, nothing is fetched from elsewhere.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /docs/ (the `GetDocs` operationId).
 	GetDocsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetDocsResult, error)
 
 	// GetDocsAssetWithResponse A file of Swagger UI
+	//
+	// What the page of Swagger UI loads.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5188,24 +5242,30 @@ type ClientWithResponsesInterface interface {
 
 	// GetMetricsWithResponse Prometheus metrics
 	//
+	// Of this process; the README lists them.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /metrics (the `GetMetrics` operationId).
 	GetMetricsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMetricsResult, error)
 
-	// GetOpenAPIJSONWithResponse This document as JSON
+	// GetOpenapiJSONWithResponse This document as JSON
+	//
+	// The same as /openapi.yaml, in the same order.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
-	GetOpenAPIJSONWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenAPIJSONResult, error)
+	// Corresponds with GET /openapi.json (the `GetOpenapiJSON` operationId).
+	GetOpenapiJSONWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenapiJSONResult, error)
 
-	// GetOpenAPIYAMLWithResponse This document as YAML
+	// GetOpenapiYamlWithResponse This document as YAML
+	//
+	// With API_KEY_HEADER as this server has it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
-	GetOpenAPIYAMLWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenAPIYAMLResult, error)
+	// Corresponds with GET /openapi.yaml (the `GetOpenapiYaml` operationId).
+	GetOpenapiYamlWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenapiYamlResult, error)
 
 	// GetReadyWithResponse Whether the server can serve
 	//
@@ -5254,6 +5314,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetAPIKeyWithResponse Get an API key
 	//
+	// By its id. Neither the key nor its hash is shown. The `ETag` is for `If-Match`.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/api-keys/{id} (the `GetAPIKey` operationId).
@@ -5288,7 +5350,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApplyWorldWithBodyWithResponse Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap; and whose deadlines. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5297,7 +5359,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApplyWorldWithResponse Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap; and whose deadlines. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5350,6 +5412,8 @@ type ClientWithResponsesInterface interface {
 	DeleteBindingWithResponse(ctx context.Context, id ID, params *DeleteBindingParams, reqEditors ...RequestEditorFn) (*DeleteBindingResult, error)
 
 	// GetBindingWithResponse Get a binding
+	//
+	// By its id: an active one is found by `principal_id`. The `ETag` is for `If-Match`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5430,6 +5494,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetManifestWithResponse Get a manifest
 	//
+	// By its id or key. The `ETag` is for `If-Match`.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
@@ -5499,6 +5565,8 @@ type ClientWithResponsesInterface interface {
 	DeletePrincipalWithResponse(ctx context.Context, id IDOrKey, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*DeletePrincipalResult, error)
 
 	// GetPrincipalWithResponse Get a principal
+	//
+	// By its id or key. The `ETag` is for `If-Match`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5579,6 +5647,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetProfileWithResponse Get a profile
 	//
+	// By its id or key. The `ETag` is for `If-Match`.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
@@ -5648,6 +5718,8 @@ type ClientWithResponsesInterface interface {
 	DeleteSecretRefWithResponse(ctx context.Context, id IDOrKey, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*DeleteSecretRefResult, error)
 
 	// GetSecretRefWithResponse Get a secret reference
+	//
+	// By its id or key. It says where the secret is, never the secret. The `ETag` is for `If-Match`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6319,17 +6391,17 @@ func (r GetMetricsResult) ContentType() string {
 	return ""
 }
 
-// GetOpenAPIJSONResult200Headers the declared response headers of an HTTP 200 response for GetOpenAPIJSON
-type GetOpenAPIJSONResult200Headers struct {
+// GetOpenapiJSONResult200Headers the declared response headers of an HTTP 200 response for GetOpenapiJSON
+type GetOpenapiJSONResult200Headers struct {
 	XRequestID string
 }
 
-// GetOpenAPIJSONResult500Headers the declared response headers of an HTTP 500 response for GetOpenAPIJSON
-type GetOpenAPIJSONResult500Headers struct {
+// GetOpenapiJSONResult500Headers the declared response headers of an HTTP 500 response for GetOpenapiJSON
+type GetOpenapiJSONResult500Headers struct {
 	XRequestID string
 }
 
-type GetOpenAPIJSONResult struct {
+type GetOpenapiJSONResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -6337,28 +6409,28 @@ type GetOpenAPIJSONResult struct {
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *GetOpenAPIJSONResult200Headers
+	Headers200 *GetOpenapiJSONResult200Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *GetOpenAPIJSONResult500Headers
+	Headers500 *GetOpenapiJSONResult500Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetOpenAPIJSONResult) GetJSON200() *JSONObject {
+func (r GetOpenapiJSONResult) GetJSON200() *JSONObject {
 	return r.JSON200
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r GetOpenAPIJSONResult) GetApplicationProblemJSON500() *InternalError {
+func (r GetOpenapiJSONResult) GetApplicationProblemJSON500() *InternalError {
 	return r.ApplicationProblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r GetOpenAPIJSONResult) GetBody() []byte {
+func (r GetOpenapiJSONResult) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r GetOpenAPIJSONResult) Status() string {
+func (r GetOpenapiJSONResult) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -6366,7 +6438,7 @@ func (r GetOpenAPIJSONResult) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r GetOpenAPIJSONResult) StatusCode() int {
+func (r GetOpenapiJSONResult) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -6374,24 +6446,24 @@ func (r GetOpenAPIJSONResult) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetOpenAPIJSONResult) ContentType() string {
+func (r GetOpenapiJSONResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-// GetOpenAPIYAMLResult200Headers the declared response headers of an HTTP 200 response for GetOpenAPIYAML
-type GetOpenAPIYAMLResult200Headers struct {
+// GetOpenapiYamlResult200Headers the declared response headers of an HTTP 200 response for GetOpenapiYaml
+type GetOpenapiYamlResult200Headers struct {
 	XRequestID string
 }
 
-// GetOpenAPIYAMLResult500Headers the declared response headers of an HTTP 500 response for GetOpenAPIYAML
-type GetOpenAPIYAMLResult500Headers struct {
+// GetOpenapiYamlResult500Headers the declared response headers of an HTTP 500 response for GetOpenapiYaml
+type GetOpenapiYamlResult500Headers struct {
 	XRequestID string
 }
 
-type GetOpenAPIYAMLResult struct {
+type GetOpenapiYamlResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// YAML200 the response for an HTTP 200 `application/yaml` response
@@ -6399,28 +6471,28 @@ type GetOpenAPIYAMLResult struct {
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *GetOpenAPIYAMLResult200Headers
+	Headers200 *GetOpenapiYamlResult200Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *GetOpenAPIYAMLResult500Headers
+	Headers500 *GetOpenapiYamlResult500Headers
 }
 
 // GetYAML200 returns the response for an HTTP 200 `application/yaml` response
-func (r GetOpenAPIYAMLResult) GetYAML200() *map[string]interface{} {
+func (r GetOpenapiYamlResult) GetYAML200() *map[string]interface{} {
 	return r.YAML200
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r GetOpenAPIYAMLResult) GetApplicationProblemJSON500() *InternalError {
+func (r GetOpenapiYamlResult) GetApplicationProblemJSON500() *InternalError {
 	return r.ApplicationProblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r GetOpenAPIYAMLResult) GetBody() []byte {
+func (r GetOpenapiYamlResult) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r GetOpenAPIYAMLResult) Status() string {
+func (r GetOpenapiYamlResult) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -6428,7 +6500,7 @@ func (r GetOpenAPIYAMLResult) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r GetOpenAPIYAMLResult) StatusCode() int {
+func (r GetOpenapiYamlResult) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -6436,7 +6508,7 @@ func (r GetOpenAPIYAMLResult) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetOpenAPIYAMLResult) ContentType() string {
+func (r GetOpenapiYamlResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13387,6 +13459,8 @@ func (r GetStartupResult) ContentType() string {
 
 // GetInfoWithResponse What this server is
 //
+// For whoever looks at the root: programs read /.well-known/metagate.json.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET / (the `GetInfo` operationId).
@@ -13415,6 +13489,8 @@ func (c *ClientWithResponses) GetDiscoveryWithResponse(ctx context.Context, reqE
 
 // GetDocsWithResponse Swagger UI
 //
+// Every operation, to try out; from the binary, nothing is fetched from elsewhere.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /docs/ (the `GetDocs` operationId).
@@ -13427,6 +13503,8 @@ func (c *ClientWithResponses) GetDocsWithResponse(ctx context.Context, reqEditor
 }
 
 // GetDocsAssetWithResponse A file of Swagger UI
+//
+// What the page of Swagger UI loads.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13486,6 +13564,8 @@ func (c *ClientWithResponses) MCPWithResponse(ctx context.Context, body MCPJSONR
 
 // GetMetricsWithResponse Prometheus metrics
 //
+// Of this process; the README lists them.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /metrics (the `GetMetrics` operationId).
@@ -13497,30 +13577,34 @@ func (c *ClientWithResponses) GetMetricsWithResponse(ctx context.Context, reqEdi
 	return ParseGetMetricsResult(rsp)
 }
 
-// GetOpenAPIJSONWithResponse This document as JSON
+// GetOpenapiJSONWithResponse This document as JSON
+//
+// The same as /openapi.yaml, in the same order.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
-func (c *ClientWithResponses) GetOpenAPIJSONWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenAPIJSONResult, error) {
-	rsp, err := c.GetOpenAPIJSON(ctx, reqEditors...)
+// Corresponds with GET /openapi.json (the `GetOpenapiJSON` operationId).
+func (c *ClientWithResponses) GetOpenapiJSONWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenapiJSONResult, error) {
+	rsp, err := c.GetOpenapiJSON(ctx, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseGetOpenAPIJSONResult(rsp)
+	return ParseGetOpenapiJSONResult(rsp)
 }
 
-// GetOpenAPIYAMLWithResponse This document as YAML
+// GetOpenapiYamlWithResponse This document as YAML
+//
+// With API_KEY_HEADER as this server has it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
-func (c *ClientWithResponses) GetOpenAPIYAMLWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenAPIYAMLResult, error) {
-	rsp, err := c.GetOpenAPIYAML(ctx, reqEditors...)
+// Corresponds with GET /openapi.yaml (the `GetOpenapiYaml` operationId).
+func (c *ClientWithResponses) GetOpenapiYamlWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenapiYamlResult, error) {
+	rsp, err := c.GetOpenapiYaml(ctx, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseGetOpenAPIYAMLResult(rsp)
+	return ParseGetOpenapiYamlResult(rsp)
 }
 
 // GetReadyWithResponse Whether the server can serve
@@ -13600,6 +13684,8 @@ func (c *ClientWithResponses) RevokeAPIKeyWithResponse(ctx context.Context, id I
 
 // GetAPIKeyWithResponse Get an API key
 //
+// By its id. Neither the key nor its hash is shown. The `ETag` is for `If-Match`.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/api-keys/{id} (the `GetAPIKey` operationId).
@@ -13658,7 +13744,7 @@ func (c *ClientWithResponses) UpdateAPIKeyWithApplicationMergePatchPlusJSONBodyW
 
 // ApplyWorldWithBodyWithResponse Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap; and whose deadlines. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13673,7 +13759,7 @@ func (c *ClientWithResponses) ApplyWorldWithBodyWithResponse(ctx context.Context
 
 // ApplyWorldWithResponse Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap; and whose deadlines. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13762,6 +13848,8 @@ func (c *ClientWithResponses) DeleteBindingWithResponse(ctx context.Context, id 
 }
 
 // GetBindingWithResponse Get a binding
+//
+// By its id: an active one is found by `principal_id`. The `ETag` is for `If-Match`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13896,6 +13984,8 @@ func (c *ClientWithResponses) DeleteManifestWithResponse(ctx context.Context, id
 
 // GetManifestWithResponse Get a manifest
 //
+// By its id or key. The `ETag` is for `If-Match`.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
@@ -14013,6 +14103,8 @@ func (c *ClientWithResponses) DeletePrincipalWithResponse(ctx context.Context, i
 }
 
 // GetPrincipalWithResponse Get a principal
+//
+// By its id or key. The `ETag` is for `If-Match`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14147,6 +14239,8 @@ func (c *ClientWithResponses) DeleteProfileWithResponse(ctx context.Context, id 
 
 // GetProfileWithResponse Get a profile
 //
+// By its id or key. The `ETag` is for `If-Match`.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
@@ -14264,6 +14358,8 @@ func (c *ClientWithResponses) DeleteSecretRefWithResponse(ctx context.Context, i
 }
 
 // GetSecretRefWithResponse Get a secret reference
+//
+// By its id or key. It says where the secret is, never the secret. The `ETag` is for `If-Match`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14948,7 +15044,7 @@ func ParseMCPResult(rsp *http.Response) (*MCPResult, error) {
 		var headers MCPResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15015,15 +15111,15 @@ func ParseGetMetricsResult(rsp *http.Response) (*GetMetricsResult, error) {
 	return response, nil
 }
 
-// ParseGetOpenAPIJSONResult parses an HTTP response from a GetOpenAPIJSONWithResponse call
-func ParseGetOpenAPIJSONResult(rsp *http.Response) (*GetOpenAPIJSONResult, error) {
+// ParseGetOpenapiJSONResult parses an HTTP response from a GetOpenapiJSONWithResponse call
+func ParseGetOpenapiJSONResult(rsp *http.Response) (*GetOpenapiJSONResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &GetOpenAPIJSONResult{
+	response := &GetOpenapiJSONResult{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -15047,7 +15143,7 @@ func ParseGetOpenAPIJSONResult(rsp *http.Response) (*GetOpenAPIJSONResult, error
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers GetOpenAPIJSONResult200Headers
+		var headers GetOpenapiJSONResult200Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -15057,7 +15153,7 @@ func ParseGetOpenAPIJSONResult(rsp *http.Response) (*GetOpenAPIJSONResult, error
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 500:
-		var headers GetOpenAPIJSONResult500Headers
+		var headers GetOpenapiJSONResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -15071,15 +15167,15 @@ func ParseGetOpenAPIJSONResult(rsp *http.Response) (*GetOpenAPIJSONResult, error
 	return response, nil
 }
 
-// ParseGetOpenAPIYAMLResult parses an HTTP response from a GetOpenAPIYAMLWithResponse call
-func ParseGetOpenAPIYAMLResult(rsp *http.Response) (*GetOpenAPIYAMLResult, error) {
+// ParseGetOpenapiYamlResult parses an HTTP response from a GetOpenapiYamlWithResponse call
+func ParseGetOpenapiYamlResult(rsp *http.Response) (*GetOpenapiYamlResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &GetOpenAPIYAMLResult{
+	response := &GetOpenapiYamlResult{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -15103,7 +15199,7 @@ func ParseGetOpenAPIYAMLResult(rsp *http.Response) (*GetOpenAPIYAMLResult, error
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers GetOpenAPIYAMLResult200Headers
+		var headers GetOpenapiYamlResult200Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -15113,7 +15209,7 @@ func ParseGetOpenAPIYAMLResult(rsp *http.Response) (*GetOpenAPIYAMLResult, error
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 500:
-		var headers GetOpenAPIYAMLResult500Headers
+		var headers GetOpenapiYamlResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -15189,7 +15285,7 @@ func ParseGetReadyResult(rsp *http.Response) (*GetReadyResult, error) {
 		var headers GetReadyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15331,7 +15427,7 @@ func ParseListAPIKeysResult(rsp *http.Response) (*ListAPIKeysResult, error) {
 		var headers ListAPIKeysResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15358,7 +15454,7 @@ func ParseListAPIKeysResult(rsp *http.Response) (*ListAPIKeysResult, error) {
 		var headers ListAPIKeysResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15575,7 +15671,7 @@ func ParseCreateAPIKeyResult(rsp *http.Response) (*CreateAPIKeyResult, error) {
 		var headers CreateAPIKeyResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15602,7 +15698,7 @@ func ParseCreateAPIKeyResult(rsp *http.Response) (*CreateAPIKeyResult, error) {
 		var headers CreateAPIKeyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15767,7 +15863,7 @@ func ParseRevokeAPIKeyResult(rsp *http.Response) (*RevokeAPIKeyResult, error) {
 		var headers RevokeAPIKeyResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15794,7 +15890,7 @@ func ParseRevokeAPIKeyResult(rsp *http.Response) (*RevokeAPIKeyResult, error) {
 		var headers RevokeAPIKeyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15953,7 +16049,7 @@ func ParseGetAPIKeyResult(rsp *http.Response) (*GetAPIKeyResult, error) {
 		var headers GetAPIKeyResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15980,7 +16076,7 @@ func ParseGetAPIKeyResult(rsp *http.Response) (*GetAPIKeyResult, error) {
 		var headers GetAPIKeyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16224,7 +16320,7 @@ func ParseUpdateAPIKeyResult(rsp *http.Response) (*UpdateAPIKeyResult, error) {
 		var headers UpdateAPIKeyResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16251,7 +16347,7 @@ func ParseUpdateAPIKeyResult(rsp *http.Response) (*UpdateAPIKeyResult, error) {
 		var headers UpdateAPIKeyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16454,7 +16550,7 @@ func ParseApplyWorldResult(rsp *http.Response) (*ApplyWorldResult, error) {
 		var headers ApplyWorldResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16481,7 +16577,7 @@ func ParseApplyWorldResult(rsp *http.Response) (*ApplyWorldResult, error) {
 		var headers ApplyWorldResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16623,7 +16719,7 @@ func ParseListAuditLogResult(rsp *http.Response) (*ListAuditLogResult, error) {
 		var headers ListAuditLogResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16650,7 +16746,7 @@ func ParseListAuditLogResult(rsp *http.Response) (*ListAuditLogResult, error) {
 		var headers ListAuditLogResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16792,7 +16888,7 @@ func ParseListBindingsResult(rsp *http.Response) (*ListBindingsResult, error) {
 		var headers ListBindingsResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16819,7 +16915,7 @@ func ParseListBindingsResult(rsp *http.Response) (*ListBindingsResult, error) {
 		var headers ListBindingsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17036,7 +17132,7 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 		var headers CreateBindingResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17063,7 +17159,7 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 		var headers CreateBindingResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17228,7 +17324,7 @@ func ParseDeleteBindingResult(rsp *http.Response) (*DeleteBindingResult, error) 
 		var headers DeleteBindingResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17255,7 +17351,7 @@ func ParseDeleteBindingResult(rsp *http.Response) (*DeleteBindingResult, error) 
 		var headers DeleteBindingResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17414,7 +17510,7 @@ func ParseGetBindingResult(rsp *http.Response) (*GetBindingResult, error) {
 		var headers GetBindingResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17441,7 +17537,7 @@ func ParseGetBindingResult(rsp *http.Response) (*GetBindingResult, error) {
 		var headers GetBindingResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17685,7 +17781,7 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 		var headers UpdateBindingResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17712,7 +17808,7 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 		var headers UpdateBindingResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17854,7 +17950,7 @@ func ParseExportWorldResult(rsp *http.Response) (*ExportWorldResult, error) {
 		var headers ExportWorldResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17881,7 +17977,7 @@ func ParseExportWorldResult(rsp *http.Response) (*ExportWorldResult, error) {
 		var headers ExportWorldResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18023,7 +18119,7 @@ func ParseListManifestsResult(rsp *http.Response) (*ListManifestsResult, error) 
 		var headers ListManifestsResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18050,7 +18146,7 @@ func ParseListManifestsResult(rsp *http.Response) (*ListManifestsResult, error) 
 		var headers ListManifestsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18267,7 +18363,7 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 		var headers CreateManifestResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18294,7 +18390,7 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 		var headers CreateManifestResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18476,7 +18572,7 @@ func ParseDeleteManifestResult(rsp *http.Response) (*DeleteManifestResult, error
 		var headers DeleteManifestResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18503,7 +18599,7 @@ func ParseDeleteManifestResult(rsp *http.Response) (*DeleteManifestResult, error
 		var headers DeleteManifestResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18662,7 +18758,7 @@ func ParseGetManifestResult(rsp *http.Response) (*GetManifestResult, error) {
 		var headers GetManifestResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18689,7 +18785,7 @@ func ParseGetManifestResult(rsp *http.Response) (*GetManifestResult, error) {
 		var headers GetManifestResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18933,7 +19029,7 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 		var headers UpdateManifestResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18960,7 +19056,7 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 		var headers UpdateManifestResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19102,7 +19198,7 @@ func ParseListPrincipalsResult(rsp *http.Response) (*ListPrincipalsResult, error
 		var headers ListPrincipalsResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19129,7 +19225,7 @@ func ParseListPrincipalsResult(rsp *http.Response) (*ListPrincipalsResult, error
 		var headers ListPrincipalsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19346,7 +19442,7 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 		var headers CreatePrincipalResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19373,7 +19469,7 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 		var headers CreatePrincipalResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19555,7 +19651,7 @@ func ParseDeletePrincipalResult(rsp *http.Response) (*DeletePrincipalResult, err
 		var headers DeletePrincipalResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19582,7 +19678,7 @@ func ParseDeletePrincipalResult(rsp *http.Response) (*DeletePrincipalResult, err
 		var headers DeletePrincipalResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19741,7 +19837,7 @@ func ParseGetPrincipalResult(rsp *http.Response) (*GetPrincipalResult, error) {
 		var headers GetPrincipalResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19768,7 +19864,7 @@ func ParseGetPrincipalResult(rsp *http.Response) (*GetPrincipalResult, error) {
 		var headers GetPrincipalResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20012,7 +20108,7 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 		var headers UpdatePrincipalResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20039,7 +20135,7 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 		var headers UpdatePrincipalResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20191,7 +20287,7 @@ func ParseExplainPacketResult(rsp *http.Response) (*ExplainPacketResult, error) 
 		var headers ExplainPacketResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20218,7 +20314,7 @@ func ParseExplainPacketResult(rsp *http.Response) (*ExplainPacketResult, error) 
 		var headers ExplainPacketResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20360,7 +20456,7 @@ func ParseListProfilesResult(rsp *http.Response) (*ListProfilesResult, error) {
 		var headers ListProfilesResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20387,7 +20483,7 @@ func ParseListProfilesResult(rsp *http.Response) (*ListProfilesResult, error) {
 		var headers ListProfilesResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20604,7 +20700,7 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 		var headers CreateProfileResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20631,7 +20727,7 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 		var headers CreateProfileResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20813,7 +20909,7 @@ func ParseDeleteProfileResult(rsp *http.Response) (*DeleteProfileResult, error) 
 		var headers DeleteProfileResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20840,7 +20936,7 @@ func ParseDeleteProfileResult(rsp *http.Response) (*DeleteProfileResult, error) 
 		var headers DeleteProfileResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20999,7 +21095,7 @@ func ParseGetProfileResult(rsp *http.Response) (*GetProfileResult, error) {
 		var headers GetProfileResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21026,7 +21122,7 @@ func ParseGetProfileResult(rsp *http.Response) (*GetProfileResult, error) {
 		var headers GetProfileResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21270,7 +21366,7 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 		var headers UpdateProfileResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21297,7 +21393,7 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 		var headers UpdateProfileResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21439,7 +21535,7 @@ func ParseListSecretRefsResult(rsp *http.Response) (*ListSecretRefsResult, error
 		var headers ListSecretRefsResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21466,7 +21562,7 @@ func ParseListSecretRefsResult(rsp *http.Response) (*ListSecretRefsResult, error
 		var headers ListSecretRefsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21683,7 +21779,7 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 		var headers CreateSecretRefResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21710,7 +21806,7 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 		var headers CreateSecretRefResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21875,7 +21971,7 @@ func ParseDeleteSecretRefResult(rsp *http.Response) (*DeleteSecretRefResult, err
 		var headers DeleteSecretRefResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21902,7 +21998,7 @@ func ParseDeleteSecretRefResult(rsp *http.Response) (*DeleteSecretRefResult, err
 		var headers DeleteSecretRefResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22061,7 +22157,7 @@ func ParseGetSecretRefResult(rsp *http.Response) (*GetSecretRefResult, error) {
 		var headers GetSecretRefResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22088,7 +22184,7 @@ func ParseGetSecretRefResult(rsp *http.Response) (*GetSecretRefResult, error) {
 		var headers GetSecretRefResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22332,7 +22428,7 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 		var headers UpdateSecretRefResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22359,7 +22455,7 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 		var headers UpdateSecretRefResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22501,7 +22597,7 @@ func ParseListStartupsResult(rsp *http.Response) (*ListStartupsResult, error) {
 		var headers ListStartupsResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22528,7 +22624,7 @@ func ParseListStartupsResult(rsp *http.Response) (*ListStartupsResult, error) {
 		var headers ListStartupsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22734,7 +22830,7 @@ func ParseAcknowledgeStartupResult(rsp *http.Response) (*AcknowledgeStartupResul
 		var headers AcknowledgeStartupResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22992,7 +23088,7 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 		var headers BootstrapResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -23019,7 +23115,7 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 		var headers BootstrapResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -23239,7 +23335,7 @@ func ParseReportFailedResult(rsp *http.Response) (*ReportFailedResult, error) {
 		var headers ReportFailedResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -23266,7 +23362,7 @@ func ParseReportFailedResult(rsp *http.Response) (*ReportFailedResult, error) {
 		var headers ReportFailedResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -23486,7 +23582,7 @@ func ParseReportReadyResult(rsp *http.Response) (*ReportReadyResult, error) {
 		var headers ReportReadyResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -23513,7 +23609,7 @@ func ParseReportReadyResult(rsp *http.Response) (*ReportReadyResult, error) {
 		var headers ReportReadyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -23665,7 +23761,7 @@ func ParseGetStartupResult(rsp *http.Response) (*GetStartupResult, error) {
 		var headers GetStartupResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -23692,7 +23788,7 @@ func ParseGetStartupResult(rsp *http.Response) (*GetStartupResult, error) {
 		var headers GetStartupResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value

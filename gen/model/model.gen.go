@@ -583,6 +583,17 @@ type BootstrapRequest struct {
 // BootstrapRequestSource `bench` marks a measurement, to be found by it; absent is `live`.
 type BootstrapRequestSource string
 
+// Cursor Opaque. Take it from the `Link` header of the page before.
+type Cursor = string
+
+// DeadlineChange A principal whose components would have another time to report READY.
+type DeadlineChange struct {
+	// PrincipalKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	PrincipalKey  Key   `json:"principal_key"`
+	SecondsAfter  int64 `json:"seconds_after"`
+	SecondsBefore int64 `json:"seconds_before"`
+}
+
 // Discovery defines model for Discovery.
 type Discovery struct {
 	APIKeyHeader string                 `json:"api_key_header"`
@@ -984,6 +995,9 @@ type PacketChange struct {
 type Plan struct {
 	// Changes Every resource of the document, and what is pruned.
 	Changes []PlanChange `json:"changes"`
+
+	// Deadlines Only of a dry run: who would have another time to come up, where there is a packet before and after.
+	Deadlines []DeadlineChange `json:"deadlines"`
 
 	// DryRun Nothing was changed.
 	DryRun bool `json:"dry_run"`
@@ -1496,9 +1510,6 @@ type WorldBinding struct {
 	// Active Default `true`.
 	Active *bool `json:"active,omitempty"`
 }
-
-// Cursor defines model for cursor.
-type Cursor = string
 
 // FilterActive defines model for filter_active.
 type FilterActive = bool

@@ -112,3 +112,33 @@ func TestOpenAPISaysWhereTheLastAdminStays(t *testing.T) {
 		require.Contains(t, op.Description, "409 `LAST_ADMIN`", id)
 	}
 }
+
+func TestOpenAPIDescribesAndBoundsWhatItNames(t *testing.T) {
+	t.Parallel()
+	d := openAPI(t)
+	require.NotNil(t, d.Info.Contact)
+	require.NotEmpty(t, d.Info.Contact.URL)
+	for id, route := range apptest.Operations() {
+		require.NotEmpty(t, route.Operation.Description, id)
+		require.NotContains(t, id, "API"+"YAML", "generators take runs of capitals apart")
+		for _, p := range append(slices.Clone(route.Operation.Parameters), route.PathItem.Parameters...) {
+			require.NotEmpty(t, p.Value.Description, "%s %s", id, p.Value.Name)
+			s := p.Value.Schema.Value
+			require.True(t, !s.Type.Is("string") || s.Pattern != "" || s.Format != "" || s.Enum != nil || s.MaxLength != nil, "%s %s is bounded", id, p.Value.Name)
+			require.True(t, !s.Type.Is("integer") || s.Format != "", "%s %s", id, p.Value.Name)
+		}
+		if ok := route.Operation.Responses.Status(200); ok != nil && strings.HasPrefix(id, "list") {
+			require.EqualValues(t, 1000, *ok.Value.Content["application/json"].Schema.Value.MaxItems, id)
+		}
+	}
+	for name, ref := range d.Components.Schemas {
+		eachSchema(name, ref, func(at string, s *openapi3.Schema) {
+			require.True(t, !s.Type.Includes("integer") || s.Format != "", "%s has a format", at)
+		})
+	}
+	cursor := d.Components.Parameters["cursor"].Value.Schema.Value
+	for text, good := range map[string]bool{"AZLWsG86fBGOfwobLD1OXw": true, "AZ": false, "AZLWsG86fBGOfwobLD1OX0": false, "AZLWsG86fBGOfwobLD1OXw=": false, "": false} {
+		require.Equal(t, good, cursor.VisitJSON(text) == nil, text)
+	}
+	require.Contains(t, d.Components.Headers["Link"].Value.Example, "cursor=AZLWsG86fBGOfwobLD1OXw")
+}

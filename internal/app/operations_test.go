@@ -259,8 +259,8 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 	"getHealth 200":      func(t *testing.T, o *operator) (int, error) { return answered(o.GetHealthWithResponse(o.ctx)) },
 	"getReady 200":       func(t *testing.T, o *operator) (int, error) { return answered(o.GetReadyWithResponse(o.ctx)) },
 	"getDiscovery 200":   func(t *testing.T, o *operator) (int, error) { return answered(o.GetDiscoveryWithResponse(o.ctx)) },
-	"getOpenAPIYAML 200": func(t *testing.T, o *operator) (int, error) { return answered(o.GetOpenAPIYAMLWithResponse(o.ctx)) },
-	"getOpenAPIJSON 200": func(t *testing.T, o *operator) (int, error) { return answered(o.GetOpenAPIJSONWithResponse(o.ctx)) },
+	"getOpenapiYaml 200": func(t *testing.T, o *operator) (int, error) { return answered(o.GetOpenapiYamlWithResponse(o.ctx)) },
+	"getOpenapiJson 200": func(t *testing.T, o *operator) (int, error) { return answered(o.GetOpenapiJSONWithResponse(o.ctx)) },
 	"getDocs 200":        func(t *testing.T, o *operator) (int, error) { return answered(o.GetDocsWithResponse(o.ctx)) },
 	"getDocsAsset 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.GetDocsAssetWithResponse(o.ctx, "swagger-ui.css"))

@@ -82,7 +82,7 @@ var reaches = map[string]reach{
 	"explainPacket": reachExplain,
 
 	"getInfo": public, "getHealth": public, "getReady": public, "getDiscovery": public, "getMetrics": public,
-	"getOpenAPIYAML": public, "getOpenAPIJSON": public, "getDocs": public, "getDocsAsset": public,
+	"getOpenapiYaml": public, "getOpenapiJson": public, "getDocs": public, "getDocsAsset": public,
 }
 
 func public(*testing.T, wireWorld, wireWorld, bool) {}

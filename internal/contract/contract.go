@@ -90,7 +90,7 @@ func Load(apiKeyHeader string) (*Contract, error) {
 	spec.OpenAPI = "3.0.3"
 	for _, ref := range spec.Components.Schemas {
 		if ref.Value.Extensions["x-metagate"] != nil {
-			leaveToAdmin(ref.Value)
+			leaveOpen(ref.Value)
 		}
 	}
 	for path, item := range spec.Paths.Map() {
@@ -118,10 +118,10 @@ func Load(apiKeyHeader string) (*Contract, error) {
 	return out, nil
 }
 
-// leaveToAdmin opens a schema whose breach admin refuses in better words: that a kind
-// is reserved; a forbidden key before a name that is no section (contract 6).
-func leaveToAdmin(s *openapi3.Schema) {
-	s.Enum, s.Properties, s.AdditionalProperties = nil, nil, openapi3.AdditionalProperties{}
+// leaveOpen opens a schema whose breach is refused elsewhere in better words: that a
+// kind is reserved; a forbidden key before a name that is no section (contract 6).
+func leaveOpen(s *openapi3.Schema) {
+	s.Enum, s.Pattern, s.Properties, s.AdditionalProperties = nil, "", nil, openapi3.AdditionalProperties{}
 }
 
 func newRoute(route routers.Route) (*Route, error) {

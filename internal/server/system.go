@@ -70,13 +70,13 @@ func (s *Server) GetDiscovery(context.Context, api.GetDiscoveryRequestObject) (a
 	}}, nil
 }
 
-// GetOpenAPIYAML implements GET /openapi.yaml.
-func (s *Server) GetOpenAPIYAML(context.Context, api.GetOpenAPIYAMLRequestObject) (api.GetOpenAPIYAMLResponseObject, error) {
+// GetOpenapiYaml implements GET /openapi.yaml.
+func (s *Server) GetOpenapiYaml(context.Context, api.GetOpenapiYamlRequestObject) (api.GetOpenapiYamlResponseObject, error) {
 	return verbatim{contentType: "application/yaml", body: s.contract.YAML}, nil
 }
 
-// GetOpenAPIJSON implements GET /openapi.json.
-func (s *Server) GetOpenAPIJSON(context.Context, api.GetOpenAPIJSONRequestObject) (api.GetOpenAPIJSONResponseObject, error) {
+// GetOpenapiJSON implements GET /openapi.json.
+func (s *Server) GetOpenapiJSON(context.Context, api.GetOpenapiJSONRequestObject) (api.GetOpenapiJSONResponseObject, error) {
 	return verbatim{contentType: "application/json", body: s.contract.JSON}, nil
 }
 
@@ -101,8 +101,8 @@ func (v verbatim) visit(w http.ResponseWriter) error {
 	return err
 }
 
-func (v verbatim) VisitGetOpenAPIYAMLResponse(w http.ResponseWriter) error { return v.visit(w) }
-func (v verbatim) VisitGetOpenAPIJSONResponse(w http.ResponseWriter) error { return v.visit(w) }
+func (v verbatim) VisitGetOpenapiYamlResponse(w http.ResponseWriter) error { return v.visit(w) }
+func (v verbatim) VisitGetOpenapiJSONResponse(w http.ResponseWriter) error { return v.visit(w) }
 func (v verbatim) VisitGetMetricsResponse(w http.ResponseWriter) error     { return v.visit(w) }
 func (v verbatim) VisitGetDocsResponse(w http.ResponseWriter) error        { return v.visit(w) }
 func (v verbatim) VisitGetDocsAssetResponse(w http.ResponseWriter) error   { return v.visit(w) }

@@ -62,8 +62,7 @@ func (s *Service) apply(ctx context.Context, a identity.Caller, in Apply) (out m
 		}
 		out = p.answer(in)
 		if in.DryRun {
-			out.Packets, err = s.blastRadius(ctx, tenant, p)
-			return out, p, err
+			return out, p, s.blastRadius(ctx, tenant, p, &out)
 		}
 		if err := s.execute(ctx, a, tenant, p); !errors.Is(err, admin.ErrMoved) {
 			return out, p, err

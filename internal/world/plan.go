@@ -61,7 +61,7 @@ func (p *plan) run(ctx context.Context, w admin.Write) error {
 
 // answer is the plan as the API tells it, without packets.
 func (p *plan) answer(in Apply) model.Plan {
-	return model.Plan{TenantKey: p.tenant, DryRun: in.DryRun, Summary: p.summary(), Changes: p.changes, Packets: []model.PacketChange{}}
+	return model.Plan{TenantKey: p.tenant, DryRun: in.DryRun, Summary: p.summary(), Changes: p.changes, Packets: []model.PacketChange{}, Deadlines: []model.DeadlineChange{}}
 }
 
 // touched is what the plan changes, to know whose packets to compare.
