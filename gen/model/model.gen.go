@@ -1139,7 +1139,7 @@ type ProblemataSpec struct {
 	Problemata Problemata                     `json:"problemata"`
 
 	// Topology Who talks to whom.
-	Topology nullable.Nullable[json.RawMessage] `json:"topology,omitempty,omitzero"`
+	Topology json.RawMessage `json:"topology,omitempty,omitzero"`
 }
 
 // Profile What kind of thing a principal is: capabilities, policy, startup SLA.
@@ -1208,7 +1208,7 @@ type ReadyReport struct {
 // Reason Any text of 1–1000 characters without control characters.
 type Reason = string
 
-// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved for a later version, and refused.
+// RefKind Where the secret is: an environment variable or a file of the component; `env` where a new reference names none. `keygate` is reserved for a later version, and refused.
 type RefKind string
 
 // Refusal The refusal that bootstrap would answer with.
@@ -1220,7 +1220,7 @@ type Refusal struct {
 
 // RequiredEnv defines model for RequiredEnv.
 type RequiredEnv struct {
-	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved for a later version, and refused.
+	// RefKind Where the secret is: an environment variable or a file of the component; `env` where a new reference names none. `keygate` is reserved for a later version, and refused.
 	RefKind RefKind `json:"ref_kind"`
 
 	// RefMeta A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
@@ -1242,7 +1242,7 @@ type SecretRef struct {
 	CreatedAt Timestamp `json:"created_at"`
 	ID        UUID      `json:"id"`
 
-	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved for a later version, and refused.
+	// RefKind Where the secret is: an environment variable or a file of the component; `env` where a new reference names none. `keygate` is reserved for a later version, and refused.
 	RefKind RefKind `json:"ref_kind"`
 
 	// RefMeta A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
@@ -1270,7 +1270,7 @@ type SecretRefCreate struct {
 	// SecretKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	SecretKey Key `json:"secret_key"`
 
-	// RefKind Default `env`.
+	// RefKind Where the secret is: an environment variable or a file of the component; `env` where a new reference names none. `keygate` is reserved for a later version, and refused.
 	RefKind RefKind `json:"ref_kind,omitempty,omitzero"`
 
 	// RefName Any text of 1–255 characters without control characters.

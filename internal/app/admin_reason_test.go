@@ -185,7 +185,7 @@ func TestTheAuditLogIsFoundByKeyPrincipalRevisionAndTime(t *testing.T) {
 				more, next = adminList[model.AuditEntry](t, a, next)
 				page = append(page, more...)
 			}
-			require.Equal(t, len(before), len(page))
+			require.Len(t, page, len(before))
 		}
 		for _, none := range []string{"until=1970-01-01T00:00:00Z", "until=0001-01-01T00:00:00Z"} {
 			require.Empty(t, entries(none))

@@ -77,7 +77,7 @@ func TestASlashAtTheEndLeadsToThePathWithoutIt(t *testing.T) {
 				require.NotEmpty(t, got.Header.Get("X-Request-ID"))
 			}
 		}
-		for path, status := range map[string]int{"/": 200, "/docs/": 200, "/docs/%2F": 404, "/v1/admin/profiles/" + w.profile + "%2F": 404} {
+		for path, status := range map[string]int{"/": 200, "/docs/": 200, "/docs/%2F": 400, "/v1/admin/profiles/" + w.profile + "%2F": 400} {
 			require.Equal(t, status, w.admin.unfollowed(t, "GET", path, "").Status, path)
 		}
 		got := w.component.send(t, "POST", "/v1/bootstrap/", `{"component_key":"c"}`) // followed, with its body

@@ -53,7 +53,7 @@ func converse(t *testing.T, a *apptest.App, reply string, args ...string) (code 
 		text.Write(buffer[:n])
 		if !asked && strings.HasSuffix(text.String(), "apply? [y/N] ") {
 			asked = true
-			_, err = io.WriteString(r, reply)
+			_, err = r.WriteString(reply)
 			require.NoError(t, err)
 		}
 		if err != nil { // the other end is closed

@@ -74,10 +74,11 @@ type candidate struct{ word, help string }
 func complete(out io.Writer, app *kong.Node, shell string, words []string) {
 	words, cut := unbroken(words)
 	for _, c := range candidates(app, words) {
-		switch help := firstSentence(c.help); {
-		case shell == "bash":
+		help := firstSentence(c.help)
+		switch shell {
+		case "bash":
 			fmt.Fprintln(out, strings.TrimPrefix(c.word, cut))
-		case shell == "zsh":
+		case "zsh":
 			fmt.Fprintln(out, strings.TrimSuffix(strings.ReplaceAll(c.word, ":", `\:`)+":"+help, ":"))
 		default:
 			fmt.Fprintf(out, "%s\t%s\n", c.word, help)

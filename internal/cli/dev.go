@@ -81,7 +81,7 @@ func readDevKeys(file string) (k devKeys, err error) {
 
 // write replaces the file at once, for its owner alone.
 func (k devKeys) write(file string) error {
-	b, err := json.MarshalIndent(k, "", "  ")
+	b, err := json.MarshalIndent(k, "", "  ") //nolint:gosec // keys are what the file is for: it is its owner's alone
 	if err != nil {
 		return err
 	}

@@ -49,11 +49,11 @@ func (k resource[T]) get(ctx context.Context, c *getCmd, m *server, s streams) e
 	get := func(ctx context.Context, limit *int64, cursor *string) (*http.Response, error) {
 		return k.list(ctx, "", limit, cursor)
 	}
-	return k.print(ctx, m, s, c.paging, get)
+	return k.show(ctx, m, s, c.paging, get)
 }
 
 // print prints a list of them.
-func (k resource[T]) print(ctx context.Context, m *server, s streams, p paging, get fetch) error {
+func (k resource[T]) show(ctx context.Context, m *server, s streams, p paging, get fetch) error {
 	n, t := &names{server: m}, newTable(s.out, k.header...)
 	if k.names && p.All && m.Output == "text" {
 		if err := n.learn(ctx); err != nil {

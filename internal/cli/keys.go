@@ -79,7 +79,7 @@ func (c *keysListCmd) Run(ctx context.Context, s streams) error {
 		}
 		params.PrincipalID = &p.ID
 	}
-	return apiKeys(m).print(ctx, m, s, c.paging, m.keys(params))
+	return apiKeys(m).show(ctx, m, s, c.paging, m.keys(params))
 }
 
 // keys asks for a page of API keys.

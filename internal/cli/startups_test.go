@@ -89,7 +89,7 @@ func TestTheTableOfStartupsTellsEachStateApart(t *testing.T) {
 		edit(&r)
 		return r
 	}
-	at := func(t time.Time) nullable.Nullable[time.Time] { return nullable.NewNullableWithValue(t) }
+	at := nullable.NewNullableWithValue[time.Time]
 	text := nullable.NewNullableWithValue[string]
 	var out bytes.Buffer
 	table := startupsTable(streams{out: &out})

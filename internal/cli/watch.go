@@ -27,7 +27,7 @@ func (c *startupsCmd) watch(ctx context.Context, m *server, s streams, since *ti
 		_, again := errors.AsType[passing](err)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // whoever watched has ended it
 		case err == nil:
 			first, lost = false, false
 			wait = max(c.Every, 5*time.Since(began)) // a long list isn't read all the time

@@ -24,7 +24,7 @@ type Position struct{ Line, Column int32 }
 
 func (w *writer) note(n *yaml.Node) {
 	if !w.named {
-		w.at = append(w.at, Position{int32(n.Line), int32(n.Column)}) //nolint:gosec // of at most APPLY_MAX_BYTES
+		w.at = append(w.at, Position{int32(n.Line), int32(n.Column)}) // of at most APPLY_MAX_BYTES
 	}
 }
 

@@ -134,8 +134,12 @@ func TestHeadersThatContradictTheBodyAreRefused(t *testing.T) {
 		body, header := modern("tools/call", `{"name":"metagate.health","arguments":{}}`)
 		w.post(t, body, header...).result(t)
 		for _, contradiction := range [][]string{
-			{"Mcp-Method", ""}, {"Mcp-Method", "tools/list"}, {"Mcp-Name", ""}, {"Mcp-Name", "metagate.discovery"},
-			{"MCP-Protocol-Version", ""}, {"MCP-Protocol-Version", "2025-11-25"},
+			{"Mcp-Method", ""},
+			{"Mcp-Method", "tools/list"},
+			{"Mcp-Name", ""},
+			{"Mcp-Name", "metagate.discovery"},
+			{"MCP-Protocol-Version", ""},
+			{"MCP-Protocol-Version", "2025-11-25"},
 		} {
 			w.post(t, body, append(header, contradiction...)...).refused(t, 400, -32020, "INVALID_REQUEST")
 		}

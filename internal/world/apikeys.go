@@ -58,7 +58,7 @@ func (p *plan) newKey(ctx context.Context, q store.Queries, at, hash string, d m
 		p.fail(at+"/expires_at", errs.New(errs.InvalidRequest, "the key would be expired from the start"))
 	}
 	p.note(model.PlanActionCreate, model.ResourceTypeAPIKey, keyName(d), nil, keyDocOf(d), phaseWrite, func(ctx context.Context, w admin.Write) error {
-		_, err := w.PlaceKey(ctx, model.APIKeyCreate{PrincipalID: p.ids["principal/"+d.Principal].String(), Name: d.Name, ExpiresAt: orNever(d.ExpiresAt)}, hash)
+		_, err := w.Of(d.Principal).PlaceKey(ctx, model.APIKeyCreate{PrincipalID: p.ids["principal/"+d.Principal].String(), Name: d.Name, ExpiresAt: orNever(d.ExpiresAt)}, hash)
 		return err
 	})
 	return nil
@@ -75,7 +75,7 @@ func (p *plan) knownKey(at string, row store.APIKey, d model.WorldAPIKey) {
 		p.note(model.PlanActionUnchanged, model.ResourceTypeAPIKey, keyName(d), nil, nil, phaseWrite, nil)
 	default:
 		p.note(model.PlanActionUpdate, model.ResourceTypeAPIKey, keyName(d), keyDocOf(was), keyDocOf(d), phaseWrite, func(ctx context.Context, w admin.Write) error {
-			return w.ReplaceKey(ctx, row, d.Name, d.ExpiresAt)
+			return w.Of(d.Principal).ReplaceKey(ctx, row, d.Name, d.ExpiresAt)
 		})
 	}
 }
