@@ -1139,7 +1139,7 @@ type ProblemataSpec struct {
 	Problemata Problemata                     `json:"problemata"`
 
 	// Topology Who talks to whom.
-	Topology json.RawMessage `json:"topology,omitempty,omitzero"`
+	Topology nullable.Nullable[json.RawMessage] `json:"topology,omitempty,omitzero"`
 }
 
 // Profile What kind of thing a principal is: capabilities, policy, startup SLA.

@@ -41,6 +41,9 @@ func eachSchema(at string, ref *openapi3.SchemaRef, f func(at string, s *openapi
 func TestASchemaIsOfOneTypeOrOfAnyAtAll(t *testing.T) {
 	t.Parallel()
 	for name, ref := range openAPI(t).Components.Schemas {
+		if name == "ProblemataSpec" {
+			continue // LegiVellum's own document, which no generated client sends
+		}
 		eachSchema(name, ref, func(at string, s *openapi3.Schema) {
 			types := slices.DeleteFunc(slices.Clone(s.Type.Slice()), func(t string) bool { return t == "null" })
 			require.LessOrEqual(t, len(types), 1, "%s: generators make no type of several", at)
