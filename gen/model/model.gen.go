@@ -385,7 +385,7 @@ func (e StartupStatus) Valid() bool {
 
 // APIKey A credential of a principal; the key itself is shown once, when it is issued.
 type APIKey struct {
-	// CreatedAt RFC 3339, UTC, microseconds.
+	// CreatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	CreatedAt Timestamp `json:"created_at"`
 
 	// ExpiresAt From then on it is refused; null means never.
@@ -403,7 +403,7 @@ type APIKey struct {
 	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	TenantKey Key `json:"tenant_key"`
 
-	// UpdatedAt RFC 3339, UTC, microseconds.
+	// UpdatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	UpdatedAt Timestamp `json:"updated_at"`
 }
 
@@ -430,7 +430,7 @@ type APIKeyIssued struct {
 	// APIKey The key, shown only here; absent where only its `sha256` was given.
 	APIKey string `json:"api_key,omitempty,omitzero"`
 
-	// CreatedAt RFC 3339, UTC, microseconds.
+	// CreatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	CreatedAt Timestamp `json:"created_at"`
 
 	// ExpiresAt From then on it is refused; null means never.
@@ -448,7 +448,7 @@ type APIKeyIssued struct {
 	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	TenantKey Key `json:"tenant_key"`
 
-	// UpdatedAt RFC 3339, UTC, microseconds.
+	// UpdatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	UpdatedAt Timestamp `json:"updated_at"`
 }
 
@@ -478,7 +478,7 @@ type AuditEntry struct {
 	// Before The resource before; null for a create.
 	Before nullable.Nullable[json.RawMessage] `json:"before"`
 
-	// CreatedAt RFC 3339, UTC, microseconds.
+	// CreatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	CreatedAt Timestamp `json:"created_at"`
 
 	// Credential What opened the door: an API key, with its name at that time, or a token's issuer and subject. Null for the command line, and in entries of an older server.
@@ -515,7 +515,7 @@ type AuthMethod string
 type Binding struct {
 	Active bool `json:"active"`
 
-	// CreatedAt RFC 3339, UTC, microseconds.
+	// CreatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	CreatedAt  Timestamp `json:"created_at"`
 	ID         UUID      `json:"id"`
 	ManifestID UUID      `json:"manifest_id"`
@@ -528,7 +528,7 @@ type Binding struct {
 	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	TenantKey Key `json:"tenant_key"`
 
-	// UpdatedAt RFC 3339, UTC, microseconds.
+	// UpdatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	UpdatedAt Timestamp `json:"updated_at"`
 }
 
@@ -899,7 +899,7 @@ type MCPSecretRefsResult = json.RawMessage
 
 // Manifest A world: services, endpoints, memory map, polling, schemas.
 type Manifest struct {
-	// CreatedAt RFC 3339, UTC, microseconds.
+	// CreatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	CreatedAt Timestamp `json:"created_at"`
 
 	// DeploymentKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
@@ -927,7 +927,7 @@ type Manifest struct {
 	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	TenantKey Key `json:"tenant_key"`
 
-	// UpdatedAt RFC 3339, UTC, microseconds.
+	// UpdatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	UpdatedAt Timestamp `json:"updated_at"`
 
 	// Version Rises by one with each change.
@@ -1038,7 +1038,7 @@ type Principal struct {
 	// AuthSubject The `sub` of its JWTs; unique over all tenants.
 	AuthSubject Text `json:"auth_subject"`
 
-	// CreatedAt RFC 3339, UTC, microseconds.
+	// CreatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	CreatedAt Timestamp `json:"created_at"`
 	ID        UUID      `json:"id"`
 
@@ -1052,7 +1052,7 @@ type Principal struct {
 	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	TenantKey Key `json:"tenant_key"`
 
-	// UpdatedAt RFC 3339, UTC, microseconds.
+	// UpdatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	UpdatedAt Timestamp `json:"updated_at"`
 }
 
@@ -1147,7 +1147,7 @@ type Profile struct {
 	// Capabilities `allowed_components`, a list of keys or of patterns with `*`, limits who may start under it.
 	Capabilities JSONObject `json:"capabilities"`
 
-	// CreatedAt RFC 3339, UTC, microseconds.
+	// CreatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	CreatedAt Timestamp `json:"created_at"`
 	ID        UUID      `json:"id"`
 
@@ -1163,7 +1163,7 @@ type Profile struct {
 	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	TenantKey Key `json:"tenant_key"`
 
-	// UpdatedAt RFC 3339, UTC, microseconds.
+	// UpdatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	UpdatedAt Timestamp `json:"updated_at"`
 }
 
@@ -1238,7 +1238,7 @@ type ResourceType string
 
 // SecretRef Where a secret is to be found; never the secret.
 type SecretRef struct {
-	// CreatedAt RFC 3339, UTC, microseconds.
+	// CreatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	CreatedAt Timestamp `json:"created_at"`
 	ID        UUID      `json:"id"`
 
@@ -1258,7 +1258,7 @@ type SecretRef struct {
 	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	TenantKey Key `json:"tenant_key"`
 
-	// UpdatedAt RFC 3339, UTC, microseconds.
+	// UpdatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	UpdatedAt Timestamp `json:"updated_at"`
 }
 
@@ -1306,7 +1306,7 @@ type SectionSourceFrom string
 
 // StartupAck defines model for StartupAck.
 type StartupAck struct {
-	// AcknowledgedAt RFC 3339, UTC, microseconds.
+	// AcknowledgedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	AcknowledgedAt Timestamp     `json:"acknowledged_at"`
 	StartupID      UUID          `json:"startup_id"`
 	Status         StartupStatus `json:"status"`
@@ -1314,7 +1314,7 @@ type StartupAck struct {
 
 // StartupBlock The startup that this bootstrap opened.
 type StartupBlock struct {
-	// DeadlineAt RFC 3339, UTC, microseconds.
+	// DeadlineAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	DeadlineAt Timestamp     `json:"deadline_at"`
 	Followup   []string      `json:"followup"`
 	StartupID  UUID          `json:"startup_id"`
@@ -1340,7 +1340,7 @@ type StartupSession struct {
 	// Credential What opened the door: an API key, or a token's issuer and subject.
 	Credential nullable.Nullable[json.RawMessage] `json:"credential"`
 
-	// DeadlineAt RFC 3339, UTC, microseconds.
+	// DeadlineAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	DeadlineAt Timestamp `json:"deadline_at"`
 
 	// Details As reported with FAILED: anything, or null.
@@ -1369,7 +1369,7 @@ type StartupSession struct {
 	Manifest        Key   `json:"manifest"`
 	ManifestVersion int64 `json:"manifest_version"`
 
-	// OpenedAt RFC 3339, UTC, microseconds.
+	// OpenedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	OpenedAt Timestamp `json:"opened_at"`
 
 	// Overdue An alarm: OPEN, past its deadline, and neither superseded nor acknowledged.
@@ -1412,7 +1412,7 @@ type StartupStatus string
 // Text Any text of 1–255 characters without control characters.
 type Text = string
 
-// Timestamp RFC 3339, UTC, microseconds.
+// Timestamp RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 type Timestamp = time.Time
 
 // UUID defines model for UUID.
@@ -1429,7 +1429,7 @@ type WelcomePacket struct {
 	// Environment A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
 	Environment JSONObject `json:"environment"`
 
-	// IssuedAt RFC 3339, UTC, microseconds.
+	// IssuedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	IssuedAt Timestamp `json:"issued_at"`
 
 	// Manifest A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
