@@ -150,6 +150,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	a.http = &http.Server{
 		Handler: a.closing(handler), ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ConnContext: server.WithConn,
 	}
 	return nil
 }
@@ -215,7 +216,7 @@ func (a *App) run(listener net.Listener) {
 		}
 		a.background.Go(func() { r.Run(ctx) })
 	}
-	go func() { a.served <- a.http.Serve(listener) }()
+	go func() { a.served <- a.http.Serve(server.Whole(listener)) }()
 	a.log.Info("MetaGate listens", "url", a.URL, "docs", a.URL+"/docs/")
 }
 

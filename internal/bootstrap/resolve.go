@@ -178,8 +178,11 @@ const (
 
 // Packet is the Welcome Packet (api.WelcomePacket) as JSON: the compiled members
 // with the new ones spliced in.
-func (b *Blueprint) Packet(n Birth, by Followup) []byte {
-	out := make([]byte, 0, len(b.members)+len(n.PrincipalKey)+len(n.ComponentKey)+600)
+func (b *Blueprint) Packet(n Birth, by Followup) []byte { return b.AppendPacket(nil, n, by) }
+
+// AppendPacket appends the packet to what it goes into.
+func (b *Blueprint) AppendPacket(out []byte, n Birth, by Followup) []byte {
+	out = slices.Grow(out, len(b.members)+len(n.PrincipalKey)+len(n.ComponentKey)+700)
 	out = append(out, `{"packet_id":"`...)
 	out = appendUUID(out, n.PacketID)
 	out = append(append(out, `","packet_etag":"`...), n.Etag...)

@@ -3,7 +3,6 @@ package mcp
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -15,7 +14,7 @@ import (
 )
 
 // callTool does what the tool does, for whom may have it done.
-func (c *call) callTool(ctx context.Context) (json.RawMessage, error) {
+func (c *call) callTool(ctx context.Context) (any, error) {
 	if c.Params.Name == "" {
 		return nil, fail(codeParams, errs.InvalidRequest, "Missing tool name")
 	}
@@ -44,14 +43,7 @@ func (c *call) callTool(ctx context.Context) (json.RawMessage, error) {
 			return nil, err
 		}
 	}
-	result, err := t.run(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	if made, ok := result.(json.RawMessage); ok {
-		return made, nil
-	}
-	return object(result), nil
+	return t.run(ctx, c)
 }
 
 // authenticate names the caller by the first of its credentials that opens the tool.

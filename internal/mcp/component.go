@@ -2,7 +2,6 @@ package mcp
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/witness"
@@ -20,7 +19,6 @@ func health(_ context.Context, c *call) (any, error) {
 	return model.MCPHealth{Status: model.MCPHealthStatusHealthy, Service: "MetaGate", Version: c.Version, InstanceID: c.InstanceID}, nil
 }
 
-// bootstrap splices the packet in as it was composed.
 func bootstrap(ctx context.Context, c *call) (any, error) {
 	in, err := arguments[model.BootstrapRequest](ctx, c)
 	if err != nil {
@@ -31,16 +29,22 @@ func bootstrap(ctx context.Context, c *call) (any, error) {
 		return nil, err
 	}
 	opened, err := c.Witness.Bootstrap(ctx, c.caller, birth)
-	if err != nil {
-		return nil, err
+	return born{opened, in.LastPacketEtag == opened.Etag}, err
+}
+
+// born is an answered bootstrap: the packet as it was composed, or that it is known.
+type born struct {
+	witness.Opened
+	known bool
+}
+
+func (b born) appendTo(out []byte) []byte {
+	if b.known {
+		out = append(append(out, `{"not_modified":true,"startup":`...), b.Startup(witness.ByMCP)...)
+	} else {
+		out = b.AppendPacket(append(out, `{"packet":`...), witness.ByMCP)
 	}
-	etag := `"packet_etag":"` + opened.Etag + `"`
-	if in.LastPacketEtag == opened.Etag {
-		return json.RawMessage(`{"not_modified":true,` + etag + `,"startup":` + string(opened.Startup(witness.ByMCP)) + `}`), nil
-	}
-	packet := opened.Packet(witness.ByMCP)
-	out := append(make(json.RawMessage, 0, len(packet)+len(etag)+16), `{"packet":`...)
-	return append(append(append(append(out, packet...), ','), etag...), '}'), nil
+	return append(append(append(out, `,"packet_etag":"`...), b.Etag...), `"}`...)
 }
 
 func startupReady(ctx context.Context, c *call) (any, error) {

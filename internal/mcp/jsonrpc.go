@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"sync"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -88,7 +89,7 @@ func (s *Service) Serve(ctx context.Context, r Request) Answer {
 	return a
 }
 
-func (c *call) serve(ctx context.Context) (json.RawMessage, error) {
+func (c *call) serve(ctx context.Context) (any, error) {
 	if c.Invalid != nil {
 		return nil, failure{codeParse, c.Invalid}
 	}
@@ -127,20 +128,45 @@ func (c *call) serve(ctx context.Context) (json.RawMessage, error) {
 	}
 }
 
+// appender is a result that is written where it goes.
+type appender interface{ appendTo(out []byte) []byte }
+
 // success is the answer with a result. A tool's stands there flat, for LegiVellum,
 // and twice more, for others.
-func (c *call) success(result json.RawMessage) []byte {
-	out := make([]byte, 0, 4*len(result)+len(c.ID)+len(c.itsName)+256)
+func (c *call) success(result any) []byte {
+	out := buffers.Get().([]byte)
 	out = append(append(append(out, `{"jsonrpc":"2.0","id":`...), c.ID...), `,"result":`...)
-	out = append(out, result[:len(result)-1]...)
+	begin := len(out)
+	switch result := result.(type) {
+	case json.RawMessage:
+		out = append(out, result...)
+	case appender:
+		out = result.appendTo(out)
+	default:
+		out = append(out, object(result)...)
+	}
+	once := out[begin:] // stays what it is while out grows
+	out = out[:len(out)-1]
 	if c.tool.Tool != nil {
-		out = append(appendEscaped(append(out, `,"content":[{"type":"text","text":"`...), result), `"}],"structuredContent":`...)
-		out = append(append(out, result...), `,"isError":false`...)
+		members := once[:len(once)-1]
+		out = appendEscaped(append(out, `,"content":[{"type":"text","text":"`...), members)
+		out = append(append(append(out, `}"}],"structuredContent":`...), members...), `},"isError":false`...)
 	}
 	if c.stateless() {
 		out = append(append(append(out, `,"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":`...), c.itsName...), '}')
 	}
 	return append(out, `}}`...)
+}
+
+// buffers are of answers that are written: a packet's would else be the larger part
+// of what a bootstrap leaves to collect.
+var buffers = sync.Pool{New: func() any { return make([]byte, 0, 8<<10) }}
+
+// Release lets the body be used again.
+func (a Answer) Release() {
+	if c := cap(a.Body); c > 0 && c <= 64<<10 {
+		buffers.Put(a.Body[:0]) //nolint:staticcheck // a header of a slice is nothing beside it
+	}
 }
 
 // appendEscaped is JSON of ours as the inside of a JSON text: it is checked and holds

@@ -46,7 +46,7 @@ func (s *Server) MCP(ctx context.Context, _ api.MCPRequestObject) (api.MCPRespon
 	k := callOf(ctx)
 	a := s.mcp.Serve(ctx, mcp.Request{
 		Body: k.body, Invalid: k.invalid, Authorization: k.header.Get(echo.HeaderAuthorization), APIKey: k.header.Get(s.keyHeader),
-		Revision: k.header.Get("MCP-Protocol-Version"), Method: k.header.Get("Mcp-Method"), Name: k.header.Get("Mcp-Name"),
+		Revision: k.header.Get("Mcp-Protocol-Version"), Method: k.header.Get("Mcp-Method"), Name: k.header.Get("Mcp-Name"),
 		RequestID: k.id, RemoteAddr: k.remoteAddr,
 	})
 	k.caller, k.err, k.tool = a.Caller, hungUp(ctx, a.Err), a.Tool
@@ -58,11 +58,14 @@ func (s *Server) MCP(ctx context.Context, _ api.MCPRequestObject) (api.MCPRespon
 	case a.Tool == mcp.StartupFailed && k.err == nil:
 		s.Metrics.Report(model.StartupStatusFAILED)
 	}
-	return message(a), nil
+	return message{a, ctx}, nil
 }
 
 // message sends what the tools answer, as it was made.
-type message mcp.Answer
+type message struct {
+	mcp.Answer
+	ctx context.Context //nolint:containedctx // of the request: knows the connection
+}
 
 func (m message) VisitMCPResponse(w http.ResponseWriter) error {
 	if m.Body == nil {
@@ -72,6 +75,8 @@ func (m message) VisitMCPResponse(w http.ResponseWriter) error {
 	w.Header()["Content-Type"] = contentJSON
 	w.Header().Set(echo.HeaderContentLength, strconv.Itoa(len(m.Body))) // else it goes in chunks
 	w.WriteHeader(m.Status)
+	defer m.Release()
+	defer together(m.ctx, m.Body)()
 	_, err := w.Write(m.Body)
 	return err
 }

@@ -142,7 +142,12 @@ const (
 )
 
 // Packet is the Welcome Packet as JSON, in the words of the door it leaves by.
-func (o Opened) Packet(by Followup) []byte { return o.blueprint.Packet(o.Birth, by) }
+func (o Opened) Packet(by Followup) []byte { return o.AppendPacket(nil, by) }
+
+// AppendPacket appends the packet to what it goes into.
+func (o Opened) AppendPacket(out []byte, by Followup) []byte {
+	return o.blueprint.AppendPacket(out, o.Birth, by)
+}
 
 // Birth is what a component says of its start.
 type Birth struct {
