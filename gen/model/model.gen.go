@@ -723,7 +723,7 @@ type MCPAPIKey struct {
 	APIKey   string `json:"api_key,omitempty,omitzero"`
 	APIKeyID UUID   `json:"api_key_id"`
 
-	// CreatedAt RFC 3339, UTC, microseconds.
+	// CreatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	CreatedAt Timestamp `json:"created_at"`
 
 	// CreatedBy Who issued it, in the answer to that; later the audit log knows.
