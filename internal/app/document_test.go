@@ -135,6 +135,9 @@ func TestOpenAPIDescribesAndBoundsWhatItNames(t *testing.T) {
 		}
 	}
 	for name, ref := range d.Components.Schemas {
+		if strings.HasPrefix(name, "MCP") {
+			continue // whose clients are made from tools/list
+		}
 		eachSchema(name, ref, func(at string, s *openapi3.Schema) {
 			require.True(t, !s.Type.Includes("integer") || s.Format != "", "%s has a format", at)
 		})
