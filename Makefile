@@ -12,6 +12,7 @@ WITH_POSTGRES := go run ./internal/testdb/with-postgres
 PKG           ?= ./...
 TESTFLAGS     ?=
 FUZZTIME      ?= 10s
+MCP_PYTHON    ?= mcp==2.3.0
 OLD           ?= HEAD
 ROUNDS        ?= 11
 
@@ -52,6 +53,13 @@ test: ## Run every test on both engines (PKG=./internal/store for one package)
 .PHONY: race
 race: ## Run every test under the race detector
 	CGO_ENABLED=1 $(WITH_POSTGRES) go test -race -timeout 30m $(TESTFLAGS) $(PKG)
+
+# Not part of `make test`: it takes a Python and its package index.
+.PHONY: test-mcp-python
+test-mcp-python: build ## Drive POST /mcp with the official Python SDK
+	python3 -m venv bin/mcp-python
+	bin/mcp-python/bin/pip install --quiet --disable-pip-version-check $(MCP_PYTHON)
+	bin/mcp-python/bin/python internal/mcp/testdata/sdk.py bin/metagate
 
 # go test takes one fuzz target at a time.
 .PHONY: fuzz
