@@ -1,16 +1,22 @@
 # `make` lists the targets. Works with GNU make 3.81 (macOS) and later.
 
 # Tools are pinned in their own module; without cgo they build anywhere.
-TOOL    := CGO_ENABLED=0 go tool -modfile=internal/tools/go.mod
+MODFILE := -modfile="$(CURDIR)/internal/tools/go.mod"
+TOOL    := CGO_ENABLED=0 go tool $(MODFILE)
 REDOCLY := REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes @redocly/cli@2.77.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION))
 
 # Starts a private PostgreSQL and sets TEST_DATABASE_URL for the command behind it.
-WITH_POSTGRES := go run ./internal/testdb/with-postgres
+WITH_POSTGRES := go run ./internal/test/testdb/with-postgres
 PKG           ?= ./...
+# Is bench tested too? It is a module of its own, which ./... leaves out.
+ALL           := $(filter ./...,$(PKG))
 TESTFLAGS     ?=
+# Every package, and bench's, each told when it is done: $(call TESTS,FLAGS).
+GOTESTSUM     := go tool $(MODFILE) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg
+TESTS          = $(GOTESTSUM) -- $(1) $(PKG)$(if $(ALL), && cd bench && $(GOTESTSUM) -- $(1) ./...)
 FUZZTIME      ?= 10s
 MCP_PYTHON    ?= mcp==2.3.0
 OLD           ?= HEAD
@@ -24,8 +30,8 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: ## Start a demo server on embedded SQLite
-	go run ./cmd/metagate dev
+run: build ## Build bin/metagate and start a demo server on embedded SQLite
+	@exec bin/metagate dev
 
 .PHONY: build
 build: ## Build the static binary bin/metagate
@@ -47,12 +53,20 @@ fmt: ## Format the Go code
 # Without cgo, as the binary ships: a C compiler isn't needed.
 .PHONY: test
 test: ## Run every test on both engines (PKG=./internal/store for one package)
-	CGO_ENABLED=0 $(WITH_POSTGRES) go test -timeout 15m $(TESTFLAGS) $(PKG)
+	@echo 'testing $(PKG) on both engines: a few minutes; each package is told when it is done'
+	CGO_ENABLED=0 $(WITH_POSTGRES) sh -c '$(call TESTS,-timeout 15m $(TESTFLAGS))'
 
 # The race detector needs cgo, and so a C compiler; it makes the pure Go SQLite several times slower.
 .PHONY: race
 race: ## Run every test under the race detector
-	CGO_ENABLED=1 $(WITH_POSTGRES) go test -race -timeout 30m $(TESTFLAGS) $(PKG)
+	CGO_ENABLED=1 $(WITH_POSTGRES) sh -c '$(call TESTS,-race -timeout 30m $(TESTFLAGS))'
+
+# The rooms that need no whole server, on SQLite alone: what to run while one writes.
+.PHONY: check
+check: ## Vet, check the format and run the quick tests on SQLite alone: under a minute
+	go vet ./...
+	@$(MAKE) --no-print-directory verify-fmt
+	CGO_ENABLED=0 TEST_ENGINES=sqlite go test $(filter-out %/internal/app %/internal/cli %/testdb %/with-postgres,$(shell go list ./internal/...))
 
 # Not part of `make test`: it takes a Python and its package index.
 .PHONY: test-mcp-python
@@ -71,15 +85,15 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 
 .PHONY: bench
 bench: ## Measure both engines beside this machine's own limits, in one run
-	go run ./internal/bench/table
+	go run -C bench . table
 
 .PHONY: bench-growth
 bench-growth: ## Measure what 100,000 principals and 5,000,000 receipts cost
-	go run ./internal/bench/table -growth
+	go run -C bench . growth
 
 .PHONY: bench-pairs
 bench-pairs: ## Measure this tree against OLD, a binary or a git revision, in ROUNDS turns
-	go run ./internal/bench/table -pairs '$(OLD)' -rounds $(ROUNDS)
+	go run -C bench . pairs --old '$(OLD)' --rounds $(ROUNDS)
 
 .PHONY: lint
 lint: lint-go lint-openapi ## Lint the Go code and openapi.yaml
@@ -88,6 +102,7 @@ lint: lint-go lint-openapi ## Lint the Go code and openapi.yaml
 .PHONY: lint-go
 lint-go:
 	$(TOOL) golangci-lint run
+	cd bench && $(TOOL) golangci-lint run
 	@! go list -f '{{.ImportPath}} imports {{join .Imports " "}}' ./gen/... | grep metagate/internal || \
 		{ echo 'gen/ must not import internal/'; exit 1; }
 	@! go list -deps ./gen/client | grep -E 'labstack|kin-openapi' || \
@@ -101,6 +116,7 @@ lint-openapi:
 .PHONY: verify
 verify: verify-gen verify-mod verify-fmt ## Check that everything committed is generated, tidy, formatted and lint-free
 	go vet ./...
+	go vet -C bench ./...
 	@$(MAKE) --no-print-directory lint
 
 .PHONY: verify-gen
@@ -111,6 +127,7 @@ verify-gen: generate
 .PHONY: verify-mod
 verify-mod:
 	go mod tidy -diff
+	cd bench && go mod tidy -diff
 	cd internal/tools && go mod tidy -diff
 
 .PHONY: verify-fmt

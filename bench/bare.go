@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
-	"strings"
 	"time"
 
 	"github.com/legivellum/metagate/bench/load"
@@ -19,8 +17,11 @@ func startBare(ctx context.Context, kind string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{url: "http://127.0.0.1:" + port, cmd: exec.CommandContext(ctx, os.Args[0])}
-	s.cmd.Env = append(os.Environ(), bareEnv+"="+kind+" 127.0.0.1:"+port)
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{url: "http://127.0.0.1:" + port, cmd: exec.CommandContext(ctx, self, "bare", kind, "127.0.0.1:"+port)}
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -34,20 +35,20 @@ func startBare(ctx context.Context, kind string) (*server, error) {
 	return nil, err
 }
 
-// bareEnv makes this program the bare server.
-const bareEnv = "METAGATE_BENCH_BARE"
+type bareCmd struct {
+	Kind    string `arg:"" enum:"echo,http"`
+	Address string `arg:""`
+}
 
-func bare(what string) {
-	kind, address, _ := strings.Cut(what, " ")
+// Run serves until it is interrupted.
+func (c bareCmd) Run(ctx context.Context) error {
 	handler := load.BareHTTP(make([]byte, packetBytes))
-	if kind == "echo" {
+	if c.Kind == "echo" {
 		handler = load.BareEcho(make([]byte, packetBytes))
 	}
-	s := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: time.Second}
-	if err := s.ListenAndServe(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	s := &http.Server{Addr: c.Address, Handler: handler, ReadHeaderTimeout: time.Second}
+	context.AfterFunc(ctx, func() { _ = s.Close() })
+	return s.ListenAndServe()
 }
 
 // packetBytes is the demo world's packet.

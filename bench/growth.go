@@ -39,6 +39,10 @@ type grown struct {
 	principals, receipts int
 }
 
+type growthCmd struct{}
+
+func (growthCmd) Run(ctx context.Context) error { return standUp(ctx, growth) }
+
 // growth measures what principals and receipts cost, on both engines.
 func growth(ctx context.Context, dir, binary string, cluster *testdb.Cluster) error {
 	fmt.Println("| engine | principals | receipts | bootstraps/s | cost ÷ first row | idle RSS MiB | peak RSS MiB at 256 connections |")

@@ -1,48 +1,89 @@
-// Command table is `make bench`: it stands up PostgreSQL and the server, measures
-// both engines beside this machine's own limits in one run, and prints a table.
-// With -growth it is `make bench-growth`, with -pairs `make bench-pairs`.
+// Command bench measures: both engines beside this machine's own limits, what
+// growth costs, this tree against another, or one server that runs.
 package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"sync/atomic"
+	"strings"
+	"syscall"
 
-	"github.com/legivellum/metagate/bench/load"
+	"github.com/alecthomas/kong"
+
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
-const (
-	component = "memorygate_main"
-	herd      = 10_000
-	herdWidth = 256
-)
+type program struct {
+	Table  tableCmd  `cmd:"" default:"1" help:"Measure both engines beside this machine's own limits, in one run."`
+	Growth growthCmd `cmd:"" help:"Measure what many principals and receipts cost, on both engines."`
+	Pairs  pairsCmd  `cmd:"" help:"Measure this tree against another, in turns."`
+	Load   loadCmd   `cmd:"" help:"Put a running server under load, or under a cold start, and print latencies."`
+	Bare   bareCmd   `cmd:"" hidden:"" help:"Serve what table and pairs compare with."`
+}
 
 func main() {
-	if what := os.Getenv(bareEnv); what != "" {
-		bare(what)
-		return
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// streams is where load writes: what was asked for to out, the rest to log.
+type streams struct{ out, log io.Writer }
+
+// run returns the exit code: 2 for wrong usage, 1 for what failed.
+func run(ctx context.Context, args []string, out, log io.Writer) int {
+	exit := -1
+	k := kong.Must(&program{},
+		kong.Name("bench"), kong.Description("MetaGate's benchmarks."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.Writers(out, log), kong.Exit(func(code int) { exit = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out, log}),
+	)
+	ignoreEmpty(k.Model)
+	parsed, err := k.Parse(args)
+	switch {
+	case exit >= 0: // --help has been printed
+		return exit
+	case err != nil:
+		err, exit = fmt.Errorf("%w (--help tells more)", err), 2
+	default:
+		err, exit = parsed.Run(), 1
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1) //nolint:gocritic // stop only resets the signal handler
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(log, "bench:", strings.Join(strings.Fields(err.Error()), " "))
+	return exit
+}
+
+// ignoreEmpty lets a variable that is set to nothing mean its default.
+func ignoreEmpty(m *kong.Application) {
+	for _, command := range m.Leaves(false) {
+		for _, f := range command.Flags {
+			for _, name := range f.Envs {
+				if os.Getenv(name) == "" {
+					_ = os.Unsetenv(name)
+				}
+			}
+		}
 	}
 }
 
-func run(ctx context.Context) error {
-	grow := flag.Bool("growth", false, "measure what principals and receipts cost instead")
-	old := flag.String("pairs", "", "measure this server against this tree's instead: a binary or a git revision")
-	rounds := flag.Int("rounds", 11, "how often each of a pair takes its turn")
-	flag.Parse()
-	if *rounds < 1 {
-		return errors.New("-rounds wants a positive number")
+// standUp gives f a directory, this tree's server and a PostgreSQL. Paths are
+// from the root of the repository, wherever this program was started in it.
+func standUp(ctx context.Context, f func(ctx context.Context, dir, binary string, cluster *testdb.Cluster) error) error {
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/legivellum/metagate").Output()
+	if err != nil {
+		return fmt.Errorf("wants to be run in MetaGate's sources, to build the server: %w", err)
+	}
+	if err := os.Chdir(strings.TrimSpace(string(root))); err != nil {
+		return err
 	}
 	dir, err := os.MkdirTemp("", "metagate-bench")
 	if err != nil {
@@ -58,99 +99,5 @@ func run(ctx context.Context) error {
 	if err := build(ctx, ".", binary); err != nil {
 		return err
 	}
-	switch {
-	case *grow:
-		return growth(ctx, dir, binary, cluster)
-	case *old != "":
-		return pairs(ctx, dir, *old, binary, cluster, *rounds)
-	default:
-		return everything(ctx, dir, binary, cluster)
-	}
-}
-
-func everything(ctx context.Context, dir, binary string, cluster *testdb.Cluster) error {
-	for _, name := range []string{"bench", "limits", "worlds", "writers"} {
-		if err := cluster.CreateDatabase(ctx, name, ""); err != nil {
-			return err
-		}
-	}
-	servers := []engine{{"PostgreSQL", cluster.URL("bench")}, {"SQLite", "sqlite:" + filepath.Join(dir, "bench.db")}}
-	empty := []engine{{"PostgreSQL", cluster.URL("worlds")}, {"SQLite", "sqlite:" + filepath.Join(dir, "worlds.db")}}
-	written := []engine{{"PostgreSQL", cluster.URL("writers")}, {"SQLite", "sqlite:" + filepath.Join(dir, "writers.db")}}
-	if err := prepareLimits(ctx, binary, cluster.URL("limits")); err != nil {
-		return err
-	}
-	fmt.Println("| engine | connections | what | answers/s | p50 ms | p99 ms | p99.9 ms | CPU µs | allocations | peak RSS MiB | ÷ commits | ÷ receipt commits | ÷ bare HTTP |")
-	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
-	for _, connections := range []int{64, 256} {
-		for _, e := range servers {
-			if err := e.measure(ctx, binary, cluster.URL("limits"), connections); err != nil {
-				return err
-			}
-		}
-	}
-	for _, e := range servers {
-		if err := e.restart(ctx, binary); err != nil {
-			return err
-		}
-		if err := e.coldStart(ctx, binary); err != nil {
-			return err
-		}
-	}
-	for _, e := range empty {
-		if err := e.world(ctx, binary); err != nil {
-			return err
-		}
-	}
-	return besideWriters(ctx, binary, written)
-}
-
-type engine struct{ name, url string }
-
-// restart is what a deployment waits for: the world and its receipts are there.
-func (e engine) restart(ctx context.Context, binary string) error {
-	s, err := start(ctx, binary, e.url)
-	if err != nil {
-		return err
-	}
-	defer func() { s.stop() }()
-	took, err := s.restarts(ctx, 11)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("start, %s: from exec to the first answered bootstrap %d ms (median of %d; %d–%d)\n",
-		e.name, took[len(took)/2].Milliseconds(), len(took), took[0].Milliseconds(), took[len(took)-1].Milliseconds())
-	return nil
-}
-
-func (e engine) coldStart(ctx context.Context, binary string) error {
-	s, err := start(ctx, binary, e.url)
-	if err != nil {
-		return err
-	}
-	defer s.stop()
-	t := load.Target{URL: s.url, APIKeyHeader: "X-Api-Key", APIKey: s.adminKey, Component: component, Concurrency: herdWidth}
-	r, err := t.ColdStart(ctx, herd, new(atomic.Int64))
-	if err != nil {
-		return err
-	}
-	fmt.Printf("cold start, %s: %.2f s for %s; p99 %.0f ms, peak RSS %.0f MiB, failures %v\n",
-		e.name, r.Took.Seconds(), r.Note, r.Report().P99, s.peakMiB(), r.Failures)
-	return nil
-}
-
-func (e engine) world(ctx context.Context, binary string) error {
-	s, err := start(ctx, binary, e.url)
-	if err != nil {
-		return err
-	}
-	defer s.stop()
-	t := load.Target{URL: s.url, APIKeyHeader: "X-Api-Key", APIKey: s.adminKey}
-	first, again, err := t.Applies(ctx, herd)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("world of %d principals with bindings, %s: applied in %.2f s, again unchanged in %.2f s; peak RSS %.0f MiB\n",
-		herd, e.name, first.Seconds(), again.Seconds(), s.peakMiB())
-	return nil
+	return f(ctx, dir, binary, cluster)
 }

@@ -12,8 +12,8 @@ import (
 // The machine may be noisy, and a ratio of figures that were taken one after the
 // other is less so: the median of several rounds is told.
 const (
-	turns = 9
-	turn  = time.Second / 2 // of each figure in each round
+	turns    = 9
+	turnTime = time.Second / 2 // of each figure in each round
 )
 
 // turn is one load. What has to be there first is prepared beforehand, unmeasured.
@@ -63,7 +63,7 @@ func (e engine) measure(ctx context.Context, binary, limitsURL string, connectio
 	defer s.stop()
 	t := load.Target{
 		URL: s.url, APIKeyHeader: "X-Api-Key", APIKey: s.key, Component: component,
-		Concurrency: connections, Duration: turn,
+		Concurrency: connections, Duration: turnTime,
 	}
 	var bares []*figure
 	defer func() {
@@ -92,7 +92,7 @@ func (e engine) measure(ctx context.Context, binary, limitsURL string, connectio
 		progress("%s at %d connections: round %d of %d", e.name, connections, round+1, 2*turns)
 		var limits [3]float64
 		for i, row := range []load.Row{load.Narrow, load.Receipt} {
-			if limits[i], err = load.SingleRowCommits(ctx, limitsURL, row, connections, turn); err != nil {
+			if limits[i], err = load.SingleRowCommits(ctx, limitsURL, row, connections, turnTime); err != nil {
 				return err
 			}
 			commits[i] = append(commits[i], limits[i])

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,24 @@ import (
 )
 
 const pairTurn = time.Second // of each server in each round
+
+type pairsCmd struct {
+	Old    string `required:"" placeholder:"REV" help:"What to measure against: a git revision, or a binary by its path from the repository's root."`
+	Rounds int    `default:"11" help:"How often each of a pair takes its turn."`
+}
+
+func (c pairsCmd) Validate() error {
+	if c.Rounds < 1 {
+		return errors.New("--rounds wants a positive number")
+	}
+	return nil
+}
+
+func (c pairsCmd) Run(ctx context.Context) error {
+	return standUp(ctx, func(ctx context.Context, dir, binary string, cluster *testdb.Cluster) error {
+		return pairs(ctx, dir, c.Old, binary, cluster, c.Rounds)
+	})
+}
 
 // pair are the old server and the new one, or the bare one twice.
 type pair struct {

@@ -62,9 +62,14 @@ func failures(r load.Report) string {
 	if r.Failed == 0 {
 		return "0"
 	}
-	kinds := make([]string, 0, len(r.Failures))
-	for _, kind := range slices.Sorted(maps.Keys(r.Failures)) {
-		kinds = append(kinds, fmt.Sprintf("%s: %d", kind, r.Failures[kind]))
+	return fmt.Sprintf("%.1f %% (%s)", 100*float64(r.Failed)/float64(r.Failed+r.Requests), kinds(r.Failures))
+}
+
+// kinds are failures by status.
+func kinds(failures map[string]int64) string {
+	all := make([]string, 0, len(failures))
+	for _, kind := range slices.Sorted(maps.Keys(failures)) {
+		all = append(all, fmt.Sprintf("%s: %d", kind, failures[kind]))
 	}
-	return fmt.Sprintf("%.1f %% (%s)", 100*float64(r.Failed)/float64(r.Failed+r.Requests), strings.Join(kinds, ", "))
+	return strings.Join(all, ", ")
 }

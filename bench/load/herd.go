@@ -85,7 +85,7 @@ func (t Target) credentials(ctx context.Context, admin *client.ClientWithRespons
 }
 
 func (t Target) credential(ctx context.Context, admin *client.ClientWithResponses, id uuid.UUID) ([]byte, error) {
-	r, err := admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: id, Name: herdKey})
+	r, err := admin.CreateAPIKeyWithResponse(ctx, nil, model.APIKeyCreate{PrincipalID: id.String(), Name: herdKey})
 	if err != nil {
 		return nil, err
 	}

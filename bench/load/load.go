@@ -1,4 +1,4 @@
-// Package bench is a load generator: a closed loop of keep-alive connections
+// Package load is a load generator: a closed loop of keep-alive connections
 // that send prepared requests, and a latency histogram.
 package load
 

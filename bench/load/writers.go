@@ -90,7 +90,7 @@ func (t Target) writers(ctx context.Context, n int) (w writers, key string, err 
 	w.profile = (*profiles.JSON200)[0].ID
 	used, errUsed := manifest(ctx, admin, herdKey)
 	spare, errSpare := manifest(ctx, admin, spareKey)
-	issued, err := admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: w.principals[0], Name: herdKey})
+	issued, err := admin.CreateAPIKeyWithResponse(ctx, nil, model.APIKeyCreate{PrincipalID: w.principals[0].String(), Name: herdKey})
 	if err := errors.Join(errUsed, errSpare, err); err != nil {
 		return w, "", err
 	}

@@ -1,6 +1,6 @@
 -- name: CreateManifest :one
 INSERT INTO manifests (id, tenant_key, manifest_key, deployment_key, environment, services, memory_map, polling, schemas, version, created_at, updated_at)
-VALUES (sqlc.arg(id), sqlc.arg(tenant_key), sqlc.arg(manifest_key), sqlc.arg(deployment_key), sqlc.arg(environment), sqlc.arg(services), sqlc.arg(memory_map), sqlc.arg(polling), sqlc.arg(schemas), 1, sqlc.arg(created_at), sqlc.arg(updated_at))
+VALUES (sqlc.arg(id), sqlc.arg(tenant_key), sqlc.arg(manifest_key), sqlc.arg(deployment_key), sqlc.arg(environment), sqlc.arg(services), sqlc.arg(memory_map), sqlc.arg(polling), sqlc.arg(schemas), sqlc.arg(version), sqlc.arg(created_at), sqlc.arg(updated_at))
 RETURNING *;
 
 -- name: UpdateManifest :one

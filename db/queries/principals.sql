@@ -28,10 +28,10 @@ LIMIT CAST(sqlc.arg(row_limit) AS bigint);
 -- name: DeletePrincipal :exec
 DELETE FROM principals WHERE id = sqlc.arg(id);
 
--- name: CountOtherAdmins :one
--- The active principals of type admin beside one.
+-- name: CountOthersOfType :one
+-- The active principals of a type beside one.
 SELECT COUNT(*) FROM principals
-WHERE tenant_key = sqlc.arg(tenant_key) AND status = 'active' AND principal_type = 'admin' AND id <> sqlc.arg(except_id);
+WHERE tenant_key = sqlc.arg(tenant_key) AND status = 'active' AND principal_type = sqlc.arg(principal_type) AND id <> sqlc.arg(except_id);
 
 -- name: ListForeignSubjects :many
 -- The subjects that other tenants hold: auth_subject is unique over all of them.

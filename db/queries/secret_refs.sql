@@ -12,6 +12,9 @@ RETURNING *;
 -- name: GetSecretRef :one
 SELECT * FROM secret_refs WHERE id = sqlc.arg(id);
 
+-- name: GetSecretRefByKey :one
+SELECT * FROM secret_refs WHERE tenant_key = sqlc.arg(tenant_key) AND secret_key = sqlc.arg(secret_key);
+
 -- name: ListSecretRefs :many
 SELECT * FROM secret_refs
 WHERE (CAST(sqlc.narg(tenant_key) AS text) IS NULL OR tenant_key = sqlc.narg(tenant_key))

@@ -42,12 +42,12 @@ type ServerInterface interface {
 	// GetMetrics Prometheus metrics
 	// (GET /metrics)
 	GetMetrics(ctx echo.Context) error
-	// GetOpenAPIJSON This document as JSON
+	// GetOpenapiJSON This document as JSON
 	// (GET /openapi.json)
-	GetOpenAPIJSON(ctx echo.Context) error
-	// GetOpenAPIYAML This document as YAML
+	GetOpenapiJSON(ctx echo.Context) error
+	// GetOpenapiYaml This document as YAML
 	// (GET /openapi.yaml)
-	GetOpenAPIYAML(ctx echo.Context) error
+	GetOpenapiYaml(ctx echo.Context) error
 	// GetReady Whether the server can serve
 	// (GET /ready)
 	GetReady(ctx echo.Context) error
@@ -56,7 +56,7 @@ type ServerInterface interface {
 	ListAPIKeys(ctx echo.Context, params ListAPIKeysParams) error
 	// CreateAPIKey Create an API key
 	// (POST /v1/admin/api-keys)
-	CreateAPIKey(ctx echo.Context) error
+	CreateAPIKey(ctx echo.Context, params CreateAPIKeyParams) error
 	// RevokeAPIKey Revoke an API key
 	// (DELETE /v1/admin/api-keys/{id})
 	RevokeAPIKey(ctx echo.Context, id ID, params RevokeAPIKeyParams) error
@@ -77,7 +77,7 @@ type ServerInterface interface {
 	ListBindings(ctx echo.Context, params ListBindingsParams) error
 	// CreateBinding Create a binding
 	// (POST /v1/admin/bindings)
-	CreateBinding(ctx echo.Context) error
+	CreateBinding(ctx echo.Context, params CreateBindingParams) error
 	// DeleteBinding Delete a binding
 	// (DELETE /v1/admin/bindings/{id})
 	DeleteBinding(ctx echo.Context, id ID, params DeleteBindingParams) error
@@ -95,64 +95,64 @@ type ServerInterface interface {
 	ListManifests(ctx echo.Context, params ListManifestsParams) error
 	// CreateManifest Create a manifest
 	// (POST /v1/admin/manifests)
-	CreateManifest(ctx echo.Context) error
+	CreateManifest(ctx echo.Context, params CreateManifestParams) error
 	// DeleteManifest Delete a manifest
 	// (DELETE /v1/admin/manifests/{id})
-	DeleteManifest(ctx echo.Context, id ID, params DeleteManifestParams) error
+	DeleteManifest(ctx echo.Context, id IDOrKey, params DeleteManifestParams) error
 	// GetManifest Get a manifest
 	// (GET /v1/admin/manifests/{id})
-	GetManifest(ctx echo.Context, id ID) error
+	GetManifest(ctx echo.Context, id IDOrKey) error
 	// UpdateManifest Change a manifest
 	// (PATCH /v1/admin/manifests/{id})
-	UpdateManifest(ctx echo.Context, id ID, params UpdateManifestParams) error
+	UpdateManifest(ctx echo.Context, id IDOrKey, params UpdateManifestParams) error
 	// ListPrincipals List principals
 	// (GET /v1/admin/principals)
 	ListPrincipals(ctx echo.Context, params ListPrincipalsParams) error
 	// CreatePrincipal Create a principal
 	// (POST /v1/admin/principals)
-	CreatePrincipal(ctx echo.Context) error
+	CreatePrincipal(ctx echo.Context, params CreatePrincipalParams) error
 	// DeletePrincipal Delete a principal
 	// (DELETE /v1/admin/principals/{id})
-	DeletePrincipal(ctx echo.Context, id ID, params DeletePrincipalParams) error
+	DeletePrincipal(ctx echo.Context, id IDOrKey, params DeletePrincipalParams) error
 	// GetPrincipal Get a principal
 	// (GET /v1/admin/principals/{id})
-	GetPrincipal(ctx echo.Context, id ID) error
+	GetPrincipal(ctx echo.Context, id IDOrKey) error
 	// UpdatePrincipal Change a principal
 	// (PATCH /v1/admin/principals/{id})
-	UpdatePrincipal(ctx echo.Context, id ID, params UpdatePrincipalParams) error
+	UpdatePrincipal(ctx echo.Context, id IDOrKey, params UpdatePrincipalParams) error
 	// ExplainPacket The packet a principal would get now, and why
 	// (GET /v1/admin/principals/{id}/packet)
-	ExplainPacket(ctx echo.Context, id ID, params ExplainPacketParams) error
+	ExplainPacket(ctx echo.Context, id IDOrKey, params ExplainPacketParams) error
 	// ListProfiles List profiles
 	// (GET /v1/admin/profiles)
 	ListProfiles(ctx echo.Context, params ListProfilesParams) error
 	// CreateProfile Create a profile
 	// (POST /v1/admin/profiles)
-	CreateProfile(ctx echo.Context) error
+	CreateProfile(ctx echo.Context, params CreateProfileParams) error
 	// DeleteProfile Delete a profile
 	// (DELETE /v1/admin/profiles/{id})
-	DeleteProfile(ctx echo.Context, id ID, params DeleteProfileParams) error
+	DeleteProfile(ctx echo.Context, id IDOrKey, params DeleteProfileParams) error
 	// GetProfile Get a profile
 	// (GET /v1/admin/profiles/{id})
-	GetProfile(ctx echo.Context, id ID) error
+	GetProfile(ctx echo.Context, id IDOrKey) error
 	// UpdateProfile Change a profile
 	// (PATCH /v1/admin/profiles/{id})
-	UpdateProfile(ctx echo.Context, id ID, params UpdateProfileParams) error
+	UpdateProfile(ctx echo.Context, id IDOrKey, params UpdateProfileParams) error
 	// ListSecretRefs List secret references
 	// (GET /v1/admin/secret-refs)
 	ListSecretRefs(ctx echo.Context, params ListSecretRefsParams) error
 	// CreateSecretRef Create a secret reference
 	// (POST /v1/admin/secret-refs)
-	CreateSecretRef(ctx echo.Context) error
+	CreateSecretRef(ctx echo.Context, params CreateSecretRefParams) error
 	// DeleteSecretRef Delete a secret reference
 	// (DELETE /v1/admin/secret-refs/{id})
-	DeleteSecretRef(ctx echo.Context, id ID, params DeleteSecretRefParams) error
+	DeleteSecretRef(ctx echo.Context, id IDOrKey, params DeleteSecretRefParams) error
 	// GetSecretRef Get a secret reference
 	// (GET /v1/admin/secret-refs/{id})
-	GetSecretRef(ctx echo.Context, id ID) error
+	GetSecretRef(ctx echo.Context, id IDOrKey) error
 	// UpdateSecretRef Change a secret reference
 	// (PATCH /v1/admin/secret-refs/{id})
-	UpdateSecretRef(ctx echo.Context, id ID, params UpdateSecretRefParams) error
+	UpdateSecretRef(ctx echo.Context, id IDOrKey, params UpdateSecretRefParams) error
 	// ListStartups List startup receipts
 	// (GET /v1/admin/startups)
 	ListStartups(ctx echo.Context, params ListStartupsParams) error
@@ -248,21 +248,21 @@ func (w *ServerInterfaceWrapper) GetMetrics(ctx echo.Context) error {
 	return err
 }
 
-// GetOpenAPIJSON converts echo context to params.
-func (w *ServerInterfaceWrapper) GetOpenAPIJSON(ctx echo.Context) error {
+// GetOpenapiJSON converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOpenapiJSON(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetOpenAPIJSON(ctx)
+	err = w.Handler.GetOpenapiJSON(ctx)
 	return err
 }
 
-// GetOpenAPIYAML converts echo context to params.
-func (w *ServerInterfaceWrapper) GetOpenAPIYAML(ctx echo.Context) error {
+// GetOpenapiYaml converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOpenapiYaml(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetOpenAPIYAML(ctx)
+	err = w.Handler.GetOpenapiYaml(ctx)
 	return err
 }
 
@@ -309,6 +309,13 @@ func (w *ServerInterfaceWrapper) ListAPIKeys(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
 	}
 
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListAPIKeys(ctx, params)
 	return err
@@ -318,8 +325,28 @@ func (w *ServerInterfaceWrapper) ListAPIKeys(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreateAPIKey(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateAPIKeyParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateAPIKey(ctx)
+	err = w.Handler.CreateAPIKey(ctx, params)
 	return err
 }
 
@@ -352,6 +379,21 @@ func (w *ServerInterfaceWrapper) RevokeAPIKey(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -405,6 +447,21 @@ func (w *ServerInterfaceWrapper) UpdateAPIKey(ctx echo.Context) error {
 
 		params.IfMatch = &IfMatch
 	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateAPIKey(ctx, id, params)
@@ -429,6 +486,30 @@ func (w *ServerInterfaceWrapper) ApplyWorld(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "prune", ctx.QueryParams(), &params.Prune, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter prune: %s", err))
+	}
+
+	// ------------- Optional query parameter "message" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "message", ctx.QueryParams(), &params.Message, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter message: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -456,6 +537,20 @@ func (w *ServerInterfaceWrapper) ListAuditLog(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource_id: %s", err))
 	}
 
+	// ------------- Optional query parameter "resource_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "resource_key", ctx.QueryParams(), &params.ResourceKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource_key: %s", err))
+	}
+
+	// ------------- Optional query parameter "principal_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "principal_key", ctx.QueryParams(), &params.PrincipalKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter principal_key: %s", err))
+	}
+
 	// ------------- Optional query parameter "actor" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", ctx.QueryParams(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -463,11 +558,25 @@ func (w *ServerInterfaceWrapper) ListAuditLog(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actor: %s", err))
 	}
 
+	// ------------- Optional query parameter "revision" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "revision", ctx.QueryParams(), &params.Revision, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter revision: %s", err))
+	}
+
 	// ------------- Optional query parameter "since" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", ctx.QueryParams(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter since: %s", err))
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", ctx.QueryParams(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter until: %s", err))
 	}
 
 	// ------------- Optional query parameter "limit" -------------
@@ -482,6 +591,13 @@ func (w *ServerInterfaceWrapper) ListAuditLog(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -537,6 +653,13 @@ func (w *ServerInterfaceWrapper) ListBindings(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
 	}
 
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListBindings(ctx, params)
 	return err
@@ -546,8 +669,28 @@ func (w *ServerInterfaceWrapper) ListBindings(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreateBinding(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateBindingParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateBinding(ctx)
+	err = w.Handler.CreateBinding(ctx, params)
 	return err
 }
 
@@ -580,6 +723,21 @@ func (w *ServerInterfaceWrapper) DeleteBinding(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -633,6 +791,21 @@ func (w *ServerInterfaceWrapper) UpdateBinding(ctx echo.Context) error {
 
 		params.IfMatch = &IfMatch
 	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateBinding(ctx, id, params)
@@ -652,21 +825,11 @@ func (w *ServerInterfaceWrapper) ExportWorld(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
 	}
 
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Accept" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Accept")]; found {
-		var Accept string
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept, got %d", n))
-		}
+	// ------------- Optional query parameter "api_keys" -------------
 
-		err = runtime.BindStyledParameterWithOptions("simple", "Accept", valueList[0], &Accept, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept: %s", err))
-		}
-
-		params.Accept = &Accept
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "api_keys", ctx.QueryParams(), &params.APIKeys, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter api_keys: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -708,6 +871,13 @@ func (w *ServerInterfaceWrapper) ListManifests(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
 	}
 
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListManifests(ctx, params)
 	return err
@@ -717,8 +887,28 @@ func (w *ServerInterfaceWrapper) ListManifests(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreateManifest(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateManifestParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateManifest(ctx)
+	err = w.Handler.CreateManifest(ctx, params)
 	return err
 }
 
@@ -726,9 +916,9 @@ func (w *ServerInterfaceWrapper) CreateManifest(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) DeleteManifest(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -752,6 +942,21 @@ func (w *ServerInterfaceWrapper) DeleteManifest(ctx echo.Context) error {
 
 		params.IfMatch = &IfMatch
 	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DeleteManifest(ctx, id, params)
@@ -762,9 +967,9 @@ func (w *ServerInterfaceWrapper) DeleteManifest(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetManifest(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -778,9 +983,9 @@ func (w *ServerInterfaceWrapper) GetManifest(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) UpdateManifest(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -803,6 +1008,21 @@ func (w *ServerInterfaceWrapper) UpdateManifest(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -851,6 +1071,13 @@ func (w *ServerInterfaceWrapper) ListPrincipals(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
 	}
 
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListPrincipals(ctx, params)
 	return err
@@ -860,8 +1087,28 @@ func (w *ServerInterfaceWrapper) ListPrincipals(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreatePrincipal(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreatePrincipalParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreatePrincipal(ctx)
+	err = w.Handler.CreatePrincipal(ctx, params)
 	return err
 }
 
@@ -869,9 +1116,9 @@ func (w *ServerInterfaceWrapper) CreatePrincipal(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) DeletePrincipal(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -895,6 +1142,21 @@ func (w *ServerInterfaceWrapper) DeletePrincipal(ctx echo.Context) error {
 
 		params.IfMatch = &IfMatch
 	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DeletePrincipal(ctx, id, params)
@@ -905,9 +1167,9 @@ func (w *ServerInterfaceWrapper) DeletePrincipal(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetPrincipal(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -921,9 +1183,9 @@ func (w *ServerInterfaceWrapper) GetPrincipal(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) UpdatePrincipal(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -947,6 +1209,21 @@ func (w *ServerInterfaceWrapper) UpdatePrincipal(ctx echo.Context) error {
 
 		params.IfMatch = &IfMatch
 	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdatePrincipal(ctx, id, params)
@@ -957,9 +1234,9 @@ func (w *ServerInterfaceWrapper) UpdatePrincipal(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) ExplainPacket(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1005,6 +1282,13 @@ func (w *ServerInterfaceWrapper) ListProfiles(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
 	}
 
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListProfiles(ctx, params)
 	return err
@@ -1014,8 +1298,28 @@ func (w *ServerInterfaceWrapper) ListProfiles(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreateProfile(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateProfileParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateProfile(ctx)
+	err = w.Handler.CreateProfile(ctx, params)
 	return err
 }
 
@@ -1023,9 +1327,9 @@ func (w *ServerInterfaceWrapper) CreateProfile(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) DeleteProfile(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1049,6 +1353,21 @@ func (w *ServerInterfaceWrapper) DeleteProfile(ctx echo.Context) error {
 
 		params.IfMatch = &IfMatch
 	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DeleteProfile(ctx, id, params)
@@ -1059,9 +1378,9 @@ func (w *ServerInterfaceWrapper) DeleteProfile(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetProfile(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1075,9 +1394,9 @@ func (w *ServerInterfaceWrapper) GetProfile(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) UpdateProfile(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1100,6 +1419,21 @@ func (w *ServerInterfaceWrapper) UpdateProfile(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1141,6 +1475,13 @@ func (w *ServerInterfaceWrapper) ListSecretRefs(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
 	}
 
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListSecretRefs(ctx, params)
 	return err
@@ -1150,8 +1491,28 @@ func (w *ServerInterfaceWrapper) ListSecretRefs(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreateSecretRef(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateSecretRefParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateSecretRef(ctx)
+	err = w.Handler.CreateSecretRef(ctx, params)
 	return err
 }
 
@@ -1159,9 +1520,9 @@ func (w *ServerInterfaceWrapper) CreateSecretRef(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) DeleteSecretRef(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1185,6 +1546,21 @@ func (w *ServerInterfaceWrapper) DeleteSecretRef(ctx echo.Context) error {
 
 		params.IfMatch = &IfMatch
 	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DeleteSecretRef(ctx, id, params)
@@ -1195,9 +1571,9 @@ func (w *ServerInterfaceWrapper) DeleteSecretRef(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetSecretRef(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1211,9 +1587,9 @@ func (w *ServerInterfaceWrapper) GetSecretRef(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) UpdateSecretRef(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ID
+	var id IDOrKey
 
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
@@ -1236,6 +1612,21 @@ func (w *ServerInterfaceWrapper) UpdateSecretRef(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1303,6 +1694,13 @@ func (w *ServerInterfaceWrapper) ListStartups(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1481,8 +1879,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/health", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/ready", wrapper.GetReady, options.OperationMiddlewares["getReady"]...)
 	router.GET(options.BaseURL+"/.well-known/metagate.json", wrapper.GetDiscovery, options.OperationMiddlewares["getDiscovery"]...)
-	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetOpenAPIYAML, options.OperationMiddlewares["getOpenAPIYAML"]...)
-	router.GET(options.BaseURL+"/openapi.json", wrapper.GetOpenAPIJSON, options.OperationMiddlewares["getOpenAPIJSON"]...)
+	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetOpenapiYaml, options.OperationMiddlewares["getOpenapiYaml"]...)
+	router.GET(options.BaseURL+"/openapi.json", wrapper.GetOpenapiJSON, options.OperationMiddlewares["getOpenapiJson"]...)
 	router.GET(options.BaseURL+"/docs/", wrapper.GetDocs, options.OperationMiddlewares["getDocs"]...)
 	router.GET(options.BaseURL+"/docs/:asset", wrapper.GetDocsAsset, options.OperationMiddlewares["getDocsAsset"]...)
 	router.GET(options.BaseURL+"/metrics", wrapper.GetMetrics, options.OperationMiddlewares["getMetrics"]...)
@@ -2115,23 +2513,23 @@ func (response GetMetrics500ApplicationProblemPlusJSONResponse) VisitGetMetricsR
 	return err
 }
 
-type GetOpenAPIJSONRequestObject struct {
+type GetOpenapiJSONRequestObject struct {
 }
 
-type GetOpenAPIJSONResponseObject interface {
-	VisitGetOpenAPIJSONResponse(w http.ResponseWriter) error
+type GetOpenapiJSONResponseObject interface {
+	VisitGetOpenapiJSONResponse(w http.ResponseWriter) error
 }
 
-type GetOpenAPIJSON200ResponseHeaders struct {
+type GetOpenapiJSON200ResponseHeaders struct {
 	XRequestID string
 }
 
-type GetOpenAPIJSON200JSONResponse struct {
+type GetOpenapiJSON200JSONResponse struct {
 	Body    JSONObject
-	Headers GetOpenAPIJSON200ResponseHeaders
+	Headers GetOpenapiJSON200ResponseHeaders
 }
 
-func (response GetOpenAPIJSON200JSONResponse) VisitGetOpenAPIJSONResponse(w http.ResponseWriter) error {
+func (response GetOpenapiJSON200JSONResponse) VisitGetOpenapiJSONResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2144,11 +2542,11 @@ func (response GetOpenAPIJSON200JSONResponse) VisitGetOpenAPIJSONResponse(w http
 	return err
 }
 
-type GetOpenAPIJSON500ApplicationProblemPlusJSONResponse struct {
+type GetOpenapiJSON500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
 
-func (response GetOpenAPIJSON500ApplicationProblemPlusJSONResponse) VisitGetOpenAPIJSONResponse(w http.ResponseWriter) error {
+func (response GetOpenapiJSON500ApplicationProblemPlusJSONResponse) VisitGetOpenapiJSONResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2161,24 +2559,24 @@ func (response GetOpenAPIJSON500ApplicationProblemPlusJSONResponse) VisitGetOpen
 	return err
 }
 
-type GetOpenAPIYAMLRequestObject struct {
+type GetOpenapiYamlRequestObject struct {
 }
 
-type GetOpenAPIYAMLResponseObject interface {
-	VisitGetOpenAPIYAMLResponse(w http.ResponseWriter) error
+type GetOpenapiYamlResponseObject interface {
+	VisitGetOpenapiYamlResponse(w http.ResponseWriter) error
 }
 
-type GetOpenAPIYAML200ResponseHeaders struct {
+type GetOpenapiYaml200ResponseHeaders struct {
 	XRequestID string
 }
 
-type GetOpenAPIYAML200ApplicationYamlResponse struct {
+type GetOpenapiYaml200ApplicationYamlResponse struct {
 	Body          io.Reader
-	Headers       GetOpenAPIYAML200ResponseHeaders
+	Headers       GetOpenapiYaml200ResponseHeaders
 	ContentLength int64
 }
 
-func (response GetOpenAPIYAML200ApplicationYamlResponse) VisitGetOpenAPIYAMLResponse(w http.ResponseWriter) error {
+func (response GetOpenapiYaml200ApplicationYamlResponse) VisitGetOpenapiYamlResponse(w http.ResponseWriter) error {
 
 	w.Header().Set("Content-Type", "application/yaml")
 	if response.ContentLength != 0 {
@@ -2194,11 +2592,11 @@ func (response GetOpenAPIYAML200ApplicationYamlResponse) VisitGetOpenAPIYAMLResp
 	return err
 }
 
-type GetOpenAPIYAML500ApplicationProblemPlusJSONResponse struct {
+type GetOpenapiYaml500ApplicationProblemPlusJSONResponse struct {
 	InternalErrorApplicationProblemPlusJSONResponse
 }
 
-func (response GetOpenAPIYAML500ApplicationProblemPlusJSONResponse) VisitGetOpenAPIYAMLResponse(w http.ResponseWriter) error {
+func (response GetOpenapiYaml500ApplicationProblemPlusJSONResponse) VisitGetOpenapiYamlResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2223,7 +2621,7 @@ type GetReady200ResponseHeaders struct {
 }
 
 type GetReady200JSONResponse struct {
-	Body    Health
+	Body    Readiness
 	Headers GetReady200ResponseHeaders
 }
 
@@ -2413,7 +2811,8 @@ func (response ListAPIKeys503ApplicationProblemPlusJSONResponse) VisitListAPIKey
 }
 
 type CreateAPIKeyRequestObject struct {
-	Body *CreateAPIKeyJSONRequestBody
+	Params CreateAPIKeyParams
+	Body   *CreateAPIKeyJSONRequestBody
 }
 
 type CreateAPIKeyResponseObject interface {
@@ -2930,9 +3329,10 @@ func (response GetAPIKey503ApplicationProblemPlusJSONResponse) VisitGetAPIKeyRes
 }
 
 type UpdateAPIKeyRequestObject struct {
-	ID     ID `json:"id"`
-	Params UpdateAPIKeyParams
-	Body   *UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody
+	ID                                ID `json:"id"`
+	Params                            UpdateAPIKeyParams
+	JSONBody                          *UpdateAPIKeyJSONRequestBody
+	ApplicationMergePatchPlusJSONBody *UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody
 }
 
 type UpdateAPIKeyResponseObject interface {
@@ -3650,7 +4050,8 @@ func (response ListBindings503ApplicationProblemPlusJSONResponse) VisitListBindi
 }
 
 type CreateBindingRequestObject struct {
-	Body *CreateBindingJSONRequestBody
+	Params CreateBindingParams
+	Body   *CreateBindingJSONRequestBody
 }
 
 type CreateBindingResponseObject interface {
@@ -4167,9 +4568,10 @@ func (response GetBinding503ApplicationProblemPlusJSONResponse) VisitGetBindingR
 }
 
 type UpdateBindingRequestObject struct {
-	ID     ID `json:"id"`
-	Params UpdateBindingParams
-	Body   *UpdateBindingApplicationMergePatchPlusJSONRequestBody
+	ID                                ID `json:"id"`
+	Params                            UpdateBindingParams
+	JSONBody                          *UpdateBindingJSONRequestBody
+	ApplicationMergePatchPlusJSONBody *UpdateBindingApplicationMergePatchPlusJSONRequestBody
 }
 
 type UpdateBindingResponseObject interface {
@@ -4702,7 +5104,8 @@ func (response ListManifests503ApplicationProblemPlusJSONResponse) VisitListMani
 }
 
 type CreateManifestRequestObject struct {
-	Body *CreateManifestJSONRequestBody
+	Params CreateManifestParams
+	Body   *CreateManifestJSONRequestBody
 }
 
 type CreateManifestResponseObject interface {
@@ -4909,7 +5312,7 @@ func (response CreateManifest503ApplicationProblemPlusJSONResponse) VisitCreateM
 }
 
 type DeleteManifestRequestObject struct {
-	ID     ID `json:"id"`
+	ID     IDOrKey `json:"id"`
 	Params DeleteManifestParams
 }
 
@@ -5082,7 +5485,7 @@ func (response DeleteManifest503ApplicationProblemPlusJSONResponse) VisitDeleteM
 }
 
 type GetManifestRequestObject struct {
-	ID ID `json:"id"`
+	ID IDOrKey `json:"id"`
 }
 
 type GetManifestResponseObject interface {
@@ -5236,9 +5639,10 @@ func (response GetManifest503ApplicationProblemPlusJSONResponse) VisitGetManifes
 }
 
 type UpdateManifestRequestObject struct {
-	ID     ID `json:"id"`
-	Params UpdateManifestParams
-	Body   *UpdateManifestApplicationMergePatchPlusJSONRequestBody
+	ID                                IDOrKey `json:"id"`
+	Params                            UpdateManifestParams
+	JSONBody                          *UpdateManifestJSONRequestBody
+	ApplicationMergePatchPlusJSONBody *UpdateManifestApplicationMergePatchPlusJSONRequestBody
 }
 
 type UpdateManifestResponseObject interface {
@@ -5614,7 +6018,8 @@ func (response ListPrincipals503ApplicationProblemPlusJSONResponse) VisitListPri
 }
 
 type CreatePrincipalRequestObject struct {
-	Body *CreatePrincipalJSONRequestBody
+	Params CreatePrincipalParams
+	Body   *CreatePrincipalJSONRequestBody
 }
 
 type CreatePrincipalResponseObject interface {
@@ -5821,7 +6226,7 @@ func (response CreatePrincipal503ApplicationProblemPlusJSONResponse) VisitCreate
 }
 
 type DeletePrincipalRequestObject struct {
-	ID     ID `json:"id"`
+	ID     IDOrKey `json:"id"`
 	Params DeletePrincipalParams
 }
 
@@ -5994,7 +6399,7 @@ func (response DeletePrincipal503ApplicationProblemPlusJSONResponse) VisitDelete
 }
 
 type GetPrincipalRequestObject struct {
-	ID ID `json:"id"`
+	ID IDOrKey `json:"id"`
 }
 
 type GetPrincipalResponseObject interface {
@@ -6148,9 +6553,10 @@ func (response GetPrincipal503ApplicationProblemPlusJSONResponse) VisitGetPrinci
 }
 
 type UpdatePrincipalRequestObject struct {
-	ID     ID `json:"id"`
-	Params UpdatePrincipalParams
-	Body   *UpdatePrincipalApplicationMergePatchPlusJSONRequestBody
+	ID                                IDOrKey `json:"id"`
+	Params                            UpdatePrincipalParams
+	JSONBody                          *UpdatePrincipalJSONRequestBody
+	ApplicationMergePatchPlusJSONBody *UpdatePrincipalApplicationMergePatchPlusJSONRequestBody
 }
 
 type UpdatePrincipalResponseObject interface {
@@ -6389,7 +6795,7 @@ func (response UpdatePrincipal503ApplicationProblemPlusJSONResponse) VisitUpdate
 }
 
 type ExplainPacketRequestObject struct {
-	ID     ID `json:"id"`
+	ID     IDOrKey `json:"id"`
 	Params ExplainPacketParams
 }
 
@@ -6679,7 +7085,8 @@ func (response ListProfiles503ApplicationProblemPlusJSONResponse) VisitListProfi
 }
 
 type CreateProfileRequestObject struct {
-	Body *CreateProfileJSONRequestBody
+	Params CreateProfileParams
+	Body   *CreateProfileJSONRequestBody
 }
 
 type CreateProfileResponseObject interface {
@@ -6886,7 +7293,7 @@ func (response CreateProfile503ApplicationProblemPlusJSONResponse) VisitCreatePr
 }
 
 type DeleteProfileRequestObject struct {
-	ID     ID `json:"id"`
+	ID     IDOrKey `json:"id"`
 	Params DeleteProfileParams
 }
 
@@ -7059,7 +7466,7 @@ func (response DeleteProfile503ApplicationProblemPlusJSONResponse) VisitDeletePr
 }
 
 type GetProfileRequestObject struct {
-	ID ID `json:"id"`
+	ID IDOrKey `json:"id"`
 }
 
 type GetProfileResponseObject interface {
@@ -7213,9 +7620,10 @@ func (response GetProfile503ApplicationProblemPlusJSONResponse) VisitGetProfileR
 }
 
 type UpdateProfileRequestObject struct {
-	ID     ID `json:"id"`
-	Params UpdateProfileParams
-	Body   *UpdateProfileApplicationMergePatchPlusJSONRequestBody
+	ID                                IDOrKey `json:"id"`
+	Params                            UpdateProfileParams
+	JSONBody                          *UpdateProfileJSONRequestBody
+	ApplicationMergePatchPlusJSONBody *UpdateProfileApplicationMergePatchPlusJSONRequestBody
 }
 
 type UpdateProfileResponseObject interface {
@@ -7591,7 +7999,8 @@ func (response ListSecretRefs503ApplicationProblemPlusJSONResponse) VisitListSec
 }
 
 type CreateSecretRefRequestObject struct {
-	Body *CreateSecretRefJSONRequestBody
+	Params CreateSecretRefParams
+	Body   *CreateSecretRefJSONRequestBody
 }
 
 type CreateSecretRefResponseObject interface {
@@ -7798,7 +8207,7 @@ func (response CreateSecretRef503ApplicationProblemPlusJSONResponse) VisitCreate
 }
 
 type DeleteSecretRefRequestObject struct {
-	ID     ID `json:"id"`
+	ID     IDOrKey `json:"id"`
 	Params DeleteSecretRefParams
 }
 
@@ -7954,7 +8363,7 @@ func (response DeleteSecretRef503ApplicationProblemPlusJSONResponse) VisitDelete
 }
 
 type GetSecretRefRequestObject struct {
-	ID ID `json:"id"`
+	ID IDOrKey `json:"id"`
 }
 
 type GetSecretRefResponseObject interface {
@@ -8108,9 +8517,10 @@ func (response GetSecretRef503ApplicationProblemPlusJSONResponse) VisitGetSecret
 }
 
 type UpdateSecretRefRequestObject struct {
-	ID     ID `json:"id"`
-	Params UpdateSecretRefParams
-	Body   *UpdateSecretRefApplicationMergePatchPlusJSONRequestBody
+	ID                                IDOrKey `json:"id"`
+	Params                            UpdateSecretRefParams
+	JSONBody                          *UpdateSecretRefJSONRequestBody
+	ApplicationMergePatchPlusJSONBody *UpdateSecretRefApplicationMergePatchPlusJSONRequestBody
 }
 
 type UpdateSecretRefResponseObject interface {
@@ -9516,12 +9926,12 @@ type StrictServerInterface interface {
 	// GetMetrics Prometheus metrics
 	// (GET /metrics)
 	GetMetrics(ctx context.Context, request GetMetricsRequestObject) (GetMetricsResponseObject, error)
-	// GetOpenAPIJSON This document as JSON
+	// GetOpenapiJSON This document as JSON
 	// (GET /openapi.json)
-	GetOpenAPIJSON(ctx context.Context, request GetOpenAPIJSONRequestObject) (GetOpenAPIJSONResponseObject, error)
-	// GetOpenAPIYAML This document as YAML
+	GetOpenapiJSON(ctx context.Context, request GetOpenapiJSONRequestObject) (GetOpenapiJSONResponseObject, error)
+	// GetOpenapiYaml This document as YAML
 	// (GET /openapi.yaml)
-	GetOpenAPIYAML(ctx context.Context, request GetOpenAPIYAMLRequestObject) (GetOpenAPIYAMLResponseObject, error)
+	GetOpenapiYaml(ctx context.Context, request GetOpenapiYamlRequestObject) (GetOpenapiYamlResponseObject, error)
 	// GetReady Whether the server can serve
 	// (GET /ready)
 	GetReady(ctx context.Context, request GetReadyRequestObject) (GetReadyResponseObject, error)
@@ -9845,46 +10255,46 @@ func (sh *strictHandler) GetMetrics(ctx echo.Context) error {
 	return nil
 }
 
-// GetOpenAPIJSON operation middleware
-func (sh *strictHandler) GetOpenAPIJSON(ctx echo.Context) error {
-	var request GetOpenAPIJSONRequestObject
+// GetOpenapiJSON operation middleware
+func (sh *strictHandler) GetOpenapiJSON(ctx echo.Context) error {
+	var request GetOpenapiJSONRequestObject
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetOpenAPIJSON(ctx.Request().Context(), request.(GetOpenAPIJSONRequestObject))
+		return sh.ssi.GetOpenapiJSON(ctx.Request().Context(), request.(GetOpenapiJSONRequestObject))
 	}
 	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetOpenAPIJSON")
+		handler = middleware(handler, "GetOpenapiJSON")
 	}
 
 	response, err := handler(ctx, request)
 
 	if err != nil {
 		return err
-	} else if validResponse, ok := response.(GetOpenAPIJSONResponseObject); ok {
-		return validResponse.VisitGetOpenAPIJSONResponse(ctx.Response())
+	} else if validResponse, ok := response.(GetOpenapiJSONResponseObject); ok {
+		return validResponse.VisitGetOpenapiJSONResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
 	return nil
 }
 
-// GetOpenAPIYAML operation middleware
-func (sh *strictHandler) GetOpenAPIYAML(ctx echo.Context) error {
-	var request GetOpenAPIYAMLRequestObject
+// GetOpenapiYaml operation middleware
+func (sh *strictHandler) GetOpenapiYaml(ctx echo.Context) error {
+	var request GetOpenapiYamlRequestObject
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetOpenAPIYAML(ctx.Request().Context(), request.(GetOpenAPIYAMLRequestObject))
+		return sh.ssi.GetOpenapiYaml(ctx.Request().Context(), request.(GetOpenapiYamlRequestObject))
 	}
 	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetOpenAPIYAML")
+		handler = middleware(handler, "GetOpenapiYaml")
 	}
 
 	response, err := handler(ctx, request)
 
 	if err != nil {
 		return err
-	} else if validResponse, ok := response.(GetOpenAPIYAMLResponseObject); ok {
-		return validResponse.VisitGetOpenAPIYAMLResponse(ctx.Response())
+	} else if validResponse, ok := response.(GetOpenapiYamlResponseObject); ok {
+		return validResponse.VisitGetOpenapiYamlResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -9940,8 +10350,10 @@ func (sh *strictHandler) ListAPIKeys(ctx echo.Context, params ListAPIKeysParams)
 }
 
 // CreateAPIKey operation middleware
-func (sh *strictHandler) CreateAPIKey(ctx echo.Context) error {
+func (sh *strictHandler) CreateAPIKey(ctx echo.Context, params CreateAPIKeyParams) error {
 	var request CreateAPIKeyRequestObject
+
+	request.Params = params
 
 	var body CreateAPIKeyJSONRequestBody
 	var err error
@@ -10042,29 +10454,56 @@ func (sh *strictHandler) UpdateAPIKey(ctx echo.Context, id ID, params UpdateAPIK
 
 	request.ID = id
 	request.Params = params
-
-	var body UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body UpdateAPIKeyJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
 		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
 	}
-	if err != nil {
-		return err
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/merge-patch+json") {
+		var body UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.ApplicationMergePatchPlusJSONBody = &body
+
 	}
-	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.UpdateAPIKey(ctx.Request().Context(), request.(UpdateAPIKeyRequestObject))
@@ -10189,8 +10628,10 @@ func (sh *strictHandler) ListBindings(ctx echo.Context, params ListBindingsParam
 }
 
 // CreateBinding operation middleware
-func (sh *strictHandler) CreateBinding(ctx echo.Context) error {
+func (sh *strictHandler) CreateBinding(ctx echo.Context, params CreateBindingParams) error {
 	var request CreateBindingRequestObject
+
+	request.Params = params
 
 	var body CreateBindingJSONRequestBody
 	var err error
@@ -10291,29 +10732,56 @@ func (sh *strictHandler) UpdateBinding(ctx echo.Context, id ID, params UpdateBin
 
 	request.ID = id
 	request.Params = params
-
-	var body UpdateBindingApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body UpdateBindingJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
 		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
 	}
-	if err != nil {
-		return err
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/merge-patch+json") {
+		var body UpdateBindingApplicationMergePatchPlusJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.ApplicationMergePatchPlusJSONBody = &body
+
 	}
-	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.UpdateBinding(ctx.Request().Context(), request.(UpdateBindingRequestObject))
@@ -10385,8 +10853,10 @@ func (sh *strictHandler) ListManifests(ctx echo.Context, params ListManifestsPar
 }
 
 // CreateManifest operation middleware
-func (sh *strictHandler) CreateManifest(ctx echo.Context) error {
+func (sh *strictHandler) CreateManifest(ctx echo.Context, params CreateManifestParams) error {
 	var request CreateManifestRequestObject
+
+	request.Params = params
 
 	var body CreateManifestJSONRequestBody
 	var err error
@@ -10431,7 +10901,7 @@ func (sh *strictHandler) CreateManifest(ctx echo.Context) error {
 }
 
 // DeleteManifest operation middleware
-func (sh *strictHandler) DeleteManifest(ctx echo.Context, id ID, params DeleteManifestParams) error {
+func (sh *strictHandler) DeleteManifest(ctx echo.Context, id IDOrKey, params DeleteManifestParams) error {
 	var request DeleteManifestRequestObject
 
 	request.ID = id
@@ -10457,7 +10927,7 @@ func (sh *strictHandler) DeleteManifest(ctx echo.Context, id ID, params DeleteMa
 }
 
 // GetManifest operation middleware
-func (sh *strictHandler) GetManifest(ctx echo.Context, id ID) error {
+func (sh *strictHandler) GetManifest(ctx echo.Context, id IDOrKey) error {
 	var request GetManifestRequestObject
 
 	request.ID = id
@@ -10482,34 +10952,61 @@ func (sh *strictHandler) GetManifest(ctx echo.Context, id ID) error {
 }
 
 // UpdateManifest operation middleware
-func (sh *strictHandler) UpdateManifest(ctx echo.Context, id ID, params UpdateManifestParams) error {
+func (sh *strictHandler) UpdateManifest(ctx echo.Context, id IDOrKey, params UpdateManifestParams) error {
 	var request UpdateManifestRequestObject
 
 	request.ID = id
 	request.Params = params
-
-	var body UpdateManifestApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body UpdateManifestJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
 		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
 	}
-	if err != nil {
-		return err
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/merge-patch+json") {
+		var body UpdateManifestApplicationMergePatchPlusJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.ApplicationMergePatchPlusJSONBody = &body
+
 	}
-	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.UpdateManifest(ctx.Request().Context(), request.(UpdateManifestRequestObject))
@@ -10556,8 +11053,10 @@ func (sh *strictHandler) ListPrincipals(ctx echo.Context, params ListPrincipalsP
 }
 
 // CreatePrincipal operation middleware
-func (sh *strictHandler) CreatePrincipal(ctx echo.Context) error {
+func (sh *strictHandler) CreatePrincipal(ctx echo.Context, params CreatePrincipalParams) error {
 	var request CreatePrincipalRequestObject
+
+	request.Params = params
 
 	var body CreatePrincipalJSONRequestBody
 	var err error
@@ -10602,7 +11101,7 @@ func (sh *strictHandler) CreatePrincipal(ctx echo.Context) error {
 }
 
 // DeletePrincipal operation middleware
-func (sh *strictHandler) DeletePrincipal(ctx echo.Context, id ID, params DeletePrincipalParams) error {
+func (sh *strictHandler) DeletePrincipal(ctx echo.Context, id IDOrKey, params DeletePrincipalParams) error {
 	var request DeletePrincipalRequestObject
 
 	request.ID = id
@@ -10628,7 +11127,7 @@ func (sh *strictHandler) DeletePrincipal(ctx echo.Context, id ID, params DeleteP
 }
 
 // GetPrincipal operation middleware
-func (sh *strictHandler) GetPrincipal(ctx echo.Context, id ID) error {
+func (sh *strictHandler) GetPrincipal(ctx echo.Context, id IDOrKey) error {
 	var request GetPrincipalRequestObject
 
 	request.ID = id
@@ -10653,34 +11152,61 @@ func (sh *strictHandler) GetPrincipal(ctx echo.Context, id ID) error {
 }
 
 // UpdatePrincipal operation middleware
-func (sh *strictHandler) UpdatePrincipal(ctx echo.Context, id ID, params UpdatePrincipalParams) error {
+func (sh *strictHandler) UpdatePrincipal(ctx echo.Context, id IDOrKey, params UpdatePrincipalParams) error {
 	var request UpdatePrincipalRequestObject
 
 	request.ID = id
 	request.Params = params
-
-	var body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body UpdatePrincipalJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
 		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
 	}
-	if err != nil {
-		return err
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/merge-patch+json") {
+		var body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.ApplicationMergePatchPlusJSONBody = &body
+
 	}
-	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.UpdatePrincipal(ctx.Request().Context(), request.(UpdatePrincipalRequestObject))
@@ -10702,7 +11228,7 @@ func (sh *strictHandler) UpdatePrincipal(ctx echo.Context, id ID, params UpdateP
 }
 
 // ExplainPacket operation middleware
-func (sh *strictHandler) ExplainPacket(ctx echo.Context, id ID, params ExplainPacketParams) error {
+func (sh *strictHandler) ExplainPacket(ctx echo.Context, id IDOrKey, params ExplainPacketParams) error {
 	var request ExplainPacketRequestObject
 
 	request.ID = id
@@ -10753,8 +11279,10 @@ func (sh *strictHandler) ListProfiles(ctx echo.Context, params ListProfilesParam
 }
 
 // CreateProfile operation middleware
-func (sh *strictHandler) CreateProfile(ctx echo.Context) error {
+func (sh *strictHandler) CreateProfile(ctx echo.Context, params CreateProfileParams) error {
 	var request CreateProfileRequestObject
+
+	request.Params = params
 
 	var body CreateProfileJSONRequestBody
 	var err error
@@ -10799,7 +11327,7 @@ func (sh *strictHandler) CreateProfile(ctx echo.Context) error {
 }
 
 // DeleteProfile operation middleware
-func (sh *strictHandler) DeleteProfile(ctx echo.Context, id ID, params DeleteProfileParams) error {
+func (sh *strictHandler) DeleteProfile(ctx echo.Context, id IDOrKey, params DeleteProfileParams) error {
 	var request DeleteProfileRequestObject
 
 	request.ID = id
@@ -10825,7 +11353,7 @@ func (sh *strictHandler) DeleteProfile(ctx echo.Context, id ID, params DeletePro
 }
 
 // GetProfile operation middleware
-func (sh *strictHandler) GetProfile(ctx echo.Context, id ID) error {
+func (sh *strictHandler) GetProfile(ctx echo.Context, id IDOrKey) error {
 	var request GetProfileRequestObject
 
 	request.ID = id
@@ -10850,34 +11378,61 @@ func (sh *strictHandler) GetProfile(ctx echo.Context, id ID) error {
 }
 
 // UpdateProfile operation middleware
-func (sh *strictHandler) UpdateProfile(ctx echo.Context, id ID, params UpdateProfileParams) error {
+func (sh *strictHandler) UpdateProfile(ctx echo.Context, id IDOrKey, params UpdateProfileParams) error {
 	var request UpdateProfileRequestObject
 
 	request.ID = id
 	request.Params = params
-
-	var body UpdateProfileApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body UpdateProfileJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
 		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
 	}
-	if err != nil {
-		return err
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/merge-patch+json") {
+		var body UpdateProfileApplicationMergePatchPlusJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.ApplicationMergePatchPlusJSONBody = &body
+
 	}
-	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.UpdateProfile(ctx.Request().Context(), request.(UpdateProfileRequestObject))
@@ -10924,8 +11479,10 @@ func (sh *strictHandler) ListSecretRefs(ctx echo.Context, params ListSecretRefsP
 }
 
 // CreateSecretRef operation middleware
-func (sh *strictHandler) CreateSecretRef(ctx echo.Context) error {
+func (sh *strictHandler) CreateSecretRef(ctx echo.Context, params CreateSecretRefParams) error {
 	var request CreateSecretRefRequestObject
+
+	request.Params = params
 
 	var body CreateSecretRefJSONRequestBody
 	var err error
@@ -10970,7 +11527,7 @@ func (sh *strictHandler) CreateSecretRef(ctx echo.Context) error {
 }
 
 // DeleteSecretRef operation middleware
-func (sh *strictHandler) DeleteSecretRef(ctx echo.Context, id ID, params DeleteSecretRefParams) error {
+func (sh *strictHandler) DeleteSecretRef(ctx echo.Context, id IDOrKey, params DeleteSecretRefParams) error {
 	var request DeleteSecretRefRequestObject
 
 	request.ID = id
@@ -10996,7 +11553,7 @@ func (sh *strictHandler) DeleteSecretRef(ctx echo.Context, id ID, params DeleteS
 }
 
 // GetSecretRef operation middleware
-func (sh *strictHandler) GetSecretRef(ctx echo.Context, id ID) error {
+func (sh *strictHandler) GetSecretRef(ctx echo.Context, id IDOrKey) error {
 	var request GetSecretRefRequestObject
 
 	request.ID = id
@@ -11021,34 +11578,61 @@ func (sh *strictHandler) GetSecretRef(ctx echo.Context, id ID) error {
 }
 
 // UpdateSecretRef operation middleware
-func (sh *strictHandler) UpdateSecretRef(ctx echo.Context, id ID, params UpdateSecretRefParams) error {
+func (sh *strictHandler) UpdateSecretRef(ctx echo.Context, id IDOrKey, params UpdateSecretRefParams) error {
 	var request UpdateSecretRefRequestObject
 
 	request.ID = id
 	request.Params = params
-
-	var body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body UpdateSecretRefJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
 		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
 	}
-	if err != nil {
-		return err
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/merge-patch+json") {
+		var body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.ApplicationMergePatchPlusJSONBody = &body
+
 	}
-	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.UpdateSecretRef(ctx.Request().Context(), request.(UpdateSecretRefRequestObject))

@@ -97,6 +97,8 @@ type ClientInterface interface {
 
 	// GetInfo What this server is
 	//
+	// For whoever looks at the root: programs read /.well-known/metagate.json.
+	//
 	// Corresponds with GET / (the `GetInfo` operationId).
 	GetInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -109,10 +111,14 @@ type ClientInterface interface {
 
 	// GetDocs Swagger UI
 	//
+	// Every operation, to try out; from the binary, nothing is fetched from elsewhere.
+	//
 	// Corresponds with GET /docs/ (the `GetDocs` operationId).
 	GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetDocsAsset A file of Swagger UI
+	//
+	// What the page of Swagger UI loads.
 	//
 	// Corresponds with GET /docs/{asset} (the `GetDocsAsset` operationId).
 	GetDocsAsset(ctx context.Context, asset string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -144,18 +150,24 @@ type ClientInterface interface {
 
 	// GetMetrics Prometheus metrics
 	//
+	// Of this process; the README lists them.
+	//
 	// Corresponds with GET /metrics (the `GetMetrics` operationId).
 	GetMetrics(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetOpenAPIJSON This document as JSON
+	// GetOpenapiJSON This document as JSON
 	//
-	// Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
-	GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// The same as /openapi.yaml, in the same order.
+	//
+	// Corresponds with GET /openapi.json (the `GetOpenapiJSON` operationId).
+	GetOpenapiJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetOpenAPIYAML This document as YAML
+	// GetOpenapiYaml This document as YAML
 	//
-	// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
-	GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// With API_KEY_HEADER as this server has it.
+	//
+	// Corresponds with GET /openapi.yaml (the `GetOpenapiYaml` operationId).
+	GetOpenapiYaml(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetReady Whether the server can serve
 	//
@@ -173,21 +185,21 @@ type ClientInterface interface {
 
 	// CreateAPIKeyWithBody Create an API key
 	//
-	// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored.
+	// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored. A key that is chosen outside may be given as `value`, or by its `sha256` alone; one that was a key before, whose ever, is refused with 409 `ALREADY_EXISTS`.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/api-keys (the `CreateAPIKey` operationId).
-	CreateAPIKeyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAPIKeyWithBody(ctx context.Context, params *CreateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAPIKey Create an API key
 	//
-	// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored.
+	// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored. A key that is chosen outside may be given as `value`, or by its `sha256` alone; one that was a key before, whose ever, is refused with 409 `ALREADY_EXISTS`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/api-keys (the `CreateAPIKey` operationId).
-	CreateAPIKey(ctx context.Context, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAPIKey(ctx context.Context, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RevokeAPIKey Revoke an API key
 	//
@@ -198,21 +210,32 @@ type ClientInterface interface {
 
 	// GetAPIKey Get an API key
 	//
+	// By its id. Neither the key nor its hash is shown. The `ETag` is for `If-Match`.
+	//
 	// Corresponds with GET /v1/admin/api-keys/{id} (the `GetAPIKey` operationId).
 	GetAPIKey(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateAPIKeyWithBody Change an API key
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
 	UpdateAPIKeyWithBody(ctx context.Context, id ID, params *UpdateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateAPIKey Change an API key
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
+	UpdateAPIKey(ctx context.Context, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// UpdateAPIKeyWithApplicationMergePatchPlusJSONBody Change an API key
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -221,7 +244,7 @@ type ClientInterface interface {
 
 	// ApplyWorldWithBody Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap; and whose deadlines. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -230,7 +253,7 @@ type ClientInterface interface {
 
 	// ApplyWorld Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap; and whose deadlines. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -258,7 +281,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/bindings (the `CreateBinding` operationId).
-	CreateBindingWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateBindingWithBody(ctx context.Context, params *CreateBindingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateBinding Create a binding
 	//
@@ -267,7 +290,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/bindings (the `CreateBinding` operationId).
-	CreateBinding(ctx context.Context, body CreateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateBinding(ctx context.Context, params *CreateBindingParams, body CreateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteBinding Delete a binding
 	//
@@ -278,21 +301,32 @@ type ClientInterface interface {
 
 	// GetBinding Get a binding
 	//
+	// By its id: an active one is found by `principal_id`. The `ETag` is for `If-Match`.
+	//
 	// Corresponds with GET /v1/admin/bindings/{id} (the `GetBinding` operationId).
 	GetBinding(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateBindingWithBody Change a binding
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
 	UpdateBindingWithBody(ctx context.Context, id ID, params *UpdateBindingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateBinding Change a binding
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
+	UpdateBinding(ctx context.Context, id ID, params *UpdateBindingParams, body UpdateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// UpdateBindingWithApplicationMergePatchPlusJSONBody Change a binding
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -301,7 +335,7 @@ type ClientInterface interface {
 
 	// ExportWorld The world as a document
 	//
-	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. API keys and startups are not part of it. YAML when `Accept` prefers `application/yaml`.
+	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
 	//
 	// Corresponds with GET /v1/admin/export (the `ExportWorld` operationId).
 	ExportWorld(ctx context.Context, params *ExportWorldParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -320,7 +354,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/manifests (the `CreateManifest` operationId).
-	CreateManifestWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateManifestWithBody(ctx context.Context, params *CreateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateManifest Create a manifest
 	//
@@ -329,37 +363,48 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/manifests (the `CreateManifest` operationId).
-	CreateManifest(ctx context.Context, body CreateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateManifest(ctx context.Context, params *CreateManifestParams, body CreateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteManifest Delete a manifest
 	//
 	// Deletes a manifest. 409 `IN_USE` while a binding refers to it.
 	//
 	// Corresponds with DELETE /v1/admin/manifests/{id} (the `DeleteManifest` operationId).
-	DeleteManifest(ctx context.Context, id ID, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteManifest(ctx context.Context, id IDOrKey, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetManifest Get a manifest
 	//
+	// By its id or key. The `ETag` is for `If-Match`.
+	//
 	// Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
-	GetManifest(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetManifest(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateManifestWithBody Change a manifest
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-	UpdateManifestWithBody(ctx context.Context, id ID, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateManifestWithBody(ctx context.Context, id IDOrKey, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateManifest Change a manifest
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
+	UpdateManifest(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateManifestWithApplicationMergePatchPlusJSONBody Change a manifest
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-	UpdateManifestWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateManifestWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPrincipals List principals
 	//
@@ -375,7 +420,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/principals (the `CreatePrincipal` operationId).
-	CreatePrincipalWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePrincipalWithBody(ctx context.Context, params *CreatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreatePrincipal Create a principal
 	//
@@ -384,44 +429,55 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/principals (the `CreatePrincipal` operationId).
-	CreatePrincipal(ctx context.Context, body CreatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePrincipal(ctx context.Context, params *CreatePrincipalParams, body CreatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeletePrincipal Delete a principal
 	//
 	// Deletes a principal with its bindings and API keys. Its startup receipts stay. 409 `LAST_ADMIN` for the last active admin of a tenant.
 	//
 	// Corresponds with DELETE /v1/admin/principals/{id} (the `DeletePrincipal` operationId).
-	DeletePrincipal(ctx context.Context, id ID, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeletePrincipal(ctx context.Context, id IDOrKey, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetPrincipal Get a principal
 	//
+	// By its id or key. The `ETag` is for `If-Match`.
+	//
 	// Corresponds with GET /v1/admin/principals/{id} (the `GetPrincipal` operationId).
-	GetPrincipal(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetPrincipal(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdatePrincipalWithBody Change a principal
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-	UpdatePrincipalWithBody(ctx context.Context, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdatePrincipalWithBody(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdatePrincipal Change a principal
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
+	UpdatePrincipal(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdatePrincipalWithApplicationMergePatchPlusJSONBody Change a principal
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-	UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ExplainPacket The packet a principal would get now, and why
 	//
 	// Opens no startup. For each section it tells where its values come from; where bootstrap would refuse, it tells the refusal.
 	//
 	// Corresponds with GET /v1/admin/principals/{id}/packet (the `ExplainPacket` operationId).
-	ExplainPacket(ctx context.Context, id ID, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ExplainPacket(ctx context.Context, id IDOrKey, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListProfiles List profiles
 	//
@@ -437,7 +493,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/profiles (the `CreateProfile` operationId).
-	CreateProfileWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateProfileWithBody(ctx context.Context, params *CreateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateProfile Create a profile
 	//
@@ -446,37 +502,48 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/profiles (the `CreateProfile` operationId).
-	CreateProfile(ctx context.Context, body CreateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateProfile(ctx context.Context, params *CreateProfileParams, body CreateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteProfile Delete a profile
 	//
 	// Deletes a profile. 409 `IN_USE` while a binding refers to it.
 	//
 	// Corresponds with DELETE /v1/admin/profiles/{id} (the `DeleteProfile` operationId).
-	DeleteProfile(ctx context.Context, id ID, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteProfile(ctx context.Context, id IDOrKey, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetProfile Get a profile
 	//
+	// By its id or key. The `ETag` is for `If-Match`.
+	//
 	// Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
-	GetProfile(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetProfile(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateProfileWithBody Change a profile
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-	UpdateProfileWithBody(ctx context.Context, id ID, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateProfileWithBody(ctx context.Context, id IDOrKey, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateProfile Change a profile
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
+	UpdateProfile(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateProfileWithApplicationMergePatchPlusJSONBody Change a profile
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-	UpdateProfileWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateProfileWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListSecretRefs List secret references
 	//
@@ -492,7 +559,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/secret-refs (the `CreateSecretRef` operationId).
-	CreateSecretRefWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateSecretRefWithBody(ctx context.Context, params *CreateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateSecretRef Create a secret reference
 	//
@@ -501,37 +568,48 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/secret-refs (the `CreateSecretRef` operationId).
-	CreateSecretRef(ctx context.Context, body CreateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateSecretRef(ctx context.Context, params *CreateSecretRefParams, body CreateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteSecretRef Delete a secret reference
 	//
 	// Deletes a secret reference.
 	//
 	// Corresponds with DELETE /v1/admin/secret-refs/{id} (the `DeleteSecretRef` operationId).
-	DeleteSecretRef(ctx context.Context, id ID, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteSecretRef(ctx context.Context, id IDOrKey, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetSecretRef Get a secret reference
 	//
+	// By its id or key. It says where the secret is, never the secret. The `ETag` is for `If-Match`.
+	//
 	// Corresponds with GET /v1/admin/secret-refs/{id} (the `GetSecretRef` operationId).
-	GetSecretRef(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetSecretRef(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateSecretRefWithBody Change a secret reference
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-	UpdateSecretRefWithBody(ctx context.Context, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateSecretRefWithBody(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateSecretRef Change a secret reference
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
+	UpdateSecretRef(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateSecretRefWithApplicationMergePatchPlusJSONBody Change a secret reference
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-	UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListStartups List startup receipts
 	//
@@ -622,6 +700,8 @@ type ClientInterface interface {
 
 // GetInfo What this server is
 //
+// For whoever looks at the root: programs read /.well-known/metagate.json.
+//
 // Corresponds with GET / (the `GetInfo` operationId).
 func (c *Client) GetInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetInfoRequest(c.Server)
@@ -654,6 +734,8 @@ func (c *Client) GetDiscovery(ctx context.Context, reqEditors ...RequestEditorFn
 
 // GetDocs Swagger UI
 //
+// Every operation, to try out; from the binary, nothing is fetched from elsewhere.
+//
 // Corresponds with GET /docs/ (the `GetDocs` operationId).
 func (c *Client) GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetDocsRequest(c.Server)
@@ -668,6 +750,8 @@ func (c *Client) GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 }
 
 // GetDocsAsset A file of Swagger UI
+//
+// What the page of Swagger UI loads.
 //
 // Corresponds with GET /docs/{asset} (the `GetDocsAsset` operationId).
 func (c *Client) GetDocsAsset(ctx context.Context, asset string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -739,6 +823,8 @@ func (c *Client) MCP(ctx context.Context, body MCPJSONRequestBody, reqEditors ..
 
 // GetMetrics Prometheus metrics
 //
+// Of this process; the README lists them.
+//
 // Corresponds with GET /metrics (the `GetMetrics` operationId).
 func (c *Client) GetMetrics(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetMetricsRequest(c.Server)
@@ -752,11 +838,13 @@ func (c *Client) GetMetrics(ctx context.Context, reqEditors ...RequestEditorFn) 
 	return c.Client.Do(req)
 }
 
-// GetOpenAPIJSON This document as JSON
+// GetOpenapiJSON This document as JSON
 //
-// Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
-func (c *Client) GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetOpenAPIJSONRequest(c.Server)
+// The same as /openapi.yaml, in the same order.
+//
+// Corresponds with GET /openapi.json (the `GetOpenapiJSON` operationId).
+func (c *Client) GetOpenapiJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOpenapiJSONRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -767,11 +855,13 @@ func (c *Client) GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditor
 	return c.Client.Do(req)
 }
 
-// GetOpenAPIYAML This document as YAML
+// GetOpenapiYaml This document as YAML
 //
-// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
-func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetOpenAPIYAMLRequest(c.Server)
+// With API_KEY_HEADER as this server has it.
+//
+// Corresponds with GET /openapi.yaml (the `GetOpenapiYaml` operationId).
+func (c *Client) GetOpenapiYaml(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOpenapiYamlRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -818,13 +908,13 @@ func (c *Client) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, req
 
 // CreateAPIKeyWithBody Create an API key
 //
-// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored.
+// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored. A key that is chosen outside may be given as `value`, or by its `sha256` alone; one that was a key before, whose ever, is refused with 409 `ALREADY_EXISTS`.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/api-keys (the `CreateAPIKey` operationId).
-func (c *Client) CreateAPIKeyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAPIKeyRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateAPIKeyWithBody(ctx context.Context, params *CreateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAPIKeyRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -837,13 +927,13 @@ func (c *Client) CreateAPIKeyWithBody(ctx context.Context, contentType string, b
 
 // CreateAPIKey Create an API key
 //
-// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored.
+// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored. A key that is chosen outside may be given as `value`, or by its `sha256` alone; one that was a key before, whose ever, is refused with 409 `ALREADY_EXISTS`.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/api-keys (the `CreateAPIKey` operationId).
-func (c *Client) CreateAPIKey(ctx context.Context, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAPIKeyRequest(c.Server, body)
+func (c *Client) CreateAPIKey(ctx context.Context, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAPIKeyRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -873,6 +963,8 @@ func (c *Client) RevokeAPIKey(ctx context.Context, id ID, params *RevokeAPIKeyPa
 
 // GetAPIKey Get an API key
 //
+// By its id. Neither the key nor its hash is shown. The `ETag` is for `If-Match`.
+//
 // Corresponds with GET /v1/admin/api-keys/{id} (the `GetAPIKey` operationId).
 func (c *Client) GetAPIKey(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetAPIKeyRequest(c.Server, id)
@@ -888,7 +980,7 @@ func (c *Client) GetAPIKey(ctx context.Context, id ID, reqEditors ...RequestEdit
 
 // UpdateAPIKeyWithBody Change an API key
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 //
 // Takes any type of body and a specified content type.
 //
@@ -905,9 +997,28 @@ func (c *Client) UpdateAPIKeyWithBody(ctx context.Context, id ID, params *Update
 	return c.Client.Do(req)
 }
 
+// UpdateAPIKey Change an API key
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
+func (c *Client) UpdateAPIKey(ctx context.Context, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateAPIKeyRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // UpdateAPIKeyWithApplicationMergePatchPlusJSONBody Change an API key
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -926,7 +1037,7 @@ func (c *Client) UpdateAPIKeyWithApplicationMergePatchPlusJSONBody(ctx context.C
 
 // ApplyWorldWithBody Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap; and whose deadlines. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes any type of body and a specified content type.
 //
@@ -945,7 +1056,7 @@ func (c *Client) ApplyWorldWithBody(ctx context.Context, params *ApplyWorldParam
 
 // ApplyWorld Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap; and whose deadlines. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1003,8 +1114,8 @@ func (c *Client) ListBindings(ctx context.Context, params *ListBindingsParams, r
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/bindings (the `CreateBinding` operationId).
-func (c *Client) CreateBindingWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateBindingRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateBindingWithBody(ctx context.Context, params *CreateBindingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBindingRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1022,8 +1133,8 @@ func (c *Client) CreateBindingWithBody(ctx context.Context, contentType string, 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/bindings (the `CreateBinding` operationId).
-func (c *Client) CreateBinding(ctx context.Context, body CreateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateBindingRequest(c.Server, body)
+func (c *Client) CreateBinding(ctx context.Context, params *CreateBindingParams, body CreateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBindingRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1053,6 +1164,8 @@ func (c *Client) DeleteBinding(ctx context.Context, id ID, params *DeleteBinding
 
 // GetBinding Get a binding
 //
+// By its id: an active one is found by `principal_id`. The `ETag` is for `If-Match`.
+//
 // Corresponds with GET /v1/admin/bindings/{id} (the `GetBinding` operationId).
 func (c *Client) GetBinding(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetBindingRequest(c.Server, id)
@@ -1068,7 +1181,7 @@ func (c *Client) GetBinding(ctx context.Context, id ID, reqEditors ...RequestEdi
 
 // UpdateBindingWithBody Change a binding
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1085,9 +1198,28 @@ func (c *Client) UpdateBindingWithBody(ctx context.Context, id ID, params *Updat
 	return c.Client.Do(req)
 }
 
+// UpdateBinding Change a binding
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
+func (c *Client) UpdateBinding(ctx context.Context, id ID, params *UpdateBindingParams, body UpdateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateBindingRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // UpdateBindingWithApplicationMergePatchPlusJSONBody Change a binding
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -1106,7 +1238,7 @@ func (c *Client) UpdateBindingWithApplicationMergePatchPlusJSONBody(ctx context.
 
 // ExportWorld The world as a document
 //
-// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. API keys and startups are not part of it. YAML when `Accept` prefers `application/yaml`.
+// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
 //
 // Corresponds with GET /v1/admin/export (the `ExportWorld` operationId).
 func (c *Client) ExportWorld(ctx context.Context, params *ExportWorldParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1145,8 +1277,8 @@ func (c *Client) ListManifests(ctx context.Context, params *ListManifestsParams,
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/manifests (the `CreateManifest` operationId).
-func (c *Client) CreateManifestWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateManifestRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateManifestWithBody(ctx context.Context, params *CreateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateManifestRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1164,8 +1296,8 @@ func (c *Client) CreateManifestWithBody(ctx context.Context, contentType string,
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/manifests (the `CreateManifest` operationId).
-func (c *Client) CreateManifest(ctx context.Context, body CreateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateManifestRequest(c.Server, body)
+func (c *Client) CreateManifest(ctx context.Context, params *CreateManifestParams, body CreateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateManifestRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1181,7 +1313,7 @@ func (c *Client) CreateManifest(ctx context.Context, body CreateManifestJSONRequ
 // Deletes a manifest. 409 `IN_USE` while a binding refers to it.
 //
 // Corresponds with DELETE /v1/admin/manifests/{id} (the `DeleteManifest` operationId).
-func (c *Client) DeleteManifest(ctx context.Context, id ID, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeleteManifest(ctx context.Context, id IDOrKey, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteManifestRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -1195,8 +1327,10 @@ func (c *Client) DeleteManifest(ctx context.Context, id ID, params *DeleteManife
 
 // GetManifest Get a manifest
 //
+// By its id or key. The `ETag` is for `If-Match`.
+//
 // Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
-func (c *Client) GetManifest(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetManifest(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetManifestRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -1210,13 +1344,32 @@ func (c *Client) GetManifest(ctx context.Context, id ID, reqEditors ...RequestEd
 
 // UpdateManifestWithBody Change a manifest
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-func (c *Client) UpdateManifestWithBody(ctx context.Context, id ID, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateManifestWithBody(ctx context.Context, id IDOrKey, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateManifestRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateManifest Change a manifest
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
+func (c *Client) UpdateManifest(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateManifestRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1229,12 +1382,12 @@ func (c *Client) UpdateManifestWithBody(ctx context.Context, id ID, params *Upda
 
 // UpdateManifestWithApplicationMergePatchPlusJSONBody Change a manifest
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-func (c *Client) UpdateManifestWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateManifestWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -1270,8 +1423,8 @@ func (c *Client) ListPrincipals(ctx context.Context, params *ListPrincipalsParam
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/principals (the `CreatePrincipal` operationId).
-func (c *Client) CreatePrincipalWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePrincipalRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreatePrincipalWithBody(ctx context.Context, params *CreatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePrincipalRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1289,8 +1442,8 @@ func (c *Client) CreatePrincipalWithBody(ctx context.Context, contentType string
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/principals (the `CreatePrincipal` operationId).
-func (c *Client) CreatePrincipal(ctx context.Context, body CreatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePrincipalRequest(c.Server, body)
+func (c *Client) CreatePrincipal(ctx context.Context, params *CreatePrincipalParams, body CreatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePrincipalRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1306,7 +1459,7 @@ func (c *Client) CreatePrincipal(ctx context.Context, body CreatePrincipalJSONRe
 // Deletes a principal with its bindings and API keys. Its startup receipts stay. 409 `LAST_ADMIN` for the last active admin of a tenant.
 //
 // Corresponds with DELETE /v1/admin/principals/{id} (the `DeletePrincipal` operationId).
-func (c *Client) DeletePrincipal(ctx context.Context, id ID, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeletePrincipal(ctx context.Context, id IDOrKey, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeletePrincipalRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -1320,8 +1473,10 @@ func (c *Client) DeletePrincipal(ctx context.Context, id ID, params *DeletePrinc
 
 // GetPrincipal Get a principal
 //
+// By its id or key. The `ETag` is for `If-Match`.
+//
 // Corresponds with GET /v1/admin/principals/{id} (the `GetPrincipal` operationId).
-func (c *Client) GetPrincipal(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetPrincipal(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetPrincipalRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -1335,13 +1490,32 @@ func (c *Client) GetPrincipal(ctx context.Context, id ID, reqEditors ...RequestE
 
 // UpdatePrincipalWithBody Change a principal
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-func (c *Client) UpdatePrincipalWithBody(ctx context.Context, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdatePrincipalWithBody(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdatePrincipalRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdatePrincipal Change a principal
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
+func (c *Client) UpdatePrincipal(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdatePrincipalRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1354,12 +1528,12 @@ func (c *Client) UpdatePrincipalWithBody(ctx context.Context, id ID, params *Upd
 
 // UpdatePrincipalWithApplicationMergePatchPlusJSONBody Change a principal
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-func (c *Client) UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdatePrincipalRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -1376,7 +1550,7 @@ func (c *Client) UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx contex
 // Opens no startup. For each section it tells where its values come from; where bootstrap would refuse, it tells the refusal.
 //
 // Corresponds with GET /v1/admin/principals/{id}/packet (the `ExplainPacket` operationId).
-func (c *Client) ExplainPacket(ctx context.Context, id ID, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) ExplainPacket(ctx context.Context, id IDOrKey, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewExplainPacketRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -1412,8 +1586,8 @@ func (c *Client) ListProfiles(ctx context.Context, params *ListProfilesParams, r
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/profiles (the `CreateProfile` operationId).
-func (c *Client) CreateProfileWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateProfileRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateProfileWithBody(ctx context.Context, params *CreateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateProfileRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1431,8 +1605,8 @@ func (c *Client) CreateProfileWithBody(ctx context.Context, contentType string, 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/profiles (the `CreateProfile` operationId).
-func (c *Client) CreateProfile(ctx context.Context, body CreateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateProfileRequest(c.Server, body)
+func (c *Client) CreateProfile(ctx context.Context, params *CreateProfileParams, body CreateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateProfileRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1448,7 +1622,7 @@ func (c *Client) CreateProfile(ctx context.Context, body CreateProfileJSONReques
 // Deletes a profile. 409 `IN_USE` while a binding refers to it.
 //
 // Corresponds with DELETE /v1/admin/profiles/{id} (the `DeleteProfile` operationId).
-func (c *Client) DeleteProfile(ctx context.Context, id ID, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeleteProfile(ctx context.Context, id IDOrKey, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteProfileRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -1462,8 +1636,10 @@ func (c *Client) DeleteProfile(ctx context.Context, id ID, params *DeleteProfile
 
 // GetProfile Get a profile
 //
+// By its id or key. The `ETag` is for `If-Match`.
+//
 // Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
-func (c *Client) GetProfile(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetProfile(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetProfileRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -1477,13 +1653,32 @@ func (c *Client) GetProfile(ctx context.Context, id ID, reqEditors ...RequestEdi
 
 // UpdateProfileWithBody Change a profile
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-func (c *Client) UpdateProfileWithBody(ctx context.Context, id ID, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateProfileWithBody(ctx context.Context, id IDOrKey, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateProfileRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateProfile Change a profile
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
+func (c *Client) UpdateProfile(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateProfileRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1496,12 +1691,12 @@ func (c *Client) UpdateProfileWithBody(ctx context.Context, id ID, params *Updat
 
 // UpdateProfileWithApplicationMergePatchPlusJSONBody Change a profile
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-func (c *Client) UpdateProfileWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateProfileWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -1537,8 +1732,8 @@ func (c *Client) ListSecretRefs(ctx context.Context, params *ListSecretRefsParam
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/secret-refs (the `CreateSecretRef` operationId).
-func (c *Client) CreateSecretRefWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateSecretRefRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateSecretRefWithBody(ctx context.Context, params *CreateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSecretRefRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1556,8 +1751,8 @@ func (c *Client) CreateSecretRefWithBody(ctx context.Context, contentType string
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/secret-refs (the `CreateSecretRef` operationId).
-func (c *Client) CreateSecretRef(ctx context.Context, body CreateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateSecretRefRequest(c.Server, body)
+func (c *Client) CreateSecretRef(ctx context.Context, params *CreateSecretRefParams, body CreateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSecretRefRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1573,7 +1768,7 @@ func (c *Client) CreateSecretRef(ctx context.Context, body CreateSecretRefJSONRe
 // Deletes a secret reference.
 //
 // Corresponds with DELETE /v1/admin/secret-refs/{id} (the `DeleteSecretRef` operationId).
-func (c *Client) DeleteSecretRef(ctx context.Context, id ID, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeleteSecretRef(ctx context.Context, id IDOrKey, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteSecretRefRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -1587,8 +1782,10 @@ func (c *Client) DeleteSecretRef(ctx context.Context, id ID, params *DeleteSecre
 
 // GetSecretRef Get a secret reference
 //
+// By its id or key. It says where the secret is, never the secret. The `ETag` is for `If-Match`.
+//
 // Corresponds with GET /v1/admin/secret-refs/{id} (the `GetSecretRef` operationId).
-func (c *Client) GetSecretRef(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetSecretRef(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetSecretRefRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -1602,13 +1799,32 @@ func (c *Client) GetSecretRef(ctx context.Context, id ID, reqEditors ...RequestE
 
 // UpdateSecretRefWithBody Change a secret reference
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-func (c *Client) UpdateSecretRefWithBody(ctx context.Context, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateSecretRefWithBody(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateSecretRefRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateSecretRef Change a secret reference
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
+func (c *Client) UpdateSecretRef(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateSecretRefRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1621,12 +1837,12 @@ func (c *Client) UpdateSecretRefWithBody(ctx context.Context, id ID, params *Upd
 
 // UpdateSecretRefWithApplicationMergePatchPlusJSONBody Change a secret reference
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-func (c *Client) UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -2033,8 +2249,8 @@ func NewGetMetricsRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
-// NewGetOpenAPIJSONRequest constructs an http.Request for the GetOpenAPIJSON method
-func NewGetOpenAPIJSONRequest(server string) (*http.Request, error) {
+// NewGetOpenapiJSONRequest constructs an http.Request for the GetOpenapiJSON method
+func NewGetOpenapiJSONRequest(server string) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2060,8 +2276,8 @@ func NewGetOpenAPIJSONRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
-// NewGetOpenAPIYAMLRequest constructs an http.Request for the GetOpenAPIYAML method
-func NewGetOpenAPIYAMLRequest(server string) (*http.Request, error) {
+// NewGetOpenapiYamlRequest constructs an http.Request for the GetOpenapiYaml method
+func NewGetOpenapiYamlRequest(server string) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2190,6 +2406,18 @@ func NewListAPIKeysRequest(server string, params *ListAPIKeysParams) (*http.Requ
 
 		}
 
+		if params.TenantKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tenant_key", *params.TenantKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -2205,18 +2433,18 @@ func NewListAPIKeysRequest(server string, params *ListAPIKeysParams) (*http.Requ
 }
 
 // NewCreateAPIKeyRequest calls the generic CreateAPIKey builder with application/json body
-func NewCreateAPIKeyRequest(server string, body CreateAPIKeyJSONRequestBody) (*http.Request, error) {
+func NewCreateAPIKeyRequest(server string, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateAPIKeyRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateAPIKeyRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateAPIKeyRequestWithBody constructs an http.Request for the CreateAPIKey method, with any body, and a specified content type
-func NewCreateAPIKeyRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateAPIKeyRequestWithBody(server string, params *CreateAPIKeyParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2240,6 +2468,21 @@ func NewCreateAPIKeyRequestWithBody(server string, contentType string, body io.R
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.MetagateReason != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -2288,6 +2531,17 @@ func NewRevokeAPIKeyRequest(server string, id ID, params *RevokeAPIKeyParams) (*
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -2325,6 +2579,17 @@ func NewGetAPIKeyRequest(server string, id ID) (*http.Request, error) {
 	}
 
 	return req, nil
+}
+
+// NewUpdateAPIKeyRequest calls the generic UpdateAPIKey builder with application/json body
+func NewUpdateAPIKeyRequest(server string, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateAPIKeyRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewUpdateAPIKeyRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateAPIKey builder with application/merge-patch+json body
@@ -2382,6 +2647,17 @@ func NewUpdateAPIKeyRequestWithBody(server string, id ID, params *UpdateAPIKeyPa
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
 		}
 
 	}
@@ -2452,6 +2728,18 @@ func NewApplyWorldRequestWithBody(server string, params *ApplyWorldParams, conte
 
 		}
 
+		if params.Message != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "message", *params.Message, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -2464,6 +2752,21 @@ func NewApplyWorldRequestWithBody(server string, params *ApplyWorldParams, conte
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.MetagateReason != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -2520,6 +2823,30 @@ func NewListAuditLogRequest(server string, params *ListAuditLogParams) (*http.Re
 
 		}
 
+		if params.ResourceKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "resource_key", *params.ResourceKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PrincipalKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "principal_key", *params.PrincipalKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Actor != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actor", *params.Actor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -2532,9 +2859,33 @@ func NewListAuditLogRequest(server string, params *ListAuditLogParams) (*http.Re
 
 		}
 
+		if params.Revision != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "revision", *params.Revision, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Since != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -2559,6 +2910,18 @@ func NewListAuditLogRequest(server string, params *ListAuditLogParams) (*http.Re
 		if params.Cursor != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TenantKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tenant_key", *params.TenantKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -2682,6 +3045,18 @@ func NewListBindingsRequest(server string, params *ListBindingsParams) (*http.Re
 
 		}
 
+		if params.TenantKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tenant_key", *params.TenantKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -2697,18 +3072,18 @@ func NewListBindingsRequest(server string, params *ListBindingsParams) (*http.Re
 }
 
 // NewCreateBindingRequest calls the generic CreateBinding builder with application/json body
-func NewCreateBindingRequest(server string, body CreateBindingJSONRequestBody) (*http.Request, error) {
+func NewCreateBindingRequest(server string, params *CreateBindingParams, body CreateBindingJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateBindingRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateBindingRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateBindingRequestWithBody constructs an http.Request for the CreateBinding method, with any body, and a specified content type
-func NewCreateBindingRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateBindingRequestWithBody(server string, params *CreateBindingParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2732,6 +3107,21 @@ func NewCreateBindingRequestWithBody(server string, contentType string, body io.
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.MetagateReason != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -2780,6 +3170,17 @@ func NewDeleteBindingRequest(server string, id ID, params *DeleteBindingParams) 
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -2817,6 +3218,17 @@ func NewGetBindingRequest(server string, id ID) (*http.Request, error) {
 	}
 
 	return req, nil
+}
+
+// NewUpdateBindingRequest calls the generic UpdateBinding builder with application/json body
+func NewUpdateBindingRequest(server string, id ID, params *UpdateBindingParams, body UpdateBindingJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateBindingRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewUpdateBindingRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateBinding builder with application/merge-patch+json body
@@ -2876,6 +3288,17 @@ func NewUpdateBindingRequestWithBody(server string, id ID, params *UpdateBinding
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -2921,6 +3344,18 @@ func NewExportWorldRequest(server string, params *ExportWorldParams) (*http.Requ
 
 		}
 
+		if params.APIKeys != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "api_keys", *params.APIKeys, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -2930,21 +3365,6 @@ func NewExportWorldRequest(server string, params *ExportWorldParams) (*http.Requ
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
-	}
-
-	if params != nil {
-
-		if params.Accept != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Accept", *params.Accept, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("Accept", headerParam0)
-		}
-
 	}
 
 	return req, nil
@@ -3026,6 +3446,18 @@ func NewListManifestsRequest(server string, params *ListManifestsParams) (*http.
 
 		}
 
+		if params.TenantKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tenant_key", *params.TenantKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -3041,18 +3473,18 @@ func NewListManifestsRequest(server string, params *ListManifestsParams) (*http.
 }
 
 // NewCreateManifestRequest calls the generic CreateManifest builder with application/json body
-func NewCreateManifestRequest(server string, body CreateManifestJSONRequestBody) (*http.Request, error) {
+func NewCreateManifestRequest(server string, params *CreateManifestParams, body CreateManifestJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateManifestRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateManifestRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateManifestRequestWithBody constructs an http.Request for the CreateManifest method, with any body, and a specified content type
-func NewCreateManifestRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateManifestRequestWithBody(server string, params *CreateManifestParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -3077,16 +3509,31 @@ func NewCreateManifestRequestWithBody(server string, contentType string, body io
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		if params.MetagateReason != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewDeleteManifestRequest constructs an http.Request for the DeleteManifest method
-func NewDeleteManifestRequest(server string, id ID, params *DeleteManifestParams) (*http.Request, error) {
+func NewDeleteManifestRequest(server string, id IDOrKey, params *DeleteManifestParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3124,18 +3571,29 @@ func NewDeleteManifestRequest(server string, id ID, params *DeleteManifestParams
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
+		}
+
 	}
 
 	return req, nil
 }
 
 // NewGetManifestRequest constructs an http.Request for the GetManifest method
-func NewGetManifestRequest(server string, id ID) (*http.Request, error) {
+func NewGetManifestRequest(server string, id IDOrKey) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3163,8 +3621,19 @@ func NewGetManifestRequest(server string, id ID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewUpdateManifestRequest calls the generic UpdateManifest builder with application/json body
+func NewUpdateManifestRequest(server string, id IDOrKey, params *UpdateManifestParams, body UpdateManifestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateManifestRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
 // NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateManifest builder with application/merge-patch+json body
-func NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+func NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody(server string, id IDOrKey, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -3175,12 +3644,12 @@ func NewUpdateManifestRequestWithApplicationMergePatchPlusJSONBody(server string
 }
 
 // NewUpdateManifestRequestWithBody constructs an http.Request for the UpdateManifest method, with any body, and a specified content type
-func NewUpdateManifestRequestWithBody(server string, id ID, params *UpdateManifestParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateManifestRequestWithBody(server string, id IDOrKey, params *UpdateManifestParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3218,6 +3687,17 @@ func NewUpdateManifestRequestWithBody(server string, id ID, params *UpdateManife
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
 		}
 
 	}
@@ -3313,6 +3793,18 @@ func NewListPrincipalsRequest(server string, params *ListPrincipalsParams) (*htt
 
 		}
 
+		if params.TenantKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tenant_key", *params.TenantKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -3328,18 +3820,18 @@ func NewListPrincipalsRequest(server string, params *ListPrincipalsParams) (*htt
 }
 
 // NewCreatePrincipalRequest calls the generic CreatePrincipal builder with application/json body
-func NewCreatePrincipalRequest(server string, body CreatePrincipalJSONRequestBody) (*http.Request, error) {
+func NewCreatePrincipalRequest(server string, params *CreatePrincipalParams, body CreatePrincipalJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreatePrincipalRequestWithBody(server, "application/json", bodyReader)
+	return NewCreatePrincipalRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreatePrincipalRequestWithBody constructs an http.Request for the CreatePrincipal method, with any body, and a specified content type
-func NewCreatePrincipalRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreatePrincipalRequestWithBody(server string, params *CreatePrincipalParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -3364,16 +3856,31 @@ func NewCreatePrincipalRequestWithBody(server string, contentType string, body i
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		if params.MetagateReason != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewDeletePrincipalRequest constructs an http.Request for the DeletePrincipal method
-func NewDeletePrincipalRequest(server string, id ID, params *DeletePrincipalParams) (*http.Request, error) {
+func NewDeletePrincipalRequest(server string, id IDOrKey, params *DeletePrincipalParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3411,18 +3918,29 @@ func NewDeletePrincipalRequest(server string, id ID, params *DeletePrincipalPara
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
+		}
+
 	}
 
 	return req, nil
 }
 
 // NewGetPrincipalRequest constructs an http.Request for the GetPrincipal method
-func NewGetPrincipalRequest(server string, id ID) (*http.Request, error) {
+func NewGetPrincipalRequest(server string, id IDOrKey) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3450,8 +3968,19 @@ func NewGetPrincipalRequest(server string, id ID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewUpdatePrincipalRequest calls the generic UpdatePrincipal builder with application/json body
+func NewUpdatePrincipalRequest(server string, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdatePrincipalRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
 // NewUpdatePrincipalRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdatePrincipal builder with application/merge-patch+json body
-func NewUpdatePrincipalRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+func NewUpdatePrincipalRequestWithApplicationMergePatchPlusJSONBody(server string, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -3462,12 +3991,12 @@ func NewUpdatePrincipalRequestWithApplicationMergePatchPlusJSONBody(server strin
 }
 
 // NewUpdatePrincipalRequestWithBody constructs an http.Request for the UpdatePrincipal method, with any body, and a specified content type
-func NewUpdatePrincipalRequestWithBody(server string, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdatePrincipalRequestWithBody(server string, id IDOrKey, params *UpdatePrincipalParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3507,18 +4036,29 @@ func NewUpdatePrincipalRequestWithBody(server string, id ID, params *UpdatePrinc
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
+		}
+
 	}
 
 	return req, nil
 }
 
 // NewExplainPacketRequest constructs an http.Request for the ExplainPacket method
-func NewExplainPacketRequest(server string, id ID, params *ExplainPacketParams) (*http.Request, error) {
+func NewExplainPacketRequest(server string, id IDOrKey, params *ExplainPacketParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3633,6 +4173,18 @@ func NewListProfilesRequest(server string, params *ListProfilesParams) (*http.Re
 
 		}
 
+		if params.TenantKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tenant_key", *params.TenantKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -3648,18 +4200,18 @@ func NewListProfilesRequest(server string, params *ListProfilesParams) (*http.Re
 }
 
 // NewCreateProfileRequest calls the generic CreateProfile builder with application/json body
-func NewCreateProfileRequest(server string, body CreateProfileJSONRequestBody) (*http.Request, error) {
+func NewCreateProfileRequest(server string, params *CreateProfileParams, body CreateProfileJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateProfileRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateProfileRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateProfileRequestWithBody constructs an http.Request for the CreateProfile method, with any body, and a specified content type
-func NewCreateProfileRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateProfileRequestWithBody(server string, params *CreateProfileParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -3684,16 +4236,31 @@ func NewCreateProfileRequestWithBody(server string, contentType string, body io.
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		if params.MetagateReason != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewDeleteProfileRequest constructs an http.Request for the DeleteProfile method
-func NewDeleteProfileRequest(server string, id ID, params *DeleteProfileParams) (*http.Request, error) {
+func NewDeleteProfileRequest(server string, id IDOrKey, params *DeleteProfileParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3731,18 +4298,29 @@ func NewDeleteProfileRequest(server string, id ID, params *DeleteProfileParams) 
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
+		}
+
 	}
 
 	return req, nil
 }
 
 // NewGetProfileRequest constructs an http.Request for the GetProfile method
-func NewGetProfileRequest(server string, id ID) (*http.Request, error) {
+func NewGetProfileRequest(server string, id IDOrKey) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3770,8 +4348,19 @@ func NewGetProfileRequest(server string, id ID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewUpdateProfileRequest calls the generic UpdateProfile builder with application/json body
+func NewUpdateProfileRequest(server string, id IDOrKey, params *UpdateProfileParams, body UpdateProfileJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateProfileRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
 // NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateProfile builder with application/merge-patch+json body
-func NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+func NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody(server string, id IDOrKey, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -3782,12 +4371,12 @@ func NewUpdateProfileRequestWithApplicationMergePatchPlusJSONBody(server string,
 }
 
 // NewUpdateProfileRequestWithBody constructs an http.Request for the UpdateProfile method, with any body, and a specified content type
-func NewUpdateProfileRequestWithBody(server string, id ID, params *UpdateProfileParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateProfileRequestWithBody(server string, id IDOrKey, params *UpdateProfileParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -3825,6 +4414,17 @@ func NewUpdateProfileRequestWithBody(server string, id ID, params *UpdateProfile
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
 		}
 
 	}
@@ -3908,6 +4508,18 @@ func NewListSecretRefsRequest(server string, params *ListSecretRefsParams) (*htt
 
 		}
 
+		if params.TenantKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tenant_key", *params.TenantKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -3923,18 +4535,18 @@ func NewListSecretRefsRequest(server string, params *ListSecretRefsParams) (*htt
 }
 
 // NewCreateSecretRefRequest calls the generic CreateSecretRef builder with application/json body
-func NewCreateSecretRefRequest(server string, body CreateSecretRefJSONRequestBody) (*http.Request, error) {
+func NewCreateSecretRefRequest(server string, params *CreateSecretRefParams, body CreateSecretRefJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateSecretRefRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateSecretRefRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateSecretRefRequestWithBody constructs an http.Request for the CreateSecretRef method, with any body, and a specified content type
-func NewCreateSecretRefRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateSecretRefRequestWithBody(server string, params *CreateSecretRefParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -3959,16 +4571,31 @@ func NewCreateSecretRefRequestWithBody(server string, contentType string, body i
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		if params.MetagateReason != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewDeleteSecretRefRequest constructs an http.Request for the DeleteSecretRef method
-func NewDeleteSecretRefRequest(server string, id ID, params *DeleteSecretRefParams) (*http.Request, error) {
+func NewDeleteSecretRefRequest(server string, id IDOrKey, params *DeleteSecretRefParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -4006,18 +4633,29 @@ func NewDeleteSecretRefRequest(server string, id ID, params *DeleteSecretRefPara
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
+		}
+
 	}
 
 	return req, nil
 }
 
 // NewGetSecretRefRequest constructs an http.Request for the GetSecretRef method
-func NewGetSecretRefRequest(server string, id ID) (*http.Request, error) {
+func NewGetSecretRefRequest(server string, id IDOrKey) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -4045,8 +4683,19 @@ func NewGetSecretRefRequest(server string, id ID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewUpdateSecretRefRequest calls the generic UpdateSecretRef builder with application/json body
+func NewUpdateSecretRefRequest(server string, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateSecretRefRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
 // NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateSecretRef builder with application/merge-patch+json body
-func NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody(server string, id ID, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+func NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody(server string, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -4057,12 +4706,12 @@ func NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody(server strin
 }
 
 // NewUpdateSecretRefRequestWithBody constructs an http.Request for the UpdateSecretRef method, with any body, and a specified content type
-func NewUpdateSecretRefRequestWithBody(server string, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateSecretRefRequestWithBody(server string, id IDOrKey, params *UpdateSecretRefParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -4100,6 +4749,17 @@ func NewUpdateSecretRefRequestWithBody(server string, id ID, params *UpdateSecre
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
 		}
 
 	}
@@ -4222,6 +4882,18 @@ func NewListStartupsRequest(server string, params *ListStartupsParams) (*http.Re
 		if params.Cursor != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TenantKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tenant_key", *params.TenantKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4507,6 +5179,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetInfoWithResponse What this server is
 	//
+	// For whoever looks at the root: programs read /.well-known/metagate.json.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET / (the `GetInfo` operationId).
@@ -4523,12 +5197,16 @@ type ClientWithResponsesInterface interface {
 
 	// GetDocsWithResponse Swagger UI
 	//
+	// Every operation, to try out; from the binary, nothing is fetched from elsewhere.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /docs/ (the `GetDocs` operationId).
 	GetDocsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetDocsResult, error)
 
 	// GetDocsAssetWithResponse A file of Swagger UI
+	//
+	// What the page of Swagger UI loads.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4564,24 +5242,30 @@ type ClientWithResponsesInterface interface {
 
 	// GetMetricsWithResponse Prometheus metrics
 	//
+	// Of this process; the README lists them.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /metrics (the `GetMetrics` operationId).
 	GetMetricsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMetricsResult, error)
 
-	// GetOpenAPIJSONWithResponse This document as JSON
+	// GetOpenapiJSONWithResponse This document as JSON
+	//
+	// The same as /openapi.yaml, in the same order.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
-	GetOpenAPIJSONWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenAPIJSONResult, error)
+	// Corresponds with GET /openapi.json (the `GetOpenapiJSON` operationId).
+	GetOpenapiJSONWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenapiJSONResult, error)
 
-	// GetOpenAPIYAMLWithResponse This document as YAML
+	// GetOpenapiYamlWithResponse This document as YAML
+	//
+	// With API_KEY_HEADER as this server has it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
-	GetOpenAPIYAMLWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenAPIYAMLResult, error)
+	// Corresponds with GET /openapi.yaml (the `GetOpenapiYaml` operationId).
+	GetOpenapiYamlWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenapiYamlResult, error)
 
 	// GetReadyWithResponse Whether the server can serve
 	//
@@ -4603,21 +5287,21 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAPIKeyWithBodyWithResponse Create an API key
 	//
-	// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored.
+	// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored. A key that is chosen outside may be given as `value`, or by its `sha256` alone; one that was a key before, whose ever, is refused with 409 `ALREADY_EXISTS`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/api-keys (the `CreateAPIKey` operationId).
-	CreateAPIKeyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAPIKeyResult, error)
+	CreateAPIKeyWithBodyWithResponse(ctx context.Context, params *CreateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAPIKeyResult, error)
 
 	// CreateAPIKeyWithResponse Create an API key
 	//
-	// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored.
+	// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored. A key that is chosen outside may be given as `value`, or by its `sha256` alone; one that was a key before, whose ever, is refused with 409 `ALREADY_EXISTS`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/api-keys (the `CreateAPIKey` operationId).
-	CreateAPIKeyWithResponse(ctx context.Context, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAPIKeyResult, error)
+	CreateAPIKeyWithResponse(ctx context.Context, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAPIKeyResult, error)
 
 	// RevokeAPIKeyWithResponse Revoke an API key
 	//
@@ -4630,6 +5314,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetAPIKeyWithResponse Get an API key
 	//
+	// By its id. Neither the key nor its hash is shown. The `ETag` is for `If-Match`.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/api-keys/{id} (the `GetAPIKey` operationId).
@@ -4637,16 +5323,25 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAPIKeyWithBodyWithResponse Change an API key
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
 	UpdateAPIKeyWithBodyWithResponse(ctx context.Context, id ID, params *UpdateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAPIKeyResult, error)
 
+	// UpdateAPIKeyWithResponse Change an API key
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
+	UpdateAPIKeyWithResponse(ctx context.Context, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAPIKeyResult, error)
+
 	// UpdateAPIKeyWithApplicationMergePatchPlusJSONBodyWithResponse Change an API key
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4655,7 +5350,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApplyWorldWithBodyWithResponse Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap; and whose deadlines. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4664,7 +5359,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApplyWorldWithResponse Make the world as a document says
 	//
-	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+	// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap; and whose deadlines. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4696,7 +5391,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/bindings (the `CreateBinding` operationId).
-	CreateBindingWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBindingResult, error)
+	CreateBindingWithBodyWithResponse(ctx context.Context, params *CreateBindingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBindingResult, error)
 
 	// CreateBindingWithResponse Create a binding
 	//
@@ -4705,7 +5400,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/bindings (the `CreateBinding` operationId).
-	CreateBindingWithResponse(ctx context.Context, body CreateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBindingResult, error)
+	CreateBindingWithResponse(ctx context.Context, params *CreateBindingParams, body CreateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBindingResult, error)
 
 	// DeleteBindingWithResponse Delete a binding
 	//
@@ -4718,6 +5413,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetBindingWithResponse Get a binding
 	//
+	// By its id: an active one is found by `principal_id`. The `ETag` is for `If-Match`.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/bindings/{id} (the `GetBinding` operationId).
@@ -4725,16 +5422,25 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateBindingWithBodyWithResponse Change a binding
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
 	UpdateBindingWithBodyWithResponse(ctx context.Context, id ID, params *UpdateBindingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateBindingResult, error)
 
+	// UpdateBindingWithResponse Change a binding
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
+	UpdateBindingWithResponse(ctx context.Context, id ID, params *UpdateBindingParams, body UpdateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateBindingResult, error)
+
 	// UpdateBindingWithApplicationMergePatchPlusJSONBodyWithResponse Change a binding
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4743,7 +5449,7 @@ type ClientWithResponsesInterface interface {
 
 	// ExportWorldWithResponse The world as a document
 	//
-	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. API keys and startups are not part of it. YAML when `Accept` prefers `application/yaml`.
+	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4766,7 +5472,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/manifests (the `CreateManifest` operationId).
-	CreateManifestWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateManifestResult, error)
+	CreateManifestWithBodyWithResponse(ctx context.Context, params *CreateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateManifestResult, error)
 
 	// CreateManifestWithResponse Create a manifest
 	//
@@ -4775,7 +5481,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/manifests (the `CreateManifest` operationId).
-	CreateManifestWithResponse(ctx context.Context, body CreateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateManifestResult, error)
+	CreateManifestWithResponse(ctx context.Context, params *CreateManifestParams, body CreateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateManifestResult, error)
 
 	// DeleteManifestWithResponse Delete a manifest
 	//
@@ -4784,32 +5490,43 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/admin/manifests/{id} (the `DeleteManifest` operationId).
-	DeleteManifestWithResponse(ctx context.Context, id ID, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*DeleteManifestResult, error)
+	DeleteManifestWithResponse(ctx context.Context, id IDOrKey, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*DeleteManifestResult, error)
 
 	// GetManifestWithResponse Get a manifest
+	//
+	// By its id or key. The `ETag` is for `If-Match`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
-	GetManifestWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetManifestResult, error)
+	GetManifestWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetManifestResult, error)
 
 	// UpdateManifestWithBodyWithResponse Change a manifest
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-	UpdateManifestWithBodyWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
+	UpdateManifestWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
+
+	// UpdateManifestWithResponse Change a manifest
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
+	UpdateManifestWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
 
 	// UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse Change a manifest
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-	UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
+	UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error)
 
 	// ListPrincipalsWithResponse List principals
 	//
@@ -4827,7 +5544,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/principals (the `CreatePrincipal` operationId).
-	CreatePrincipalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePrincipalResult, error)
+	CreatePrincipalWithBodyWithResponse(ctx context.Context, params *CreatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePrincipalResult, error)
 
 	// CreatePrincipalWithResponse Create a principal
 	//
@@ -4836,7 +5553,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/principals (the `CreatePrincipal` operationId).
-	CreatePrincipalWithResponse(ctx context.Context, body CreatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePrincipalResult, error)
+	CreatePrincipalWithResponse(ctx context.Context, params *CreatePrincipalParams, body CreatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePrincipalResult, error)
 
 	// DeletePrincipalWithResponse Delete a principal
 	//
@@ -4845,32 +5562,43 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/admin/principals/{id} (the `DeletePrincipal` operationId).
-	DeletePrincipalWithResponse(ctx context.Context, id ID, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*DeletePrincipalResult, error)
+	DeletePrincipalWithResponse(ctx context.Context, id IDOrKey, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*DeletePrincipalResult, error)
 
 	// GetPrincipalWithResponse Get a principal
+	//
+	// By its id or key. The `ETag` is for `If-Match`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/principals/{id} (the `GetPrincipal` operationId).
-	GetPrincipalWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetPrincipalResult, error)
+	GetPrincipalWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetPrincipalResult, error)
 
 	// UpdatePrincipalWithBodyWithResponse Change a principal
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-	UpdatePrincipalWithBodyWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
+	UpdatePrincipalWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
+
+	// UpdatePrincipalWithResponse Change a principal
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
+	UpdatePrincipalWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
 
 	// UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse Change a principal
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-	UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
+	UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error)
 
 	// ExplainPacketWithResponse The packet a principal would get now, and why
 	//
@@ -4879,7 +5607,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/principals/{id}/packet (the `ExplainPacket` operationId).
-	ExplainPacketWithResponse(ctx context.Context, id ID, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*ExplainPacketResult, error)
+	ExplainPacketWithResponse(ctx context.Context, id IDOrKey, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*ExplainPacketResult, error)
 
 	// ListProfilesWithResponse List profiles
 	//
@@ -4897,7 +5625,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/profiles (the `CreateProfile` operationId).
-	CreateProfileWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProfileResult, error)
+	CreateProfileWithBodyWithResponse(ctx context.Context, params *CreateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProfileResult, error)
 
 	// CreateProfileWithResponse Create a profile
 	//
@@ -4906,7 +5634,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/profiles (the `CreateProfile` operationId).
-	CreateProfileWithResponse(ctx context.Context, body CreateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProfileResult, error)
+	CreateProfileWithResponse(ctx context.Context, params *CreateProfileParams, body CreateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProfileResult, error)
 
 	// DeleteProfileWithResponse Delete a profile
 	//
@@ -4915,32 +5643,43 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/admin/profiles/{id} (the `DeleteProfile` operationId).
-	DeleteProfileWithResponse(ctx context.Context, id ID, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*DeleteProfileResult, error)
+	DeleteProfileWithResponse(ctx context.Context, id IDOrKey, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*DeleteProfileResult, error)
 
 	// GetProfileWithResponse Get a profile
+	//
+	// By its id or key. The `ETag` is for `If-Match`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
-	GetProfileWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetProfileResult, error)
+	GetProfileWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetProfileResult, error)
 
 	// UpdateProfileWithBodyWithResponse Change a profile
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-	UpdateProfileWithBodyWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
+	UpdateProfileWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
+
+	// UpdateProfileWithResponse Change a profile
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
+	UpdateProfileWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
 
 	// UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse Change a profile
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-	UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
+	UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error)
 
 	// ListSecretRefsWithResponse List secret references
 	//
@@ -4958,7 +5697,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/secret-refs (the `CreateSecretRef` operationId).
-	CreateSecretRefWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSecretRefResult, error)
+	CreateSecretRefWithBodyWithResponse(ctx context.Context, params *CreateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSecretRefResult, error)
 
 	// CreateSecretRefWithResponse Create a secret reference
 	//
@@ -4967,7 +5706,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/admin/secret-refs (the `CreateSecretRef` operationId).
-	CreateSecretRefWithResponse(ctx context.Context, body CreateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSecretRefResult, error)
+	CreateSecretRefWithResponse(ctx context.Context, params *CreateSecretRefParams, body CreateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSecretRefResult, error)
 
 	// DeleteSecretRefWithResponse Delete a secret reference
 	//
@@ -4976,32 +5715,43 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/admin/secret-refs/{id} (the `DeleteSecretRef` operationId).
-	DeleteSecretRefWithResponse(ctx context.Context, id ID, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*DeleteSecretRefResult, error)
+	DeleteSecretRefWithResponse(ctx context.Context, id IDOrKey, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*DeleteSecretRefResult, error)
 
 	// GetSecretRefWithResponse Get a secret reference
+	//
+	// By its id or key. It says where the secret is, never the secret. The `ETag` is for `If-Match`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/admin/secret-refs/{id} (the `GetSecretRef` operationId).
-	GetSecretRefWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetSecretRefResult, error)
+	GetSecretRefWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetSecretRefResult, error)
 
 	// UpdateSecretRefWithBodyWithResponse Change a secret reference
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-	UpdateSecretRefWithBodyWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
+	UpdateSecretRefWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
+
+	// UpdateSecretRefWithResponse Change a secret reference
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
+	UpdateSecretRefWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
 
 	// UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse Change a secret reference
 	//
-	// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-	UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
+	UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
 
 	// ListStartupsWithResponse List startup receipts
 	//
@@ -5641,17 +6391,17 @@ func (r GetMetricsResult) ContentType() string {
 	return ""
 }
 
-// GetOpenAPIJSONResult200Headers the declared response headers of an HTTP 200 response for GetOpenAPIJSON
-type GetOpenAPIJSONResult200Headers struct {
+// GetOpenapiJSONResult200Headers the declared response headers of an HTTP 200 response for GetOpenapiJSON
+type GetOpenapiJSONResult200Headers struct {
 	XRequestID string
 }
 
-// GetOpenAPIJSONResult500Headers the declared response headers of an HTTP 500 response for GetOpenAPIJSON
-type GetOpenAPIJSONResult500Headers struct {
+// GetOpenapiJSONResult500Headers the declared response headers of an HTTP 500 response for GetOpenapiJSON
+type GetOpenapiJSONResult500Headers struct {
 	XRequestID string
 }
 
-type GetOpenAPIJSONResult struct {
+type GetOpenapiJSONResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -5659,28 +6409,28 @@ type GetOpenAPIJSONResult struct {
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *GetOpenAPIJSONResult200Headers
+	Headers200 *GetOpenapiJSONResult200Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *GetOpenAPIJSONResult500Headers
+	Headers500 *GetOpenapiJSONResult500Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetOpenAPIJSONResult) GetJSON200() *JSONObject {
+func (r GetOpenapiJSONResult) GetJSON200() *JSONObject {
 	return r.JSON200
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r GetOpenAPIJSONResult) GetApplicationProblemJSON500() *InternalError {
+func (r GetOpenapiJSONResult) GetApplicationProblemJSON500() *InternalError {
 	return r.ApplicationProblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r GetOpenAPIJSONResult) GetBody() []byte {
+func (r GetOpenapiJSONResult) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r GetOpenAPIJSONResult) Status() string {
+func (r GetOpenapiJSONResult) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -5688,7 +6438,7 @@ func (r GetOpenAPIJSONResult) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r GetOpenAPIJSONResult) StatusCode() int {
+func (r GetOpenapiJSONResult) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -5696,24 +6446,24 @@ func (r GetOpenAPIJSONResult) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetOpenAPIJSONResult) ContentType() string {
+func (r GetOpenapiJSONResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-// GetOpenAPIYAMLResult200Headers the declared response headers of an HTTP 200 response for GetOpenAPIYAML
-type GetOpenAPIYAMLResult200Headers struct {
+// GetOpenapiYamlResult200Headers the declared response headers of an HTTP 200 response for GetOpenapiYaml
+type GetOpenapiYamlResult200Headers struct {
 	XRequestID string
 }
 
-// GetOpenAPIYAMLResult500Headers the declared response headers of an HTTP 500 response for GetOpenAPIYAML
-type GetOpenAPIYAMLResult500Headers struct {
+// GetOpenapiYamlResult500Headers the declared response headers of an HTTP 500 response for GetOpenapiYaml
+type GetOpenapiYamlResult500Headers struct {
 	XRequestID string
 }
 
-type GetOpenAPIYAMLResult struct {
+type GetOpenapiYamlResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// YAML200 the response for an HTTP 200 `application/yaml` response
@@ -5721,28 +6471,28 @@ type GetOpenAPIYAMLResult struct {
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *GetOpenAPIYAMLResult200Headers
+	Headers200 *GetOpenapiYamlResult200Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *GetOpenAPIYAMLResult500Headers
+	Headers500 *GetOpenapiYamlResult500Headers
 }
 
 // GetYAML200 returns the response for an HTTP 200 `application/yaml` response
-func (r GetOpenAPIYAMLResult) GetYAML200() *map[string]interface{} {
+func (r GetOpenapiYamlResult) GetYAML200() *map[string]interface{} {
 	return r.YAML200
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r GetOpenAPIYAMLResult) GetApplicationProblemJSON500() *InternalError {
+func (r GetOpenapiYamlResult) GetApplicationProblemJSON500() *InternalError {
 	return r.ApplicationProblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r GetOpenAPIYAMLResult) GetBody() []byte {
+func (r GetOpenapiYamlResult) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r GetOpenAPIYAMLResult) Status() string {
+func (r GetOpenapiYamlResult) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -5750,7 +6500,7 @@ func (r GetOpenAPIYAMLResult) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r GetOpenAPIYAMLResult) StatusCode() int {
+func (r GetOpenapiYamlResult) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -5758,7 +6508,7 @@ func (r GetOpenAPIYAMLResult) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetOpenAPIYAMLResult) ContentType() string {
+func (r GetOpenapiYamlResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5785,7 +6535,7 @@ type GetReadyResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Health
+	JSON200 *Readiness
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -5799,7 +6549,7 @@ type GetReadyResult struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetReadyResult) GetJSON200() *Health {
+func (r GetReadyResult) GetJSON200() *Readiness {
 	return r.JSON200
 }
 
@@ -12709,6 +13459,8 @@ func (r GetStartupResult) ContentType() string {
 
 // GetInfoWithResponse What this server is
 //
+// For whoever looks at the root: programs read /.well-known/metagate.json.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET / (the `GetInfo` operationId).
@@ -12737,6 +13489,8 @@ func (c *ClientWithResponses) GetDiscoveryWithResponse(ctx context.Context, reqE
 
 // GetDocsWithResponse Swagger UI
 //
+// Every operation, to try out; from the binary, nothing is fetched from elsewhere.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /docs/ (the `GetDocs` operationId).
@@ -12749,6 +13503,8 @@ func (c *ClientWithResponses) GetDocsWithResponse(ctx context.Context, reqEditor
 }
 
 // GetDocsAssetWithResponse A file of Swagger UI
+//
+// What the page of Swagger UI loads.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12808,6 +13564,8 @@ func (c *ClientWithResponses) MCPWithResponse(ctx context.Context, body MCPJSONR
 
 // GetMetricsWithResponse Prometheus metrics
 //
+// Of this process; the README lists them.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /metrics (the `GetMetrics` operationId).
@@ -12819,30 +13577,34 @@ func (c *ClientWithResponses) GetMetricsWithResponse(ctx context.Context, reqEdi
 	return ParseGetMetricsResult(rsp)
 }
 
-// GetOpenAPIJSONWithResponse This document as JSON
+// GetOpenapiJSONWithResponse This document as JSON
+//
+// The same as /openapi.yaml, in the same order.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
-func (c *ClientWithResponses) GetOpenAPIJSONWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenAPIJSONResult, error) {
-	rsp, err := c.GetOpenAPIJSON(ctx, reqEditors...)
+// Corresponds with GET /openapi.json (the `GetOpenapiJSON` operationId).
+func (c *ClientWithResponses) GetOpenapiJSONWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenapiJSONResult, error) {
+	rsp, err := c.GetOpenapiJSON(ctx, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseGetOpenAPIJSONResult(rsp)
+	return ParseGetOpenapiJSONResult(rsp)
 }
 
-// GetOpenAPIYAMLWithResponse This document as YAML
+// GetOpenapiYamlWithResponse This document as YAML
+//
+// With API_KEY_HEADER as this server has it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
-func (c *ClientWithResponses) GetOpenAPIYAMLWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenAPIYAMLResult, error) {
-	rsp, err := c.GetOpenAPIYAML(ctx, reqEditors...)
+// Corresponds with GET /openapi.yaml (the `GetOpenapiYaml` operationId).
+func (c *ClientWithResponses) GetOpenapiYamlWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenapiYamlResult, error) {
+	rsp, err := c.GetOpenapiYaml(ctx, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseGetOpenAPIYAMLResult(rsp)
+	return ParseGetOpenapiYamlResult(rsp)
 }
 
 // GetReadyWithResponse Whether the server can serve
@@ -12877,13 +13639,13 @@ func (c *ClientWithResponses) ListAPIKeysWithResponse(ctx context.Context, param
 
 // CreateAPIKeyWithBodyWithResponse Create an API key
 //
-// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored.
+// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored. A key that is chosen outside may be given as `value`, or by its `sha256` alone; one that was a key before, whose ever, is refused with 409 `ALREADY_EXISTS`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/api-keys (the `CreateAPIKey` operationId).
-func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAPIKeyResult, error) {
-	rsp, err := c.CreateAPIKeyWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Context, params *CreateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAPIKeyResult, error) {
+	rsp, err := c.CreateAPIKeyWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12892,13 +13654,13 @@ func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Conte
 
 // CreateAPIKeyWithResponse Create an API key
 //
-// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored.
+// Issues an API key. The plaintext is in this answer and nowhere else: only its SHA-256 is stored. A key that is chosen outside may be given as `value`, or by its `sha256` alone; one that was a key before, whose ever, is refused with 409 `ALREADY_EXISTS`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/api-keys (the `CreateAPIKey` operationId).
-func (c *ClientWithResponses) CreateAPIKeyWithResponse(ctx context.Context, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAPIKeyResult, error) {
-	rsp, err := c.CreateAPIKey(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateAPIKeyWithResponse(ctx context.Context, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAPIKeyResult, error) {
+	rsp, err := c.CreateAPIKey(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12922,6 +13684,8 @@ func (c *ClientWithResponses) RevokeAPIKeyWithResponse(ctx context.Context, id I
 
 // GetAPIKeyWithResponse Get an API key
 //
+// By its id. Neither the key nor its hash is shown. The `ETag` is for `If-Match`.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/api-keys/{id} (the `GetAPIKey` operationId).
@@ -12935,7 +13699,7 @@ func (c *ClientWithResponses) GetAPIKeyWithResponse(ctx context.Context, id ID, 
 
 // UpdateAPIKeyWithBodyWithResponse Change an API key
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12948,9 +13712,24 @@ func (c *ClientWithResponses) UpdateAPIKeyWithBodyWithResponse(ctx context.Conte
 	return ParseUpdateAPIKeyResult(rsp)
 }
 
+// UpdateAPIKeyWithResponse Change an API key
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/api-keys/{id} (the `UpdateAPIKey` operationId).
+func (c *ClientWithResponses) UpdateAPIKeyWithResponse(ctx context.Context, id ID, params *UpdateAPIKeyParams, body UpdateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAPIKeyResult, error) {
+	rsp, err := c.UpdateAPIKey(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateAPIKeyResult(rsp)
+}
+
 // UpdateAPIKeyWithApplicationMergePatchPlusJSONBodyWithResponse Change an API key
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. The key itself can't be changed: issue a second one and revoke the first.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12965,7 +13744,7 @@ func (c *ClientWithResponses) UpdateAPIKeyWithApplicationMergePatchPlusJSONBodyW
 
 // ApplyWorldWithBodyWithResponse Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap; and whose deadlines. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12980,7 +13759,7 @@ func (c *ClientWithResponses) ApplyWorldWithBodyWithResponse(ctx context.Context
 
 // ApplyWorldWithResponse Make the world as a document says
 //
-// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
+// Creates and updates what the document names, by keys, and with `prune=true` deletes what it doesn't name, in one transaction; principals that are admins are never pruned, and 409 `LAST_ADMIN` answers a document after which its sender, or everybody, were no active admin any more. Applying the same document twice changes nothing. With `dry_run=true` nothing is changed and the answer also tells whose packets would change: computed by the resolver that serves bootstrap; and whose deadlines. `api_keys` are known by their hash, whatever their name, and are never pruned: to revoke one, delete it. Everything wrong in the document is reported at once, up to 100 places; nothing is applied then. A document of more than 256 KiB, or of unannounced length, waits until the one before it is done: 503 if that takes too long.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13030,8 +13809,8 @@ func (c *ClientWithResponses) ListBindingsWithResponse(ctx context.Context, para
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/bindings (the `CreateBinding` operationId).
-func (c *ClientWithResponses) CreateBindingWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBindingResult, error) {
-	rsp, err := c.CreateBindingWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateBindingWithBodyWithResponse(ctx context.Context, params *CreateBindingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBindingResult, error) {
+	rsp, err := c.CreateBindingWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13045,8 +13824,8 @@ func (c *ClientWithResponses) CreateBindingWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/bindings (the `CreateBinding` operationId).
-func (c *ClientWithResponses) CreateBindingWithResponse(ctx context.Context, body CreateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBindingResult, error) {
-	rsp, err := c.CreateBinding(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateBindingWithResponse(ctx context.Context, params *CreateBindingParams, body CreateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBindingResult, error) {
+	rsp, err := c.CreateBinding(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13070,6 +13849,8 @@ func (c *ClientWithResponses) DeleteBindingWithResponse(ctx context.Context, id 
 
 // GetBindingWithResponse Get a binding
 //
+// By its id: an active one is found by `principal_id`. The `ETag` is for `If-Match`.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/bindings/{id} (the `GetBinding` operationId).
@@ -13083,7 +13864,7 @@ func (c *ClientWithResponses) GetBindingWithResponse(ctx context.Context, id ID,
 
 // UpdateBindingWithBodyWithResponse Change a binding
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13096,9 +13877,24 @@ func (c *ClientWithResponses) UpdateBindingWithBodyWithResponse(ctx context.Cont
 	return ParseUpdateBindingResult(rsp)
 }
 
+// UpdateBindingWithResponse Change a binding
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
+func (c *ClientWithResponses) UpdateBindingWithResponse(ctx context.Context, id ID, params *UpdateBindingParams, body UpdateBindingJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateBindingResult, error) {
+	rsp, err := c.UpdateBinding(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateBindingResult(rsp)
+}
+
 // UpdateBindingWithApplicationMergePatchPlusJSONBodyWithResponse Change a binding
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. Because a null in a merge patch removes a member, a null inside `overrides` can be written by POST alone.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13113,7 +13909,7 @@ func (c *ClientWithResponses) UpdateBindingWithApplicationMergePatchPlusJSONBody
 
 // ExportWorldWithResponse The world as a document
 //
-// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. API keys and startups are not part of it. YAML when `Accept` prefers `application/yaml`.
+// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13148,8 +13944,8 @@ func (c *ClientWithResponses) ListManifestsWithResponse(ctx context.Context, par
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/manifests (the `CreateManifest` operationId).
-func (c *ClientWithResponses) CreateManifestWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateManifestResult, error) {
-	rsp, err := c.CreateManifestWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateManifestWithBodyWithResponse(ctx context.Context, params *CreateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateManifestResult, error) {
+	rsp, err := c.CreateManifestWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13163,8 +13959,8 @@ func (c *ClientWithResponses) CreateManifestWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/manifests (the `CreateManifest` operationId).
-func (c *ClientWithResponses) CreateManifestWithResponse(ctx context.Context, body CreateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateManifestResult, error) {
-	rsp, err := c.CreateManifest(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateManifestWithResponse(ctx context.Context, params *CreateManifestParams, body CreateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateManifestResult, error) {
+	rsp, err := c.CreateManifest(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13178,7 +13974,7 @@ func (c *ClientWithResponses) CreateManifestWithResponse(ctx context.Context, bo
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/admin/manifests/{id} (the `DeleteManifest` operationId).
-func (c *ClientWithResponses) DeleteManifestWithResponse(ctx context.Context, id ID, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*DeleteManifestResult, error) {
+func (c *ClientWithResponses) DeleteManifestWithResponse(ctx context.Context, id IDOrKey, params *DeleteManifestParams, reqEditors ...RequestEditorFn) (*DeleteManifestResult, error) {
 	rsp, err := c.DeleteManifest(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13188,10 +13984,12 @@ func (c *ClientWithResponses) DeleteManifestWithResponse(ctx context.Context, id
 
 // GetManifestWithResponse Get a manifest
 //
+// By its id or key. The `ETag` is for `If-Match`.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/manifests/{id} (the `GetManifest` operationId).
-func (c *ClientWithResponses) GetManifestWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetManifestResult, error) {
+func (c *ClientWithResponses) GetManifestWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetManifestResult, error) {
 	rsp, err := c.GetManifest(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13201,13 +13999,28 @@ func (c *ClientWithResponses) GetManifestWithResponse(ctx context.Context, id ID
 
 // UpdateManifestWithBodyWithResponse Change a manifest
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-func (c *ClientWithResponses) UpdateManifestWithBodyWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
+func (c *ClientWithResponses) UpdateManifestWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
 	rsp, err := c.UpdateManifestWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateManifestResult(rsp)
+}
+
+// UpdateManifestWithResponse Change a manifest
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
+func (c *ClientWithResponses) UpdateManifestWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
+	rsp, err := c.UpdateManifest(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13216,12 +14029,12 @@ func (c *ClientWithResponses) UpdateManifestWithBodyWithResponse(ctx context.Con
 
 // UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse Change a manifest
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. A change raises `version` by one.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/manifests/{id} (the `UpdateManifest` operationId).
-func (c *ClientWithResponses) UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
+func (c *ClientWithResponses) UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateManifestParams, body UpdateManifestApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateManifestResult, error) {
 	rsp, err := c.UpdateManifestWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13251,8 +14064,8 @@ func (c *ClientWithResponses) ListPrincipalsWithResponse(ctx context.Context, pa
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/principals (the `CreatePrincipal` operationId).
-func (c *ClientWithResponses) CreatePrincipalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePrincipalResult, error) {
-	rsp, err := c.CreatePrincipalWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreatePrincipalWithBodyWithResponse(ctx context.Context, params *CreatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePrincipalResult, error) {
+	rsp, err := c.CreatePrincipalWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13266,8 +14079,8 @@ func (c *ClientWithResponses) CreatePrincipalWithBodyWithResponse(ctx context.Co
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/principals (the `CreatePrincipal` operationId).
-func (c *ClientWithResponses) CreatePrincipalWithResponse(ctx context.Context, body CreatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePrincipalResult, error) {
-	rsp, err := c.CreatePrincipal(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreatePrincipalWithResponse(ctx context.Context, params *CreatePrincipalParams, body CreatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePrincipalResult, error) {
+	rsp, err := c.CreatePrincipal(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13281,7 +14094,7 @@ func (c *ClientWithResponses) CreatePrincipalWithResponse(ctx context.Context, b
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/admin/principals/{id} (the `DeletePrincipal` operationId).
-func (c *ClientWithResponses) DeletePrincipalWithResponse(ctx context.Context, id ID, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*DeletePrincipalResult, error) {
+func (c *ClientWithResponses) DeletePrincipalWithResponse(ctx context.Context, id IDOrKey, params *DeletePrincipalParams, reqEditors ...RequestEditorFn) (*DeletePrincipalResult, error) {
 	rsp, err := c.DeletePrincipal(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13291,10 +14104,12 @@ func (c *ClientWithResponses) DeletePrincipalWithResponse(ctx context.Context, i
 
 // GetPrincipalWithResponse Get a principal
 //
+// By its id or key. The `ETag` is for `If-Match`.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/principals/{id} (the `GetPrincipal` operationId).
-func (c *ClientWithResponses) GetPrincipalWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetPrincipalResult, error) {
+func (c *ClientWithResponses) GetPrincipalWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetPrincipalResult, error) {
 	rsp, err := c.GetPrincipal(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13304,13 +14119,28 @@ func (c *ClientWithResponses) GetPrincipalWithResponse(ctx context.Context, id I
 
 // UpdatePrincipalWithBodyWithResponse Change a principal
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-func (c *ClientWithResponses) UpdatePrincipalWithBodyWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
+func (c *ClientWithResponses) UpdatePrincipalWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
 	rsp, err := c.UpdatePrincipalWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdatePrincipalResult(rsp)
+}
+
+// UpdatePrincipalWithResponse Change a principal
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
+func (c *ClientWithResponses) UpdatePrincipalWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
+	rsp, err := c.UpdatePrincipal(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13319,12 +14149,12 @@ func (c *ClientWithResponses) UpdatePrincipalWithBodyWithResponse(ctx context.Co
 
 // UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse Change a principal
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412. 409 `LAST_ADMIN` where a tenant would have no active admin any more.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/principals/{id} (the `UpdatePrincipal` operationId).
-func (c *ClientWithResponses) UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
+func (c *ClientWithResponses) UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdatePrincipalParams, body UpdatePrincipalApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePrincipalResult, error) {
 	rsp, err := c.UpdatePrincipalWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13339,7 +14169,7 @@ func (c *ClientWithResponses) UpdatePrincipalWithApplicationMergePatchPlusJSONBo
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/principals/{id}/packet (the `ExplainPacket` operationId).
-func (c *ClientWithResponses) ExplainPacketWithResponse(ctx context.Context, id ID, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*ExplainPacketResult, error) {
+func (c *ClientWithResponses) ExplainPacketWithResponse(ctx context.Context, id IDOrKey, params *ExplainPacketParams, reqEditors ...RequestEditorFn) (*ExplainPacketResult, error) {
 	rsp, err := c.ExplainPacket(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13369,8 +14199,8 @@ func (c *ClientWithResponses) ListProfilesWithResponse(ctx context.Context, para
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/profiles (the `CreateProfile` operationId).
-func (c *ClientWithResponses) CreateProfileWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProfileResult, error) {
-	rsp, err := c.CreateProfileWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateProfileWithBodyWithResponse(ctx context.Context, params *CreateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProfileResult, error) {
+	rsp, err := c.CreateProfileWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13384,8 +14214,8 @@ func (c *ClientWithResponses) CreateProfileWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/profiles (the `CreateProfile` operationId).
-func (c *ClientWithResponses) CreateProfileWithResponse(ctx context.Context, body CreateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProfileResult, error) {
-	rsp, err := c.CreateProfile(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateProfileWithResponse(ctx context.Context, params *CreateProfileParams, body CreateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProfileResult, error) {
+	rsp, err := c.CreateProfile(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13399,7 +14229,7 @@ func (c *ClientWithResponses) CreateProfileWithResponse(ctx context.Context, bod
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/admin/profiles/{id} (the `DeleteProfile` operationId).
-func (c *ClientWithResponses) DeleteProfileWithResponse(ctx context.Context, id ID, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*DeleteProfileResult, error) {
+func (c *ClientWithResponses) DeleteProfileWithResponse(ctx context.Context, id IDOrKey, params *DeleteProfileParams, reqEditors ...RequestEditorFn) (*DeleteProfileResult, error) {
 	rsp, err := c.DeleteProfile(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13409,10 +14239,12 @@ func (c *ClientWithResponses) DeleteProfileWithResponse(ctx context.Context, id 
 
 // GetProfileWithResponse Get a profile
 //
+// By its id or key. The `ETag` is for `If-Match`.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/profiles/{id} (the `GetProfile` operationId).
-func (c *ClientWithResponses) GetProfileWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetProfileResult, error) {
+func (c *ClientWithResponses) GetProfileWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetProfileResult, error) {
 	rsp, err := c.GetProfile(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13422,13 +14254,28 @@ func (c *ClientWithResponses) GetProfileWithResponse(ctx context.Context, id ID,
 
 // UpdateProfileWithBodyWithResponse Change a profile
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-func (c *ClientWithResponses) UpdateProfileWithBodyWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
+func (c *ClientWithResponses) UpdateProfileWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
 	rsp, err := c.UpdateProfileWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateProfileResult(rsp)
+}
+
+// UpdateProfileWithResponse Change a profile
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
+func (c *ClientWithResponses) UpdateProfileWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
+	rsp, err := c.UpdateProfile(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13437,12 +14284,12 @@ func (c *ClientWithResponses) UpdateProfileWithBodyWithResponse(ctx context.Cont
 
 // UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse Change a profile
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/profiles/{id} (the `UpdateProfile` operationId).
-func (c *ClientWithResponses) UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
+func (c *ClientWithResponses) UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateProfileParams, body UpdateProfileApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProfileResult, error) {
 	rsp, err := c.UpdateProfileWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13472,8 +14319,8 @@ func (c *ClientWithResponses) ListSecretRefsWithResponse(ctx context.Context, pa
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/secret-refs (the `CreateSecretRef` operationId).
-func (c *ClientWithResponses) CreateSecretRefWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSecretRefResult, error) {
-	rsp, err := c.CreateSecretRefWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateSecretRefWithBodyWithResponse(ctx context.Context, params *CreateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSecretRefResult, error) {
+	rsp, err := c.CreateSecretRefWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13487,8 +14334,8 @@ func (c *ClientWithResponses) CreateSecretRefWithBodyWithResponse(ctx context.Co
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/admin/secret-refs (the `CreateSecretRef` operationId).
-func (c *ClientWithResponses) CreateSecretRefWithResponse(ctx context.Context, body CreateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSecretRefResult, error) {
-	rsp, err := c.CreateSecretRef(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateSecretRefWithResponse(ctx context.Context, params *CreateSecretRefParams, body CreateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSecretRefResult, error) {
+	rsp, err := c.CreateSecretRef(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13502,7 +14349,7 @@ func (c *ClientWithResponses) CreateSecretRefWithResponse(ctx context.Context, b
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/admin/secret-refs/{id} (the `DeleteSecretRef` operationId).
-func (c *ClientWithResponses) DeleteSecretRefWithResponse(ctx context.Context, id ID, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*DeleteSecretRefResult, error) {
+func (c *ClientWithResponses) DeleteSecretRefWithResponse(ctx context.Context, id IDOrKey, params *DeleteSecretRefParams, reqEditors ...RequestEditorFn) (*DeleteSecretRefResult, error) {
 	rsp, err := c.DeleteSecretRef(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13512,10 +14359,12 @@ func (c *ClientWithResponses) DeleteSecretRefWithResponse(ctx context.Context, i
 
 // GetSecretRefWithResponse Get a secret reference
 //
+// By its id or key. It says where the secret is, never the secret. The `ETag` is for `If-Match`.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/admin/secret-refs/{id} (the `GetSecretRef` operationId).
-func (c *ClientWithResponses) GetSecretRefWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetSecretRefResult, error) {
+func (c *ClientWithResponses) GetSecretRefWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetSecretRefResult, error) {
 	rsp, err := c.GetSecretRef(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13525,13 +14374,28 @@ func (c *ClientWithResponses) GetSecretRefWithResponse(ctx context.Context, id I
 
 // UpdateSecretRefWithBodyWithResponse Change a secret reference
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-func (c *ClientWithResponses) UpdateSecretRefWithBodyWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
+func (c *ClientWithResponses) UpdateSecretRefWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
 	rsp, err := c.UpdateSecretRefWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateSecretRefResult(rsp)
+}
+
+// UpdateSecretRefWithResponse Change a secret reference
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
+func (c *ClientWithResponses) UpdateSecretRefWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
+	rsp, err := c.UpdateSecretRef(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13540,12 +14404,12 @@ func (c *ClientWithResponses) UpdateSecretRefWithBodyWithResponse(ctx context.Co
 
 // UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse Change a secret reference
 //
-// An RFC 7396 merge patch; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result. With `If-Match` a stale ETag is refused with 412.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
-func (c *ClientWithResponses) UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
+func (c *ClientWithResponses) UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error) {
 	rsp, err := c.UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14180,7 +15044,7 @@ func ParseMCPResult(rsp *http.Response) (*MCPResult, error) {
 		var headers MCPResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -14247,15 +15111,15 @@ func ParseGetMetricsResult(rsp *http.Response) (*GetMetricsResult, error) {
 	return response, nil
 }
 
-// ParseGetOpenAPIJSONResult parses an HTTP response from a GetOpenAPIJSONWithResponse call
-func ParseGetOpenAPIJSONResult(rsp *http.Response) (*GetOpenAPIJSONResult, error) {
+// ParseGetOpenapiJSONResult parses an HTTP response from a GetOpenapiJSONWithResponse call
+func ParseGetOpenapiJSONResult(rsp *http.Response) (*GetOpenapiJSONResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &GetOpenAPIJSONResult{
+	response := &GetOpenapiJSONResult{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -14279,7 +15143,7 @@ func ParseGetOpenAPIJSONResult(rsp *http.Response) (*GetOpenAPIJSONResult, error
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers GetOpenAPIJSONResult200Headers
+		var headers GetOpenapiJSONResult200Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -14289,7 +15153,7 @@ func ParseGetOpenAPIJSONResult(rsp *http.Response) (*GetOpenAPIJSONResult, error
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 500:
-		var headers GetOpenAPIJSONResult500Headers
+		var headers GetOpenapiJSONResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -14303,15 +15167,15 @@ func ParseGetOpenAPIJSONResult(rsp *http.Response) (*GetOpenAPIJSONResult, error
 	return response, nil
 }
 
-// ParseGetOpenAPIYAMLResult parses an HTTP response from a GetOpenAPIYAMLWithResponse call
-func ParseGetOpenAPIYAMLResult(rsp *http.Response) (*GetOpenAPIYAMLResult, error) {
+// ParseGetOpenapiYamlResult parses an HTTP response from a GetOpenapiYamlWithResponse call
+func ParseGetOpenapiYamlResult(rsp *http.Response) (*GetOpenapiYamlResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &GetOpenAPIYAMLResult{
+	response := &GetOpenapiYamlResult{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -14335,7 +15199,7 @@ func ParseGetOpenAPIYAMLResult(rsp *http.Response) (*GetOpenAPIYAMLResult, error
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers GetOpenAPIYAMLResult200Headers
+		var headers GetOpenapiYamlResult200Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -14345,7 +15209,7 @@ func ParseGetOpenAPIYAMLResult(rsp *http.Response) (*GetOpenAPIYAMLResult, error
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 500:
-		var headers GetOpenAPIYAMLResult500Headers
+		var headers GetOpenapiYamlResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -14374,7 +15238,7 @@ func ParseGetReadyResult(rsp *http.Response) (*GetReadyResult, error) {
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Health
+		var dest Readiness
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -14421,7 +15285,7 @@ func ParseGetReadyResult(rsp *http.Response) (*GetReadyResult, error) {
 		var headers GetReadyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -14563,7 +15427,7 @@ func ParseListAPIKeysResult(rsp *http.Response) (*ListAPIKeysResult, error) {
 		var headers ListAPIKeysResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -14590,7 +15454,7 @@ func ParseListAPIKeysResult(rsp *http.Response) (*ListAPIKeysResult, error) {
 		var headers ListAPIKeysResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -14807,7 +15671,7 @@ func ParseCreateAPIKeyResult(rsp *http.Response) (*CreateAPIKeyResult, error) {
 		var headers CreateAPIKeyResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -14834,7 +15698,7 @@ func ParseCreateAPIKeyResult(rsp *http.Response) (*CreateAPIKeyResult, error) {
 		var headers CreateAPIKeyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -14999,7 +15863,7 @@ func ParseRevokeAPIKeyResult(rsp *http.Response) (*RevokeAPIKeyResult, error) {
 		var headers RevokeAPIKeyResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15026,7 +15890,7 @@ func ParseRevokeAPIKeyResult(rsp *http.Response) (*RevokeAPIKeyResult, error) {
 		var headers RevokeAPIKeyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15185,7 +16049,7 @@ func ParseGetAPIKeyResult(rsp *http.Response) (*GetAPIKeyResult, error) {
 		var headers GetAPIKeyResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15212,7 +16076,7 @@ func ParseGetAPIKeyResult(rsp *http.Response) (*GetAPIKeyResult, error) {
 		var headers GetAPIKeyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15456,7 +16320,7 @@ func ParseUpdateAPIKeyResult(rsp *http.Response) (*UpdateAPIKeyResult, error) {
 		var headers UpdateAPIKeyResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15483,7 +16347,7 @@ func ParseUpdateAPIKeyResult(rsp *http.Response) (*UpdateAPIKeyResult, error) {
 		var headers UpdateAPIKeyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15686,7 +16550,7 @@ func ParseApplyWorldResult(rsp *http.Response) (*ApplyWorldResult, error) {
 		var headers ApplyWorldResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15713,7 +16577,7 @@ func ParseApplyWorldResult(rsp *http.Response) (*ApplyWorldResult, error) {
 		var headers ApplyWorldResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15855,7 +16719,7 @@ func ParseListAuditLogResult(rsp *http.Response) (*ListAuditLogResult, error) {
 		var headers ListAuditLogResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -15882,7 +16746,7 @@ func ParseListAuditLogResult(rsp *http.Response) (*ListAuditLogResult, error) {
 		var headers ListAuditLogResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16024,7 +16888,7 @@ func ParseListBindingsResult(rsp *http.Response) (*ListBindingsResult, error) {
 		var headers ListBindingsResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16051,7 +16915,7 @@ func ParseListBindingsResult(rsp *http.Response) (*ListBindingsResult, error) {
 		var headers ListBindingsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16268,7 +17132,7 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 		var headers CreateBindingResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16295,7 +17159,7 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 		var headers CreateBindingResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16460,7 +17324,7 @@ func ParseDeleteBindingResult(rsp *http.Response) (*DeleteBindingResult, error) 
 		var headers DeleteBindingResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16487,7 +17351,7 @@ func ParseDeleteBindingResult(rsp *http.Response) (*DeleteBindingResult, error) 
 		var headers DeleteBindingResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16646,7 +17510,7 @@ func ParseGetBindingResult(rsp *http.Response) (*GetBindingResult, error) {
 		var headers GetBindingResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16673,7 +17537,7 @@ func ParseGetBindingResult(rsp *http.Response) (*GetBindingResult, error) {
 		var headers GetBindingResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16917,7 +17781,7 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 		var headers UpdateBindingResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -16944,7 +17808,7 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 		var headers UpdateBindingResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17086,7 +17950,7 @@ func ParseExportWorldResult(rsp *http.Response) (*ExportWorldResult, error) {
 		var headers ExportWorldResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17113,7 +17977,7 @@ func ParseExportWorldResult(rsp *http.Response) (*ExportWorldResult, error) {
 		var headers ExportWorldResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17255,7 +18119,7 @@ func ParseListManifestsResult(rsp *http.Response) (*ListManifestsResult, error) 
 		var headers ListManifestsResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17282,7 +18146,7 @@ func ParseListManifestsResult(rsp *http.Response) (*ListManifestsResult, error) 
 		var headers ListManifestsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17499,7 +18363,7 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 		var headers CreateManifestResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17526,7 +18390,7 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 		var headers CreateManifestResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17708,7 +18572,7 @@ func ParseDeleteManifestResult(rsp *http.Response) (*DeleteManifestResult, error
 		var headers DeleteManifestResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17735,7 +18599,7 @@ func ParseDeleteManifestResult(rsp *http.Response) (*DeleteManifestResult, error
 		var headers DeleteManifestResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17894,7 +18758,7 @@ func ParseGetManifestResult(rsp *http.Response) (*GetManifestResult, error) {
 		var headers GetManifestResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -17921,7 +18785,7 @@ func ParseGetManifestResult(rsp *http.Response) (*GetManifestResult, error) {
 		var headers GetManifestResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18165,7 +19029,7 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 		var headers UpdateManifestResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18192,7 +19056,7 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 		var headers UpdateManifestResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18334,7 +19198,7 @@ func ParseListPrincipalsResult(rsp *http.Response) (*ListPrincipalsResult, error
 		var headers ListPrincipalsResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18361,7 +19225,7 @@ func ParseListPrincipalsResult(rsp *http.Response) (*ListPrincipalsResult, error
 		var headers ListPrincipalsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18578,7 +19442,7 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 		var headers CreatePrincipalResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18605,7 +19469,7 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 		var headers CreatePrincipalResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18787,7 +19651,7 @@ func ParseDeletePrincipalResult(rsp *http.Response) (*DeletePrincipalResult, err
 		var headers DeletePrincipalResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18814,7 +19678,7 @@ func ParseDeletePrincipalResult(rsp *http.Response) (*DeletePrincipalResult, err
 		var headers DeletePrincipalResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -18973,7 +19837,7 @@ func ParseGetPrincipalResult(rsp *http.Response) (*GetPrincipalResult, error) {
 		var headers GetPrincipalResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19000,7 +19864,7 @@ func ParseGetPrincipalResult(rsp *http.Response) (*GetPrincipalResult, error) {
 		var headers GetPrincipalResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19244,7 +20108,7 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 		var headers UpdatePrincipalResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19271,7 +20135,7 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 		var headers UpdatePrincipalResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19423,7 +20287,7 @@ func ParseExplainPacketResult(rsp *http.Response) (*ExplainPacketResult, error) 
 		var headers ExplainPacketResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19450,7 +20314,7 @@ func ParseExplainPacketResult(rsp *http.Response) (*ExplainPacketResult, error) 
 		var headers ExplainPacketResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19592,7 +20456,7 @@ func ParseListProfilesResult(rsp *http.Response) (*ListProfilesResult, error) {
 		var headers ListProfilesResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19619,7 +20483,7 @@ func ParseListProfilesResult(rsp *http.Response) (*ListProfilesResult, error) {
 		var headers ListProfilesResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19836,7 +20700,7 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 		var headers CreateProfileResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -19863,7 +20727,7 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 		var headers CreateProfileResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20045,7 +20909,7 @@ func ParseDeleteProfileResult(rsp *http.Response) (*DeleteProfileResult, error) 
 		var headers DeleteProfileResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20072,7 +20936,7 @@ func ParseDeleteProfileResult(rsp *http.Response) (*DeleteProfileResult, error) 
 		var headers DeleteProfileResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20231,7 +21095,7 @@ func ParseGetProfileResult(rsp *http.Response) (*GetProfileResult, error) {
 		var headers GetProfileResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20258,7 +21122,7 @@ func ParseGetProfileResult(rsp *http.Response) (*GetProfileResult, error) {
 		var headers GetProfileResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20502,7 +21366,7 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 		var headers UpdateProfileResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20529,7 +21393,7 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 		var headers UpdateProfileResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20671,7 +21535,7 @@ func ParseListSecretRefsResult(rsp *http.Response) (*ListSecretRefsResult, error
 		var headers ListSecretRefsResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20698,7 +21562,7 @@ func ParseListSecretRefsResult(rsp *http.Response) (*ListSecretRefsResult, error
 		var headers ListSecretRefsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20915,7 +21779,7 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 		var headers CreateSecretRefResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -20942,7 +21806,7 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 		var headers CreateSecretRefResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21107,7 +21971,7 @@ func ParseDeleteSecretRefResult(rsp *http.Response) (*DeleteSecretRefResult, err
 		var headers DeleteSecretRefResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21134,7 +21998,7 @@ func ParseDeleteSecretRefResult(rsp *http.Response) (*DeleteSecretRefResult, err
 		var headers DeleteSecretRefResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21293,7 +22157,7 @@ func ParseGetSecretRefResult(rsp *http.Response) (*GetSecretRefResult, error) {
 		var headers GetSecretRefResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21320,7 +22184,7 @@ func ParseGetSecretRefResult(rsp *http.Response) (*GetSecretRefResult, error) {
 		var headers GetSecretRefResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21564,7 +22428,7 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 		var headers UpdateSecretRefResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21591,7 +22455,7 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 		var headers UpdateSecretRefResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21733,7 +22597,7 @@ func ParseListStartupsResult(rsp *http.Response) (*ListStartupsResult, error) {
 		var headers ListStartupsResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21760,7 +22624,7 @@ func ParseListStartupsResult(rsp *http.Response) (*ListStartupsResult, error) {
 		var headers ListStartupsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -21966,7 +22830,7 @@ func ParseAcknowledgeStartupResult(rsp *http.Response) (*AcknowledgeStartupResul
 		var headers AcknowledgeStartupResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22224,7 +23088,7 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 		var headers BootstrapResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22251,7 +23115,7 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 		var headers BootstrapResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22471,7 +23335,7 @@ func ParseReportFailedResult(rsp *http.Response) (*ReportFailedResult, error) {
 		var headers ReportFailedResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22498,7 +23362,7 @@ func ParseReportFailedResult(rsp *http.Response) (*ReportFailedResult, error) {
 		var headers ReportFailedResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22718,7 +23582,7 @@ func ParseReportReadyResult(rsp *http.Response) (*ReportReadyResult, error) {
 		var headers ReportReadyResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22745,7 +23609,7 @@ func ParseReportReadyResult(rsp *http.Response) (*ReportReadyResult, error) {
 		var headers ReportReadyResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22897,7 +23761,7 @@ func ParseGetStartupResult(rsp *http.Response) (*GetStartupResult, error) {
 		var headers GetStartupResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value
@@ -22924,7 +23788,7 @@ func ParseGetStartupResult(rsp *http.Response) (*GetStartupResult, error) {
 		var headers GetStartupResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = value

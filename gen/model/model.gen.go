@@ -107,6 +107,24 @@ func (e DiscoveryAuthMethods) Valid() bool {
 	}
 }
 
+// Defines values for DiscoverySupportedAuth.
+const (
+	DiscoverySupportedAuthAPIKey DiscoverySupportedAuth = "api_key"
+	DiscoverySupportedAuthJwt    DiscoverySupportedAuth = "jwt"
+)
+
+// Valid indicates whether the value is a known member of the DiscoverySupportedAuth enum.
+func (e DiscoverySupportedAuth) Valid() bool {
+	switch e {
+	case DiscoverySupportedAuthAPIKey:
+		return true
+	case DiscoverySupportedAuthJwt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MCPAPIKeysAction.
 const (
 	MCPAPIKeysActionIssue  MCPAPIKeysAction = "issue"
@@ -205,9 +223,8 @@ func (e PrincipalStatus) Valid() bool {
 
 // Defines values for RefKind.
 const (
-	RefKindEnv     RefKind = "env"
-	RefKindFile    RefKind = "file"
-	RefKindKeygate RefKind = "keygate"
+	RefKindEnv  RefKind = "env"
+	RefKindFile RefKind = "file"
 )
 
 // Valid indicates whether the value is a known member of the RefKind enum.
@@ -216,8 +233,6 @@ func (e RefKind) Valid() bool {
 	case RefKindEnv:
 		return true
 	case RefKindFile:
-		return true
-	case RefKindKeygate:
 		return true
 	default:
 		return false
@@ -398,14 +413,22 @@ type APIKeyCreate struct {
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty,omitzero"`
 
 	// Name Any text of 1–255 characters without control characters.
-	Name        Text `json:"name"`
-	PrincipalID UUID `json:"principal_id"`
+	Name Text `json:"name"`
+
+	// PrincipalID An id, or `key:` and a key of the caller's tenant.
+	PrincipalID IDOrKey `json:"principal_id"`
+
+	// Sha256 Of the key, in hex, in the place of `value`: what isn't known here isn't in the answer.
+	Sha256 string `json:"sha256,omitempty,omitzero"`
+
+	// Value The key, where it is chosen outside: as hard to guess as one that is made here.
+	Value string `json:"value,omitempty,omitzero"`
 }
 
 // APIKeyIssued A credential of a principal; the key itself is shown once, when it is issued.
 type APIKeyIssued struct {
-	// APIKey The key, shown only here.
-	APIKey string `json:"api_key"`
+	// APIKey The key, shown only here; absent where only its `sha256` was given.
+	APIKey string `json:"api_key,omitempty,omitzero"`
 
 	// CreatedAt RFC 3339, UTC, microseconds.
 	CreatedAt Timestamp `json:"created_at"`
@@ -456,15 +479,27 @@ type AuditEntry struct {
 	Before nullable.Nullable[json.RawMessage] `json:"before"`
 
 	// CreatedAt RFC 3339, UTC, microseconds.
-	CreatedAt  Timestamp `json:"created_at"`
-	ID         UUID      `json:"id"`
-	RemoteAddr string    `json:"remote_addr"`
-	RequestID  string    `json:"request_id"`
-	ResourceID UUID      `json:"resource_id"`
+	CreatedAt Timestamp `json:"created_at"`
+
+	// Credential What opened the door: an API key, with its name at that time, or a token's issuer and subject. Null for the command line, and in entries of an older server.
+	Credential nullable.Nullable[json.RawMessage] `json:"credential"`
+	ID         UUID                               `json:"id"`
+
+	// PrincipalKey The principal that it is, or is of: a binding, an API key or a startup.
+	PrincipalKey nullable.Nullable[string] `json:"principal_key"`
+
+	// Reason Why.
+	Reason     nullable.Nullable[string] `json:"reason"`
+	RemoteAddr string                    `json:"remote_addr"`
+	RequestID  string                    `json:"request_id"`
+	ResourceID UUID                      `json:"resource_id"`
 
 	// ResourceKey Its key or name at that time.
 	ResourceKey  string       `json:"resource_key"`
 	ResourceType ResourceType `json:"resource_type"`
+
+	// Revision The tenant's revision that this write made; all entries of one write have the same. Null in entries of an older server.
+	Revision nullable.Nullable[int64] `json:"revision"`
 
 	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	TenantKey Key `json:"tenant_key"`
@@ -485,10 +520,10 @@ type Binding struct {
 	ID         UUID      `json:"id"`
 	ManifestID UUID      `json:"manifest_id"`
 
-	// Overrides Per section (capabilities, policy, services, memory_map, polling, schemas, environment) an RFC 7396 merge patch.
-	Overrides   JSONObject `json:"overrides"`
-	PrincipalID UUID       `json:"principal_id"`
-	ProfileID   UUID       `json:"profile_id"`
+	// Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
+	Overrides   Overrides `json:"overrides"`
+	PrincipalID UUID      `json:"principal_id"`
+	ProfileID   UUID      `json:"profile_id"`
 
 	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	TenantKey Key `json:"tenant_key"`
@@ -500,13 +535,19 @@ type Binding struct {
 // BindingCreate defines model for BindingCreate.
 type BindingCreate struct {
 	// Active Default `true`.
-	Active     *bool `json:"active,omitempty"`
-	ManifestID UUID  `json:"manifest_id"`
+	Active *bool `json:"active,omitempty"`
 
-	// Overrides Per section (capabilities, policy, services, memory_map, polling, schemas, environment) an RFC 7396 merge patch.
-	Overrides   JSONObject `json:"overrides,omitempty,omitzero"`
-	PrincipalID UUID       `json:"principal_id"`
-	ProfileID   UUID       `json:"profile_id"`
+	// ManifestID An id, or `key:` and a key of the caller's tenant.
+	ManifestID IDOrKey `json:"manifest_id"`
+
+	// Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
+	Overrides Overrides `json:"overrides,omitempty,omitzero"`
+
+	// PrincipalID An id, or `key:` and a key of the caller's tenant.
+	PrincipalID IDOrKey `json:"principal_id"`
+
+	// ProfileID An id, or `key:` and a key of the caller's tenant.
+	ProfileID IDOrKey `json:"profile_id"`
 
 	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
 	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
@@ -542,19 +583,42 @@ type BootstrapRequest struct {
 // BootstrapRequestSource `bench` marks a measurement, to be found by it; absent is `live`.
 type BootstrapRequestSource string
 
+// Cursor Opaque. Take it from the `Link` header of the page before.
+type Cursor = string
+
+// DeadlineChange A principal whose components would have another time to report READY.
+type DeadlineChange struct {
+	// PrincipalKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	PrincipalKey  Key   `json:"principal_key"`
+	SecondsAfter  int64 `json:"seconds_after"`
+	SecondsBefore int64 `json:"seconds_before"`
+}
+
 // Discovery defines model for Discovery.
 type Discovery struct {
 	APIKeyHeader string                 `json:"api_key_header"`
 	AuthMethods  []DiscoveryAuthMethods `json:"auth_methods"`
 
+	// BootstrapEndpoint `endpoints.bootstrap`, as the original calls it.
+	BootstrapEndpoint string `json:"bootstrap_endpoint"`
+
 	// Endpoints Paths on this server.
 	Endpoints Endpoints `json:"endpoints"`
-	Service   string    `json:"service"`
-	Version   string    `json:"version"`
+
+	// MetagateVersion `version`, as the original calls it.
+	MetagateVersion string `json:"metagate_version"`
+	Service         string `json:"service"`
+
+	// SupportedAuth `auth_methods`, as the original calls them.
+	SupportedAuth []DiscoverySupportedAuth `json:"supported_auth"`
+	Version       string                   `json:"version"`
 }
 
 // DiscoveryAuthMethods defines model for Discovery.AuthMethods.
 type DiscoveryAuthMethods string
+
+// DiscoverySupportedAuth defines model for Discovery.SupportedAuth.
+type DiscoverySupportedAuth string
 
 // Endpoints Paths on this server.
 type Endpoints struct {
@@ -595,16 +659,18 @@ type FailedReport struct {
 	Details json.RawMessage `json:"details,omitempty,omitzero"`
 
 	// Error What went wrong; line breaks are fine.
-	Error     string `json:"error"`
-	StartupID UUID   `json:"startup_id"`
+	Error string `json:"error"`
+
+	// StartupID The `startup_id` of the Welcome Packet.
+	StartupID UUID `json:"startup_id"`
 }
 
 // FieldChange One changed place.
 type FieldChange struct {
-	// After Absent when the place is gone.
+	// After Any value, null too; absent when the place is gone.
 	After nullable.Nullable[json.RawMessage] `json:"after,omitempty,omitzero"`
 
-	// Before Absent when the place is new.
+	// Before Any value, null too; absent when the place is new.
 	Before nullable.Nullable[json.RawMessage] `json:"before,omitempty,omitzero"`
 
 	// Pointer A JSON Pointer (RFC 6901) into the resource.
@@ -613,8 +679,17 @@ type FieldChange struct {
 
 // Health defines model for Health.
 type Health struct {
-	Status string `json:"status"`
+	// InstanceID Which server this is (INSTANCE_ID).
+	InstanceID string `json:"instance_id"`
+	Service    string `json:"service"`
+	Status     string `json:"status"`
+
+	// Version The API's version (METAGATE_VERSION).
+	Version string `json:"version"`
 }
+
+// IDOrKey An id, or `key:` and a key of the caller's tenant.
+type IDOrKey = string
 
 // Info defines model for Info.
 type Info struct {
@@ -623,6 +698,7 @@ type Info struct {
 	Description string `json:"description"`
 	Discovery   string `json:"discovery"`
 	Docs        string `json:"docs"`
+	Doctrine    string `json:"doctrine"`
 	Service     string `json:"service"`
 
 	// Version The API's version (METAGATE_VERSION).
@@ -883,10 +959,19 @@ type ManifestCreate struct {
 
 	// Schemas A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
 	Schemas JSONObject `json:"schemas,omitempty,omitzero"`
+
+	// Version The version it begins with, default 1. In a world it is ignored where the manifest exists: there each change raises it by one.
+	Version int64 `json:"version,omitempty,omitzero"`
 }
 
 // ManifestPatch An RFC 7396 merge patch of the Manifest.
 type ManifestPatch = json.RawMessage
+
+// Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
+type Overrides = json.RawMessage
+
+// OverridesPatch Per section of the overrides an RFC 7396 merge patch; null takes a section out.
+type OverridesPatch = json.RawMessage
 
 // PacketChange A principal whose packet would change.
 type PacketChange struct {
@@ -911,6 +996,9 @@ type Plan struct {
 	// Changes Every resource of the document, and what is pruned.
 	Changes []PlanChange `json:"changes"`
 
+	// Deadlines Only of a dry run: who would have another time to come up, where there is a packet before and after.
+	Deadlines []DeadlineChange `json:"deadlines"`
+
 	// DryRun Nothing was changed.
 	DryRun bool `json:"dry_run"`
 
@@ -932,7 +1020,7 @@ type PlanChange struct {
 	Action PlanAction    `json:"action"`
 	Diff   []FieldChange `json:"diff"`
 
-	// ResourceKey Its key; of a binding `principal → profile + manifest`.
+	// ResourceKey Its key; of a binding `principal → profile + manifest`, of an API key `principal: name`.
 	ResourceKey  string       `json:"resource_key"`
 	ResourceType ResourceType `json:"resource_type"`
 }
@@ -1010,7 +1098,12 @@ type Problem struct {
 
 // ProblemPlace defines model for ProblemPlace.
 type ProblemPlace struct {
+	// Column Of a body in YAML: the column in that line, from 1 on.
+	Column int    `json:"column,omitempty,omitzero"`
 	Detail string `json:"detail"`
+
+	// Line Of a body in YAML: the line that it leads to, from 1 on; for what is missing that of what is around it.
+	Line int `json:"line,omitempty,omitzero"`
 
 	// Pointer A JSON Pointer (RFC 6901) into the request body.
 	Pointer string `json:"pointer"`
@@ -1095,17 +1188,27 @@ type ProfileCreate struct {
 // ProfilePatch An RFC 7396 merge patch of the Profile.
 type ProfilePatch = json.RawMessage
 
+// Readiness defines model for Readiness.
+type Readiness struct {
+	Status string `json:"status"`
+}
+
 // ReadyReport defines model for ReadyReport.
 type ReadyReport struct {
 	// BuildVersion The version of what started.
 	BuildVersion string `json:"build_version"`
 
 	// Health How it is: a text or an object, kept as it came.
-	Health    json.RawMessage `json:"health,omitempty,omitzero"`
-	StartupID UUID            `json:"startup_id"`
+	Health json.RawMessage `json:"health,omitempty,omitzero"`
+
+	// StartupID The `startup_id` of the Welcome Packet.
+	StartupID UUID `json:"startup_id"`
 }
 
-// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
+// Reason Any text of 1–1000 characters without control characters.
+type Reason = string
+
+// RefKind Where the secret is: an environment variable or a file of the component; `env` where a new reference names none. `keygate` is reserved for a later version, and refused.
 type RefKind string
 
 // Refusal The refusal that bootstrap would answer with.
@@ -1117,7 +1220,7 @@ type Refusal struct {
 
 // RequiredEnv defines model for RequiredEnv.
 type RequiredEnv struct {
-	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
+	// RefKind Where the secret is: an environment variable or a file of the component; `env` where a new reference names none. `keygate` is reserved for a later version, and refused.
 	RefKind RefKind `json:"ref_kind"`
 
 	// RefMeta A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
@@ -1139,7 +1242,7 @@ type SecretRef struct {
 	CreatedAt Timestamp `json:"created_at"`
 	ID        UUID      `json:"id"`
 
-	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
+	// RefKind Where the secret is: an environment variable or a file of the component; `env` where a new reference names none. `keygate` is reserved for a later version, and refused.
 	RefKind RefKind `json:"ref_kind"`
 
 	// RefMeta A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
@@ -1167,8 +1270,8 @@ type SecretRefCreate struct {
 	// SecretKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	SecretKey Key `json:"secret_key"`
 
-	// RefKind Where the secret is: an environment variable or a file of the component. `keygate` is reserved and refused.
-	RefKind RefKind `json:"ref_kind"`
+	// RefKind Where the secret is: an environment variable or a file of the component; `env` where a new reference names none. `keygate` is reserved for a later version, and refused.
+	RefKind RefKind `json:"ref_kind,omitempty,omitzero"`
 
 	// RefName Any text of 1–255 characters without control characters.
 	RefName Text `json:"ref_name"`
@@ -1247,7 +1350,7 @@ type StartupSession struct {
 	Error    nullable.Nullable[string]    `json:"error"`
 	FailedAt nullable.Nullable[time.Time] `json:"failed_at"`
 
-	// Health As reported with READY: a text, an object or null.
+	// Health As reported with READY: anything, or null.
 	Health nullable.Nullable[json.RawMessage] `json:"health"`
 
 	// Host As said in the bootstrap.
@@ -1372,6 +1475,22 @@ type World struct {
 	Manifests  []ManifestCreate  `json:"manifests,omitempty,omitzero"`
 	Principals []PrincipalCreate `json:"principals,omitempty,omitzero"`
 	Bindings   []WorldBinding    `json:"bindings,omitempty,omitzero"`
+	APIKeys    []WorldAPIKey     `json:"api_keys,omitempty,omitzero"`
+}
+
+// WorldAPIKey An API key by its hash. It is never pruned, and one that was revoked never opens again.
+type WorldAPIKey struct {
+	// Principal A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	Principal Key `json:"principal"`
+
+	// Name Any text of 1–255 characters without control characters.
+	Name Text `json:"name"`
+
+	// Sha256 Of the key, in hex.
+	Sha256 string `json:"sha256"`
+
+	// ExpiresAt From then on it is refused; never when absent.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 
 // WorldBinding A binding by keys.
@@ -1385,15 +1504,12 @@ type WorldBinding struct {
 	// Manifest A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	Manifest Key `json:"manifest"`
 
-	// Overrides Per section an RFC 7396 merge patch.
-	Overrides JSONObject `json:"overrides,omitempty,omitzero"`
+	// Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
+	Overrides Overrides `json:"overrides,omitempty,omitzero"`
 
 	// Active Default `true`.
 	Active *bool `json:"active,omitempty"`
 }
-
-// Cursor defines model for cursor.
-type Cursor = string
 
 // FilterActive defines model for filter_active.
 type FilterActive = bool
@@ -1436,6 +1552,12 @@ type Limit = int64
 
 // Since defines model for since.
 type Since = time.Time
+
+// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+type TenantKey = Key
+
+// Until defines model for until.
+type Until = time.Time
 
 // BadRequest A problem document (RFC 9457).
 type BadRequest = Problem
@@ -1486,18 +1608,33 @@ type ListAPIKeysParams struct {
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+}
+
+// CreateAPIKeyParams defines parameters for CreateAPIKey.
+type CreateAPIKeyParams struct {
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // RevokeAPIKeyParams defines parameters for RevokeAPIKey.
 type RevokeAPIKeyParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // UpdateAPIKeyParams defines parameters for UpdateAPIKey.
 type UpdateAPIKeyParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // ApplyWorldParams defines parameters for ApplyWorld.
@@ -1507,6 +1644,12 @@ type ApplyWorldParams struct {
 
 	// Prune Delete what the document doesn't name.
 	Prune *bool `form:"prune,omitempty" json:"prune,omitempty"`
+
+	// Message Why, where it isn't in the header `Metagate-Reason`.
+	Message *Reason `form:"message,omitempty" json:"message,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // ListAuditLogParams defines parameters for ListAuditLog.
@@ -1517,17 +1660,32 @@ type ListAuditLogParams struct {
 	// ResourceID Only entries about this resource.
 	ResourceID *UUID `form:"resource_id,omitempty" json:"resource_id,omitempty"`
 
+	// ResourceKey Only entries about resources with this key, or of API keys with this name, at that time.
+	ResourceKey *Text `form:"resource_key,omitempty" json:"resource_key,omitempty"`
+
+	// PrincipalKey Only entries about the principal with this key, its bindings, API keys and startups.
+	PrincipalKey *Key `form:"principal_key,omitempty" json:"principal_key,omitempty"`
+
 	// Actor Only what the principal with this key did.
 	Actor *Key `form:"actor,omitempty" json:"actor,omitempty"`
 
+	// Revision Only what made this revision.
+	Revision *int64 `form:"revision,omitempty" json:"revision,omitempty"`
+
 	// Since Only those from this time on (RFC 3339).
 	Since *Since `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only those before this time (RFC 3339).
+	Until *Until `form:"until,omitempty" json:"until,omitempty"`
 
 	// Limit How many at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
 // ListBindingsParams defines parameters for ListBindings.
@@ -1549,18 +1707,33 @@ type ListBindingsParams struct {
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+}
+
+// CreateBindingParams defines parameters for CreateBinding.
+type CreateBindingParams struct {
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // DeleteBindingParams defines parameters for DeleteBinding.
 type DeleteBindingParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // UpdateBindingParams defines parameters for UpdateBinding.
 type UpdateBindingParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // ExportWorldParams defines parameters for ExportWorld.
@@ -1568,8 +1741,8 @@ type ExportWorldParams struct {
 	// TenantKey The tenant, when it isn't the caller's own (ADMIN_ALLOW_CROSS_TENANT).
 	TenantKey *Key `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 
-	// Accept application/json or application/yaml.
-	Accept *string `json:"Accept,omitempty"`
+	// APIKeys With the hashes of the API keys that open a door now.
+	APIKeys *bool `form:"api_keys,omitempty" json:"api_keys,omitempty"`
 }
 
 // ListManifestsParams defines parameters for ListManifests.
@@ -1585,18 +1758,33 @@ type ListManifestsParams struct {
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+}
+
+// CreateManifestParams defines parameters for CreateManifest.
+type CreateManifestParams struct {
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // DeleteManifestParams defines parameters for DeleteManifest.
 type DeleteManifestParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // UpdateManifestParams defines parameters for UpdateManifest.
 type UpdateManifestParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // ListPrincipalsParams defines parameters for ListPrincipals.
@@ -1615,18 +1803,33 @@ type ListPrincipalsParams struct {
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+}
+
+// CreatePrincipalParams defines parameters for CreatePrincipal.
+type CreatePrincipalParams struct {
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // DeletePrincipalParams defines parameters for DeletePrincipal.
 type DeletePrincipalParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // UpdatePrincipalParams defines parameters for UpdatePrincipal.
 type UpdatePrincipalParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // ExplainPacketParams defines parameters for ExplainPacket.
@@ -1645,18 +1848,33 @@ type ListProfilesParams struct {
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+}
+
+// CreateProfileParams defines parameters for CreateProfile.
+type CreateProfileParams struct {
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // DeleteProfileParams defines parameters for DeleteProfile.
 type DeleteProfileParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // UpdateProfileParams defines parameters for UpdateProfile.
 type UpdateProfileParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // ListSecretRefsParams defines parameters for ListSecretRefs.
@@ -1672,18 +1890,33 @@ type ListSecretRefsParams struct {
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+}
+
+// CreateSecretRefParams defines parameters for CreateSecretRef.
+type CreateSecretRefParams struct {
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // DeleteSecretRefParams defines parameters for DeleteSecretRef.
 type DeleteSecretRefParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // UpdateSecretRefParams defines parameters for UpdateSecretRef.
 type UpdateSecretRefParams struct {
 	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // ListStartupsParams defines parameters for ListStartups.
@@ -1711,6 +1944,9 @@ type ListStartupsParams struct {
 
 	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
 // BootstrapParams defines parameters for Bootstrap.
@@ -1725,6 +1961,9 @@ type MCPJSONRequestBody = MCPMessage
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = APIKeyCreate
 
+// UpdateAPIKeyJSONRequestBody defines body for UpdateAPIKey for application/json ContentType.
+type UpdateAPIKeyJSONRequestBody = APIKeyPatch
+
 // UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody defines body for UpdateAPIKey for application/merge-patch+json ContentType.
 type UpdateAPIKeyApplicationMergePatchPlusJSONRequestBody = APIKeyPatch
 
@@ -1734,11 +1973,17 @@ type ApplyWorldJSONRequestBody = World
 // CreateBindingJSONRequestBody defines body for CreateBinding for application/json ContentType.
 type CreateBindingJSONRequestBody = BindingCreate
 
+// UpdateBindingJSONRequestBody defines body for UpdateBinding for application/json ContentType.
+type UpdateBindingJSONRequestBody = BindingPatch
+
 // UpdateBindingApplicationMergePatchPlusJSONRequestBody defines body for UpdateBinding for application/merge-patch+json ContentType.
 type UpdateBindingApplicationMergePatchPlusJSONRequestBody = BindingPatch
 
 // CreateManifestJSONRequestBody defines body for CreateManifest for application/json ContentType.
 type CreateManifestJSONRequestBody = ManifestCreate
+
+// UpdateManifestJSONRequestBody defines body for UpdateManifest for application/json ContentType.
+type UpdateManifestJSONRequestBody = ManifestPatch
 
 // UpdateManifestApplicationMergePatchPlusJSONRequestBody defines body for UpdateManifest for application/merge-patch+json ContentType.
 type UpdateManifestApplicationMergePatchPlusJSONRequestBody = ManifestPatch
@@ -1746,17 +1991,26 @@ type UpdateManifestApplicationMergePatchPlusJSONRequestBody = ManifestPatch
 // CreatePrincipalJSONRequestBody defines body for CreatePrincipal for application/json ContentType.
 type CreatePrincipalJSONRequestBody = PrincipalCreate
 
+// UpdatePrincipalJSONRequestBody defines body for UpdatePrincipal for application/json ContentType.
+type UpdatePrincipalJSONRequestBody = PrincipalPatch
+
 // UpdatePrincipalApplicationMergePatchPlusJSONRequestBody defines body for UpdatePrincipal for application/merge-patch+json ContentType.
 type UpdatePrincipalApplicationMergePatchPlusJSONRequestBody = PrincipalPatch
 
 // CreateProfileJSONRequestBody defines body for CreateProfile for application/json ContentType.
 type CreateProfileJSONRequestBody = ProfileCreate
 
+// UpdateProfileJSONRequestBody defines body for UpdateProfile for application/json ContentType.
+type UpdateProfileJSONRequestBody = ProfilePatch
+
 // UpdateProfileApplicationMergePatchPlusJSONRequestBody defines body for UpdateProfile for application/merge-patch+json ContentType.
 type UpdateProfileApplicationMergePatchPlusJSONRequestBody = ProfilePatch
 
 // CreateSecretRefJSONRequestBody defines body for CreateSecretRef for application/json ContentType.
 type CreateSecretRefJSONRequestBody = SecretRefCreate
+
+// UpdateSecretRefJSONRequestBody defines body for UpdateSecretRef for application/json ContentType.
+type UpdateSecretRefJSONRequestBody = SecretRefPatch
 
 // UpdateSecretRefApplicationMergePatchPlusJSONRequestBody defines body for UpdateSecretRef for application/merge-patch+json ContentType.
 type UpdateSecretRefApplicationMergePatchPlusJSONRequestBody = SecretRefPatch

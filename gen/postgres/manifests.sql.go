@@ -15,7 +15,7 @@ import (
 
 const createManifest = `-- name: CreateManifest :one
 INSERT INTO manifests (id, tenant_key, manifest_key, deployment_key, environment, services, memory_map, polling, schemas, version, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 RETURNING id, tenant_key, manifest_key, deployment_key, environment, services, memory_map, polling, schemas, version, created_at, updated_at
 `
 
@@ -29,6 +29,7 @@ type CreateManifestParams struct {
 	MemoryMap     db.JSON
 	Polling       db.JSON
 	Schemas       db.JSON
+	Version       int64
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
 }
@@ -44,6 +45,7 @@ func (q *Queries) CreateManifest(ctx context.Context, arg CreateManifestParams) 
 		arg.MemoryMap,
 		arg.Polling,
 		arg.Schemas,
+		arg.Version,
 		arg.CreatedAt,
 		arg.UpdatedAt,
 	)

@@ -16,8 +16,8 @@ type Querier interface {
 	AcknowledgeStartup(ctx context.Context, arg AcknowledgeStartupParams) (StartupSession, error)
 	// Those that still are, or may become, an alarm.
 	CountOpenStartups(ctx context.Context, now time.Time) (CountOpenStartupsRow, error)
-	// The active principals of type admin beside one.
-	CountOtherAdmins(ctx context.Context, arg CountOtherAdminsParams) (int64, error)
+	// The active principals of a type beside one.
+	CountOthersOfType(ctx context.Context, arg CountOthersOfTypeParams) (int64, error)
 	CreateAPIKey(ctx context.Context, arg CreateAPIKeyParams) (APIKey, error)
 	CreateAuditEntry(ctx context.Context, arg CreateAuditEntryParams) error
 	CreateBinding(ctx context.Context, arg CreateBindingParams) (Binding, error)
@@ -48,6 +48,7 @@ type Querier interface {
 	GetProfileByKey(ctx context.Context, arg GetProfileByKeyParams) (Profile, error)
 	GetRevision(ctx context.Context, tenantKey string) (GetRevisionRow, error)
 	GetSecretRef(ctx context.Context, id uuid.UUID) (SecretRef, error)
+	GetSecretRefByKey(ctx context.Context, arg GetSecretRefByKeyParams) (SecretRef, error)
 	GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error)
 	ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]APIKey, error)
 	ListActiveSecretRefs(ctx context.Context, tenantKey string) ([]SecretRef, error)

@@ -14,8 +14,8 @@ import (
 )
 
 const createAuditEntry = `-- name: CreateAuditEntry :exec
-INSERT INTO audit_log (id, tenant_key, actor, auth_method, action, resource_type, resource_id, resource_key, request_id, remote_addr, before, after, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+INSERT INTO audit_log (id, tenant_key, actor, auth_method, action, resource_type, resource_id, resource_key, request_id, remote_addr, before, after, created_at, principal_key, credential, reason, revision)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
 `
 
 type CreateAuditEntryParams struct {
@@ -32,6 +32,10 @@ type CreateAuditEntryParams struct {
 	Before       db.JSON
 	After        db.JSON
 	CreatedAt    time.Time
+	PrincipalKey *string
+	Credential   db.JSON
+	Reason       *string
+	Revision     *int64
 }
 
 func (q *Queries) CreateAuditEntry(ctx context.Context, arg CreateAuditEntryParams) error {
@@ -49,28 +53,40 @@ func (q *Queries) CreateAuditEntry(ctx context.Context, arg CreateAuditEntryPara
 		arg.Before,
 		arg.After,
 		arg.CreatedAt,
+		arg.PrincipalKey,
+		arg.Credential,
+		arg.Reason,
+		arg.Revision,
 	)
 	return err
 }
 
 const listAuditLog = `-- name: ListAuditLog :many
-SELECT id, tenant_key, actor, auth_method, "action", resource_type, resource_id, resource_key, request_id, remote_addr, "before", "after", created_at FROM audit_log
+SELECT id, tenant_key, actor, auth_method, "action", resource_type, resource_id, resource_key, request_id, remote_addr, "before", "after", created_at, principal_key, credential, reason, revision FROM audit_log
 WHERE (CAST(?1 AS text) IS NULL OR tenant_key = ?1)
   AND (CAST(?2 AS text) IS NULL OR resource_type = ?2)
   AND (CAST(?3 AS uuid) IS NULL OR resource_id = ?3)
-  AND (CAST(?4 AS text) IS NULL OR actor = ?4)
-  AND (CAST(?5 AS timestamptz) IS NULL OR created_at >= ?5)
-  AND id < ?6 AND id >= ?7
+  AND (CAST(?4 AS text) IS NULL OR resource_key = ?4)
+  AND (CAST(?5 AS text) IS NULL OR principal_key = ?5)
+  AND (CAST(?6 AS text) IS NULL OR actor = ?6)
+  AND (CAST(?7 AS bigint) IS NULL OR revision = ?7)
+  AND (CAST(?8 AS timestamptz) IS NULL OR created_at >= ?8)
+  AND (CAST(?9 AS timestamptz) IS NULL OR created_at < ?9)
+  AND id < ?10 AND id >= ?11
 ORDER BY id DESC
-LIMIT CAST(?8 AS bigint)
+LIMIT CAST(?12 AS bigint)
 `
 
 type ListAuditLogParams struct {
 	TenantKey    *string
 	ResourceType *string
 	ResourceID   *uuid.UUID
+	ResourceKey  *string
+	PrincipalKey *string
 	Actor        *string
+	Revision     *int64
 	Since        *time.Time
+	Until        *time.Time
 	BeforeID     uuid.UUID
 	FromID       uuid.UUID
 	RowLimit     int64
@@ -82,8 +98,12 @@ func (q *Queries) ListAuditLog(ctx context.Context, arg ListAuditLogParams) ([]A
 		arg.TenantKey,
 		arg.ResourceType,
 		arg.ResourceID,
+		arg.ResourceKey,
+		arg.PrincipalKey,
 		arg.Actor,
+		arg.Revision,
 		arg.Since,
+		arg.Until,
 		arg.BeforeID,
 		arg.FromID,
 		arg.RowLimit,
@@ -109,6 +129,10 @@ func (q *Queries) ListAuditLog(ctx context.Context, arg ListAuditLogParams) ([]A
 			&i.Before,
 			&i.After,
 			&i.CreatedAt,
+			&i.PrincipalKey,
+			&i.Credential,
+			&i.Reason,
+			&i.Revision,
 		); err != nil {
 			return nil, err
 		}

@@ -38,6 +38,10 @@ type AuditLog struct {
 	Before       db.JSON
 	After        db.JSON
 	CreatedAt    time.Time
+	PrincipalKey *string
+	Credential   db.JSON
+	Reason       *string
+	Revision     *int64
 }
 
 type Binding struct {

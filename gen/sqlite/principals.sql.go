@@ -12,19 +12,20 @@ import (
 	"github.com/google/uuid"
 )
 
-const countOtherAdmins = `-- name: CountOtherAdmins :one
+const countOthersOfType = `-- name: CountOthersOfType :one
 SELECT COUNT(*) FROM principals
-WHERE tenant_key = ?1 AND status = 'active' AND principal_type = 'admin' AND id <> ?2
+WHERE tenant_key = ?1 AND status = 'active' AND principal_type = ?2 AND id <> ?3
 `
 
-type CountOtherAdminsParams struct {
-	TenantKey string
-	ExceptID  uuid.UUID
+type CountOthersOfTypeParams struct {
+	TenantKey     string
+	PrincipalType string
+	ExceptID      uuid.UUID
 }
 
-// The active principals of type admin beside one.
-func (q *Queries) CountOtherAdmins(ctx context.Context, arg CountOtherAdminsParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, countOtherAdmins, arg.TenantKey, arg.ExceptID)
+// The active principals of a type beside one.
+func (q *Queries) CountOthersOfType(ctx context.Context, arg CountOthersOfTypeParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countOthersOfType, arg.TenantKey, arg.PrincipalType, arg.ExceptID)
 	var count int64
 	err := row.Scan(&count)
 	return count, err

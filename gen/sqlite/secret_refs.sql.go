@@ -88,6 +88,32 @@ func (q *Queries) GetSecretRef(ctx context.Context, id uuid.UUID) (SecretRef, er
 	return i, err
 }
 
+const getSecretRefByKey = `-- name: GetSecretRefByKey :one
+SELECT id, tenant_key, secret_key, ref_kind, ref_name, ref_meta, status, created_at, updated_at FROM secret_refs WHERE tenant_key = ?1 AND secret_key = ?2
+`
+
+type GetSecretRefByKeyParams struct {
+	TenantKey string
+	SecretKey string
+}
+
+func (q *Queries) GetSecretRefByKey(ctx context.Context, arg GetSecretRefByKeyParams) (SecretRef, error) {
+	row := q.db.QueryRowContext(ctx, getSecretRefByKey, arg.TenantKey, arg.SecretKey)
+	var i SecretRef
+	err := row.Scan(
+		&i.ID,
+		&i.TenantKey,
+		&i.SecretKey,
+		&i.RefKind,
+		&i.RefName,
+		&i.RefMeta,
+		&i.Status,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
 const listSecretRefs = `-- name: ListSecretRefs :many
 SELECT id, tenant_key, secret_key, ref_kind, ref_name, ref_meta, status, created_at, updated_at FROM secret_refs
 WHERE (CAST(?1 AS text) IS NULL OR tenant_key = ?1)

@@ -22,6 +22,7 @@ func (s *Service) Acknowledge(ctx context.Context, a identity.Caller, id uuid.UU
 	if err != nil {
 		return row, store.Classify(err)
 	}
+	a.Reason = reason
 	err = s.Write(ctx, a, row.TenantKey, func(w Write) error {
 		after, err := w.AcknowledgeStartup(ctx, store.AcknowledgeStartupParams{
 			ID: id, AcknowledgedAt: &w.now, AcknowledgedBy: &a.PrincipalKey, AcknowledgedReason: &reason,
@@ -39,8 +40,8 @@ func (s *Service) Acknowledge(ctx context.Context, a identity.Caller, id uuid.UU
 			return err
 		}
 		row = after
-		of := resource{row.ID, row.TenantKey, row.ComponentKey, w.now}
-		return w.Audit(ctx, model.AuditEntryActionUpdate, model.ResourceTypeStartup, of, nil, acknowledgement{w.now, a.PrincipalKey, reason})
+		of := resource{row.ID, row.TenantKey, row.ComponentKey, w.now, uuid.Nil}
+		return w.Of(row.PrincipalKey).Audit(ctx, model.AuditEntryActionUpdate, model.ResourceTypeStartup, of, nil, acknowledgement{w.now, a.PrincipalKey, reason})
 	})
 	return row, err
 }

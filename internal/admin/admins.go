@@ -2,17 +2,15 @@ package admin
 
 import (
 	"context"
-	"slices"
 
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
-	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 // OpensAdmin reports whether a principal may use /v1/admin.
 func (s *Service) OpensAdmin(p model.PrincipalCreate) bool {
-	return p.Status == model.PrincipalStatusActive && (p.PrincipalType == identity.TypeAdmin || slices.Contains(s.AdminKeys, p.PrincipalKey))
+	return p.Status == model.PrincipalStatusActive && s.Admins.Are(p.PrincipalType, p.PrincipalKey)
 }
 
 // keepAnAdmin refuses to shut the door behind a tenant's last active admin: only
@@ -21,11 +19,13 @@ func keepAnAdmin(ctx context.Context, w Write, before store.Principal, after *mo
 	if !w.OpensAdmin(principalDoc(before)) || (after != nil && w.OpensAdmin(*after)) {
 		return nil
 	}
-	others, err := w.CountOtherAdmins(ctx, store.CountOtherAdminsParams{TenantKey: w.tenant, ExceptID: before.ID})
-	if err != nil || others > 0 {
-		return err
+	for _, typ := range w.Admins.Types() {
+		others, err := w.CountOthersOfType(ctx, store.CountOthersOfTypeParams{TenantKey: w.tenant, PrincipalType: typ, ExceptID: before.ID})
+		if err != nil || others > 0 {
+			return err
+		}
 	}
-	for _, key := range w.AdminKeys {
+	for _, key := range w.Admins.Keys {
 		p, err := w.GetPrincipalByKey(ctx, store.GetPrincipalByKeyParams{TenantKey: w.tenant, PrincipalKey: key})
 		switch {
 		case store.IsNotFound(err):

@@ -16,7 +16,7 @@ var Bindings = &Kind[store.Binding, model.BindingCreate, model.Binding]{
 	ident: bindingIdentity,
 	doc: func(r store.Binding) model.BindingCreate {
 		return model.BindingCreate{
-			PrincipalID: r.PrincipalID, ProfileID: r.ProfileID, ManifestID: r.ManifestID,
+			PrincipalID: r.PrincipalID.String(), ProfileID: r.ProfileID.String(), ManifestID: r.ManifestID.String(),
 			Overrides: raw(r.Overrides), Active: &r.Active,
 		}
 	},
@@ -30,6 +30,7 @@ var Bindings = &Kind[store.Binding, model.BindingCreate, model.Binding]{
 		}
 		return errs.Merge(CheckOverrides(&c.Overrides), w.references(ctx, c))
 	},
+	patch: checkRemovals,
 	create: func(ctx context.Context, w Write, c model.BindingCreate) (store.Binding, error) {
 		if err := w.makeRoom(ctx, uuid.Nil, c); err != nil {
 			return store.Binding{}, err
@@ -46,14 +47,16 @@ var Bindings = &Kind[store.Binding, model.BindingCreate, model.Binding]{
 }
 
 func bindingIdentity(r store.Binding) resource {
-	return resource{r.ID, r.TenantKey, r.ID.String(), r.UpdatedAt}
+	return resource{r.ID, r.TenantKey, r.ID.String(), r.UpdatedAt, r.PrincipalID}
 }
 
-// references finds what a binding names in the binding's own tenant.
+// references finds what a binding names in the binding's own tenant, and puts ids in
+// the place of keys.
 func (w Write) references(ctx context.Context, c *model.BindingCreate) error {
-	principal, err1 := w.GetPrincipal(ctx, c.PrincipalID)
-	profile, err2 := w.GetProfile(ctx, c.ProfileID)
-	manifest, err3 := w.GetManifest(ctx, c.ManifestID)
+	principal, err1 := Principals.lookUp(ctx, w.Queries, w.tenant, c.PrincipalID)
+	profile, err2 := Profiles.lookUp(ctx, w.Queries, w.tenant, c.ProfileID)
+	manifest, err3 := Manifests.lookUp(ctx, w.Queries, w.tenant, c.ManifestID)
+	c.PrincipalID, c.ProfileID, c.ManifestID = principal.ID.String(), profile.ID.String(), manifest.ID.String()
 	return w.missing(
 		reference{"/principal_id", "principal", principal.TenantKey, err1},
 		reference{"/profile_id", "profile", profile.TenantKey, err2},
@@ -86,13 +89,13 @@ func (w Write) missing(refs ...reference) error {
 func (w Write) insertBinding(ctx context.Context, c model.BindingCreate) (store.Binding, error) {
 	return w.CreateBinding(ctx, store.CreateBindingParams{
 		ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
-		PrincipalID: c.PrincipalID, ProfileID: c.ProfileID, ManifestID: c.ManifestID,
+		PrincipalID: idOf(c.PrincipalID), ProfileID: idOf(c.ProfileID), ManifestID: idOf(c.ManifestID),
 		Overrides: store.JSON(c.Overrides), Active: *c.Active,
 	})
 }
 
 func (w Write) updateBinding(ctx context.Context, r store.Binding, c model.BindingCreate) (store.Binding, error) {
-	r.ProfileID, r.ManifestID, r.Overrides, r.Active, r.UpdatedAt = c.ProfileID, c.ManifestID, store.JSON(c.Overrides), *c.Active, w.now
+	r.ProfileID, r.ManifestID, r.Overrides, r.Active, r.UpdatedAt = idOf(c.ProfileID), idOf(c.ManifestID), store.JSON(c.Overrides), *c.Active, w.now
 	_, err := w.UpdateBinding(ctx, store.UpdateBindingParams{
 		ID: r.ID, UpdatedAt: r.UpdatedAt, ProfileID: r.ProfileID, ManifestID: r.ManifestID, Overrides: r.Overrides, Active: r.Active,
 	})
@@ -104,7 +107,7 @@ func (w Write) makeRoom(ctx context.Context, id uuid.UUID, c model.BindingCreate
 	if !*c.Active {
 		return nil
 	}
-	rows, err := w.ListBindings(ctx, store.ListBindingsParams{PrincipalID: &c.PrincipalID, Active: new(true), RowLimit: 1})
+	rows, err := w.ListBindings(ctx, store.ListBindingsParams{PrincipalID: new(idOf(c.PrincipalID)), Active: new(true), RowLimit: 1})
 	if err != nil || len(rows) == 0 || rows[0].ID == id {
 		return err
 	}
@@ -132,7 +135,7 @@ func (w Write) ReplaceBinding(ctx context.Context, before store.Binding, c model
 // Deactivate leaves a binding to its history.
 func (w Write) Deactivate(ctx context.Context, before store.Binding) error {
 	return w.ReplaceBinding(ctx, before, model.BindingCreate{
-		ProfileID: before.ProfileID, ManifestID: before.ManifestID, Overrides: raw(before.Overrides), Active: new(false),
+		ProfileID: before.ProfileID.String(), ManifestID: before.ManifestID.String(), Overrides: raw(before.Overrides), Active: new(false),
 	})
 }
 

@@ -18,7 +18,7 @@ const DemoComponent = "memorygate_main"
 // already stays as it is.
 func (s *Service) SeedDemo(ctx context.Context) (store.Principal, error) {
 	var p store.Principal
-	err := s.Write(ctx, CLI(), DefaultTenant, func(w Write) (err error) {
+	err := s.Write(ctx, s.CLI(), s.home(), func(w Write) (err error) {
 		if p, err = w.demoPrincipal(ctx); err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func (s *Service) SeedDemo(ctx context.Context) (store.Principal, error) {
 		if err != nil {
 			return err
 		}
-		_, err = Bindings.createIn(ctx, w, model.BindingCreate{PrincipalID: p.ID, ProfileID: profile.ID, ManifestID: manifest.ID})
+		_, err = Bindings.createIn(ctx, w, model.BindingCreate{PrincipalID: p.ID.String(), ProfileID: profile.ID.String(), ManifestID: manifest.ID.String()})
 		return err
 	})
 	return p, err

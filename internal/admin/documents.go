@@ -59,7 +59,7 @@ func CheckOverrides(doc *model.JSONObject) error {
 		switch {
 		case names(err, at): // as a forbidden key, which is never a section
 		case !slices.Contains(bootstrap.Sections, name):
-			places = append(places, errs.Place{Pointer: at, Detail: "no section of a packet"})
+			places = append(places, errs.Place{Pointer: at, Detail: noSection + errs.DidYouMean(name, bootstrap.Sections)})
 		case !bytes.HasPrefix(patches[name], []byte("{")):
 			places = append(places, errs.Place{Pointer: at, Detail: "must be an object"})
 		}
@@ -72,6 +72,27 @@ func CheckOverrides(doc *model.JSONObject) error {
 	}
 	return err
 }
+
+// checkRemovals refuses a patch that takes a section out that there can't be: a typo
+// must not be silent. What a patch puts in, CheckOverrides sees in its result.
+func checkRemovals(patch []byte) error {
+	var p struct{ Overrides map[string]json.RawMessage }
+	if json.Unmarshal(patch, &p) != nil {
+		return nil //nolint:nilerr // the schema says so
+	}
+	var places []errs.Place
+	for _, name := range slices.Sorted(stdmaps.Keys(p.Overrides)) {
+		if string(p.Overrides[name]) == "null" && !slices.Contains(bootstrap.Sections, name) {
+			places = append(places, errs.Place{Pointer: string(jsontext.Pointer("/overrides").AppendToken(name)), Detail: noSection + errs.DidYouMean(name, bootstrap.Sections)})
+		}
+	}
+	if places == nil {
+		return nil
+	}
+	return errs.At(errs.InvalidRequest, "overrides patch the sections of a packet", places...)
+}
+
+const noSection = "no section of a packet"
 
 // names reports whether err has a place already.
 func names(err error, at string) bool {

@@ -55,7 +55,7 @@ func TestTheDoorOpensAgainAfterAMishap(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, keys, 1)
 
-		require.NoError(t, admin.APIKeys.Delete(t.Context(), s, actor, keys[0].ID, ""))
+		require.NoError(t, admin.APIKeys.Delete(t.Context(), s, actor, keys[0].ID.String(), ""))
 		_, err = s.Store.UpdatePrincipal(t.Context(), store.UpdatePrincipalParams{
 			ID: p.ID, PrincipalKey: p.PrincipalKey, AuthSubject: p.AuthSubject, PrincipalType: "component", Status: "disabled", UpdatedAt: s.Now(),
 		})
@@ -121,7 +121,7 @@ func TestTheDemoWorldIsMadeOnceAndKeepsWhatWasChangedInIt(t *testing.T) {
 		profile, err := s.Store.GetProfileByKey(t.Context(), store.GetProfileByKeyParams{TenantKey: "default", ProfileKey: "default-profile"})
 		require.NoError(t, err)
 		require.Equal(t, &profile.ID, bound.ProfileID)
-		_, _, err = admin.Profiles.Update(t.Context(), s, actor, profile.ID, "", []byte(`{"policy":{"mine":1}}`))
+		_, _, err = admin.Profiles.Update(t.Context(), s, actor, profile.ID.String(), "", []byte(`{"policy":{"mine":1}}`))
 		require.NoError(t, err)
 		again, err := s.SeedDemo(t.Context())
 		require.NoError(t, err)
@@ -138,7 +138,7 @@ func TestADemoPrincipalThatWasDisabledStaysDisabled(t *testing.T) {
 	each(t, func(t *testing.T, s *admin.Service) {
 		p, err := s.SeedDemo(t.Context())
 		require.NoError(t, err)
-		_, _, err = admin.Principals.Update(t.Context(), s, actor, p.ID, "", []byte(`{"status":"disabled"}`))
+		_, _, err = admin.Principals.Update(t.Context(), s, actor, p.ID.String(), "", []byte(`{"status":"disabled"}`))
 		require.NoError(t, err)
 		again, err := s.SeedDemo(t.Context())
 		require.NoError(t, err)
@@ -153,7 +153,7 @@ func TestAKeyThatIsRevokedByItsNameKeepsItsExpiry(t *testing.T) {
 		require.NoError(t, err)
 		expires := s.Now().Add(time.Hour)
 		key, _, err := s.IssueKey(t.Context(), actor, model.APIKeyCreate{
-			PrincipalID: p.ID, Name: "k", ExpiresAt: nullable.NewNullableWithValue(expires),
+			PrincipalID: p.ID.String(), Name: "k", ExpiresAt: nullable.NewNullableWithValue(expires),
 		})
 		require.NoError(t, err)
 		_, err = s.ReissueKey(t.Context(), p, "k")
@@ -181,18 +181,18 @@ func TestAnActorChangesItsOwnTenantOnly(t *testing.T) {
 		created := at(t, s, "elsewhere")
 		require.Positive(t, created.Revision)
 
-		_, _, err = admin.Profiles.Get(t.Context(), s, actor, theirs.ID)
+		_, _, err = admin.Profiles.Get(t.Context(), s, actor, theirs.ID.String())
 		require.True(t, errs.Is(err, errs.NotFound), "%v", err)
-		_, _, err = admin.Profiles.Update(t.Context(), s, actor, theirs.ID, "", []byte(`{"profile_key":"mine"}`))
+		_, _, err = admin.Profiles.Update(t.Context(), s, actor, theirs.ID.String(), "", []byte(`{"profile_key":"mine"}`))
 		require.True(t, errs.Is(err, errs.NotFound), "%v", err)
-		err = admin.Profiles.Delete(t.Context(), s, actor, theirs.ID, "")
+		err = admin.Profiles.Delete(t.Context(), s, actor, theirs.ID.String(), "")
 		require.True(t, errs.Is(err, errs.NotFound), "%v", err)
-		err = admin.Profiles.Delete(t.Context(), s, actor, uuid.New(), "")
+		err = admin.Profiles.Delete(t.Context(), s, actor, uuid.New().String(), "")
 		require.True(t, errs.Is(err, errs.NotFound), "a row of another tenant and none look the same: %v", err)
 
 		require.Equal(t, "elsewhere", *identity.Caller{TenantKey: "elsewhere"}.Scope())
 		require.Nil(t, crossing.Scope())
-		_, _, err = admin.Profiles.Update(t.Context(), s, crossing, theirs.ID, "", []byte(`{"profile_key":"q"}`))
+		_, _, err = admin.Profiles.Update(t.Context(), s, crossing, theirs.ID.String(), "", []byte(`{"profile_key":"q"}`))
 		require.NoError(t, err)
 		require.Greater(t, at(t, s, "elsewhere").Revision, created.Revision, "of the row's tenant, not the actor's")
 		require.Zero(t, at(t, s, "default"))

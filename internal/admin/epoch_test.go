@@ -95,7 +95,7 @@ func TestOnlyAWriteThatCanChangeAnAnswerChangesTheEpoch(t *testing.T) {
 				return err
 			}},
 			{"a new key", false, func() (err error) {
-				m.key, _, err = s.IssueKey(t.Context(), actor, model.APIKeyCreate{PrincipalID: m.principal.ID, Name: "k"})
+				m.key, _, err = s.IssueKey(t.Context(), actor, model.APIKeyCreate{PrincipalID: m.principal.ID.String(), Name: "k"})
 				return err
 			}},
 			{"a binding that is not active", false, func() (err error) {
@@ -111,17 +111,17 @@ func TestOnlyAWriteThatCanChangeAnAnswerChangesTheEpoch(t *testing.T) {
 			{"the key", true, func() error {
 				return patch(t, s, admin.APIKeys, m.key.ID, `{"expires_at":"2100-01-01T00:00:00Z"}`)
 			}},
-			{"the key is revoked", true, func() error { return admin.APIKeys.Delete(t.Context(), s, actor, m.key.ID, "") }},
+			{"the key is revoked", true, func() error { return admin.APIKeys.Delete(t.Context(), s, actor, m.key.ID.String(), "") }},
 			{"it is active no longer", true, func() error { return patch(t, s, admin.Bindings, m.binding.ID, `{"active":false}`) }},
-			{"it goes", false, func() error { return admin.Bindings.Delete(t.Context(), s, actor, m.binding.ID, "") }},
+			{"it goes", false, func() error { return admin.Bindings.Delete(t.Context(), s, actor, m.binding.ID.String(), "") }},
 			{"a binding that is active", true, func() (err error) {
 				m.binding, _, err = admin.Bindings.Create(t.Context(), s, actor, "", m.bind(true))
 				return err
 			}},
-			{"a profile that nothing binds goes", false, func() error { return admin.Profiles.Delete(t.Context(), s, actor, m.spare.ID, "") }},
-			{"the active binding goes", true, func() error { return admin.Bindings.Delete(t.Context(), s, actor, m.binding.ID, "") }},
-			{"the manifest goes", false, func() error { return admin.Manifests.Delete(t.Context(), s, actor, m.manifest.ID, "") }},
-			{"a principal goes, with its keys", true, func() error { return admin.Principals.Delete(t.Context(), s, actor, m.principal.ID, "") }},
+			{"a profile that nothing binds goes", false, func() error { return admin.Profiles.Delete(t.Context(), s, actor, m.spare.ID.String(), "") }},
+			{"the active binding goes", true, func() error { return admin.Bindings.Delete(t.Context(), s, actor, m.binding.ID.String(), "") }},
+			{"the manifest goes", false, func() error { return admin.Manifests.Delete(t.Context(), s, actor, m.manifest.ID.String(), "") }},
+			{"a principal goes, with its keys", true, func() error { return admin.Principals.Delete(t.Context(), s, actor, m.principal.ID.String(), "") }},
 			{"a disabled secret", false, func() (err error) {
 				m.secret, _, err = admin.SecretRefs.Create(t.Context(), s, actor, "", secretRef("s", model.SecretRefStatusDisabled))
 				return err
@@ -130,12 +130,12 @@ func TestOnlyAWriteThatCanChangeAnAnswerChangesTheEpoch(t *testing.T) {
 			{"it becomes active", true, func() error { return patch(t, s, admin.SecretRefs, m.secret.ID, `{"status":"active"}`) }},
 			{"its name then", true, func() error { return patch(t, s, admin.SecretRefs, m.secret.ID, `{"ref_name":"U"}`) }},
 			{"it is disabled", true, func() error { return patch(t, s, admin.SecretRefs, m.secret.ID, `{"status":"disabled"}`) }},
-			{"a disabled secret goes", false, func() error { return admin.SecretRefs.Delete(t.Context(), s, actor, m.secret.ID, "") }},
+			{"a disabled secret goes", false, func() error { return admin.SecretRefs.Delete(t.Context(), s, actor, m.secret.ID.String(), "") }},
 			{"an active secret", true, func() (err error) {
 				m.secret, _, err = admin.SecretRefs.Create(t.Context(), s, actor, "", secretRef("s", model.SecretRefStatusActive))
 				return err
 			}},
-			{"an active secret goes", true, func() error { return admin.SecretRefs.Delete(t.Context(), s, actor, m.secret.ID, "") }},
+			{"an active secret goes", true, func() error { return admin.SecretRefs.Delete(t.Context(), s, actor, m.secret.ID.String(), "") }},
 			{"an alarm is acknowledged", false, func() error {
 				_, err := s.Acknowledge(t.Context(), actor, overdue(t, s, m.second.ID), "known")
 				return err
@@ -182,7 +182,7 @@ func TestAnApplyChangesTheEpochOnlyIfWhatItAppliesCan(t *testing.T) {
 }
 
 func (m made) bind(active bool) model.BindingCreate {
-	return model.BindingCreate{PrincipalID: m.principal.ID, ProfileID: m.profile.ID, ManifestID: m.manifest.ID, Active: &active}
+	return model.BindingCreate{PrincipalID: m.principal.ID.String(), ProfileID: m.profile.ID.String(), ManifestID: m.manifest.ID.String(), Active: &active}
 }
 
 func secretRef(key string, status model.SecretRefStatus) model.SecretRefCreate {
@@ -191,7 +191,7 @@ func secretRef(key string, status model.SecretRefStatus) model.SecretRefCreate {
 
 func patch[R, C, V any](t *testing.T, s *admin.Service, k *admin.Kind[R, C, V], id uuid.UUID, doc string) error {
 	t.Helper()
-	_, _, err := k.Update(t.Context(), s, actor, id, "", []byte(doc))
+	_, _, err := k.Update(t.Context(), s, actor, id.String(), "", []byte(doc))
 	return err
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/legivellum/metagate/internal/store"
 )
 
-// DefaultTenant is the tenant of those who name none.
+// DefaultTenant is the tenant of those who name none, where nothing else is configured.
 const DefaultTenant = "default"
 
 // Service is what every write needs. Its fields must not change once it is used.
@@ -27,7 +27,11 @@ type Service struct {
 	Now         func() time.Time // UTC, whole microseconds
 	DefaultSLA  int64            // seconds, for profiles that name none
 	MaxDocument int64            // bytes a resource may have after a patch
-	AdminKeys   []string         // ADMIN_PRINCIPAL_KEYS
+	Admins      identity.Admins
+	Tenant      string // of those who name none: DEFAULT_TENANT_KEY; empty is DefaultTenant
+	Deployment  string // of manifests that name none: DEFAULT_DEPLOYMENT_KEY; empty is "default"
+
+	RequireReason bool // of everybody but the command line
 }
 
 // Kind is one sort of resource: R its row, C what a caller may write, V what a
@@ -36,15 +40,19 @@ type Kind[R, C, V any] struct {
 	typ  model.ResourceType
 	noun string
 
-	ident  func(R) resource
-	doc    func(R) C // the writable part of a row, for merge patches
-	view   func(R) V
-	get    func(context.Context, store.Queries, uuid.UUID) (R, error)
-	create func(context.Context, Write, C) (R, error)
-	update func(context.Context, Write, R, C) (R, error)
-	remove func(context.Context, Write, R) error
+	ident func(R) resource
+	doc   func(R) C // the writable part of a row, for merge patches
+	view  func(R) V
+	get   func(context.Context, store.Queries, uuid.UUID) (R, error)
+	// getByKey is nil for kinds without a key.
+	getByKey func(ctx context.Context, q store.Queries, tenant, key string) (R, error)
+	create   func(context.Context, Write, C) (R, error)
+	update   func(context.Context, Write, R, C) (R, error)
+	remove   func(context.Context, Write, R) error
 	// prepare fills defaults in and checks the rules of a create and of a patch's result.
 	prepare func(context.Context, Write, *C) error
+	// patch refuses what a patch names and its result doesn't show; nil is for kinds without such a rule.
+	patch func([]byte) error
 	// guard refuses a change of a row, to after or to nothing; nil is for kinds without such a rule.
 	guard func(ctx context.Context, w Write, before R, after *C) error
 }
@@ -53,21 +61,25 @@ type resource struct {
 	id          uuid.UUID
 	tenant, key string
 	updated     time.Time
+	principal   uuid.UUID // whose it is; zero is nobody's
 }
 
 // Write is one admin write under way.
 type Write struct {
 	*Service
 	store.Queries
-	actor  identity.Caller
-	tenant string
-	now    time.Time
-	moved  *bool // what answers depend on has changed
+	actor    identity.Caller
+	tenant   string
+	now      time.Time
+	revision int64      // that this write makes
+	moved    *bool      // what answers depend on has changed
+	of       string     // the principal_key of whom the next entries are about, where it is known
+	by       store.JSON // the actor's credential
 }
 
 // Get returns a resource of the actor's tenant and its strong ETag.
-func (k *Kind[R, C, V]) Get(ctx context.Context, s *Service, a identity.Caller, id uuid.UUID) (V, string, error) {
-	row, err := k.Find(ctx, s.Store, s, a, id)
+func (k *Kind[R, C, V]) Get(ctx context.Context, s *Service, a identity.Caller, ref model.IDOrKey) (V, string, error) {
+	row, err := k.Find(ctx, s.Store, a, ref)
 	if err != nil {
 		var none V
 		return none, "", err
@@ -125,8 +137,13 @@ func (k *Kind[R, C, V]) Remove(ctx context.Context, w Write, before R) error {
 }
 
 // Update applies an RFC 7396 merge patch. A patch that changes nothing writes nothing.
-func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a identity.Caller, id uuid.UUID, ifMatch string, patch []byte) (V, string, error) {
-	row, err := k.change(ctx, s, a, id, ifMatch, func(w Write, before R) (R, error) {
+func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a identity.Caller, ref model.IDOrKey, ifMatch string, patch []byte) (V, string, error) {
+	row, err := k.change(ctx, s, a, ref, ifMatch, func(w Write, before R) (R, error) {
+		if k.patch != nil {
+			if err := k.patch(patch); err != nil {
+				return before, err
+			}
+		}
 		old, err := json.Marshal(k.doc(before))
 		if err != nil {
 			return before, err
@@ -139,8 +156,8 @@ func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a identity.Calle
 			return before, errs.New(errs.TooLarge, "the %s would be larger than %d bytes (MAX_BODY_BYTES)", k.noun, s.MaxDocument)
 		}
 		var c C
-		if err := json.Unmarshal(merged, &c); err != nil {
-			return before, errs.Wrap(err, errs.InvalidRequest, "the body is not as openapi.yaml says")
+		if err := doc.Decode(merged, &c); err != nil {
+			return before, err
 		}
 		if err := k.prepare(ctx, w, &c); err != nil {
 			return before, err
@@ -157,8 +174,8 @@ func (k *Kind[R, C, V]) Update(ctx context.Context, s *Service, a identity.Calle
 }
 
 // Delete removes a resource; an API key is revoked instead.
-func (k *Kind[R, C, V]) Delete(ctx context.Context, s *Service, a identity.Caller, id uuid.UUID, ifMatch string) error {
-	_, err := k.change(ctx, s, a, id, ifMatch, func(w Write, before R) (R, error) {
+func (k *Kind[R, C, V]) Delete(ctx context.Context, s *Service, a identity.Caller, ref model.IDOrKey, ifMatch string) error {
+	_, err := k.change(ctx, s, a, ref, ifMatch, func(w Write, before R) (R, error) {
 		if err := k.guarded(ctx, w, before, nil); err != nil {
 			return before, err
 		}
@@ -175,13 +192,14 @@ func (k *Kind[R, C, V]) guarded(ctx context.Context, w Write, before R, after *C
 }
 
 // change runs fn on the present row, read again behind the tenant's lock.
-func (k *Kind[R, C, V]) change(ctx context.Context, s *Service, a identity.Caller, id uuid.UUID, ifMatch string, fn func(Write, R) (R, error)) (R, error) {
-	row, err := k.Find(ctx, s.Store, s, a, id)
+func (k *Kind[R, C, V]) change(ctx context.Context, s *Service, a identity.Caller, ref model.IDOrKey, ifMatch string, fn func(Write, R) (R, error)) (R, error) {
+	row, err := k.Find(ctx, s.Store, a, ref)
 	if err != nil {
 		return row, err
 	}
+	id := k.ident(row).id.String() // a key may be another's by then
 	err = s.Write(ctx, a, k.ident(row).tenant, func(w Write) error {
-		if row, err = k.Find(ctx, w.Queries, s, a, id); err != nil {
+		if row, err = k.Find(ctx, w.Queries, a, id); err != nil {
 			return err
 		}
 		if stale(ifMatch, k.etag(row)) {
@@ -193,9 +211,10 @@ func (k *Kind[R, C, V]) change(ctx context.Context, s *Service, a identity.Calle
 	return row, err
 }
 
-// Find hides the rows of other tenants.
-func (k *Kind[R, C, V]) Find(ctx context.Context, q store.Queries, s *Service, a identity.Caller, id uuid.UUID) (R, error) {
-	row, err := k.get(ctx, q, id)
+// Find reads a row by its id, or by its key in the actor's tenant. It hides the rows
+// of other tenants.
+func (k *Kind[R, C, V]) Find(ctx context.Context, q store.Queries, a identity.Caller, ref model.IDOrKey) (R, error) {
+	row, err := k.lookUp(ctx, q, a.TenantKey, ref)
 	if store.IsNotFound(err) || (err == nil && !a.Sees(k.ident(row).tenant)) {
 		var none R
 		return none, errs.New(errs.NotFound, "no such %s", k.noun)

@@ -13,7 +13,9 @@ import (
 // Manifests are the worlds that principals start in.
 var Manifests = &Kind[store.Manifest, model.ManifestCreate, model.Manifest]{
 	typ: model.ResourceTypeManifest, noun: "manifest",
-	ident: func(r store.Manifest) resource { return resource{r.ID, r.TenantKey, r.ManifestKey, r.UpdatedAt} },
+	ident: func(r store.Manifest) resource {
+		return resource{r.ID, r.TenantKey, r.ManifestKey, r.UpdatedAt, uuid.Nil}
+	},
 	doc: func(r store.Manifest) model.ManifestCreate {
 		return model.ManifestCreate{
 			ManifestKey: r.ManifestKey, DeploymentKey: r.DeploymentKey,
@@ -25,8 +27,11 @@ var Manifests = &Kind[store.Manifest, model.ManifestCreate, model.Manifest]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Manifest, error) {
 		return q.GetManifest(ctx, id)
 	},
-	prepare: func(_ context.Context, _ Write, c *model.ManifestCreate) error {
-		c.DeploymentKey = cmp.Or(c.DeploymentKey, "default")
+	getByKey: func(ctx context.Context, q store.Queries, tenant, key string) (store.Manifest, error) {
+		return q.GetManifestByKey(ctx, store.GetManifestByKeyParams{TenantKey: tenant, ManifestKey: key})
+	},
+	prepare: func(_ context.Context, w Write, c *model.ManifestCreate) error {
+		c.DeploymentKey = cmp.Or(c.DeploymentKey, w.Deployment, "default")
 		return maps(section{"environment", &c.Environment}, section{"services", &c.Services},
 			section{"memory_map", &c.MemoryMap}, section{"polling", &c.Polling}, section{"schemas", &c.Schemas})
 	},
@@ -35,7 +40,7 @@ var Manifests = &Kind[store.Manifest, model.ManifestCreate, model.Manifest]{
 			ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
 			ManifestKey: c.ManifestKey, DeploymentKey: c.DeploymentKey,
 			Environment: store.JSON(c.Environment), Services: store.JSON(c.Services), MemoryMap: store.JSON(c.MemoryMap),
-			Polling: store.JSON(c.Polling), Schemas: store.JSON(c.Schemas),
+			Polling: store.JSON(c.Polling), Schemas: store.JSON(c.Schemas), Version: max(1, c.Version),
 		})
 	},
 	update: func(ctx context.Context, w Write, r store.Manifest, c model.ManifestCreate) (store.Manifest, error) {

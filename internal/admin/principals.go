@@ -13,11 +13,16 @@ import (
 // Principals are who is speaking.
 var Principals = &Kind[store.Principal, model.PrincipalCreate, model.Principal]{
 	typ: model.ResourceTypePrincipal, noun: "principal",
-	ident: func(r store.Principal) resource { return resource{r.ID, r.TenantKey, r.PrincipalKey, r.UpdatedAt} },
-	doc:   principalDoc,
-	view:  PrincipalView,
+	ident: func(r store.Principal) resource {
+		return resource{r.ID, r.TenantKey, r.PrincipalKey, r.UpdatedAt, r.ID}
+	},
+	doc:  principalDoc,
+	view: PrincipalView,
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Principal, error) {
 		return q.GetPrincipal(ctx, id)
+	},
+	getByKey: func(ctx context.Context, q store.Queries, tenant, key string) (store.Principal, error) {
+		return q.GetPrincipalByKey(ctx, store.GetPrincipalByKeyParams{TenantKey: tenant, PrincipalKey: key})
 	},
 	prepare: func(_ context.Context, _ Write, c *model.PrincipalCreate) error {
 		c.PrincipalType = cmp.Or(c.PrincipalType, "component")

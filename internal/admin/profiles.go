@@ -13,7 +13,9 @@ import (
 // Profiles say what kind of thing a principal is.
 var Profiles = &Kind[store.Profile, model.ProfileCreate, model.Profile]{
 	typ: model.ResourceTypeProfile, noun: "profile",
-	ident: func(r store.Profile) resource { return resource{r.ID, r.TenantKey, r.ProfileKey, r.UpdatedAt} },
+	ident: func(r store.Profile) resource {
+		return resource{r.ID, r.TenantKey, r.ProfileKey, r.UpdatedAt, uuid.Nil}
+	},
 	doc: func(r store.Profile) model.ProfileCreate {
 		return model.ProfileCreate{
 			ProfileKey: r.ProfileKey, Capabilities: raw(r.Capabilities), Policy: raw(r.Policy), StartupSLASeconds: r.StartupSLASeconds,
@@ -22,6 +24,9 @@ var Profiles = &Kind[store.Profile, model.ProfileCreate, model.Profile]{
 	view: ProfileView,
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.Profile, error) {
 		return q.GetProfile(ctx, id)
+	},
+	getByKey: func(ctx context.Context, q store.Queries, tenant, key string) (store.Profile, error) {
+		return q.GetProfileByKey(ctx, store.GetProfileByKeyParams{TenantKey: tenant, ProfileKey: key})
 	},
 	prepare: func(_ context.Context, w Write, c *model.ProfileCreate) error {
 		c.StartupSLASeconds = cmp.Or(c.StartupSLASeconds, w.DefaultSLA)

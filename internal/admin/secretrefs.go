@@ -14,7 +14,9 @@ import (
 // SecretRefs say where secrets are to be found.
 var SecretRefs = &Kind[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
 	typ: model.ResourceTypeSecretRef, noun: "secret reference",
-	ident: func(r store.SecretRef) resource { return resource{r.ID, r.TenantKey, r.SecretKey, r.UpdatedAt} },
+	ident: func(r store.SecretRef) resource {
+		return resource{r.ID, r.TenantKey, r.SecretKey, r.UpdatedAt, uuid.Nil}
+	},
 	doc: func(r store.SecretRef) model.SecretRefCreate {
 		return model.SecretRefCreate{
 			SecretKey: r.SecretKey, RefKind: model.RefKind(r.RefKind), RefName: r.RefName,
@@ -25,9 +27,13 @@ var SecretRefs = &Kind[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
 	get: func(ctx context.Context, q store.Queries, id uuid.UUID) (store.SecretRef, error) {
 		return q.GetSecretRef(ctx, id)
 	},
+	getByKey: func(ctx context.Context, q store.Queries, tenant, key string) (store.SecretRef, error) {
+		return q.GetSecretRefByKey(ctx, store.GetSecretRefByKeyParams{TenantKey: tenant, SecretKey: key})
+	},
 	prepare: func(_ context.Context, _ Write, c *model.SecretRefCreate) error {
 		c.Status = cmp.Or(c.Status, model.SecretRefStatusActive)
-		return errs.Merge(reserved(c.RefKind), maps(section{"ref_meta", &c.RefMeta}))
+		c.RefKind = cmp.Or(c.RefKind, model.RefKindEnv)
+		return errs.Merge(refKind(c.RefKind), maps(section{"ref_meta", &c.RefMeta}))
 	},
 	create: func(ctx context.Context, w Write, c model.SecretRefCreate) (store.SecretRef, error) {
 		return w.CreateSecretRef(ctx, store.CreateSecretRefParams{
@@ -55,11 +61,15 @@ func SecretRefView(r store.SecretRef) model.SecretRef {
 	}
 }
 
-// reserved refuses the kind of reference that contract 1 keeps for later.
-func reserved(kind model.RefKind) error {
-	if kind != model.RefKindKeygate {
+// refKind refuses every other kind of reference, and the one that contract 1 keeps for
+// later by its name.
+func refKind(kind model.RefKind) error {
+	detail := "must be env or file"
+	switch kind {
+	case model.RefKindEnv, model.RefKindFile:
 		return nil
+	case "keygate":
+		detail = "keygate is reserved for a later version: use env or file"
 	}
-	return errs.At(errs.InvalidRequest, "ref_kind keygate is reserved for a later version: use env or file",
-		errs.Place{Pointer: "/ref_kind", Detail: "keygate is reserved for a later version: use env or file"})
+	return errs.At(errs.InvalidRequest, "ref_kind "+detail, errs.Place{Pointer: "/ref_kind", Detail: detail})
 }

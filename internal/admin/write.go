@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/google/uuid"
+
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
@@ -20,20 +22,21 @@ var ErrUnchanged = errors.New("unchanged")
 // next revision. What changed tells whether it also gets another epoch, on which
 // answers depend.
 func (s *Service) Write(ctx context.Context, a identity.Caller, tenant string, fn func(Write) error) error {
-	if !a.Sees(tenant) {
-		return errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
+	w, err := s.planned(ctx, a, tenant)
+	if err != nil {
+		return err
 	}
-	err := s.Store.InTx(ctx, func(q store.Queries) error {
+	err = s.Store.InTx(ctx, func(q store.Queries) error {
 		at, err := q.LockTenant(ctx, store.LockTenantParams{TenantKey: tenant, Epoch: newEpoch()})
 		if err != nil {
 			return err
 		}
-		w := s.Planned(a, tenant)
+		w := w.on(at.Revision)
 		w.Queries = q
 		if err := fn(w); err != nil {
 			return err
 		}
-		return w.move(ctx, q, at)
+		return w.move(ctx, q, at.Epoch)
 	})
 	if errors.Is(err, ErrUnchanged) {
 		return nil
@@ -48,8 +51,12 @@ var ErrMoved = errors.New("the world moved")
 // others wait for the writing alone, and written only if the tenant is still at
 // revision. fn can't read.
 func (s *Service) WriteStaged(ctx context.Context, a identity.Caller, tenant string, revision int64, fn func(Write) error) error {
-	w := s.Planned(a, tenant)
-	err := s.Store.Staged(ctx, func(q store.Queries) error {
+	w, err := s.planned(ctx, a, tenant)
+	if err != nil {
+		return err
+	}
+	w = w.on(revision)
+	err = s.Store.Staged(ctx, func(q store.Queries) error {
 		w := w
 		w.Queries = q
 		return fn(w)
@@ -61,12 +68,15 @@ func (s *Service) WriteStaged(ctx context.Context, a identity.Caller, tenant str
 		if err != nil {
 			return err
 		}
-		return w.move(ctx, q, at)
+		return w.move(ctx, q, at.Epoch)
 	})
 	if errors.Is(err, ErrMoved) {
 		return err
 	}
-	return store.Classify(Principals.Conflict(err)) // another tenant may have taken an auth_subject
+	if store.IsUnique(err) { // all else is the tenant's own, and as it was
+		err = errs.Wrap(err, errs.AlreadyExists, "another tenant has taken an auth_subject or an API key meanwhile: try again")
+	}
+	return store.Classify(err)
 }
 
 // Planned is a write that isn't under way: it checks, and has nothing to read or write.
@@ -74,14 +84,52 @@ func (s *Service) Planned(a identity.Caller, tenant string) Write {
 	return Write{Service: s, actor: a, tenant: tenant, now: s.Now(), moved: new(bool)}
 }
 
-// move gives the tenant the revision that this write makes. It rises with the clock,
-// so that it doesn't come back when the database goes back.
-func (w Write) move(ctx context.Context, q store.Queries, at store.LockTenantRow) error {
-	next := store.SetRevisionParams{TenantKey: w.tenant, Revision: max(at.Revision+1, w.now.UnixMicro()), Epoch: at.Epoch}
-	if *w.moved {
-		next.Epoch = newEpoch()
+// planned is a write that may be, of somebody whose credential is known by its name.
+func (s *Service) planned(ctx context.Context, a identity.Caller, tenant string) (w Write, err error) {
+	if err := a.Reach(tenant); err != nil {
+		return w, err
 	}
-	return q.SetRevision(ctx, next)
+	if s.RequireReason && a.Reason == "" && a.Method != model.AuthMethodCli {
+		return w, errs.New(errs.InvalidRequest, "say why in the header Metagate-Reason, or in message of an apply (REQUIRE_REASON)")
+	}
+	w = s.Planned(a, tenant)
+	if w.by = a.Credential; a.APIKeyID == uuid.Nil {
+		return w, nil
+	}
+	key, err := s.Store.GetAPIKey(ctx, a.APIKeyID)
+	if err != nil && !store.IsNotFound(err) { // its principal has just gone
+		return w, store.Classify(err)
+	}
+	w.by, err = json.Marshal(apiKey{a.APIKeyID, key.Name})
+	return w, err
+}
+
+// apiKey is how the audit log names an actor's key: AuditEntry.credential.
+type apiKey struct {
+	ID   uuid.UUID `json:"api_key_id"`
+	Name string    `json:"name,omitempty"`
+}
+
+// on is the write on a tenant's revision. The one it makes rises with the clock, so
+// that it doesn't come back when the database goes back.
+func (w Write) on(revision int64) Write {
+	w.now, w.moved = w.Now(), new(bool) // not before the tenant is held: entries are in the order of their times
+	w.revision = max(revision+1, w.now.UnixMicro())
+	return w
+}
+
+// Of is the write while it is about a principal's binding or startup.
+func (w Write) Of(principal string) Write {
+	w.of = principal
+	return w
+}
+
+// move gives the tenant the revision that this write makes.
+func (w Write) move(ctx context.Context, q store.Queries, epoch int64) error {
+	if *w.moved {
+		epoch = newEpoch()
+	}
+	return q.SetRevision(ctx, store.SetRevisionParams{TenantKey: w.tenant, Revision: w.revision, Epoch: epoch})
 }
 
 // newEpoch never comes back either, whatever the clocks: it is 63 random bits.
@@ -126,13 +174,38 @@ func (w Write) Audit(ctx context.Context, action model.AuditEntryAction, typ mod
 	if err != nil {
 		return err
 	}
+	principal, err := w.principal(ctx, typ, of)
+	if err != nil {
+		return err
+	}
 	return w.CreateAuditEntry(ctx, store.CreateAuditEntryParams{
-		ID: store.NewID(w.now), TenantKey: of.tenant, CreatedAt: w.now,
-		Actor: w.actor.PrincipalKey, AuthMethod: string(w.actor.Method),
+		ID: store.NewID(w.now), TenantKey: of.tenant, CreatedAt: w.now, Revision: &w.revision,
+		Actor: w.actor.PrincipalKey, AuthMethod: string(w.actor.Method), Credential: w.by,
+		Reason: known(w.actor.Reason), PrincipalKey: known(principal),
 		RequestID: w.actor.RequestID, RemoteAddr: w.actor.RemoteAddr,
 		Action: string(action), ResourceType: string(typ), ResourceID: of.id, ResourceKey: of.key,
 		Before: b, After: a,
 	})
+}
+
+// principal is the principal_key of whom a resource is.
+func (w Write) principal(ctx context.Context, typ model.ResourceType, of resource) (string, error) {
+	switch {
+	case w.of != "" || of.principal == uuid.Nil:
+		return w.of, nil
+	case typ == model.ResourceTypePrincipal:
+		return of.key, nil
+	}
+	p, err := w.GetPrincipal(ctx, of.principal)
+	return p.PrincipalKey, err
+}
+
+// known is a text, or nil where there is none.
+func known(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 func document(v any) (store.JSON, error) {

@@ -37,28 +37,28 @@ func TestARefusedWriteLeavesNoTrace(t *testing.T) {
 				return err
 			}},
 			"patched to a duplicate": {errs.AlreadyExists, func() error {
-				_, _, err := admin.Profiles.Update(t.Context(), s, actor, p.ID, "", []byte(`{"profile_key":"q"}`))
+				_, _, err := admin.Profiles.Update(t.Context(), s, actor, p.ID.String(), "", []byte(`{"profile_key":"q"}`))
 				return err
 			}},
 			"patched to be forbidden": {errs.ForbiddenKeys, func() error {
-				_, _, err := admin.Profiles.Update(t.Context(), s, actor, p.ID, "", []byte(`{"policy":{"a":{"jobs":null,"Jobs":1}}}`))
+				_, _, err := admin.Profiles.Update(t.Context(), s, actor, p.ID.String(), "", []byte(`{"policy":{"a":{"jobs":null,"Jobs":1}}}`))
 				return err
 			}},
 			"patched to be too large": {errs.TooLarge, func() error {
-				_, _, err := admin.Profiles.Update(t.Context(), s, actor, p.ID, "", []byte(`{"policy":{"a":"`+strings.Repeat("x", 4096)+`"}}`))
+				_, _, err := admin.Profiles.Update(t.Context(), s, actor, p.ID.String(), "", []byte(`{"policy":{"a":"`+strings.Repeat("x", 4096)+`"}}`))
 				return err
 			}},
 			"stale patch": {errs.PreconditionFailed, func() error {
-				_, _, err := admin.Profiles.Update(t.Context(), s, actor, p.ID, `"stale"`, []byte(`{"profile_key":"r"}`))
+				_, _, err := admin.Profiles.Update(t.Context(), s, actor, p.ID.String(), `"stale"`, []byte(`{"profile_key":"r"}`))
 				return err
 			}},
-			"stale delete": {errs.PreconditionFailed, func() error { return admin.Profiles.Delete(t.Context(), s, actor, p.ID, `"stale"`) }},
+			"stale delete": {errs.PreconditionFailed, func() error { return admin.Profiles.Delete(t.Context(), s, actor, p.ID.String(), `"stale"`) }},
 			"dangling": {errs.InvalidReference, func() error {
-				_, _, err := admin.Bindings.Create(t.Context(), s, actor, "", model.BindingCreate{ProfileID: p.ID})
+				_, _, err := admin.Bindings.Create(t.Context(), s, actor, "", model.BindingCreate{PrincipalID: uuid.New().String(), ProfileID: p.ID.String(), ManifestID: uuid.New().String()})
 				return err
 			}},
 			"no principal": {errs.InvalidReference, func() error {
-				_, _, err := s.IssueKey(t.Context(), actor, model.APIKeyCreate{PrincipalID: uuid.New(), Name: "k"})
+				_, _, err := s.IssueKey(t.Context(), actor, model.APIKeyCreate{PrincipalID: uuid.New().String(), Name: "k"})
 				return err
 			}},
 		} {
@@ -82,7 +82,7 @@ func TestAPatchThatChangesNothingWritesNothing(t *testing.T) {
 			`{}`, `{"manifest_key":"m"}`, `{"services":{}}`, `{"services":{"a":[1,2],"b":{"x":1.10}}}`, `{"services":{"gone":null}}`,
 			`{"deployment_key":"default","polling":{}}`,
 		} {
-			got, same, err := admin.Manifests.Update(t.Context(), s, actor, created.ID, tag, []byte(patch))
+			got, same, err := admin.Manifests.Update(t.Context(), s, actor, created.ID.String(), tag, []byte(patch))
 			require.NoError(t, err)
 			require.Equal(t, created, got, patch)
 			require.Equal(t, tag, same, patch)
@@ -90,7 +90,7 @@ func TestAPatchThatChangesNothingWritesNothing(t *testing.T) {
 		require.Equal(t, log, audit(t, s))
 		require.Equal(t, before, at(t, s, "default"))
 
-		got, changed, err := admin.Manifests.Update(t.Context(), s, actor, created.ID, tag, []byte(`{"services":{"b":{"x":1.1}}}`))
+		got, changed, err := admin.Manifests.Update(t.Context(), s, actor, created.ID.String(), tag, []byte(`{"services":{"b":{"x":1.1}}}`))
 		require.NoError(t, err)
 		require.EqualValues(t, 2, got.Version, "1.1 isn't 1.10")
 		require.NotEqual(t, tag, changed)
@@ -105,11 +105,11 @@ func TestEveryWriteChangesTheETagEvenIfAChangeIsTakenBack(t *testing.T) {
 		require.NoError(t, err)
 		seen := map[string]bool{first: true}
 		for _, key := range []string{"q", "p", "q", "p"} {
-			_, tag, err := admin.Profiles.Update(t.Context(), s, actor, p.ID, "", []byte(`{"profile_key":"`+key+`"}`))
+			_, tag, err := admin.Profiles.Update(t.Context(), s, actor, p.ID.String(), "", []byte(`{"profile_key":"`+key+`"}`))
 			require.NoError(t, err)
 			require.False(t, seen[tag])
 			seen[tag] = true
-			_, got, err := admin.Profiles.Get(t.Context(), s, actor, p.ID)
+			_, got, err := admin.Profiles.Get(t.Context(), s, actor, p.ID.String())
 			require.NoError(t, err)
 			require.Equal(t, tag, got)
 		}

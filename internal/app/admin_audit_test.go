@@ -96,7 +96,7 @@ func TestTheAuditLogNamesTheTokenOfWhoeverDidIt(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
-		apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.principal.ID, nil,
+		apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.principal.ID.String(), nil,
 			[]byte(`{"principal_type":"admin"}`))).Is(t, 200)
 		token, err := identity.Sign(apptest.JWTSecret, "HS256", l.principal.AuthSubject, time.Hour, "", "", time.Now())
 		require.NoError(t, err)
@@ -116,7 +116,7 @@ func TestNeitherAKeyNorItsHashIsEverInTheAuditLogOrTheAPI(t *testing.T) {
 		issued := []string{apptest.AdminKey, l.key.APIKey, l.addKey(t, l.principal.ID).APIKey}
 		apptest.Got(l.admin.UpdateAPIKeyWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.key.ID, nil, []byte(`{"name":"n"}`))).Is(t, 200)
 		apptest.Got(l.admin.RevokeAPIKeyWithResponse(t.Context(), l.key.ID, nil)).Is(t, 204)
-		apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID, nil)).Is(t, 204)
+		apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID.String(), nil)).Is(t, 204)
 
 		rows, err := a.Store.ListAuditLog(t.Context(), store.ListAuditLogParams{BeforeID: store.MaxID, RowLimit: 1000})
 		require.NoError(t, err)

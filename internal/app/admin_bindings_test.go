@@ -26,12 +26,12 @@ func TestAnActiveBindingTakesThePlaceOfTheOneBefore(t *testing.T) {
 		l, other := newLab(t, a), newLab(t, a)
 		c := l.newBinding()
 		c.Active, c.Overrides = new(false), []byte(`{"policy":{"second":true}}`)
-		second := *apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), c)).Is(t, 201).JSON201
+		second := *apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), nil, c)).Is(t, 201).JSON201
 		require.False(t, second.Active)
 		require.Equal(t, []model.Binding{l.binding}, l.active(t))
 
 		c.Active = nil
-		third := *apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), c)).Is(t, 201).JSON201
+		third := *apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), nil, c)).Is(t, 201).JSON201
 		require.Equal(t, []model.Binding{third}, l.active(t), "a new one is active unless it says otherwise")
 		require.JSONEq(t, `{"rate":1.10,"second":true}`, string(l.start(t, "c").Policy))
 
@@ -73,7 +73,7 @@ func TestOfManyActiveBindingsAtOnceOneIsActive(t *testing.T) {
 		}()
 		for range writers {
 			wg.Go(func() {
-				r, err := l.admin.CreateBindingWithResponse(t.Context(), l.newBinding())
+				r, err := l.admin.CreateBindingWithResponse(t.Context(), nil, l.newBinding())
 				if err != nil || r.StatusCode() != 201 {
 					failed <- fmt.Errorf("create: %v %w", r, err)
 				}
@@ -102,15 +102,15 @@ func TestWhatABindingUsesCantBeDeleted(t *testing.T) {
 			apptest.Got(l.admin.UpdateBindingWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.binding.ID, nil,
 				[]byte(`{"active":`+active+`}`))).Is(t, 200)
 			all := w.census(t)
-			apptest.Got(l.admin.DeleteProfileWithResponse(t.Context(), l.profile.ID, nil)).Fails(t, 409, "IN_USE")
-			apptest.Got(l.admin.DeleteManifestWithResponse(t.Context(), l.manifest.ID, nil)).Fails(t, 409, "IN_USE")
+			apptest.Got(l.admin.DeleteProfileWithResponse(t.Context(), l.profile.ID.String(), nil)).Fails(t, 409, "IN_USE")
+			apptest.Got(l.admin.DeleteManifestWithResponse(t.Context(), l.manifest.ID.String(), nil)).Fails(t, 409, "IN_USE")
 			require.Equal(t, all, w.census(t))
 		}
 		apptest.Got(l.admin.DeleteBindingWithResponse(t.Context(), l.binding.ID, nil)).Is(t, 204)
-		apptest.Got(l.admin.DeleteProfileWithResponse(t.Context(), l.profile.ID, nil)).Is(t, 204)
-		apptest.Got(l.admin.DeleteManifestWithResponse(t.Context(), l.manifest.ID, nil)).Is(t, 204)
-		apptest.Got(l.admin.GetProfileWithResponse(t.Context(), l.profile.ID)).Fails(t, 404, "NOT_FOUND")
-		apptest.Got(l.admin.GetManifestWithResponse(t.Context(), l.manifest.ID)).Fails(t, 404, "NOT_FOUND")
+		apptest.Got(l.admin.DeleteProfileWithResponse(t.Context(), l.profile.ID.String(), nil)).Is(t, 204)
+		apptest.Got(l.admin.DeleteManifestWithResponse(t.Context(), l.manifest.ID.String(), nil)).Is(t, 204)
+		apptest.Got(l.admin.GetProfileWithResponse(t.Context(), l.profile.ID.String())).Fails(t, 404, "NOT_FOUND")
+		apptest.Got(l.admin.GetManifestWithResponse(t.Context(), l.manifest.ID.String())).Fails(t, 404, "NOT_FOUND")
 		apptest.Got(l.component.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})).Fails(t, 403, "NO_BINDING")
 	})
 }
@@ -122,16 +122,16 @@ func TestAPrincipalTakesItsBindingsAndKeysAlongAndLeavesItsReceipts(t *testing.T
 		done, open := l.start(t, "c").Startup.StartupID, l.start(t, "c").Startup.StartupID
 		apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(done))).Is(t, 200)
 		receipts := []model.StartupSession{l.get(t, open), l.get(t, done)}
-		apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID, nil)).Is(t, 204)
+		apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID.String(), nil)).Is(t, 204)
 
-		apptest.Got(l.admin.GetPrincipalWithResponse(t.Context(), l.principal.ID)).Fails(t, 404, "NOT_FOUND")
+		apptest.Got(l.admin.GetPrincipalWithResponse(t.Context(), l.principal.ID.String())).Fails(t, 404, "NOT_FOUND")
 		apptest.Got(l.admin.GetBindingWithResponse(t.Context(), l.binding.ID)).Fails(t, 404, "NOT_FOUND")
 		apptest.Got(l.admin.GetAPIKeyWithResponse(t.Context(), l.key.ID)).Fails(t, 404, "NOT_FOUND")
 		apptest.Got(l.component.GetStartupWithResponse(t.Context(), open)).Fails(t, 401, "UNAUTHENTICATED")
 		left, _ := adminList[model.StartupSession](t, a, "startups?principal_key="+l.principal.PrincipalKey)
 		require.Equal(t, receipts, left)
 		apptest.Got(l.admin.ReportFailedWithResponse(t.Context(), failed(open))).Is(t, 200) // an admin can still close it
-		apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID, nil)).Fails(t, 404, "NOT_FOUND")
+		apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID.String(), nil)).Fails(t, 404, "NOT_FOUND")
 	})
 }
 
@@ -140,18 +140,18 @@ func TestADuplicateIsRefused(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l, other := newLab(t, a), newLab(t, a)
 		create := func(key, subject, tenant string) apptest.Call[apptest.Result] {
-			r, err := l.admin.CreatePrincipalWithResponse(t.Context(), model.PrincipalCreate{PrincipalKey: key, AuthSubject: subject, TenantKey: tenant})
+			r, err := l.admin.CreatePrincipalWithResponse(t.Context(), nil, model.PrincipalCreate{PrincipalKey: key, AuthSubject: subject, TenantKey: tenant})
 			return apptest.Got[apptest.Result](r, err)
 		}
 		create(l.principal.PrincipalKey, "fresh", "").Fails(t, 409, "ALREADY_EXISTS")
 		create("fresh", l.principal.AuthSubject, "").Fails(t, 409, "ALREADY_EXISTS")
-		apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), other.principal.ID, nil,
+		apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), other.principal.ID.String(), nil,
 			[]byte(`{"auth_subject":"`+l.principal.AuthSubject+`"}`))).Fails(t, 409, "ALREADY_EXISTS")
-		apptest.Got(l.admin.CreateProfileWithResponse(t.Context(), model.ProfileCreate{ProfileKey: l.profile.ProfileKey})).Fails(t, 409, "ALREADY_EXISTS")
-		apptest.Got(l.admin.CreateManifestWithResponse(t.Context(), model.ManifestCreate{ManifestKey: l.manifest.ManifestKey})).Fails(t, 409, "ALREADY_EXISTS")
+		apptest.Got(l.admin.CreateProfileWithResponse(t.Context(), nil, model.ProfileCreate{ProfileKey: l.profile.ProfileKey})).Fails(t, 409, "ALREADY_EXISTS")
+		apptest.Got(l.admin.CreateManifestWithResponse(t.Context(), nil, model.ManifestCreate{ManifestKey: l.manifest.ManifestKey})).Fails(t, 409, "ALREADY_EXISTS")
 		secret := model.SecretRefCreate{SecretKey: "s", RefKind: model.RefKindEnv, RefName: "S"}
-		apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), secret)).Is(t, 201)
-		apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), secret)).Fails(t, 409, "ALREADY_EXISTS")
+		apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), nil, secret)).Is(t, 201)
+		apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), nil, secret)).Fails(t, 409, "ALREADY_EXISTS")
 
 		// A key is unique in its tenant, a subject in all of them: put one there behind the API.
 		_, err := a.Store.CreatePrincipal(t.Context(), store.CreatePrincipalParams{

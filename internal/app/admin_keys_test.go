@@ -66,11 +66,11 @@ func TestAKeyIsRefusedFromItsExpiryOn(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
 		create := func(at time.Time) model.APIKeyCreate {
-			return model.APIKeyCreate{PrincipalID: l.principal.ID, Name: "k", ExpiresAt: nullable.NewNullableWithValue(at)}
+			return model.APIKeyCreate{PrincipalID: l.principal.ID.String(), Name: "k", ExpiresAt: nullable.NewNullableWithValue(at)}
 		}
-		p := apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), create(time.Now().Add(-time.Second)))).Fails(t, 400, "INVALID_REQUEST")
+		p := apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), nil, create(time.Now().Add(-time.Second)))).Fails(t, 400, "INVALID_REQUEST")
 		require.Equal(t, "/expires_at", p.Errors[0].Pointer)
-		key := *apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), create(time.Now().Add(time.Hour)))).Is(t, 201).JSON201
+		key := *apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), nil, create(time.Now().Add(time.Hour)))).Is(t, 201).JSON201
 		require.True(t, l.opens(t, key.APIKey))
 
 		expires := func(value string) {
@@ -89,7 +89,7 @@ func TestADisabledPrincipalIsShutOutWhateverItsKey(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
 		status := func(s string) {
-			apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.principal.ID, nil,
+			apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.principal.ID.String(), nil,
 				[]byte(`{"status":"`+s+`"}`))).Is(t, 200)
 		}
 		status("disabled")

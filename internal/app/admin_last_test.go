@@ -20,10 +20,10 @@ func (w worlds) requireLast(t *testing.T, id uuid.UUID, demotions ...string) {
 	t.Helper()
 	all := w.wire.census(t)
 	for _, with := range demotions {
-		p := apptest.Got(w.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), id, nil, patch(with))).Fails(t, 409, "LAST_ADMIN")
+		p := apptest.Got(w.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), id.String(), nil, patch(with))).Fails(t, 409, "LAST_ADMIN")
 		require.Contains(t, p.Detail, "last active admin")
 	}
-	apptest.Got(w.admin.DeletePrincipalWithResponse(t.Context(), id, nil)).Fails(t, 409, "LAST_ADMIN")
+	apptest.Got(w.admin.DeletePrincipalWithResponse(t.Context(), id.String(), nil)).Fails(t, 409, "LAST_ADMIN")
 	require.Equal(t, all, w.wire.census(t))
 }
 
@@ -35,11 +35,11 @@ func TestTheLastActiveAdminOfATenantStays(t *testing.T) {
 		w.requireLast(t, first, demotions...)
 		update := func(id uuid.UUID, with string) {
 			t.Helper()
-			apptest.Got(w.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), id, nil, patch(with))).Is(t, 200)
+			apptest.Got(w.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), id.String(), nil, patch(with))).Is(t, 200)
 		}
 		update(first, `{"auth_subject":"anything else may change"}`)
 
-		second := apptest.Got(w.admin.CreatePrincipalWithResponse(t.Context(), model.PrincipalCreate{
+		second := apptest.Got(w.admin.CreatePrincipalWithResponse(t.Context(), nil, model.PrincipalCreate{
 			PrincipalKey: "second", AuthSubject: "second", PrincipalType: "admin", Status: "disabled",
 		})).Is(t, 201).JSON201.ID
 		w.requireLast(t, first, demotions...)
@@ -48,7 +48,7 @@ func TestTheLastActiveAdminOfATenantStays(t *testing.T) {
 		as.wire.credential = token(t, "second")
 		update(first, demotions[0])
 		as.requireLast(t, second, demotions...)
-		apptest.Got(as.admin.DeletePrincipalWithResponse(t.Context(), first, nil)).Is(t, 204)
+		apptest.Got(as.admin.DeletePrincipalWithResponse(t.Context(), first.String(), nil)).Is(t, 204)
 		as.requireLast(t, second, demotions...)
 	})
 }
@@ -58,11 +58,11 @@ func TestAnAdminByConfigurationCountsAsOne(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		w := worldsOf(t, a)
 		w.requireLast(t, w.principal(t, "admin"), demotions...)
-		boss := apptest.Got(w.admin.CreatePrincipalWithResponse(t.Context(), model.PrincipalCreate{PrincipalKey: "boss", AuthSubject: "boss"})).Is(t, 201).JSON201.ID
+		boss := apptest.Got(w.admin.CreatePrincipalWithResponse(t.Context(), nil, model.PrincipalCreate{PrincipalKey: "boss", AuthSubject: "boss"})).Is(t, 201).JSON201.ID
 		as := worlds{a, a.Client(t, token(t, "boss")), wire{a, token(t, "boss")}}
-		apptest.Got(as.admin.DeletePrincipalWithResponse(t.Context(), w.principal(t, "admin"), nil)).Is(t, 204)
+		apptest.Got(as.admin.DeletePrincipalWithResponse(t.Context(), w.principal(t, "admin").String(), nil)).Is(t, 204)
 		as.requireLast(t, boss, demotions[0], `{"principal_key":"another"}`)
-		apptest.Got(as.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), boss, nil, patch(`{"principal_type":"worker"}`))).Is(t, 200)
+		apptest.Got(as.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), boss.String(), nil, patch(`{"principal_type":"worker"}`))).Is(t, 200)
 	}, func(c *app.Config) { c.AdminPrincipalKeys = []string{"nobody", "boss"} })
 }
 
@@ -96,7 +96,7 @@ func TestTheAuditEntryOfADeactivatedBindingTellsWhenItWasChangedBefore(t *testin
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l, w := newLab(t, a), worldsOf(t, a)
-		second := apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), l.newBinding())).Is(t, 201).JSON201
+		second := apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), nil, l.newBinding())).Is(t, 201).JSON201
 		requireDeactivated(t, w, l.binding)
 		l.manifest = l.addManifest(t)
 		w.apply(t, model.World{Bindings: []model.WorldBinding{{Principal: l.principal.PrincipalKey, Profile: l.profile.ProfileKey, Manifest: l.manifest.ManifestKey}}})
@@ -115,8 +115,8 @@ func (w worlds) addManifestBinding(t *testing.T, l *lab) string {
 	t.Helper()
 	m := l.addManifest(t)
 	b := l.newBinding()
-	b.ManifestID, b.Active = m.ID, new(false)
-	apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), b)).Is(t, 201)
+	b.ManifestID, b.Active = m.ID.String(), new(false)
+	apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), nil, b)).Is(t, 201)
 	return m.ManifestKey
 }
 

@@ -24,7 +24,7 @@ type patchable struct {
 
 func (l *lab) patchables(t *testing.T) []patchable {
 	t.Helper()
-	s := *apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), model.SecretRefCreate{
+	s := *apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), nil, model.SecretRefCreate{
 		SecretKey: "s", RefKind: model.RefKindEnv, RefName: "NAME", RefMeta: json.RawMessage(`{"a":{"b":1,"c":[1,{"d":null}]}}`),
 	})).Is(t, 201).JSON201
 	return []patchable{

@@ -107,7 +107,8 @@ func Open(ctx context.Context, url string) (*store.Store, error) {
 func Admin(c Config, st *store.Store) *admin.Service {
 	return &admin.Service{
 		Store: st, Now: store.Now, DefaultSLA: c.DefaultStartupSLASeconds,
-		MaxDocument: c.MaxBodyBytes, AdminKeys: c.AdminPrincipalKeys,
+		MaxDocument: c.MaxBodyBytes, Admins: c.admins(), Tenant: c.DefaultTenantKey, Deployment: c.DefaultDeploymentKey,
+		RequireReason: c.RequireReason,
 	}
 }
 
@@ -120,6 +121,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 			return blame("ADMIN_API_KEY", err)
 		}
 	}
+	a.warn(ctx)
 	if !a.verifier.Enabled() {
 		a.log.WarnContext(ctx, "no JWT is accepted: JWT_SECRET is unset or the published default; API keys work")
 	}
@@ -129,14 +131,14 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		Store: a.Store, Admin: a.Admin, World: &world.Service{Admin: a.Admin}, Log: a.log, Now: store.Now,
 		Identity: identity.New(identity.Options{
 			Store: a.Store, Verifier: a.verifier, Now: store.Now,
-			AdminKeys: a.config.AdminPrincipalKeys, AnyTenant: a.config.AdminAllowCrossTenant,
+			Admins: a.config.admins(), AnyTenant: a.config.AdminAllowCrossTenant,
 			CacheBytes: 3 * packets, FailureBurst: int(a.config.AuthFailureBurst),
 		}),
 		Alarms:   &witness.Alarms{Store: a.Store, Now: store.Now},
 		Witness:  witness.New(witness.Options{Store: a.Store.Hot(), Now: store.Now, CacheBytes: packets, MaxInFlight: waiting}),
 		Metrics:  telemetry.NewMetrics(a.Store, b.Version),
 		Draining: a.draining.Load,
-		Version:  a.config.MetagateVersion, Build: b.Version,
+		Version:  a.config.MetagateVersion, Build: b.Version, InstanceID: a.config.InstanceID,
 		APIKeyHeader: a.config.APIKeyHeader,
 		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
 	}
@@ -151,6 +153,18 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		ConnContext: server.WithConn,
 	}
 	return nil
+}
+
+// warn says what the configuration may have been meant to say.
+func (a *App) warn(ctx context.Context) {
+	if names := a.config.Unread; names != "" {
+		a.log.WarnContext(ctx, "settings that nobody reads: "+names)
+	}
+	strict := a.config.Verifier()
+	strict.AllowShortSecret = false
+	if _, err := identity.NewVerifier(strict); a.config.Debug && err != nil {
+		a.log.WarnContext(ctx, "accepted under DEBUG alone: "+err.Error())
+	}
 }
 
 func (a *App) migrate(ctx context.Context) error {

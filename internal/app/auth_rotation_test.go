@@ -29,7 +29,7 @@ func keySet(t *testing.T, file string, key *ecdsa.PrivateKey) {
 	require.NoError(t, os.Rename(file+".new", file))
 }
 
-// README, Operations: a key set is read again within half a minute. The server
+// docs/operations.md: a key set is read again within half a minute. The server
 // goes by its own clock, so this test takes as long; others run meanwhile.
 func TestARunningServerTakesUpANewKeySetAndForgetsWhatTheOldOneOpened(t *testing.T) {
 	t.Parallel()

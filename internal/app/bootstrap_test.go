@@ -26,7 +26,7 @@ func TestARefusedBootstrapWritesNothing(t *testing.T) {
 			t.Context(), world.Bindings["delegate"], nil, patch(`{"active":false}`))).Is(t, 200)
 		apptest.Got(admin.DeleteBindingWithResponse(t.Context(), world.Bindings["depotgate"], nil)).Is(t, 204)
 		apptest.Got(admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(
-			t.Context(), world.Principals["cognigate"], nil, patch(`{"status":"disabled"}`))).Is(t, 200)
+			t.Context(), world.Principals["cognigate"].String(), nil, patch(`{"status":"disabled"}`))).Is(t, 200)
 
 		for what, c := range map[string]struct {
 			principal string

@@ -82,6 +82,27 @@ func TestSwaggerUIWorksInABrowserUnderItsContentSecurityPolicy(t *testing.T) {
 	}
 }
 
+func TestSwaggerUIFillsInWhatWorksOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	path := findBrowser()
+	if path == "" {
+		return // the test above says so
+	}
+	a := apptest.Start(t, testdb.SQLite(t))
+	ui := openBrowserTab(newBrowser(t, path), t)
+	ui.do(chromedp.Navigate(a.URL+"/docs/"), chromedp.WaitVisible(chromedp.CSS(".opblock")))
+	shown := valueOf(ui, chromedp.Evaluate[string](`[...document.querySelectorAll('.opblock')].slice(0,7).map(b => b.id.split('-').pop()).join(' ')`))
+	require.Equal(t, "bootstrap reportReady reportFailed getStartup listPrincipals createPrincipal getPrincipal", shown, "in the order of openapi.yaml")
+	ui.authorize("apiKeyAuth", apptest.AdminKey)
+	for _, operation := range []string{"createPrincipal", "getPrincipal", "createProfile", "updateProfile", "createManifest", "createBinding", "createSecretRef", "createAPIKey"} {
+		status, body := ui.execute(operation)
+		require.Equal(t, map[bool]string{true: "201", false: "200"}[strings.HasPrefix(operation, "create")], status, "%s: %s", operation, body)
+	}
+	status, body := ui.execute("applyWorld")
+	require.Equal(t, "200", status, body)
+	require.Contains(t, body, `"dry_run": true`)
+}
+
 // countOperations is how many the contract has.
 func countOperations(t *testing.T) (n int) {
 	t.Helper()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -19,12 +20,12 @@ import (
 
 // Database says where the data is.
 type Database struct {
-	DatabaseURL string `env:"DATABASE_URL" default:"sqlite:metagate.db" help:"Database: postgres://USER:PASSWORD@HOST:PORT/DATABASE, or sqlite:PATH for the embedded engine."`
+	DatabaseURL string `env:"DATABASE_URL" secret:"" default:"sqlite:metagate.db" help:"Database: postgres://USER:PASSWORD@HOST:PORT/DATABASE, or sqlite:PATH for the embedded engine."`
 }
 
 // Tokens says which JWTs are accepted.
 type Tokens struct {
-	JWTSecret        string `name:"jwt-secret" env:"JWT_SECRET" default:"change-me-in-production" help:"Secret of HS256, HS384 and HS512 tokens, at least as long as the hash. While it is the default no JWT is accepted, unless DEBUG is set."`
+	JWTSecret        string `name:"jwt-secret" env:"JWT_SECRET" secret:"" default:"change-me-in-production" help:"Secret of HS256, HS384 and HS512 tokens, at least as long as the hash. While it is the default no JWT is accepted, unless DEBUG is set."`
 	JWTAlgorithm     string `name:"jwt-algorithm" env:"JWT_ALGORITHM" default:"HS256" help:"The one algorithm that tokens may use: HS256/384/512, or RS, PS, ES256/384/512 or EdDSA with a key file."`
 	JWTIssuer        string `name:"jwt-issuer" env:"JWT_ISSUER" placeholder:"ISS" help:"The iss that tokens must have. Empty: not checked."`
 	JWTAudience      string `name:"jwt-audience" env:"JWT_AUDIENCE" placeholder:"AUD" help:"The aud that tokens must have. Empty: not checked."`
@@ -43,25 +44,35 @@ type Config struct {
 	Tokens
 	APIKeyHeader string `name:"api-key-header" env:"API_KEY_HEADER" default:"X-API-Key" help:"Header that carries an API key."`
 
-	AdminAPIKey           string   `name:"admin-api-key" env:"ADMIN_API_KEY" placeholder:"KEY" help:"Makes sure at start that this key opens principal admin of the default tenant; at least 32 visible ASCII characters."`
-	AdminPrincipalKeys    []string `name:"admin-principal-keys" env:"ADMIN_PRINCIPAL_KEYS" placeholder:"KEY" help:"Comma-separated principal_keys of principals that are admins whatever their type."`
-	AdminAllowCrossTenant bool     `env:"ADMIN_ALLOW_CROSS_TENANT" default:"false" help:"Admins see and change every tenant."`
+	AdminAPIKey           string `name:"admin-api-key" env:"ADMIN_API_KEY" secret:"" placeholder:"KEY" help:"Makes sure at start that this key opens principal admin of the default tenant; at least 32 visible ASCII characters."`
+	AdminPrincipalTypes   List   `name:"admin-principal-types" env:"ADMIN_PRINCIPAL_TYPES" default:"admin" placeholder:"TYPE,..." help:"principal_types whose principals are admins, with commas or as a JSON list."`
+	AdminPrincipalKeys    List   `name:"admin-principal-keys" env:"ADMIN_PRINCIPAL_KEYS" placeholder:"KEY,..." help:"principal_keys of principals that are admins whatever their type, with commas or as a JSON list."`
+	AdminAllowCrossTenant bool   `env:"ADMIN_ALLOW_CROSS_TENANT" default:"false" help:"Admins see and change every tenant."`
+	RequireReason         bool   `env:"REQUIRE_REASON" default:"false" help:"Refuse admin writes that do not say why: the header Metagate-Reason, or message of an apply."`
 
-	DefaultStartupSLASeconds int64 `name:"default-startup-sla-seconds" env:"DEFAULT_STARTUP_SLA_SECONDS" default:"120" help:"Seconds a component has to report READY or FAILED, where its profile does not say."`
-	ReceiptRetentionHours    int64 `env:"RECEIPT_RETENTION_HOURS" default:"72" help:"Hours that startup receipts are kept; 0 keeps them forever."`
+	DefaultTenantKey         string `env:"DEFAULT_TENANT_KEY" default:"default" help:"Tenant of the first admin, and of what the commands make: of all who name none."`
+	DefaultDeploymentKey     string `env:"DEFAULT_DEPLOYMENT_KEY" default:"default" help:"deployment_key of manifests that name none."`
+	DefaultStartupSLASeconds int64  `name:"default-startup-sla-seconds" env:"DEFAULT_STARTUP_SLA_SECONDS" default:"120" help:"Seconds a component has to report READY or FAILED, where its profile does not say."`
+	ReceiptRetentionHours    int64  `env:"RECEIPT_RETENTION_HOURS" default:"72" help:"Hours that startup receipts are kept; 0 keeps them forever."`
 
-	MaxBodyBytes       int64    `env:"MAX_BODY_BYTES" default:"1048576" help:"Largest request body in bytes; a larger one is answered with 413."`
-	ApplyMaxBytes      int64    `env:"APPLY_MAX_BYTES" default:"8388608" help:"Largest world in bytes that POST /v1/admin/apply takes; a larger one is answered with 413."`
-	PacketCacheBytes   int64    `env:"PACKET_CACHE_BYTES" default:"67108864" help:"Bytes of memory for compiled packets and known credentials."`
-	MaxInFlight        int64    `env:"MAX_IN_FLIGHT" default:"4096" help:"Bootstraps, and reports, that may wait for the database at a time; more are answered with 503."`
-	AuthFailureBurst   int64    `env:"AUTH_FAILURE_BURST" default:"20" help:"Refused credentials that an address, or the prefix of an API key, may send at once, then one a second; more are answered with 429. 0 is no limit."`
-	CORSAllowedOrigins []string `name:"cors-allowed-origins" env:"CORS_ALLOWED_ORIGINS" placeholder:"ORIGIN" help:"Comma-separated web origins that may call the API from a browser; * is any. Empty: none."`
-	DrainSeconds       int64    `env:"DRAIN_SECONDS" default:"2" help:"Seconds after SIGTERM in which requests are still taken, while /ready answers 503 and every answer closes its connection; a second signal ends them."`
-	ShutdownSeconds    int64    `env:"SHUTDOWN_SECONDS" default:"20" help:"Seconds that all of the shutdown may take, DRAIN_SECONDS and the requests in flight included."`
-	LogFormat          string   `env:"LOG_FORMAT" default:"auto" enum:"auto,json,text" help:"json, text, or auto: text on a terminal, json elsewhere."`
-	Debug              bool     `env:"DEBUG" default:"false" help:"Log more, and accept the published default JWT_SECRET: for development only."`
-	MetagateVersion    string   `env:"METAGATE_VERSION" default:"0.1" help:"API version that GET / and discovery name."`
+	MaxBodyBytes       int64  `env:"MAX_BODY_BYTES" default:"1048576" help:"Largest request body in bytes; a larger one is answered with 413."`
+	ApplyMaxBytes      int64  `env:"APPLY_MAX_BYTES" default:"8388608" help:"Largest world in bytes that POST /v1/admin/apply takes; a larger one is answered with 413."`
+	PacketCacheBytes   int64  `env:"PACKET_CACHE_BYTES" default:"67108864" help:"Bytes of memory for compiled packets and known credentials."`
+	MaxInFlight        int64  `env:"MAX_IN_FLIGHT" default:"4096" help:"Bootstraps, and reports, that may wait for the database at a time; more are answered with 503."`
+	AuthFailureBurst   int64  `env:"AUTH_FAILURE_BURST" default:"20" help:"Refused credentials that an address, or the prefix of an API key, may send at once, then one a second; more are answered with 429. 0 is no limit."`
+	CORSAllowedOrigins List   `name:"cors-allowed-origins" env:"CORS_ALLOWED_ORIGINS" placeholder:"ORIGIN,..." help:"Web origins that may call the API from a browser, with commas or as a JSON list; * is any. Empty: none."`
+	DrainSeconds       int64  `env:"DRAIN_SECONDS" default:"2" help:"Seconds after SIGTERM in which requests are still taken, while /ready answers 503 and every answer closes its connection; a second signal ends them."`
+	ShutdownSeconds    int64  `env:"SHUTDOWN_SECONDS" default:"20" help:"Seconds that all of the shutdown may take, DRAIN_SECONDS and the requests in flight included."`
+	LogFormat          string `env:"LOG_FORMAT" default:"auto" enum:"auto,json,text" help:"json, text, or auto: text on a terminal, json elsewhere."`
+	Debug              bool   `env:"DEBUG" default:"false" help:"Log more, and accept a JWT_SECRET that is the published default or too short: for development only."`
+	InstanceID         string `name:"instance-id" env:"INSTANCE_ID" default:"metagate-1" help:"What GET /health calls this server."`
+	MetagateVersion    string `env:"METAGATE_VERSION" default:"0.1" help:"API version that GET / and discovery name."`
+
+	Unread string `kong:"-"` // variables that nobody reads, for the log: see Unread
 }
+
+// keys are what openapi.yaml says of a Key.
+var keys = regexp.MustCompile(`^[A-Za-z0-9._:/@+-]{1,255}$`)
 
 // Check returns one line that names the first setting that can't be.
 func (c *Config) Check() error {
@@ -75,6 +86,12 @@ func (c *Config) Check() error {
 		if _, err := identity.HashAPIKey(k); err != nil {
 			return errors.New("ADMIN_API_KEY must be at most 512 visible ASCII characters")
 		}
+	}
+	if !keys.MatchString(c.DefaultTenantKey) || !keys.MatchString(c.DefaultDeploymentKey) {
+		return errors.New("DEFAULT_TENANT_KEY and DEFAULT_DEPLOYMENT_KEY must be keys: 1 to 255 of A-Z a-z 0-9 . _ : / @ + -")
+	}
+	if len(c.AdminPrincipalTypes) == 0 {
+		return errors.New("ADMIN_PRINCIPAL_TYPES names no type: leave it unset for admin")
 	}
 	if c.DefaultStartupSLASeconds < 1 || c.DefaultStartupSLASeconds > 31_536_000 {
 		return errors.New("DEFAULT_STARTUP_SLA_SECONDS must be between 1 and 31536000")
@@ -126,14 +143,21 @@ func (c *Config) Address() string { return net.JoinHostPort(c.Host, strconv.Itoa
 func (c *Config) Verifier() identity.JWTConfig {
 	return identity.JWTConfig{
 		Secret: c.JWTSecret, Algorithm: c.JWTAlgorithm, PublicKeyFile: c.JWTPublicKeyFile, JWKSFile: c.JWTJWKSFile,
-		Issuer: c.JWTIssuer, Audience: c.JWTAudience, AllowDefaultSecret: c.Debug, Now: time.Now,
+		Issuer: c.JWTIssuer, Audience: c.JWTAudience, AllowDefaultSecret: c.Debug, AllowShortSecret: c.Debug, Now: time.Now,
 	}
+}
+
+func (c *Config) admins() identity.Admins {
+	return identity.Admins{OfTypes: c.AdminPrincipalTypes, Keys: c.AdminPrincipalKeys}
 }
 
 // DefaultConfig is the configuration of the environment, without any flag.
 func DefaultConfig() (Config, error) {
 	var c Config
-	err := kong.ApplyDefaults(&c)
+	k, err := kong.New(&c, Environment())
+	if err == nil {
+		_, err = k.Parse(nil)
+	}
 	return c, err
 }
 

@@ -81,22 +81,22 @@ func demoServer() (url, apiKey string, stop func()) {
 	if err != nil {
 		panic(err)
 	}
-	demo, err := a.Demo(context.Background())
+	demo, err := a.Demo(context.Background(), app.Demo{})
 	if err != nil {
 		panic(err)
 	}
 	return a.URL, demo.APIKey, func() { _ = a.Close(); _ = os.RemoveAll(dir) }
 }
 
-func TestTheReadmeShowsTheExampleAsItIsRun(t *testing.T) {
+func TestTheExampleIsDocumentedAsItIsRun(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("example_test.go")
 	require.NoError(t, err)
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/component.md")
 	require.NoError(t, err)
 	_, example, found := strings.Cut(string(source), "\n// startComponent ")
 	require.True(t, found)
 	example, _, found = strings.Cut(example, "\n}\n")
 	require.True(t, found)
-	require.Contains(t, string(readme), "\n```go\n// startComponent "+example+"\n}\n```\n")
+	require.Contains(t, string(page), "\n```go\n// startComponent "+example+"\n}\n```\n")
 }

@@ -78,14 +78,14 @@ func TestAPacketIsOfOneWorldAndOfTheNewestOne(t *testing.T) {
 		var sides [2]model.BindingCreate
 		for i := range sides {
 			key := fmt.Sprint("side-", i)
-			sides[i].ProfileID = apptest.Got(l.admin.CreateProfileWithResponse(t.Context(), model.ProfileCreate{ProfileKey: key})).Is(t, 201).JSON201.ID
-			sides[i].ManifestID = apptest.Got(l.admin.CreateManifestWithResponse(t.Context(), model.ManifestCreate{ManifestKey: key})).Is(t, 201).JSON201.ID
+			sides[i].ProfileID = apptest.Got(l.admin.CreateProfileWithResponse(t.Context(), nil, model.ProfileCreate{ProfileKey: key})).Is(t, 201).JSON201.ID.String()
+			sides[i].ManifestID = apptest.Got(l.admin.CreateManifestWithResponse(t.Context(), nil, model.ManifestCreate{ManifestKey: key})).Is(t, 201).JSON201.ID.String()
 		}
-		secret := apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), model.SecretRefCreate{
+		secret := apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), nil, model.SecretRefCreate{
 			SecretKey: "s", RefKind: model.RefKindEnv, RefName: "0",
 		})).Is(t, 201).JSON201.ID
 		turn := func(round int) {
-			apptest.Got(l.admin.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), secret, nil,
+			apptest.Got(l.admin.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), secret.String(), nil,
 				fmt.Appendf(nil, `{"ref_name":"%d"}`, round))).Is(t, 200)
 			side := sides[round%2]
 			apptest.Got(l.admin.UpdateBindingWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.binding.ID, nil,

@@ -46,11 +46,11 @@ func TestEveryFilterOfEveryListFindsWhatItNamesAndNothingElse(t *testing.T) {
 		profile, manifest := first("profiles", "profile_key=profile5"), first("manifests", "manifest_key=manifest6")
 
 		// One of each is made to differ from the others.
-		apptest.Got(admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, principalOf(t, a, "p1"), nil, patch(`{"status":"disabled"}`))).Is(t, 200)
-		apptest.Got(admin.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, uuid.MustParse(first("secret-refs", "secret_key=secret2")), nil, patch(`{"status":"disabled"}`))).Is(t, 200)
+		apptest.Got(admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, principalOf(t, a, "p1").String(), nil, patch(`{"status":"disabled"}`))).Is(t, 200)
+		apptest.Got(admin.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, uuid.MustParse(first("secret-refs", "secret_key=secret2")).String(), nil, patch(`{"status":"disabled"}`))).Is(t, 200)
 		apptest.Got(admin.RevokeAPIKeyWithResponse(ctx, uuid.MustParse(first("api-keys", "principal_id="+p.ID.String())), nil)).Is(t, 204)
-		apptest.Got(admin.CreateBindingWithResponse(ctx, model.BindingCreate{ // the one before is active no more
-			PrincipalID: p.ID, ProfileID: uuid.MustParse(profile), ManifestID: uuid.MustParse(manifest),
+		apptest.Got(admin.CreateBindingWithResponse(ctx, nil, model.BindingCreate{ // the one before is active no more
+			PrincipalID: p.ID.String(), ProfileID: uuid.MustParse(profile).String(), ManifestID: uuid.MustParse(manifest).String(),
 		})).Is(t, 201)
 
 		requireFilter(t, a, v1+"principals", "principal_key", "principal_key", "p3", 1)

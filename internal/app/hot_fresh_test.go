@@ -34,12 +34,12 @@ func newMoving(t *testing.T, a *apptest.App) *moving {
 	m := &moving{lab: newLab(t, a), version: 1, secrets: []string{"S0"}}
 	m.admin = patient(t, a, apptest.AdminKey)
 	m.profiles = [2]model.Profile{m.profile, m.addProfile(t)}
-	m.secret = apptest.Got(m.admin.CreateSecretRefWithResponse(t.Context(), model.SecretRefCreate{SecretKey: "s", RefKind: "env", RefName: "S0"})).Is(t, 201).JSON201.ID
+	m.secret = apptest.Got(m.admin.CreateSecretRefWithResponse(t.Context(), nil, model.SecretRefCreate{SecretKey: "s", RefKind: "env", RefName: "S0"})).Is(t, 201).JSON201.ID
 	for i := range m.profiles {
-		apptest.Got(m.admin.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.profiles[i].ID, nil,
+		apptest.Got(m.admin.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.profiles[i].ID.String(), nil,
 			patch(`{"capabilities":{"n":0,"read":null},"policy":{"n":0,"rate":null}}`))).Is(t, 200)
 	}
-	apptest.Got(m.admin.UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.lab.manifest.ID, nil,
+	apptest.Got(m.admin.UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.lab.manifest.ID.String(), nil,
 		patch(`{"services":{"n":0,"gate":null}}`))).Is(t, 200)
 	m.version++
 	m.setOverride(t, m.admin, 0)
@@ -57,18 +57,18 @@ func (m *moving) setOverride(t *testing.T, admin *client.ClientWithResponses, n 
 // show the last. n is new each time.
 var steps = []func(t *testing.T, m *moving, admin *client.ClientWithResponses, n int){
 	func(t *testing.T, m *moving, admin *client.ClientWithResponses, n int) {
-		apptest.Got(admin.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.profiles[m.bound].ID, nil,
+		apptest.Got(admin.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.profiles[m.bound].ID.String(), nil,
 			patch(fmt.Sprintf(`{"capabilities":{"n":%d}}`, n)))).Is(t, 200)
 		m.caps[m.bound] = n
 	},
 	func(t *testing.T, m *moving, admin *client.ClientWithResponses, n int) {
-		apptest.Got(admin.UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.lab.manifest.ID, nil,
+		apptest.Got(admin.UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.lab.manifest.ID.String(), nil,
 			patch(fmt.Sprintf(`{"services":{"n":%d}}`, n)))).Is(t, 200)
 		m.manifest, m.version = n, m.version+1
 	},
 	func(t *testing.T, m *moving, admin *client.ClientWithResponses, n int) { m.setOverride(t, admin, n) },
 	func(t *testing.T, m *moving, admin *client.ClientWithResponses, n int) {
-		apptest.Got(admin.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.secret, nil,
+		apptest.Got(admin.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.secret.String(), nil,
 			patch(fmt.Sprintf(`{"ref_name":"S%d","status":"active"}`, n)))).Is(t, 200)
 		m.secrets = []string{fmt.Sprintf("S%d", n)}
 	},
@@ -83,8 +83,8 @@ var steps = []func(t *testing.T, m *moving, admin *client.ClientWithResponses, n
 	func(t *testing.T, m *moving, admin *client.ClientWithResponses, n int) { // to the other profile
 		m.bound = 1 - m.bound
 		b := m.newBinding()
-		b.ProfileID, b.Overrides = m.profiles[m.bound].ID, patch(fmt.Sprintf(`{"polling":{"n":%d}}`, n))
-		m.binding = *apptest.Got(admin.CreateBindingWithResponse(t.Context(), b)).Is(t, 201).JSON201
+		b.ProfileID, b.Overrides = m.profiles[m.bound].ID.String(), patch(fmt.Sprintf(`{"polling":{"n":%d}}`, n))
+		m.binding = *apptest.Got(admin.CreateBindingWithResponse(t.Context(), nil, b)).Is(t, 201).JSON201
 		m.override = n
 	},
 	func(t *testing.T, m *moving, admin *client.ClientWithResponses, _ int) {
@@ -112,14 +112,14 @@ var steps = []func(t *testing.T, m *moving, admin *client.ClientWithResponses, n
 		m.policy[m.bound] = n
 	},
 	func(t *testing.T, m *moving, admin *client.ClientWithResponses, _ int) {
-		apptest.Got(admin.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.secret, nil, patch(`{"status":"disabled"}`))).Is(t, 200)
+		apptest.Got(admin.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.secret.String(), nil, patch(`{"status":"disabled"}`))).Is(t, 200)
 		m.secrets = []string{}
 	},
 }
 
 func (m *moving) setPrincipal(t *testing.T, admin *client.ClientWithResponses, status string) {
 	t.Helper()
-	apptest.Got(admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.principal.ID, nil,
+	apptest.Got(admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.principal.ID.String(), nil,
 		patch(`{"status":"`+status+`"}`))).Is(t, 200)
 }
 
@@ -131,7 +131,7 @@ func (m *moving) setBinding(t *testing.T, admin *client.ClientWithResponses, act
 
 func (m *moving) setAllowed(t *testing.T, admin *client.ClientWithResponses, list string) {
 	t.Helper()
-	apptest.Got(admin.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.profiles[m.bound].ID, nil,
+	apptest.Got(admin.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), m.profiles[m.bound].ID.String(), nil,
 		patch(`{"capabilities":{"allowed_components":`+list+`}}`))).Is(t, 200)
 }
 

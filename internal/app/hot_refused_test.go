@@ -55,13 +55,13 @@ func TestACredentialThatIsWithdrawnIsRefusedByTheNextRequestOnEveryServer(t *tes
 			}, 401, 0},
 			"the key expires in the past": {func(l *lab) { update(l, `{"expires_at":"2020-01-01T00:00:00Z"}`) }, 401, 0},
 			"the principal is deleted": {func(l *lab) {
-				apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID, nil)).Is(t, 204)
+				apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID.String(), nil)).Is(t, 204)
 			}, 401, 403},
 			"the principal is disabled": {func(l *lab) {
-				apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.principal.ID, nil, patch(`{"status":"disabled"}`))).Is(t, 200)
+				apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.principal.ID.String(), nil, patch(`{"status":"disabled"}`))).Is(t, 200)
 			}, 403, 403},
 			"the subject is another's": {func(l *lab) {
-				apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.principal.ID, nil, patch(`{"auth_subject":"another `+l.principal.PrincipalKey+`"}`))).Is(t, 200)
+				apptest.Got(l.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.principal.ID.String(), nil, patch(`{"auth_subject":"another `+l.principal.PrincipalKey+`"}`))).Is(t, 200)
 			}, 0, 403},
 		} {
 			for i := range servers {
@@ -96,8 +96,8 @@ func TestACredentialIsNotAcceptedPastItsExpiryThoughItIsKnown(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
 		expires := time.Now().Add(3 * time.Second).Truncate(time.Second)
-		key := apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), model.APIKeyCreate{
-			PrincipalID: l.principal.ID, Name: "short", ExpiresAt: nullable.NewNullableWithValue(expires),
+		key := apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), nil, model.APIKeyCreate{
+			PrincipalID: l.principal.ID.String(), Name: "short", ExpiresAt: nullable.NewNullableWithValue(expires),
 		})).Is(t, 201).JSON201.APIKey
 		jwt := forge(t, "HS256", apptest.JWTSecret, claimSet(l.principal.AuthSubject, map[string]any{"exp": expires.Unix()}))
 		for _, credential := range []string{key, jwt} {
@@ -145,7 +145,7 @@ func TestUnderLoadNoBootstrapShowsTheWorldBeforeAnAnsweredChange(t *testing.T) {
 		}
 		for n := 1; n <= 100; {
 			c := servers[n%2].AdminClient(t)
-			r, err := c.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.profile.ID, nil,
+			r, err := c.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.profile.ID.String(), nil,
 				patch(fmt.Sprintf(`{"capabilities":{"n":%d}}`, n)))
 			require.NoError(t, err)
 			switch r.StatusCode() {

@@ -37,7 +37,7 @@ func newLab(t *testing.T, a *apptest.App) *lab {
 	l.principal = l.addPrincipal(t)
 	l.profile = l.addProfile(t)
 	l.manifest = l.addManifest(t)
-	l.binding = *apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), l.newBinding())).Is(t, 201).JSON201
+	l.binding = *apptest.Got(l.admin.CreateBindingWithResponse(t.Context(), nil, l.newBinding())).Is(t, 201).JSON201
 	l.key = l.addKey(t, l.principal.ID)
 	l.component = a.Client(t, l.key.APIKey)
 	return l
@@ -46,12 +46,12 @@ func newLab(t *testing.T, a *apptest.App) *lab {
 func (l *lab) addPrincipal(t *testing.T) model.Principal {
 	t.Helper()
 	key := fmt.Sprintf("principal-%d", labs.Add(1))
-	return *apptest.Got(l.admin.CreatePrincipalWithResponse(t.Context(), model.PrincipalCreate{PrincipalKey: key, AuthSubject: "subject of " + key})).Is(t, 201).JSON201
+	return *apptest.Got(l.admin.CreatePrincipalWithResponse(t.Context(), nil, model.PrincipalCreate{PrincipalKey: key, AuthSubject: "subject of " + key})).Is(t, 201).JSON201
 }
 
 func (l *lab) addProfile(t *testing.T) model.Profile {
 	t.Helper()
-	return *apptest.Got(l.admin.CreateProfileWithResponse(t.Context(), model.ProfileCreate{
+	return *apptest.Got(l.admin.CreateProfileWithResponse(t.Context(), nil, model.ProfileCreate{
 		ProfileKey: fmt.Sprintf("profile-%d", labs.Add(1)), StartupSLASeconds: 3600,
 		Capabilities: json.RawMessage(`{"read":true}`), Policy: json.RawMessage(`{"rate":1.10}`),
 	})).Is(t, 201).JSON201
@@ -59,18 +59,18 @@ func (l *lab) addProfile(t *testing.T) model.Profile {
 
 func (l *lab) addManifest(t *testing.T) model.Manifest {
 	t.Helper()
-	return *apptest.Got(l.admin.CreateManifestWithResponse(t.Context(), model.ManifestCreate{
+	return *apptest.Got(l.admin.CreateManifestWithResponse(t.Context(), nil, model.ManifestCreate{
 		ManifestKey: fmt.Sprintf("manifest-%d", labs.Add(1)), Services: json.RawMessage(`{"gate":{"port":1}}`),
 	})).Is(t, 201).JSON201
 }
 
 func (l *lab) newBinding() model.BindingCreate {
-	return model.BindingCreate{PrincipalID: l.principal.ID, ProfileID: l.profile.ID, ManifestID: l.manifest.ID}
+	return model.BindingCreate{PrincipalID: l.principal.ID.String(), ProfileID: l.profile.ID.String(), ManifestID: l.manifest.ID.String()}
 }
 
 func (l *lab) addKey(t *testing.T, principal uuid.UUID) model.APIKeyIssued {
 	t.Helper()
-	return *apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), model.APIKeyCreate{PrincipalID: principal, Name: "a key"})).Is(t, 201).JSON201
+	return *apptest.Got(l.admin.CreateAPIKeyWithResponse(t.Context(), nil, model.APIKeyCreate{PrincipalID: principal.String(), Name: "a key"})).Is(t, 201).JSON201
 }
 
 // start bootstraps component and returns the packet.

@@ -170,7 +170,7 @@ func TestAStartupBecomesOverdueByItself(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
-		apptest.Got(l.admin.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.profile.ID, nil,
+		apptest.Got(l.admin.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), l.profile.ID.String(), nil,
 			[]byte(`{"startup_sla_seconds":1}`))).Is(t, 200)
 		id := l.start(t, "c").Startup.StartupID
 		until(t, func() bool {

@@ -90,12 +90,12 @@ func fill(t *testing.T, a *apptest.App) []*model.Principal {
 	out := make([]*model.Principal, perList)
 	for i := range out {
 		n := fmt.Sprint(i)
-		p := apptest.Got(admin.CreatePrincipalWithResponse(ctx, model.PrincipalCreate{PrincipalKey: "p" + n, AuthSubject: "s&" + n})).Is(t, 201).JSON201
-		profile := apptest.Got(admin.CreateProfileWithResponse(ctx, model.ProfileCreate{ProfileKey: "profile" + n})).Is(t, 201).JSON201
-		manifest := apptest.Got(admin.CreateManifestWithResponse(ctx, model.ManifestCreate{ManifestKey: "manifest" + n, DeploymentKey: "d" + fmt.Sprint(i%2)})).Is(t, 201).JSON201
-		apptest.Got(admin.CreateBindingWithResponse(ctx, model.BindingCreate{PrincipalID: p.ID, ProfileID: profile.ID, ManifestID: manifest.ID})).Is(t, 201)
-		apptest.Got(admin.CreateSecretRefWithResponse(ctx, model.SecretRefCreate{SecretKey: "secret" + n, RefKind: "env", RefName: "N"})).Is(t, 201)
-		key := apptest.Got(admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: p.ID, Name: n})).Is(t, 201).JSON201.APIKey
+		p := apptest.Got(admin.CreatePrincipalWithResponse(ctx, nil, model.PrincipalCreate{PrincipalKey: "p" + n, AuthSubject: "s&" + n})).Is(t, 201).JSON201
+		profile := apptest.Got(admin.CreateProfileWithResponse(ctx, nil, model.ProfileCreate{ProfileKey: "profile" + n})).Is(t, 201).JSON201
+		manifest := apptest.Got(admin.CreateManifestWithResponse(ctx, nil, model.ManifestCreate{ManifestKey: "manifest" + n, DeploymentKey: "d" + fmt.Sprint(i%2)})).Is(t, 201).JSON201
+		apptest.Got(admin.CreateBindingWithResponse(ctx, nil, model.BindingCreate{PrincipalID: p.ID.String(), ProfileID: profile.ID.String(), ManifestID: manifest.ID.String()})).Is(t, 201)
+		apptest.Got(admin.CreateSecretRefWithResponse(ctx, nil, model.SecretRefCreate{SecretKey: "secret" + n, RefKind: "env", RefName: "N"})).Is(t, 201)
+		key := apptest.Got(admin.CreateAPIKeyWithResponse(ctx, nil, model.APIKeyCreate{PrincipalID: p.ID.String(), Name: n})).Is(t, 201).JSON201.APIKey
 		startOf(t, a, key, "c"+n)
 		out[i] = p
 	}
@@ -138,7 +138,7 @@ func TestAListIsCutAtAHundredRowsWhereNoLimitIsAsked(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		admin := a.AdminClient(t)
 		for i := range 101 {
-			apptest.Got(admin.CreateSecretRefWithResponse(t.Context(), model.SecretRefCreate{SecretKey: fmt.Sprint(i), RefKind: "env", RefName: "N"})).Is(t, 201)
+			apptest.Got(admin.CreateSecretRefWithResponse(t.Context(), nil, model.SecretRefCreate{SecretKey: fmt.Sprint(i), RefKind: "env", RefName: "N"})).Is(t, 201)
 		}
 		pages := walk(t, a, "/v1/admin/secret-refs")
 		require.Len(t, pages, 2)
@@ -197,7 +197,7 @@ func TestWhatIsMadeOrDeletedDuringAWalkDoesNotUpsetIt(t *testing.T) {
 			r.Header.Set("X-API-Key", apptest.AdminKey)
 			require.Equal(t, http.StatusNoContent, statusOf(t, a, r))
 		}
-		late := apptest.Got(admin.CreateSecretRefWithResponse(t.Context(), model.SecretRefCreate{SecretKey: "late", RefKind: "env", RefName: "N"})).Is(t, 201).JSON201
+		late := apptest.Got(admin.CreateSecretRefWithResponse(t.Context(), nil, model.SecretRefCreate{SecretKey: "late", RefKind: "env", RefName: "N"})).Is(t, 201).JSON201
 		rest := slices.Concat(walk(t, a, next)...)
 		require.Equal(t, []string{all[0].id(), all[1].id(), all[2].id()}, idsOf(first))
 		require.Equal(t, []string{all[3].id(), all[5].id(), all[6].id(), late.ID.String()}, idsOf(rest))
@@ -205,7 +205,7 @@ func TestWhatIsMadeOrDeletedDuringAWalkDoesNotUpsetIt(t *testing.T) {
 		// Newest first: what is new comes before the cursor and isn't met.
 		opened, _ := list(t, a, "/v1/admin/startups")
 		_, next = list(t, a, "/v1/admin/startups?limit=3")
-		key := apptest.Got(admin.CreateAPIKeyWithResponse(t.Context(), model.APIKeyCreate{PrincipalID: principalOf(t, a, "p0"), Name: "k"})).Is(t, 201).JSON201.APIKey
+		key := apptest.Got(admin.CreateAPIKeyWithResponse(t.Context(), nil, model.APIKeyCreate{PrincipalID: principalOf(t, a, "p0").String(), Name: "k"})).Is(t, 201).JSON201.APIKey
 		startOf(t, a, key, "late")
 		require.Equal(t, idsOf(opened[3:]), idsOf(slices.Concat(walk(t, a, next)...)))
 	})

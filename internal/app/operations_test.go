@@ -37,31 +37,31 @@ type operator struct {
 func (o *operator) key() string { return fmt.Sprintf("new-%d", o.n.Add(1)) }
 
 func (o *operator) principal(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreatePrincipalWithResponse(o.ctx, model.PrincipalCreate{PrincipalKey: o.key(), AuthSubject: o.key()})).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreatePrincipalWithResponse(o.ctx, nil, model.PrincipalCreate{PrincipalKey: o.key(), AuthSubject: o.key()})).Is(t, 201).JSON201.ID
 }
 
 func (o *operator) profile(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreateProfileWithResponse(o.ctx, model.ProfileCreate{ProfileKey: o.key()})).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreateProfileWithResponse(o.ctx, nil, model.ProfileCreate{ProfileKey: o.key()})).Is(t, 201).JSON201.ID
 }
 
 func (o *operator) manifest(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreateManifestWithResponse(o.ctx, model.ManifestCreate{ManifestKey: o.key()})).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreateManifestWithResponse(o.ctx, nil, model.ManifestCreate{ManifestKey: o.key()})).Is(t, 201).JSON201.ID
 }
 
 func (o *operator) newBinding(t *testing.T) model.BindingCreate {
-	return model.BindingCreate{PrincipalID: o.principal(t), ProfileID: o.profile(t), ManifestID: o.manifest(t)}
+	return model.BindingCreate{PrincipalID: o.principal(t).String(), ProfileID: o.profile(t).String(), ManifestID: o.manifest(t).String()}
 }
 
 func (o *operator) binding(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreateBindingWithResponse(o.ctx, o.newBinding(t))).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreateBindingWithResponse(o.ctx, nil, o.newBinding(t))).Is(t, 201).JSON201.ID
 }
 
 func (o *operator) secretRef(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreateSecretRefWithResponse(o.ctx, model.SecretRefCreate{SecretKey: o.key(), RefKind: "env", RefName: "X"})).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreateSecretRefWithResponse(o.ctx, nil, model.SecretRefCreate{SecretKey: o.key(), RefKind: "env", RefName: "X"})).Is(t, 201).JSON201.ID
 }
 
 func (o *operator) apiKey(t *testing.T) uuid.UUID {
-	return apptest.Got(o.CreateAPIKeyWithResponse(o.ctx, model.APIKeyCreate{PrincipalID: o.principal(t), Name: "k"})).Is(t, 201).JSON201.ID
+	return apptest.Got(o.CreateAPIKeyWithResponse(o.ctx, nil, model.APIKeyCreate{PrincipalID: o.principal(t).String(), Name: "k"})).Is(t, 201).JSON201.ID
 }
 
 func (o *operator) start(t *testing.T) *model.WelcomePacket {
@@ -92,6 +92,14 @@ func answered[R apptest.Result](result R, err error) (int, error) {
 	return result.StatusCode(), nil
 }
 
+// accept asks for a media type.
+func accept(mediaType string) client.RequestEditorFn {
+	return func(_ context.Context, r *http.Request) error {
+		r.Header.Set("Accept", mediaType)
+		return nil
+	}
+}
+
 func patch(text string) json.RawMessage { return json.RawMessage(text) }
 
 // operations calls each operation of openapi.yaml for each of its good statuses.
@@ -116,50 +124,50 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.ListPrincipalsWithResponse(o.ctx, nil))
 	},
 	"createPrincipal 201": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.CreatePrincipalWithResponse(o.ctx, model.PrincipalCreate{
+		return answered(o.CreatePrincipalWithResponse(o.ctx, nil, model.PrincipalCreate{
 			TenantKey: "default", PrincipalKey: o.key(), AuthSubject: "Ünïcode 主", PrincipalType: "worker", Status: "disabled",
 		}))
 	},
 	"getPrincipal 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.GetPrincipalWithResponse(o.ctx, o.ids.Principals["asyncgate"]))
+		return answered(o.GetPrincipalWithResponse(o.ctx, o.ids.Principals["asyncgate"].String()))
 	},
 	"updatePrincipal 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.principal(t), nil, patch(`{"status":"disabled"}`)))
+		return answered(o.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.principal(t).String(), nil, patch(`{"status":"disabled"}`)))
 	},
 	"deletePrincipal 204": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.DeletePrincipalWithResponse(o.ctx, o.principal(t), nil))
+		return answered(o.DeletePrincipalWithResponse(o.ctx, o.principal(t).String(), nil))
 	},
 
 	"listProfiles 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.ListProfilesWithResponse(o.ctx, nil))
 	},
 	"createProfile 201": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.CreateProfileWithResponse(o.ctx, model.ProfileCreate{ProfileKey: o.key(), Policy: patch(`{"n":1.10}`), StartupSLASeconds: 1}))
+		return answered(o.CreateProfileWithResponse(o.ctx, nil, model.ProfileCreate{ProfileKey: o.key(), Policy: patch(`{"n":1.10}`), StartupSLASeconds: 1}))
 	},
 	"getProfile 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.GetProfileWithResponse(o.ctx, o.ids.Profiles["worker"]))
+		return answered(o.GetProfileWithResponse(o.ctx, o.ids.Profiles["worker"].String()))
 	},
 	"updateProfile 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.profile(t), nil, patch(`{"policy":{"a":1},"startup_sla_seconds":null}`)))
+		return answered(o.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.profile(t).String(), nil, patch(`{"policy":{"a":1},"startup_sla_seconds":null}`)))
 	},
 	"deleteProfile 204": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.DeleteProfileWithResponse(o.ctx, o.profile(t), nil))
+		return answered(o.DeleteProfileWithResponse(o.ctx, o.profile(t).String(), nil))
 	},
 
 	"listManifests 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.ListManifestsWithResponse(o.ctx, nil))
 	},
 	"createManifest 201": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.CreateManifestWithResponse(o.ctx, model.ManifestCreate{ManifestKey: o.key(), Services: patch(`{"a":{}}`)}))
+		return answered(o.CreateManifestWithResponse(o.ctx, nil, model.ManifestCreate{ManifestKey: o.key(), Services: patch(`{"a":{}}`)}))
 	},
 	"getManifest 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.GetManifestWithResponse(o.ctx, o.ids.Manifests["legivellum-mesh"]))
+		return answered(o.GetManifestWithResponse(o.ctx, o.ids.Manifests["legivellum-mesh"].String()))
 	},
 	"updateManifest 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.manifest(t), nil, patch(`{"services":{"a":{"b":null}}}`)))
+		return answered(o.UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.manifest(t).String(), nil, patch(`{"services":{"a":{"b":null}}}`)))
 	},
 	"deleteManifest 204": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.DeleteManifestWithResponse(o.ctx, o.manifest(t), nil))
+		return answered(o.DeleteManifestWithResponse(o.ctx, o.manifest(t).String(), nil))
 	},
 
 	"listBindings 200": func(t *testing.T, o *operator) (int, error) {
@@ -168,7 +176,7 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 	"createBinding 201": func(t *testing.T, o *operator) (int, error) {
 		b := o.newBinding(t)
 		b.Active, b.Overrides = new(false), patch(`{"policy":{"a":null}}`)
-		return answered(o.CreateBindingWithResponse(o.ctx, b))
+		return answered(o.CreateBindingWithResponse(o.ctx, nil, b))
 	},
 	"getBinding 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.GetBindingWithResponse(o.ctx, o.ids.Bindings["worker-pool"]))
@@ -184,26 +192,26 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.ListSecretRefsWithResponse(o.ctx, nil))
 	},
 	"createSecretRef 201": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.CreateSecretRefWithResponse(o.ctx, model.SecretRefCreate{
+		return answered(o.CreateSecretRefWithResponse(o.ctx, nil, model.SecretRefCreate{
 			SecretKey: o.key(), RefKind: "file", RefName: "/run/x", RefMeta: patch(`{"a":[]}`), Status: "disabled",
 		}))
 	},
 	"getSecretRef 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.GetSecretRefWithResponse(o.ctx, o.ids.SecretRefs["memorygate_jwt"]))
+		return answered(o.GetSecretRefWithResponse(o.ctx, o.ids.SecretRefs["memorygate_jwt"].String()))
 	},
 	"updateSecretRef 200": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.secretRef(t), nil, patch(`{"ref_meta":{"a":1}}`)))
+		return answered(o.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.secretRef(t).String(), nil, patch(`{"ref_meta":{"a":1}}`)))
 	},
 	"deleteSecretRef 204": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.DeleteSecretRefWithResponse(o.ctx, o.secretRef(t), nil))
+		return answered(o.DeleteSecretRefWithResponse(o.ctx, o.secretRef(t).String(), nil))
 	},
 
 	"listAPIKeys 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.ListAPIKeysWithResponse(o.ctx, nil))
 	},
 	"createAPIKey 201": func(t *testing.T, o *operator) (int, error) {
-		return answered(o.CreateAPIKeyWithResponse(o.ctx, model.APIKeyCreate{
-			PrincipalID: o.principal(t), Name: "k", ExpiresAt: nullable.NewNullableWithValue(time.Now().Add(time.Hour)),
+		return answered(o.CreateAPIKeyWithResponse(o.ctx, nil, model.APIKeyCreate{
+			PrincipalID: o.principal(t).String(), Name: "k", ExpiresAt: nullable.NewNullableWithValue(time.Now().Add(time.Hour)),
 		}))
 	},
 	"getAPIKey 200": func(t *testing.T, o *operator) (int, error) {
@@ -220,14 +228,14 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.ApplyWorldWithResponse(o.ctx, &model.ApplyWorldParams{DryRun: new(false)}, o.newWorld(t)))
 	},
 	"exportWorld 200": func(t *testing.T, o *operator) (int, error) {
-		yaml := apptest.Got(o.ExportWorldWithResponse(o.ctx, &model.ExportWorldParams{Accept: new("application/yaml")})).Is(t, 200)
+		yaml := apptest.Got(o.ExportWorldWithResponse(o.ctx, nil, accept("application/yaml"))).Is(t, 200)
 		require.Equal(t, "application/yaml", yaml.HTTPResponse.Header.Get("Content-Type"))
 		return answered(o.ExportWorldWithResponse(o.ctx, nil))
 	},
 	"explainPacket 200": func(t *testing.T, o *operator) (int, error) {
-		refused := apptest.Got(o.ExplainPacketWithResponse(o.ctx, o.principal(t), &model.ExplainPacketParams{ComponentKey: "c"})).Is(t, 200)
+		refused := apptest.Got(o.ExplainPacketWithResponse(o.ctx, o.principal(t).String(), &model.ExplainPacketParams{ComponentKey: "c"})).Is(t, 200)
 		require.Equal(t, "NO_BINDING", refused.JSON200.Refusal.Code)
-		return answered(o.ExplainPacketWithResponse(o.ctx, o.ids.Principals["asyncgate"], &model.ExplainPacketParams{ComponentKey: "asyncgate_main"}))
+		return answered(o.ExplainPacketWithResponse(o.ctx, o.ids.Principals["asyncgate"].String(), &model.ExplainPacketParams{ComponentKey: "asyncgate_main"}))
 	},
 
 	"listStartups 200": func(t *testing.T, o *operator) (int, error) {
@@ -251,8 +259,8 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 	"getHealth 200":      func(t *testing.T, o *operator) (int, error) { return answered(o.GetHealthWithResponse(o.ctx)) },
 	"getReady 200":       func(t *testing.T, o *operator) (int, error) { return answered(o.GetReadyWithResponse(o.ctx)) },
 	"getDiscovery 200":   func(t *testing.T, o *operator) (int, error) { return answered(o.GetDiscoveryWithResponse(o.ctx)) },
-	"getOpenAPIYAML 200": func(t *testing.T, o *operator) (int, error) { return answered(o.GetOpenAPIYAMLWithResponse(o.ctx)) },
-	"getOpenAPIJSON 200": func(t *testing.T, o *operator) (int, error) { return answered(o.GetOpenAPIJSONWithResponse(o.ctx)) },
+	"getOpenapiYaml 200": func(t *testing.T, o *operator) (int, error) { return answered(o.GetOpenapiYamlWithResponse(o.ctx)) },
+	"getOpenapiJson 200": func(t *testing.T, o *operator) (int, error) { return answered(o.GetOpenapiJSONWithResponse(o.ctx)) },
 	"getDocs 200":        func(t *testing.T, o *operator) (int, error) { return answered(o.GetDocsWithResponse(o.ctx)) },
 	"getDocsAsset 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.GetDocsAssetWithResponse(o.ctx, "swagger-ui.css"))

@@ -25,7 +25,7 @@ func TestSecretsAreOrderedByTheirBytesWhateverTheDatabasesLocale(t *testing.T) {
 	l := newLab(t, apptest.Start(t, url))
 	want := []string{"A/b", "B", "_", "a", "a.b", "b"}
 	for _, i := range []int{3, 5, 1, 2, 0, 4} {
-		apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), model.SecretRefCreate{
+		apptest.Got(l.admin.CreateSecretRefWithResponse(t.Context(), nil, model.SecretRefCreate{
 			SecretKey: want[i], RefKind: model.RefKindEnv, RefName: "NAME",
 		})).Is(t, 201)
 	}

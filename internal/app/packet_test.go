@@ -35,12 +35,12 @@ func newComponent(t *testing.T, a *apptest.App, profile model.ProfileCreate, man
 	t.Helper()
 	ctx, admin := t.Context(), a.AdminClient(t)
 	profile.ProfileKey, manifest.ManifestKey = "profile", "manifest"
-	c.principal = apptest.Got(admin.CreatePrincipalWithResponse(ctx, model.PrincipalCreate{PrincipalKey: "sole", AuthSubject: "sole"})).Is(t, 201).JSON201.ID
-	c.key = apptest.Got(admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: c.principal, Name: "k"})).Is(t, 201).JSON201.APIKey
-	c.profile = apptest.Got(admin.CreateProfileWithResponse(ctx, profile)).Is(t, 201).JSON201.ID
-	c.manifest = apptest.Got(admin.CreateManifestWithResponse(ctx, manifest)).Is(t, 201).JSON201.ID
-	c.binding = apptest.Got(admin.CreateBindingWithResponse(ctx, model.BindingCreate{
-		PrincipalID: c.principal, ProfileID: c.profile, ManifestID: c.manifest, Overrides: patch(overrides),
+	c.principal = apptest.Got(admin.CreatePrincipalWithResponse(ctx, nil, model.PrincipalCreate{PrincipalKey: "sole", AuthSubject: "sole"})).Is(t, 201).JSON201.ID
+	c.key = apptest.Got(admin.CreateAPIKeyWithResponse(ctx, nil, model.APIKeyCreate{PrincipalID: c.principal.String(), Name: "k"})).Is(t, 201).JSON201.APIKey
+	c.profile = apptest.Got(admin.CreateProfileWithResponse(ctx, nil, profile)).Is(t, 201).JSON201.ID
+	c.manifest = apptest.Got(admin.CreateManifestWithResponse(ctx, nil, manifest)).Is(t, 201).JSON201.ID
+	c.binding = apptest.Got(admin.CreateBindingWithResponse(ctx, nil, model.BindingCreate{
+		PrincipalID: c.principal.String(), ProfileID: c.profile.String(), ManifestID: c.manifest.String(), Overrides: patch(overrides),
 	})).Is(t, 201).JSON201.ID
 	return c
 }
@@ -60,8 +60,8 @@ func TestDocumentsReachThePacketAsTheyWereWritten(t *testing.T) {
 		c := newComponent(t, a, model.ProfileCreate{Capabilities: doc, Policy: doc},
 			model.ManifestCreate{Environment: doc, Services: doc, MemoryMap: doc, Polling: doc, Schemas: doc}, `{}`)
 		s := startOf(t, a, c.key, "c")
-		manifest := apptest.Got(a.AdminClient(t).GetManifestWithResponse(t.Context(), c.manifest)).Is(t, 200).Body
-		profile := apptest.Got(a.AdminClient(t).GetProfileWithResponse(t.Context(), c.profile)).Is(t, 200).Body
+		manifest := apptest.Got(a.AdminClient(t).GetManifestWithResponse(t.Context(), c.manifest.String())).Is(t, 200).Body
+		profile := apptest.Got(a.AdminClient(t).GetProfileWithResponse(t.Context(), c.profile.String())).Is(t, 200).Body
 		for _, section := range []string{"capabilities", "policy", "environment", "services", "memory_map", "polling", "schemas"} {
 			requireLiteral(t, literal(t, s.body, section))
 		}
@@ -113,21 +113,21 @@ func TestTheEtagChangesWhenAndOnlyWhenSomethingStableChanges(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		admin, ctx := a.AdminClient(t), t.Context()
 		c := newComponent(t, a, model.ProfileCreate{Policy: patch(`{"n":1}`)}, model.ManifestCreate{Services: patch(`{"a":{"b":1}}`)}, `{}`)
-		ref := apptest.Got(admin.CreateSecretRefWithResponse(ctx, model.SecretRefCreate{SecretKey: "s", RefKind: "env", RefName: "S"})).Is(t, 201).JSON201.ID
+		ref := apptest.Got(admin.CreateSecretRefWithResponse(ctx, nil, model.SecretRefCreate{SecretKey: "s", RefKind: "env", RefName: "S"})).Is(t, 201).JSON201.ID
 		manifest := func(p string) {
-			apptest.Got(admin.UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, c.manifest, nil, patch(p))).Is(t, 200)
+			apptest.Got(admin.UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, c.manifest.String(), nil, patch(p))).Is(t, 200)
 		}
 		profile := func(p string) {
-			apptest.Got(admin.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, c.profile, nil, patch(p))).Is(t, 200)
+			apptest.Got(admin.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, c.profile.String(), nil, patch(p))).Is(t, 200)
 		}
 		binding := func(p string) {
 			apptest.Got(admin.UpdateBindingWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, c.binding, nil, patch(p))).Is(t, 200)
 		}
 		secret := func(p string) {
-			apptest.Got(admin.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, ref, nil, patch(p))).Is(t, 200)
+			apptest.Got(admin.UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, ref.String(), nil, patch(p))).Is(t, 200)
 		}
 		principal := func(p string) {
-			apptest.Got(admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, c.principal, nil, patch(p))).Is(t, 200)
+			apptest.Got(admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, c.principal.String(), nil, patch(p))).Is(t, 200)
 		}
 		seen := map[string]string{}
 		last := startOf(t, a, c.key, "c").packet

@@ -131,8 +131,8 @@ func TestPathsThatOpenAPIDoesNotKnowAreNotFound(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		for _, path := range []string{
-			"/nope", "/v1", "/v1/", "/v2/bootstrap", "/v1/Bootstrap", "/v1/bootstrap/", "/v1/bootstrap/x", "/v1/admin", "/v1/admin/",
-			"/v1/admin/principals/", "/v1/admin/principals/" + uuid.NewString() + "/x", "//health", "/health/", "/docs", "/docs/../openapi.yaml",
+			"/nope", "/v1", "/v1/", "/v2/bootstrap", "/v1/Bootstrap", "/v1/bootstrap/x", "/v1/admin", "/v1/admin/",
+			"/v1/admin/principals/" + uuid.NewString() + "/x", "//health", "/docs/../openapi.yaml",
 			"/docs/a/b", "/.env", "/%00", "/health%2f", "/\u00fc",
 		} {
 			for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodHead} {
@@ -156,7 +156,7 @@ func TestMethodsThatAPathDoesNotKnowAreNotAllowedAndAllowSaysWhichAre(t *testing
 				http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodTrace, "BREW",
 			} {
 				r := requestOf(t, a, &routers.Route{Method: method, Path: path, Operation: &openapi3.Operation{}})
-				if apptest.RouteOf(method, r.URL) != nil { // GET /v1/startup/ready is of a startup with no UUID, HEAD is GET
+				if apptest.RouteOf(method, r.URL) != nil { // HEAD is GET
 					continue
 				}
 				resp, err := a.HTTP(t).Do(r)

@@ -26,7 +26,7 @@ func tenantAdmin(t *testing.T, a *apptest.App, tenant string) wire {
 	p, _, err := admin.Principals.Create(t.Context(), a.Admin, anywhere, tenant,
 		model.PrincipalCreate{PrincipalKey: "admin", AuthSubject: "admin@" + tenant, PrincipalType: identity.TypeAdmin})
 	require.NoError(t, err)
-	issued, _, err := a.Admin.IssueKey(t.Context(), anywhere, model.APIKeyCreate{PrincipalID: p.ID, Name: "k"})
+	issued, _, err := a.Admin.IssueKey(t.Context(), anywhere, model.APIKeyCreate{PrincipalID: p.ID.String(), Name: "k"})
 	require.NoError(t, err)
 	return wire{a, issued.APIKey}
 }
@@ -82,7 +82,7 @@ var reaches = map[string]reach{
 	"explainPacket": reachExplain,
 
 	"getInfo": public, "getHealth": public, "getReady": public, "getDiscovery": public, "getMetrics": public,
-	"getOpenAPIYAML": public, "getOpenAPIJSON": public, "getDocs": public, "getDocsAsset": public,
+	"getOpenapiYaml": public, "getOpenapiJson": public, "getDocs": public, "getDocsAsset": public,
 }
 
 func public(*testing.T, wireWorld, wireWorld, bool) {}

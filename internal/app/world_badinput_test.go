@@ -66,7 +66,7 @@ func TestAWrongWorldIsRefusedWithEachPlaceAndLeavesNothing(t *testing.T) {
 			"unknown members":          {`{profile: [], profiles: [{profile_key: p, Policy: {}}]}`, "INVALID_REQUEST", 400, []string{"/profile", "/profiles/0/Policy"}},
 			"wrong types":              {`{profiles: [{profile_key: p, startup_sla_seconds: soon}], bindings: [{principal: aaa, profile: gate, manifest: mesh, active: maybe}]}`, "INVALID_REQUEST", 400, []string{"/profiles/0/startup_sla_seconds", "/bindings/0/active"}},
 			"no objects":               {`{profiles: [{profile_key: p, capabilities: 5, policy: []}], bindings: [{principal: aaa, profile: gate, manifest: mesh, overrides: x}]}`, "INVALID_REQUEST", 400, []string{"/profiles/0/capabilities", "/profiles/0/policy", "/bindings/0/overrides"}},
-			"nulls":                    {`{profiles: [null], bindings: [{principal: aaa, profile: gate, manifest: mesh, overrides: ~}], manifests: ~}`, "INVALID_REQUEST", 400, []string{"/profiles/0", "/bindings/0/overrides", "/manifests"}},
+			"nulls":                    {`{profiles: [null], bindings: [{principal: aaa, profile: gate, manifest: mesh, overrides: ~}], manifests: ~}`, "INVALID_REQUEST", 400, []string{"/profiles/0"}},
 			"keys that are none":       {`{profiles: [{profile_key: "a b"}], principals: [{principal_key: "", auth_subject: x}]}`, "INVALID_REQUEST", 400, []string{"/profiles/0/profile_key", "/principals/0/principal_key"}},
 			"a list":                   {`[1]`, "INVALID_REQUEST", 400, nil},
 			"a text":                   {`hello`, "INVALID_REQUEST", 400, nil},
@@ -125,7 +125,7 @@ func TestYAMLThatIsNoWorldIsRefused(t *testing.T) {
 			"profiles: &p [*p]\n":                   "anchors expanded",
 			"profiles: []\nprofiles: []\n":          "profiles",
 			"profiles:\n- {profile_key: .inf}\n":    "line 2",
-			"x: &x {a: 1}\ny:\n  <<: *x\n":          "line 3: merge keys",
+			"x: &x {a: 1}\ny:\n  <<: *x\n":          "line 3, column 3: merge keys",
 			"profiles: []\n---\nprofiles: []\n":     "more than one document",
 			"profiles: []\n---\n[\n":                "more than one document",
 			"profiles: [{profile_key: \"\xff\"}]\n": "UTF-8",
@@ -157,11 +157,14 @@ func TestAWorldThatIsTooLargeOrOfAnotherTypeIsRefused(t *testing.T) {
 		chunked.refused(t, 413, "PAYLOAD_TOO_LARGE")
 		exact := string(text) + "#" + strings.Repeat("x", limit-len(text)-1)
 		w.try(t, asYAML, exact, dryRun).Is(t, 200)
+		w.try(t, "Application/YAML; charset=utf-8", exact, dryRun).Is(t, 200)
 		w.refuse(t, exact+"x", 413, "PAYLOAD_TOO_LARGE")
-		for _, other := range []string{"application/xml", "text/plain", "text/yaml", "application/x-yaml", "application/merge-patch+json", ""} {
+		for _, other := range []string{"application/xml", "text/plain", "text/yaml", "application/x-yaml"} {
 			w.wire.send(t, http.MethodPost, "/v1/admin/apply", string(text), "Content-Type", other).refused(t, 415, "UNSUPPORTED_MEDIA_TYPE")
 		}
-		w.wire.send(t, http.MethodPost, "/v1/admin/apply", string(text)).refused(t, 400, "INVALID_REQUEST")
+		for _, json := range []string{asJSON, "application/merge-patch+json", ""} {
+			w.wire.send(t, http.MethodPost, "/v1/admin/apply", string(text), "Content-Type", json).refused(t, 400, "INVALID_REQUEST")
+		}
 		for _, bad := range []string{"", "{", `{"profiles":[]}{}`, `{"profiles":[],"profiles":[]}`, `{"profiles":[{"profile_key":"\u0000"}]}`} {
 			w.wire.send(t, http.MethodPost, "/v1/admin/apply", bad).refused(t, 400, "INVALID_REQUEST")
 		}
@@ -185,5 +188,46 @@ func TestAWorldWithThousandsOfMistakesIsStillAnswered(t *testing.T) {
 		p := w.try(t, asJSON, string(doc)).Fails(t, 400, string(errs.InvalidRequest))
 		require.Len(t, p.Errors, errs.MaxPlaces)
 		require.Contains(t, p.Errors[errs.MaxPlaces-1].Detail, "may be more")
+	})
+}
+
+func TestAPlaceOfAYAMLWorldIsToldByLineAndColumnToo(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		w := worldsOf(t, a)
+		const bad = `
+profils: []
+profiles:
+  - profile_key: a
+    startup_sla_seconds: soon
+  - {profile_key: b, policy: {jobs: 1}}
+bindings:
+  - principal: nobody
+    profile: a
+    manifest: b
+    overrides: {polcy: {}, Policy: 1}
+  - principal: nobody
+`
+		p := w.refuse(t, bad, 400, "INVALID_REQUEST")
+		at, said := map[string][2]int{}, map[string]string{}
+		for _, e := range p.Errors {
+			at[e.Pointer], said[e.Pointer] = [2]int{e.Line, e.Column}, e.Detail
+		}
+		require.Equal(t, map[string][2]int{"/profils": {2, 1}, "/profiles/0/startup_sla_seconds": {5, 5}, "/bindings/1/profile": {12, 5}, "/bindings/1/manifest": {12, 5}}, at)
+		require.Contains(t, said["/profils"], "did you mean profiles?")
+		p = w.refuse(t, strings.TrimSuffix(strings.Replace(bad, "soon", "1", 1), "  - principal: nobody\n"), 400, "FORBIDDEN_KEYS")
+		for _, e := range p.Errors {
+			at[e.Pointer], said[e.Pointer] = [2]int{e.Line, e.Column}, e.Detail
+		}
+		require.Equal(t, [2]int{6, 31}, at["/profiles/1/policy/jobs"])
+		require.Equal(t, [2]int{11, 17}, at["/bindings/0/overrides/polcy"])
+		require.Equal(t, "no section of a packet: did you mean policy?", said["/bindings/0/overrides/polcy"])
+		require.Equal(t, "no section of a packet: did you mean policy?", said["/bindings/0/overrides/Policy"])
+
+		asText := w.wire.send(t, http.MethodPost, "/v1/admin/apply", `{"profils":[]}`).refused(t, 400, "INVALID_REQUEST")
+		require.Equal(t, []model.ProblemPlace{{Pointer: "/profils", Detail: asText.Errors[0].Detail}}, asText.Errors, "JSON has pointers alone")
+		require.Contains(t, asText.Errors[0].Detail, "did you mean profiles?")
+		require.Contains(t, w.wire.send(t, http.MethodPost, "/v1/admin/apply?dry-run=true", "{}").refused(t, 400, "INVALID_REQUEST").Detail, "did you mean dry_run?")
+		require.Contains(t, w.wire.send(t, http.MethodPost, "/v1/admin/profiles", `{"profile_key":"p","polcy":{}}`).refused(t, 400, "INVALID_REQUEST").Errors[0].Detail, "did you mean policy?")
 	})
 }

@@ -20,6 +20,9 @@ import (
 // edits are what operators do to the mesh, each over and over; n makes each time another.
 var edits = map[string]func(w *model.World, n int){
 	"a policy": func(w *model.World, n int) { w.Profiles[n%3].Policy = json.RawMessage(fmt.Sprintf(`{"n":%d}`, n)) },
+	"a list, an object or null": func(w *model.World, n int) {
+		w.Profiles[n%3].Policy = json.RawMessage(fmt.Sprintf(`{"any":%s}`, []string{"[1]", "[]", "{}", "null", `"t"`}[n%5]))
+	},
 	"numbers": func(w *model.World, n int) {
 		w.Profiles[n%3].Policy = json.RawMessage(fmt.Sprintf(`{"rate":1.1%0*d}`, n%3, 0))
 	},

@@ -13,7 +13,7 @@ import (
 
 func (w worlds) explain(t *testing.T, principal, component string) model.Explanation {
 	t.Helper()
-	r := apptest.Got(w.admin.ExplainPacketWithResponse(t.Context(), w.principal(t, principal), &model.ExplainPacketParams{ComponentKey: component})).Is(t, 200)
+	r := apptest.Got(w.admin.ExplainPacketWithResponse(t.Context(), w.principal(t, principal).String(), &model.ExplainPacketParams{ComponentKey: component})).Is(t, 200)
 	return *r.JSON200
 }
 

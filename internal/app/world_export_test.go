@@ -2,6 +2,8 @@ package app_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -111,4 +113,37 @@ func TestNoKeyIsEverExported(t *testing.T) {
 			require.NotContains(t, text, l.principal.ID.String(), "keys instead of ids")
 		}
 	})
+}
+
+func TestAnExportWeighsWhatAcceptAsksFor(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		w := worldsOf(t, a)
+		for accept, want := range map[string]string{
+			"": asJSON, "*/*": asJSON, asJSON: asJSON, asYAML: asYAML, "application/*": asJSON, "text/html, */*;q=0.1": asJSON,
+			"application/json, application/yaml": asJSON, "application/yaml, application/json": asJSON, // a tie
+			"application/json;q=1, application/yaml;q=0.5": asJSON, "application/yaml;q=1, application/json;q=0.5": asYAML,
+			"application/json;q=0.5,application/yaml;q=0.501": asYAML, "Application/YAML; Q=0.9, application/*;q=0.8": asYAML,
+			"application/yaml;q=0, */*": asJSON, "application/json;q=0, */*": asYAML, "application/yaml, */*;q=0.5": asYAML,
+			"*/*, application/yaml;q=0.2": asJSON, "*/*;q=0.1, application/json;q=0": asYAML, "application/yaml;charset=utf-8": asYAML,
+			"application/json;q=0, application/yaml;q=0": asJSON, "text/csv": asJSON, ",;q=,/": asJSON, "application/yaml;q=x": asJSON,
+			"application/yaml;q=2": asJSON, "application/yaml;q=-1": asJSON, "application/yaml;q=NaN": asJSON, "my-yaml": asJSON, strings.Repeat("a/b,", 1000) + asYAML: asYAML,
+		} {
+			got := w.wire.send(t, http.MethodGet, "/v1/admin/export", "", "Accept", accept)
+			require.Equal(t, 200, got.Status, got.Body)
+			require.Equal(t, want, got.Header.Get("Content-Type"), "%.80s", accept)
+		}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.URL+"/v1/admin/export", http.NoBody)
+		require.NoError(t, err)
+		r.Header = http.Header{"X-Api-Key": {apptest.AdminKey}, "Accept": {"application/json;q=0.1", asYAML}}
+		resp, err := a.HTTP(t).Do(r)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, asYAML, resp.Header.Get("Content-Type"), "the field may come in several lines")
+	})
+	for id, route := range apptest.Operations() {
+		for _, header := range []string{"Accept", "Content-Type", "Authorization"} {
+			require.Nil(t, route.Operation.Parameters.GetByInAndName("header", header), "%s: OpenAPI ignores a parameter of that name", id)
+		}
+	}
 }

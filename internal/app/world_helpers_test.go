@@ -92,7 +92,7 @@ func (w worlds) revision(t *testing.T) int64 {
 // export gives the world as bytes.
 func (w worlds) export(t *testing.T, mediaType string) string {
 	t.Helper()
-	r := apptest.Got(w.admin.ExportWorldWithResponse(t.Context(), &model.ExportWorldParams{Accept: &mediaType})).Is(t, 200)
+	r := apptest.Got(w.admin.ExportWorldWithResponse(t.Context(), nil, accept(mediaType))).Is(t, 200)
 	require.Equal(t, mediaType, r.HTTPResponse.Header.Get("Content-Type"))
 	return string(r.Body)
 }

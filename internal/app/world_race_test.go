@@ -99,11 +99,11 @@ func TestAnApplyThatRacesWithPatchesIsWholeBetweenThem(t *testing.T) {
 			racers.Go(func() {
 				for i := range rounds {
 					body := []byte(fmt.Sprintf(`{"policy":{"n-%d":%d},"startup_sla_seconds":%d}`, racer, i, 1+i))
-					p, err := w.admin.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), profiles[0].ID, nil, body)
+					p, err := w.admin.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), profiles[0].ID.String(), nil, body)
 					if err != nil || p.StatusCode() != 200 {
 						t.Errorf("patch %d: %v", i, err)
 					}
-					m, err := w.admin.UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), manifests[0].ID, nil, []byte(fmt.Sprintf(`{"services":{"n-%d":%d}}`, racer, i)))
+					m, err := w.admin.UpdateManifestWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), manifests[0].ID.String(), nil, []byte(fmt.Sprintf(`{"services":{"n-%d":%d}}`, racer, i)))
 					if err != nil || m.StatusCode() != 200 {
 						t.Errorf("patch %d: %v", i, err)
 					}
@@ -125,9 +125,9 @@ func TestAnApplyThatRacesWithPatchesIsWholeBetweenThem(t *testing.T) {
 			}
 		}
 		require.Greater(t, len(w.audited(t, n)), rounds)
-		m := *apptest.Got(w.admin.GetManifestWithResponse(t.Context(), manifests[0].ID)).Is(t, 200).JSON200
+		m := *apptest.Got(w.admin.GetManifestWithResponse(t.Context(), manifests[0].ID.String())).Is(t, 200).JSON200
 		require.EqualValues(t, versions, m.Version, "one for each change, none lost")
-		require.JSONEq(t, last[m.ID.String()], string(apptest.Got(w.admin.GetManifestWithResponse(t.Context(), m.ID)).Is(t, 200).Body))
+		require.JSONEq(t, last[m.ID.String()], string(apptest.Got(w.admin.GetManifestWithResponse(t.Context(), m.ID.String())).Is(t, 200).Body))
 		whose := map[string]bool{}
 		for _, p := range w.exported(t).Principals {
 			if strings.HasPrefix(p.PrincipalKey, "c") {

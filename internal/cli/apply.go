@@ -1,55 +1,115 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/legivellum/metagate/gen/model"
 )
 
 type applyCmd struct {
-	remote
+	writing
 	File     string `short:"f" required:"" env:"METAGATE_WORLD" placeholder:"FILE" help:"The world, as YAML or JSON; - is standard input."`
 	DryRun   bool   `env:"METAGATE_DRY_RUN" help:"Only show what would change, and whose packets."`
 	Prune    bool   `env:"METAGATE_PRUNE" help:"Delete what the file doesn't name; admins are kept."`
 	ExitCode bool   `name:"exit-code" env:"METAGATE_EXIT_CODE" help:"With --dry-run: exit with 4 when something would change."`
-	All      bool   `env:"METAGATE_ALL" help:"List unchanged resources too."`
+	All      bool   `env:"METAGATE_ALL" help:"List everything, unchanged resources too."`
+	Yes      bool   `short:"y" env:"METAGATE_YES" help:"Don't ask. On a terminal apply shows what would change and asks first; elsewhere it applies at once."`
 }
 
 func (c *applyCmd) Run(ctx context.Context, s streams) error {
-	doc, err := c.read()
+	world, err := c.read()
 	if err != nil {
 		return coded{err, exitUsage}
 	}
-	remote, err := c.client()
+	m, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	stop := progress(s.log, fmt.Sprintf("applying %d bytes", len(doc)))
-	r, err := remote.ApplyWorldWithBodyWithResponse(ctx, &model.ApplyWorldParams{DryRun: &c.DryRun, Prune: &c.Prune}, mediaOf(doc), bytes.NewReader(doc))
-	stop()
-	if err != nil {
-		return c.reached(err)
+	if c.interactive(s) {
+		return c.ask(ctx, m, s, world)
 	}
-	plan, err := answer(s.log, r.HTTPResponse, r.Body, r.JSON200)
+	plan, err := c.send(ctx, m, world, c.DryRun)
 	if err != nil {
 		return err
 	}
-	if c.Output == "json" {
-		err = asJSON(s.out, plan)
+	if c.Output != "text" {
+		err = encode(s.out, c.Output, plan)
 	} else {
 		renderPlan(s.out, plan, c.All)
 	}
-	n := plan.Summary
-	if err == nil && c.DryRun && c.ExitCode && n.Create+n.Update+n.Delete > 0 {
+	if err == nil && c.DryRun && c.ExitCode && changes(plan) > 0 {
 		return coded{errors.New("changes are pending"), exitPending}
 	}
 	return err
+}
+
+// interactive reports whether somebody sees the plan and can answer.
+func (c *applyCmd) interactive(s streams) bool {
+	return !c.DryRun && c.Output == "text" && c.File != "-" && isTerminal(os.Stdin) && isTerminal(s.out)
+}
+
+// ask shows what would change before it asks whether it shall.
+func (c *applyCmd) ask(ctx context.Context, m *server, s streams, world []byte) error {
+	foretold, err := c.send(ctx, m, world, true)
+	if err != nil {
+		return err
+	}
+	renderPlan(s.out, foretold, c.All)
+	if changes(foretold) == 0 {
+		return nil
+	}
+	if !c.Yes && !agreed(ctx, s.out, os.Stdin) {
+		return errors.New("nothing was applied")
+	}
+	plan, err := c.send(ctx, m, world, false)
+	if err != nil {
+		return err
+	}
+	if plan.Summary == foretold.Summary {
+		renderSummary(s.out, plan)
+	} else { // somebody was faster
+		renderPlan(s.out, plan, c.All)
+	}
+	fmt.Fprintf(s.out, "packets that changed: %s\n", thousands(len(foretold.Packets))) // the dry run knows, the apply doesn't say
+	return nil
+}
+
+func agreed(ctx context.Context, out io.Writer, in io.Reader) bool {
+	fmt.Fprint(out, "apply? [y/N] ")
+	said := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(in).ReadString('\n') // its end is a no
+		said <- line
+	}()
+	select {
+	case line := <-said:
+		return slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(line)))
+	case <-ctx.Done():
+		fmt.Fprintln(out)
+		return false
+	}
+}
+
+func changes(p model.Plan) int { return p.Summary.Create + p.Summary.Update + p.Summary.Delete }
+
+func (c *applyCmd) send(ctx context.Context, m *server, world []byte, dryRun bool) (model.Plan, error) {
+	what := "applying"
+	if dryRun {
+		what = "working out the changes of"
+	}
+	defer progress(m.log, fmt.Sprintf("%s %s bytes", what, thousands(len(world))))()
+	return answer[model.Plan](m, func() (*http.Response, error) {
+		return m.ApplyWorldWithBody(ctx, &model.ApplyWorldParams{DryRun: &dryRun, Prune: &c.Prune}, mediaOf(world), bytes.NewReader(world))
+	})
 }
 
 func (c *applyCmd) read() ([]byte, error) {
@@ -65,31 +125,4 @@ func mediaOf(doc []byte) string {
 		return "application/json"
 	}
 	return "application/yaml"
-}
-
-// progress shows on a terminal that something long goes on, until it is stopped.
-func progress(w io.Writer, what string) (stop func()) {
-	return progressOf(w, func(since time.Duration) string {
-		return fmt.Sprintf("%s … %s", what, since.Round(100*time.Millisecond))
-	})
-}
-
-func progressOf(w io.Writer, line func(since time.Duration) string) (stop func()) {
-	if !isTerminal(w) {
-		return func() {}
-	}
-	done, ended, start := make(chan struct{}), make(chan struct{}), time.Now()
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-done:
-				fmt.Fprint(w, "\r\x1b[K")
-				return
-			case <-time.After(200 * time.Millisecond):
-				fmt.Fprintf(w, "\r\x1b[K%s", line(time.Since(start)))
-			}
-		}
-	}()
-	return func() { close(done); <-ended }
 }

@@ -131,7 +131,7 @@ func TestApplyReadsStandardInputAndJSON(t *testing.T) {
 func TestRemoteCommandsSayInOneLineWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, sqliteURL(t))
-	for _, command := range [][]string{{"apply", "-f", meshFile}, {"export"}, {"explain", "p", "c"}, {"explain", "00000000-0000-7000-8000-000000000000", "c"}, {"startups"}} {
+	for _, command := range [][]string{{"apply", "-f", meshFile}, {"export"}, {"explain", "p", "c"}, {"explain", "00000000-0000-7000-8000-000000000000", "c"}, {"startups"}, {"startups", "--watch"}, {"audit"}, {"get", "bindings"}, {"get", "profile", "p"}, {"keys", "list"}, {"keys", "issue", "p"}, {"keys", "rotate", "p"}} {
 		for want, c := range map[string]struct {
 			code int
 			args []string
@@ -140,7 +140,7 @@ func TestRemoteCommandsSayInOneLineWhatIsWrong(t *testing.T) {
 			"METAGATE_URL":                   {1, []string{"--server=http://127.0.0.1:1", "--api-key=mgk_x"}},
 			"UNAUTHENTICATED":                {3, []string{"--server=" + a.URL, "--api-key=mgk_x"}},
 			"404":                            {3, []string{"--server=" + a.URL + "/docs", "--api-key=" + apptest.AdminKey}},
-			`--output must be one of "text"`: {2, []string{"--output=yaml"}},
+			`--output must be one of "text"`: {2, []string{"--output=xml"}},
 		} {
 			var out, log bytes.Buffer
 			code := run(t.Context(), append(command, c.args...), "dev", &out, &log)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/legivellum/metagate/internal/app"
 )
 
 // The exit codes.
@@ -27,17 +29,24 @@ const (
 )
 
 type cli struct {
+	VersionFlag kong.VersionFlag `name:"version" help:"Print the version and quit."`
+
 	Serve       serveCmd       `cmd:"" help:"Run the server."`
-	Dev         devCmd         `cmd:"" help:"Run a server to try things out: embedded SQLite, demo world, fresh keys, lines to paste."`
+	Dev         devCmd         `cmd:"" help:"Run a server to try things out: embedded SQLite, demo world, keys, lines to paste."`
 	Seed        seedCmd        `cmd:"" help:"Create the demo world if it isn't there, and print a new API key for its component; the one before is revoked."`
 	Token       tokenCmd       `cmd:"" help:"Print a JWT for testing, signed with JWT_SECRET."`
 	AdminKey    adminKeyCmd    `cmd:"" help:"Print a new API key of principal admin; creates the principal if need be."`
 	Apply       applyCmd       `cmd:"" help:"Make a server's world as a file says, or show what that would change."`
 	Export      exportCmd      `cmd:"" help:"Print a server's world as a file that apply takes."`
 	Explain     explainCmd     `cmd:"" help:"Show the packet that a principal would get now, and where its values come from."`
-	Startups    startupsCmd    `cmd:"" help:"List who came up and who did not."`
+	Startups    startupsCmd    `cmd:"" help:"List who came up and who did not, newest first."`
+	Startup     startupCmd     `cmd:"" help:"Show one startup: what happened when, and with which packet."`
+	Get         getCmd         `cmd:"" help:"Show principals, profiles, manifests, bindings, secret references or API keys."`
+	Keys        keysCmd        `cmd:"" help:"Issue, list, rotate or revoke API keys."`
+	Audit       auditCmd       `cmd:"" help:"List who changed what, newest first."`
 	Migrate     migrateCmd     `cmd:"" help:"Apply, take back or list database migrations."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
+	Completion  completionCmd  `cmd:"" help:"Print what makes a shell complete commands and flags: source <(metagate completion bash)."`
 	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Exit 0 if the server on this host is alive."`
 }
 
@@ -64,20 +73,26 @@ func run(ctx context.Context, args []string, version string, out, log io.Writer)
 	exit := -1
 	k, err := kong.New(&c,
 		kong.Name("metagate"),
-		kong.Description("Bootstrap authority and startup witness. Every flag has an environment variable, named beside it; a flag wins over its variable."),
+		kong.Description("Bootstrap authority and startup witness. Every flag has an environment variable, named beside it, and with the prefix METAGATE_ too; a flag wins over its variable."),
 		kong.UsageOnError(), kong.Writers(out, log), kong.Exit(func(code int) { exit = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.Vars{"version": "metagate " + version},
+		app.Environment(),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out, log}, build(version)),
 	)
 	if err != nil {
 		return fail(log, exitFailed, err)
+	}
+	if len(args) > 1 && args[0] == completing {
+		complete(out, k.Model.Node, args[1], args[2:])
+		return exitOK
 	}
 	ignoreEmpty(k.Model.Node)
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
 	parsed, err := k.Parse(args)
-	if exit >= 0 { // --help has been printed
+	if exit >= 0 { // --help or --version has been printed
 		return exit
 	}
 	if err != nil {

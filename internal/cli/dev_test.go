@@ -110,10 +110,56 @@ func TestDevStartsOnTheSameWorldAgain(t *testing.T) {
 
 	p, second := dev(t, file)
 	require.Equal(t, before, startups(t, p, exported(t, second, "METAGATE_ADMIN_KEY")))
+	for _, name := range []string{"METAGATE_KEY", "METAGATE_ADMIN_KEY", "METAGATE_API_KEY"} {
+		require.Equal(t, exported(t, first, name), exported(t, second, name), "what was exported goes on working")
+	}
+	require.Equal(t, 200, bootstrap(t, p, exported(t, first, "METAGATE_JWT")), "a token of the run before")
 	paste(t, toPaste(t, second))
-	require.Len(t, startups(t, p, exported(t, second, "METAGATE_ADMIN_KEY")), 4)
-	require.Equal(t, 401, bootstrap(t, p, exported(t, first, "METAGATE_KEY")), "a key of the run before")
-	require.Equal(t, 401, bootstrap(t, p, exported(t, first, "METAGATE_JWT")), "a token of the run before")
+	require.Len(t, startups(t, p, exported(t, second, "METAGATE_ADMIN_KEY")), 5)
+	code, log = p.stop(t, os.Interrupt)
+	require.Zero(t, code, log)
+
+	p, third := dev(t, file, "METAGATE_NEW_KEYS=true")
+	require.Equal(t, 200, bootstrap(t, p, exported(t, third, "METAGATE_KEY")))
+	for _, name := range []string{"METAGATE_KEY", "METAGATE_ADMIN_KEY", "METAGATE_JWT"} {
+		require.Equal(t, 401, bootstrap(t, p, exported(t, second, name)), name)
+	}
+}
+
+func TestDevKeepsItsKeysToItselfAndReplacesThoseThatNoLongerWork(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "dev.db")
+	kept := strings.TrimSuffix(file, ".db") + ".json"
+	require.NoError(t, os.WriteFile(kept, []byte("{"), 0o644))
+	r := metagate(t, nil, "dev", "--port=0", "--file="+file)
+	require.Equal(t, 1, r.code)
+	require.Contains(t, oneLine(t, withoutRecords(r.log)), kept)
+	require.NoFileExists(t, file)
+
+	require.NoError(t, os.WriteFile(kept, []byte(`{"api_key": "mgk_of-another-world-0123456789-0123456789-01234", "jwt_secret": "short"}`), 0o644))
+	p, printed := dev(t, file)
+	info, err := os.Stat(kept)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	paste(t, toPaste(t, printed))
+
+	admin := exported(t, printed, "METAGATE_ADMIN_KEY")
+	r = metagate(t, []string{"METAGATE_URL=" + p.url, "METAGATE_API_KEY=" + admin}, "keys", "rotate", "test-component-001", "--revoke-old")
+	require.Zero(t, r.code, r.log)
+	code, log := p.stop(t, os.Interrupt)
+	require.Zero(t, code, log)
+	p, again := dev(t, file)
+	require.Equal(t, admin, exported(t, again, "METAGATE_ADMIN_KEY"))
+	require.NotEqual(t, exported(t, printed, "METAGATE_KEY"), exported(t, again, "METAGATE_KEY"))
+	require.Equal(t, 200, bootstrap(t, p, exported(t, again, "METAGATE_KEY")))
+}
+
+func TestTheCommandLineWorksWithWhatDevExports(t *testing.T) {
+	t.Parallel()
+	_, printed := dev(t, filepath.Join(t.TempDir(), "dev.db"))
+	require.Contains(t, printed, ": go run ./cmd/metagate startups\n")
+	exports, _, _ := strings.Cut(toPaste(t, printed), "\n\n")
+	require.Empty(t, shell(t, "bash", "set -eu\n"+exports+"\nmetagate startups 2>/dev/null"))
 }
 
 func startups(t *testing.T, p *process, credential string) []model.StartupSession {

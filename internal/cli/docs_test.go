@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -36,7 +35,7 @@ func read(t *testing.T, name string) string {
 // composeDatabase is the one default that docker compose has for itself.
 const composeDatabase = "postgresql+asyncpg://metagate:metagate@db:5432/metagate"
 
-func TestTheReadmesConfigurationTableIsTheHelpOfServe(t *testing.T) {
+func TestTheDocumentedSettingsAreTheHelpOfServe(t *testing.T) {
 	t.Parallel()
 	var want strings.Builder
 	want.WriteString("| Variable | Default | Meaning |\n|---|---|---|\n")
@@ -47,12 +46,12 @@ func TestTheReadmesConfigurationTableIsTheHelpOfServe(t *testing.T) {
 		}
 		want.WriteString("| `" + f.Envs[0] + "` | " + value + " | " + f.Help + " |\n")
 	}
-	require.Contains(t, read(t, "README.md"), "\n\n"+want.String()+"\n")
+	require.Contains(t, read(t, "docs/configuration.md"), "\n\n"+want.String()+"\n")
 }
 
-func TestTheReadmeNamesEveryOtherVariableOfTheCommandLine(t *testing.T) {
+func TestEveryOtherVariableOfTheCommandLineIsDocumented(t *testing.T) {
 	t.Parallel()
-	text := read(t, "README.md")
+	text := read(t, "docs/cli.md") + read(t, "docs/configuration.md")
 	walk(modelOf(t).Node, func(n *kong.Node) {
 		for _, f := range n.Flags {
 			for _, env := range f.Envs {
@@ -94,39 +93,17 @@ func TestDockerComposePassesEverySettingOn(t *testing.T) {
 	}
 }
 
-// readmeBash is what the README has in bash: all of it works when pasted in
-// order, after the exports that dev prints. What is not to be run there is sh.
-func readmeBash(t *testing.T) string {
-	t.Helper()
-	var all strings.Builder
-	for _, m := range regexp.MustCompile("(?ms)^```bash\n(.*?)^```$").FindAllStringSubmatch(read(t, "README.md"), -1) {
-		all.WriteString(m[1])
-	}
-	return all.String()
-}
-
-func TestTheReadmesLinesWorkWhenPasted(t *testing.T) {
+func TestTheDocumentedCommandsAreThoseOfTheMakefileAndTheCommandLine(t *testing.T) {
 	t.Parallel()
-	_, printed := dev(t, filepath.Join(t.TempDir(), "dev.db"))
-	exports, lines, _ := strings.Cut(toPaste(t, printed), "\n\n")
-	require.Contains(t, readmeBash(t), strings.TrimSpace(lines)+"\n", "the lines that dev prints")
-
-	out := strings.Join(paste(t, exports+"\n"+readmeBash(t)), "\n")
-	require.Contains(t, out, `"status":"READY"`)
-	require.Contains(t, out, `"component_key":"indexer_01"`)
-	require.Contains(t, out, `"max_memory_mb":8192`, "the override")
-	require.Contains(t, out, `"ref_name":"/run/secrets/memorygate_jwt"`, "the secret reference")
-	require.Contains(t, out, "HTTP/1.1 304 Not Modified")
-}
-
-func TestTheReadmesCommandsAreThoseOfTheMakefileAndTheCommandLine(t *testing.T) {
-	t.Parallel()
-	readme, makefile := read(t, "README.md"), read(t, "Makefile")
-	for _, m := range regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)").FindAllStringSubmatch(readme+read(t, "CONTRIBUTING.md"), -1) {
-		require.Contains(t, makefile, "\n"+m[1]+":", "make "+m[1])
+	makefile := read(t, "Makefile")
+	for name, text := range pages(t) {
+		for _, m := range regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)").FindAllStringSubmatch(text, -1) {
+			require.Contains(t, makefile, "\n"+m[1]+":", "make %s of %s", m[1], name)
+		}
 	}
+	commands := read(t, "docs/cli.md")
 	for _, n := range modelOf(t).Children {
-		require.Equal(t, !n.Hidden, strings.Contains(readme, "\n| `"+n.Name), n.Name)
+		require.Equal(t, !n.Hidden, strings.Contains(commands, "\n| `"+n.Name), n.Name)
 	}
 }
 
@@ -139,13 +116,13 @@ func TestContributingSaysWhyEachDependencyIsThere(t *testing.T) {
 	}
 }
 
-func TestTheReadmeListsEveryErrorCodeAndEveryMetric(t *testing.T) {
+func TestEveryErrorCodeAndEveryMetricIsDocumented(t *testing.T) {
 	t.Parallel()
-	readme := read(t, "README.md")
+	table := read(t, "docs/api.md")
 	codes := regexp.MustCompile(`(?m) Code = "(\w+)" +// (\d+)`).FindAllStringSubmatch(read(t, "internal/errs/errs.go"), -1)
 	require.Greater(t, len(codes), 10)
 	for _, m := range codes {
-		require.Regexp(t, "(?m)^\\| "+m[2]+" \\|.*`"+m[1]+"`", readme)
+		require.Regexp(t, "(?m)^\\| "+m[2]+" \\|.*`"+m[1]+"`", table)
 	}
 	p := serve(t, []string{"DATABASE_URL=" + testdb.SQLite(t)})
 	k := done(t, []string{"DATABASE_URL=sqlite:" + p.cmd.Dir + "/unused.db"}, "admin-key")
@@ -155,6 +132,19 @@ func TestTheReadmeListsEveryErrorCodeAndEveryMetric(t *testing.T) {
 	metrics := regexp.MustCompile(`(?m)^# TYPE (metagate_\w+) `).FindAllStringSubmatch(string(r.Body), -1)
 	require.Greater(t, len(metrics), 5)
 	for _, m := range metrics {
-		require.Contains(t, readme, "`"+m[1]+"`")
+		require.Contains(t, read(t, "docs/operations.md"), "`"+m[1]+"`")
+	}
+}
+
+func TestItIsDocumentedWhatAComponentDoesAboutEachAnswer(t *testing.T) {
+	t.Parallel()
+	text := read(t, "docs/component.md")
+	_, operations, _ := strings.Cut(read(t, "openapi.yaml"), "\n  /v1/bootstrap:\n")
+	operations, _, found := strings.Cut(operations, "\n  /v1/startup/{startup_id}:\n")
+	require.True(t, found)
+	statuses := regexp.MustCompile(`(?m)^        '(\d{3})':`).FindAllStringSubmatch(operations, -1)
+	require.Greater(t, len(statuses), 20)
+	for _, m := range statuses {
+		require.Regexp(t, `(?m)^\|[^|]*\b`+m[1]+`\b[^|]*\|[^|]*\|[^|]*\|$`, text)
 	}
 }

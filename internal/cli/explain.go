@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/google/uuid"
 
-	"github.com/legivellum/metagate/gen/client"
 	"github.com/legivellum/metagate/gen/model"
 )
 
@@ -21,49 +20,28 @@ type explainCmd struct {
 }
 
 func (c *explainCmd) Run(ctx context.Context, s streams) error {
-	remote, err := c.client()
+	m, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	id, err := c.find(ctx, s, remote)
+	id, err := uuid.Parse(c.Principal)
+	if err != nil {
+		p, err := m.principal(ctx, c.Principal)
+		if err != nil {
+			return err
+		}
+		id = p.ID
+	}
+	packet, err := answer[model.Explanation](m, func() (*http.Response, error) {
+		return m.ExplainPacket(ctx, id.String(), &model.ExplainPacketParams{ComponentKey: c.Component})
+	})
 	if err != nil {
 		return err
 	}
-	r, err := remote.ExplainPacketWithResponse(ctx, id, &model.ExplainPacketParams{ComponentKey: c.Component})
-	if err != nil {
-		return c.reached(err)
-	}
-	packet, err := answer(s.log, r.HTTPResponse, r.Body, r.JSON200)
-	if err != nil {
-		return err
-	}
-	if c.Output == "json" {
-		return asJSON(s.out, packet)
+	if c.Output != "text" {
+		return encode(s.out, c.Output, packet)
 	}
 	return c.render(s, packet)
-}
-
-// find takes an id as it is and looks a key up.
-func (c *explainCmd) find(ctx context.Context, s streams, remote *client.ClientWithResponses) (uuid.UUID, error) {
-	if id, err := uuid.Parse(c.Principal); err == nil {
-		return id, nil
-	}
-	r, err := remote.ListPrincipalsWithResponse(ctx, &model.ListPrincipalsParams{PrincipalKey: &c.Principal})
-	if err != nil {
-		return uuid.Nil, c.reached(err)
-	}
-	found, err := answer(s.log, r.HTTPResponse, r.Body, r.JSON200)
-	if err != nil {
-		return uuid.Nil, err
-	}
-	switch len(found) {
-	case 1:
-		return found[0].ID, nil
-	case 0:
-		return uuid.Nil, coded{fmt.Errorf("no principal has the key %q", c.Principal), exitRefused}
-	default:
-		return uuid.Nil, coded{errors.New("several tenants have this principal_key: name its id"), exitUsage}
-	}
 }
 
 func (c *explainCmd) render(s streams, e model.Explanation) error {

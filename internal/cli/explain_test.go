@@ -26,7 +26,7 @@ func TestExplainShowsThePacketAndWhereItComesFrom(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(ok(t, a, "explain", "memorygate", "memorygate_main", "-o", "json")), &e))
 		require.Contains(t, text, e.PacketEtag)
 		require.Contains(t, ok(t, a, "explain", "worker-pool", "other"), "worker-pool other would be refused: 403 COMPONENT_NOT_PERMITTED: ")
-		require.Empty(t, ok(t, a, "startups"), "none was opened")
+		require.Equal(t, result{log: "none\n"}, remotely(t.Context(), a, "startups"), "none was opened")
 
 		r := remotely(t.Context(), a, "explain", "nobody", "c")
 		require.Equal(t, 3, r.code)

@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"strings"
+	"net/http"
 
 	"github.com/legivellum/metagate/gen/model"
 )
@@ -15,32 +13,26 @@ type exportCmd struct {
 }
 
 func (c *exportCmd) Run(ctx context.Context, s streams) error {
-	remote, err := c.client()
+	m, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	params := &model.ExportWorldParams{Accept: new("application/yaml")}
+	want := "application/yaml"
 	if c.Output == "json" {
-		params.Accept = new("application/json")
+		want = "application/json"
 	}
-	if c.Tenant != "" {
-		params.TenantKey = &c.Tenant
-	}
-	r, err := remote.ExportWorld(ctx, params) // the bytes as they are, not parsed
+	r, body, err := m.do(func() (*http.Response, error) {
+		return m.ExportWorld(ctx, &model.ExportWorldParams{TenantKey: filter(c.Tenant)}, func(_ context.Context, r *http.Request) error {
+			r.Header.Set("Accept", want)
+			return nil
+		})
+	})
 	if err != nil {
-		return c.reached(err)
-	}
-	defer r.Body.Close()
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return c.reached(err)
-	}
-	if err := refused(s.log, r, body); err != nil {
 		return err
 	}
-	if media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); media != *params.Accept {
+	if media(r) != want {
 		return stranger(r) // it must not end in a backup
 	}
-	_, err = fmt.Fprint(s.out, string(body))
+	_, err = s.out.Write(body) // the bytes as they are
 	return err
 }

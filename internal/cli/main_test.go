@@ -16,7 +16,7 @@ import (
 
 // beMetagate in its environment turns this test binary into metagate: the real
 // main, with its signals and exit codes, under the race detector too.
-const beMetagate = "METAGATE_TEST_MAIN"
+const beMetagate = "TEST_MAIN_IS_METAGATE"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(beMetagate) != "" {

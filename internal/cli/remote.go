@@ -2,18 +2,18 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
+	"syscall"
 
 	"golang.org/x/term"
 
 	"github.com/legivellum/metagate/gen/client"
-	"github.com/legivellum/metagate/gen/model"
 )
 
 // remote is how a command reaches a running server.
@@ -21,8 +21,23 @@ type remote struct {
 	Server       string `env:"METAGATE_URL" default:"http://127.0.0.1:8000" help:"The server."`
 	APIKey       string `name:"api-key" env:"METAGATE_API_KEY" placeholder:"KEY" help:"API key of an admin."`
 	APIKeyHeader string `name:"api-key-header" env:"API_KEY_HEADER" default:"X-API-Key" help:"Header that carries the API key."`
-	Output       string `short:"o" env:"METAGATE_OUTPUT" default:"text" enum:"text,json" help:"text for people, json for scripts."`
+	Output       string `short:"o" env:"METAGATE_OUTPUT" default:"text" enum:"text,json,yaml" help:"text for people, json or yaml for scripts."`
+
+	reason string // why something is changed
 }
+
+// writing is how a command that changes something reaches a running server.
+type writing struct {
+	remote
+	Reason string `short:"m" env:"METAGATE_REASON" placeholder:"TEXT" help:"Why, for the audit log."`
+}
+
+func (w writing) connect(s streams) (*server, error) {
+	w.reason = w.Reason
+	return w.remote.connect(s)
+}
+
+const defaultServer = "http://127.0.0.1:8000" // remote.Server's
 
 // coded is an error that ends the program with its own exit code.
 type coded struct {
@@ -30,65 +45,51 @@ type coded struct {
 	code int
 }
 
-func (r remote) client() (*client.ClientWithResponses, error) {
+func (c coded) Unwrap() error { return c.error }
+
+// connect prepares to ask the server; nothing is sent yet.
+func (r remote) connect(s streams) (*server, error) {
 	if r.APIKey == "" {
 		return nil, coded{errors.New("no API key: set METAGATE_API_KEY or --api-key (metagate admin-key makes one)"), exitUsage}
 	}
-	return client.NewClientWithResponses(strings.TrimRight(r.Server, "/"), client.WithRequestEditorFn(
+	u, err := url.Parse(r.Server)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		if !strings.Contains(r.Server, "://") {
+			return nil, coded{fmt.Errorf("METAGATE_URL: write http://%s", r.Server), exitUsage}
+		}
+		return nil, coded{fmt.Errorf("METAGATE_URL: %q is no address: write http://HOST:PORT", r.Server), exitUsage}
+	}
+	m := &server{remote: r, log: s.log}
+	m.Client, err = client.NewClient(strings.TrimRight(r.Server, "/"), client.WithRequestEditorFn(
 		func(_ context.Context, q *http.Request) error {
-			q.Header.Set(r.APIKeyHeader, r.APIKey)
+			q.Header.Set(m.APIKeyHeader, m.APIKey)
+			if m.reason != "" {
+				q.Header.Set("Metagate-Reason", m.reason)
+			}
 			return nil
 		}))
+	return m, err
 }
 
-// reached says in one line why the server could not be asked.
-func (r remote) reached(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("METAGATE_URL: %w", err)
-}
+// passing is an error that may be over when one asks again: nobody answers, or
+// the server starts or ends just now.
+type passing struct{ error }
 
-// answer is the body of a 200; an error where the server refused, or it is another
-// server that answers 200 to everything.
-func answer[T any](log io.Writer, r *http.Response, raw []byte, body *T) (T, error) {
-	var none T
-	if err := refused(log, r, raw); err != nil {
-		return none, err
-	}
-	if body == nil {
-		return none, stranger(r)
-	}
-	return *body, nil
-}
+func (p passing) Unwrap() error { return p.error }
 
-// refused is a problem document as an error; nil for a 2xx.
-func refused(log io.Writer, r *http.Response, body []byte) error {
-	if r.StatusCode < http.StatusBadRequest {
-		return nil
+// unreached says in one line why the server could not be asked.
+func (r remote) unreached(err error) error {
+	server, _ := url.Parse(r.Server)
+	switch {
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Errorf("METAGATE_URL: this server speaks plain HTTP: write http://%s", server.Host)
+	case errors.Is(err, syscall.ECONNREFUSED) && r.Server == defaultServer:
+		return passing{fmt.Errorf("nobody listens at %s (default; set METAGATE_URL)", r.Server)}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return passing{fmt.Errorf("METAGATE_URL: nobody listens at %s", r.Server)}
+	default:
+		return passing{fmt.Errorf("METAGATE_URL: %w", err)}
 	}
-	var p model.Problem
-	if json.Unmarshal(body, &p) != nil || p.Code == "" {
-		return stranger(r)
-	}
-	for _, place := range p.Errors {
-		fmt.Fprintf(log, "  %s: %s\n", place.Pointer, place.Detail)
-	}
-	return coded{fmt.Errorf("%s: %s (request %s)", p.Code, p.Detail, p.RequestID), exitRefused}
-}
-
-// stranger is the error of an answer that no MetaGate gives.
-func stranger(r *http.Response) error {
-	return coded{fmt.Errorf("METAGATE_URL: the server answers %d with %q: is it a MetaGate? (curl %s://%s/ tells)",
-		r.StatusCode, r.Header.Get("Content-Type"), r.Request.URL.Scheme, r.Request.URL.Host), exitRefused}
-}
-
-// asJSON prints v for scripts.
-func asJSON(out io.Writer, v any) error {
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }
 
 // isTerminal reports whether somebody may be looking at w.
@@ -111,7 +112,7 @@ const (
 )
 
 func (p paint) in(colour, text string) string {
-	if !p {
+	if !p || colour == "" {
 		return text
 	}
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"

@@ -22,6 +22,8 @@ type process struct {
 	url string
 	log <-chan string // its lines on stderr; closed at its end
 	out *os.File      // what it printed
+
+	passed []string // lines that waitFor has read
 }
 
 // serve starts the server on a free port and waits until it listens.
@@ -67,14 +69,13 @@ func await(t *testing.T, cmd *exec.Cmd) *process {
 // waitFor reads the log up to a line with text.
 func (p *process) waitFor(t *testing.T, text string) string {
 	t.Helper()
-	var read []string
 	for line := range p.log {
 		if strings.Contains(line, text) {
 			return line
 		}
-		read = append(read, line)
+		p.passed = append(p.passed, line)
 	}
-	require.Fail(t, "metagate ended without a word of "+text, strings.Join(read, "\n"))
+	require.Fail(t, "metagate ended without a word of "+text, strings.Join(p.passed, "\n"))
 	return ""
 }
 

@@ -2,104 +2,115 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
+	"net/http"
 	"time"
 
-	"github.com/google/uuid"
-
-	"github.com/legivellum/metagate/gen/client"
 	"github.com/legivellum/metagate/gen/model"
 )
 
 type startupsCmd struct {
 	remote
-	Status    string        `env:"METAGATE_STATUS" enum:"OPEN,READY,FAILED,OVERDUE," default:"" placeholder:"STATUS" help:"Only OPEN, READY, FAILED or OVERDUE ones."`
-	Principal string        `env:"METAGATE_PRINCIPAL" placeholder:"KEY" help:"Only those of this principal."`
-	Component string        `env:"METAGATE_COMPONENT" placeholder:"KEY" help:"Only those of this component."`
-	Since     time.Duration `env:"METAGATE_SINCE" placeholder:"AGE" help:"Only those opened since, as in 15m or 24h."`
-	Limit     int64         `env:"METAGATE_LIMIT" default:"100" help:"How many at most, newest first."`
-	Watch     bool          `short:"w" env:"METAGATE_WATCH" help:"Go on and print each one that is new or changes its state."`
+	Status    upper  `env:"METAGATE_STATUS" enum:"OPEN,READY,FAILED,OVERDUE,SUPERSEDED,ACKNOWLEDGED," default:"" placeholder:"STATUS" help:"Only OPEN, READY, FAILED or OVERDUE ones, or those OPEN ones that were SUPERSEDED or ACKNOWLEDGED."`
+	Principal string `env:"METAGATE_PRINCIPAL" placeholder:"KEY" help:"Only those of this principal."`
+	Component string `env:"METAGATE_COMPONENT" placeholder:"KEY" help:"Only those of this component."`
+	Instance  string `env:"METAGATE_INSTANCE" placeholder:"ID" help:"Only those of this instance."`
+	Since     span   `env:"METAGATE_SINCE" placeholder:"AGE" help:"Only those opened since, as in 15m, 24h or 7d."`
+	paging
+	Watch bool          `short:"w" env:"METAGATE_WATCH" help:"Go on and print each one that is new or changes its state, the latest last."`
+	Every time.Duration `env:"METAGATE_EVERY" default:"2s" help:"With --watch: how often to look."`
 }
 
-const watchEvery = 2 * time.Second
+// Validate is called by kong.
+func (c *startupsCmd) Validate() error {
+	if c.Every <= 0 {
+		return errors.New("--every must be longer than nothing")
+	}
+	return c.paging.Validate()
+}
 
 func (c *startupsCmd) Run(ctx context.Context, s streams) error {
-	remote, err := c.client()
+	m, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	seen := map[uuid.UUID]string{}
-	for {
-		rows, err := c.list(ctx, s, remote)
-		if err != nil {
-			return err
-		}
-		fresh := slices.DeleteFunc(rows, func(r model.StartupSession) bool { return seen[r.StartupID] == state(r) })
-		if c.Output == "json" && (len(fresh) > 0 || !c.Watch) {
-			err = asJSON(s.out, fresh)
-		} else if c.Output != "json" {
-			c.render(s, fresh)
-		}
-		if err != nil || !c.Watch {
-			return err
-		}
-		for _, r := range fresh {
-			seen[r.StartupID] = state(r)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(watchEvery):
-		}
+	since := c.Since.ago(time.Now())
+	if c.Watch {
+		return c.watch(ctx, m, s, since)
+	}
+	t := startupsTable(s)
+	return printList(ctx, m, s.out, c.paging, c.list(m, since), t, func(r model.StartupSession) error {
+		startupRow(t, m.now(), r)
+		return nil
+	})
+}
+
+// list asks for those that the filters let through, newest first.
+func (c *startupsCmd) list(m *server, since *time.Time) fetch {
+	return func(ctx context.Context, limit *int64, cursor *string) (*http.Response, error) {
+		return m.ListStartups(ctx, &model.ListStartupsParams{
+			Status: filter(model.StartupFilterStatus(c.Status)), PrincipalKey: filter(c.Principal), ComponentKey: filter(c.Component),
+			InstanceID: filter(c.Instance), Since: since, Limit: limit, Cursor: cursor,
+		})
 	}
 }
 
-func (c *startupsCmd) list(ctx context.Context, s streams, remote *client.ClientWithResponses) ([]model.StartupSession, error) {
-	params := &model.ListStartupsParams{Limit: &c.Limit}
-	if c.Status != "" {
-		params.Status = new(model.StartupFilterStatus(c.Status))
+// filter is a parameter of a list; nil where it wasn't given.
+func filter[T ~string](v T) *T {
+	if v == "" {
+		return nil
 	}
-	if c.Principal != "" {
-		params.PrincipalKey = &c.Principal
-	}
-	if c.Component != "" {
-		params.ComponentKey = &c.Component
-	}
-	if c.Since > 0 {
-		params.Since = new(time.Now().Add(-c.Since).UTC())
-	}
-	r, err := remote.ListStartupsWithResponse(ctx, params)
-	if err != nil {
-		return nil, c.reached(err)
-	}
-	return answer(s.log, r.HTTPResponse, r.Body, r.JSON200)
+	return &v
 }
 
+// state is one word more than the status where that doesn't say all.
 func state(r model.StartupSession) string {
 	switch {
 	case r.Overdue:
 		return "OVERDUE"
 	case r.Late:
 		return string(r.Status) + " late"
+	case r.Status == model.StartupStatusOPEN && !r.AcknowledgedAt.IsNull():
+		return "ACKNOWLEDGED"
+	case r.Status == model.StartupStatusOPEN && !r.SupersededAt.IsNull():
+		return "SUPERSEDED"
 	default:
 		return string(r.Status)
 	}
 }
 
-func (c *startupsCmd) render(s streams, rows []model.StartupSession) {
-	p := painter(s.out)
-	colours := map[string]string{"OPEN": yellow, "READY": green}
-	for _, r := range slices.Backward(rows) { // the newest is the last line one sees
-		colour, ok := colours[state(r)]
-		if !ok {
-			colour = red
-		}
-		note, err := r.Error.Get()
-		if err != nil { // null
-			note, _ = r.BuildVersion.Get()
-		}
-		fmt.Fprintf(s.out, "%s  %s  %s  %s  %s  %s\n", r.OpenedAt.Format(time.RFC3339), p.in(colour, fmt.Sprintf("%-10s", state(r))),
-			r.PrincipalKey, r.ComponentKey, p.in(dim, r.StartupID.String()), note)
+func stateColour(state string) string {
+	switch state {
+	case "READY":
+		return green
+	case "OPEN":
+		return yellow
+	case "ACKNOWLEDGED", "SUPERSEDED":
+		return dim
+	default:
+		return red
 	}
+}
+
+func startupsTable(s streams) *table {
+	return newTable(s.out, "STATE", "AGE", "TTR", "OVERDUE BY", "PRINCIPAL", "COMPONENT", "INSTANCE", "MANIFEST", "STARTUP", "NOTE")
+}
+
+func startupRow(t *table, now time.Time, r model.StartupSession) {
+	ttr, late := "", ""
+	if ready, err := r.ReadyAt.Get(); err == nil {
+		ttr = took(ready.Sub(r.OpenedAt))
+	}
+	if r.Overdue {
+		late = age(now.Sub(r.DeadlineAt))
+	}
+	note := said(r.Error)
+	for _, also := range []string{said(r.AcknowledgedReason), said(r.BuildVersion)} {
+		if note == "" {
+			note = also
+		}
+	}
+	t.row(stateColour(state(r)), state(r), age(now.Sub(r.OpenedAt)), ttr, late, r.PrincipalKey, r.ComponentKey, said(r.InstanceID),
+		fmt.Sprintf("%s@%d", r.Manifest, r.ManifestVersion), r.StartupID.String(), clip(note))
 }

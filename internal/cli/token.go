@@ -12,7 +12,7 @@ type tokenCmd struct {
 	Subject string        `arg:"" help:"The auth_subject of the principal that the token speaks for."`
 	TTL     time.Duration `name:"ttl" env:"METAGATE_TOKEN_TTL" default:"1h" help:"How long it is valid, as in 15m or 24h."`
 	app.Tokens
-	Debug bool `env:"DEBUG" default:"false" help:"Sign with the published default JWT_SECRET too."`
+	Debug bool `env:"DEBUG" default:"false" help:"Sign with a JWT_SECRET that is the published default or too short, too."`
 }
 
 // Validate is called by kong.

@@ -12,14 +12,16 @@ import (
 
 func TestVersionNamesTheBuild(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "metagate dev\n", done(t, nil, "version"))
+	for _, args := range [][]string{{"version"}, {"--version"}, {"serve", "--version"}} {
+		require.Equal(t, "metagate dev\n", done(t, nil, args...))
+	}
 }
 
 // The binary as it ships: built without cgo, stamped, alone in its directory.
 func TestTheShippedBinaryKnowsItsVersionAndServes(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "metagate")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -X main.version=v9.8.7", "-o", binary, ".")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -X main.version=v9.8.7", "-o", binary, "../../cmd/metagate")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	said, err := build.CombinedOutput()
 	require.NoError(t, err, string(said))

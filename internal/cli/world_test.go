@@ -46,7 +46,7 @@ func TestSeedLeavesWhatAnAdminMadeOfTheDemoWorld(t *testing.T) {
 		c := p.client(t, key(t, env, "admin-key"))
 		manifests, err := c.ListManifestsWithResponse(t.Context(), nil)
 		require.NoError(t, err)
-		changed, err := c.UpdateManifestWithBodyWithResponse(t.Context(), (*manifests.JSON200)[0].ID, nil,
+		changed, err := c.UpdateManifestWithBodyWithResponse(t.Context(), (*manifests.JSON200)[0].ID.String(), nil,
 			"application/merge-patch+json", strings.NewReader(`{"environment":{"stage":"mine"}}`))
 		require.NoError(t, err)
 		require.Equal(t, 200, changed.StatusCode(), string(changed.Body))

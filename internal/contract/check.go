@@ -1,10 +1,8 @@
 package contract
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -54,8 +52,9 @@ var formats = []openapi3.SchemaValidationOption{
 	})),
 }
 
-// Fits is a quick look: it reports whether parameters and body, which is checked
-// I-JSON, surely are as openapi.yaml says. Where it doesn't know it says no.
+// Fits is a quick look: it reports whether parameters and body surely are as
+// openapi.yaml says, and the body what doc.Check asks for. Where it doesn't know it
+// says no.
 func (r *Route) Fits(header http.Header, rawQuery string, body []byte) bool {
 	return r.quick != nil && rawQuery == "" && r.quick.fits(header, body)
 }
@@ -64,6 +63,11 @@ func (r *Route) Fits(header http.Header, rawQuery string, body []byte) bool {
 func (r *Route) CheckParameters(req *http.Request, path map[string]string) error {
 	if err := r.checkQuery(req.URL.RawQuery); err != nil {
 		return err
+	}
+	for _, ref := range r.route.Operation.Parameters {
+		if p := ref.Value; p.In == openapi3.ParameterInHeader && p.Schema.Value.Pattern != "" && !utf8.ValidString(req.Header.Get(p.Name)) {
+			return errs.New(errs.InvalidRequest, "header parameter %q: no valid UTF-8", p.Name)
+		}
 	}
 	input := &openapi3filter.RequestValidationInput{
 		Request: req, Route: &r.route, PathParams: path,
@@ -88,33 +92,22 @@ func (r *Route) checkQuery(raw string) error {
 			return errs.New(errs.InvalidRequest, "query parameter %q: no valid UTF-8", name)
 		}
 		if r.Admin && r.route.Operation.Parameters.GetByInAndName(openapi3.ParameterInQuery, name) == nil { // none is a path's
-			return errs.New(errs.InvalidRequest, "query parameter %q is unknown", name)
+			return errs.New(errs.InvalidRequest, "query parameter %q is unknown%s", name, errs.DidYouMean(name, r.queries()))
 		}
 	}
 	return nil
 }
 
+// queries are the names of the query parameters.
+func (r *Route) queries() (names []string) {
+	for _, p := range r.route.Operation.Parameters {
+		if p.Value.In == openapi3.ParameterInQuery {
+			names = append(names, p.Value.Name)
+		}
+	}
+	return names
+}
+
 // CheckBody holds a body, which is I-JSON, against its schema. The error lists every
 // offending place, as far as an error may.
 func (r *Route) CheckBody(body []byte) error { return inspect(body, r.body) }
-
-// Present is a component's body without optional members that are null: they
-// count as absent (contract 4).
-func (r *Route) Present(body []byte) []byte { return present(body, r.body) }
-
-func present(body []byte, schema *openapi3.Schema) []byte {
-	if !bytes.Contains(body, []byte("null")) {
-		return body
-	}
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil { // no object: the schema says so
-		return body
-	}
-	maps.DeleteFunc(members, func(name string, value json.RawMessage) bool {
-		return string(value) == "null" && !slices.Contains(schema.Required, name)
-	})
-	if out, err := json.Marshal(members); err == nil {
-		return out
-	}
-	return body
-}

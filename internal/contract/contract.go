@@ -6,13 +6,16 @@ package contract
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/routers"
 
 	"github.com/legivellum/metagate"
+	"github.com/legivellum/metagate/internal/doc"
 )
 
 // Contract is openapi.yaml: its operations, and the two texts it is served as.
@@ -20,6 +23,7 @@ type Contract struct {
 	YAML, JSON []byte
 	Tools      []*Tool           // of POST /mcp, in the order of the document
 	routes     map[string]*Route // by method and Echo's own path: "GET /v1/startup/:startup_id"
+	concrete   map[string]string // Allow of the paths that are no templates
 }
 
 // Traits are what is special about an operation: x-metagate in openapi.yaml.
@@ -56,34 +60,45 @@ type Route struct {
 	Open    bool     // security may be left out: the operation itself asks who it is, where it has to know
 	Admin   bool     // only admins pass, and misspelt query parameters are refused
 
-	route routers.Route
-	body  *openapi3.Schema // whatever its media type; nil where there is none
-	quick *quick           // of an operation that remembers
+	route   routers.Route
+	body    *openapi3.Schema // whatever its media type; nil where there is none
+	patches bool             // it takes a merge patch (RFC 7396), in which null has a meaning
+	quick   *quick           // of an operation that remembers
 }
 
 // specHeader is the API key header that openapi.yaml names.
 const specHeader = "name: X-API-Key"
 
+// maxSize is more than openapi.yaml has.
+const maxSize = 8 << 20
+
 // Load reads the embedded openapi.yaml, with API_KEY_HEADER in the place of its own.
 func Load(apiKeyHeader string) (*Contract, error) {
-	doc, err := openapi3.NewLoader().LoadFromData(metagate.OpenAPI)
+	spec, err := openapi3.NewLoader().LoadFromData(metagate.OpenAPI)
 	if err != nil {
 		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}
-	doc.Components.SecuritySchemes["apiKeyAuth"].Value.Name = apiKeyHeader
 	out := &Contract{
-		routes: map[string]*Route{},
-		YAML:   bytes.Replace(metagate.OpenAPI, []byte(specHeader), []byte("name: "+apiKeyHeader), 1),
+		routes: map[string]*Route{}, concrete: map[string]string{},
+		YAML: bytes.Replace(metagate.OpenAPI, []byte(specHeader), []byte("name: "+apiKeyHeader), 1),
 	}
-	if out.JSON, err = doc.MarshalJSON(); err != nil {
-		return nil, err
+	if out.JSON, err = doc.YAMLToJSON(out.YAML, maxSize); err != nil { // in its order, which Swagger UI shows
+		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}
 	// The validator's mode for 3.1 compiles every schema anew for each request
 	// and answers with Go's words; the other one knows all that openapi.yaml uses.
-	doc.OpenAPI = "3.0.3"
-	for path, item := range doc.Paths.Map() {
+	spec.OpenAPI = "3.0.3"
+	for _, ref := range spec.Components.Schemas {
+		if ref.Value.Extensions["x-metagate"] != nil {
+			leaveOpen(ref.Value)
+		}
+	}
+	for path, item := range spec.Paths.Map() {
+		if !strings.Contains(path, "{") {
+			out.concrete[path] = strings.Join(append([]string{http.MethodOptions}, slices.Sorted(maps.Keys(item.Operations()))...), ", ")
+		}
 		for method, op := range item.Operations() {
-			r, err := newRoute(routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op})
+			r, err := newRoute(routers.Route{Spec: spec, Path: path, PathItem: item, Method: method, Operation: op})
 			if err != nil {
 				return nil, fmt.Errorf("openapi.yaml: %s %s: %w", method, path, err)
 			}
@@ -96,11 +111,17 @@ func Load(apiKeyHeader string) (*Contract, error) {
 		return nil, err
 	}
 	for _, t := range out.Tools {
-		if err := t.resolve(doc.Components.Schemas, all); err != nil {
+		if err := t.resolve(spec.Components.Schemas, all); err != nil {
 			return nil, fmt.Errorf("openapi.yaml: tool %s: %w", t.Name, err)
 		}
 	}
 	return out, nil
+}
+
+// leaveOpen opens a schema whose breach is refused elsewhere in better words: that a
+// kind is reserved; a forbidden key before a name that is no section (contract 6).
+func leaveOpen(s *openapi3.Schema) {
+	s.Enum, s.Pattern, s.Properties, s.AdditionalProperties = nil, "", nil, openapi3.AdditionalProperties{}
 }
 
 func newRoute(route routers.Route) (*Route, error) {
@@ -121,8 +142,9 @@ func newRoute(route routers.Route) (*Route, error) {
 		return nil, err
 	}
 	if op.RequestBody != nil {
-		for _, media := range op.RequestBody.Value.Content {
+		for name, media := range op.RequestBody.Value.Content {
 			r.body = media.Schema.Value
+			r.patches = r.patches || name == mediaPatch
 		}
 	}
 	if r.Remembers {
@@ -131,8 +153,23 @@ func newRoute(route routers.Route) (*Route, error) {
 	return r, nil
 }
 
-// Route returns the operation of a method and Echo's path, or nil.
-func (c *Contract) Route(method, echoPath string) *Route { return c.routes[method+" "+echoPath] }
+// Route returns the operation of a method and a path that Echo found echoPath for,
+// or nil.
+func (c *Contract) Route(method, path, echoPath string) *Route {
+	if c.Allow(path, echoPath) != "" {
+		return nil
+	}
+	return c.routes[method+" "+echoPath]
+}
+
+// Allow is what may be done with a path for which Echo found a template, though it
+// is one by itself: Echo looks on where that lacks the method, OpenAPI doesn't.
+func (c *Contract) Allow(path, echoPath string) string {
+	if path == echoPath {
+		return ""
+	}
+	return c.concrete[path]
+}
 
 // echoPath turns {id} into :id.
 func echoPath(path string) string {
@@ -141,16 +178,3 @@ func echoPath(path string) string {
 
 // HasBody reports whether the operation takes a body.
 func (r *Route) HasBody() bool { return r.body != nil }
-
-// Takes reports whether the operation takes a body of the request's media type, and
-// which ones it would take.
-func (r *Route) Takes(header http.Header) (ok bool, want []string) {
-	content := r.route.Operation.RequestBody.Value.Content
-	if content.Get(header.Get("Content-Type")) != nil {
-		return true, nil
-	}
-	for mediaType := range content {
-		want = append(want, mediaType)
-	}
-	return false, want
-}

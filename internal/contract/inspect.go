@@ -129,10 +129,12 @@ func collect(err error, at jsontext.Pointer, out *errs.Error) {
 			at = at.AppendToken(token)
 		}
 		var unknown string // which the validator names in its text alone
+		detail := e.Reason
 		if _, err := fmt.Sscanf(e.Reason, "property %q is unsupported", &unknown); err == nil {
 			at = at.AppendToken(unknown)
+			detail += errs.DidYouMean(unknown, slices.Sorted(maps.Keys(e.Schema.Properties)))
 		}
-		out.Add(errs.Place{Pointer: string(at), Detail: e.Reason})
+		out.Add(errs.Place{Pointer: string(at), Detail: detail})
 	default:
 		out.Add(errs.Place{Pointer: string(at), Detail: "malformed"})
 	}

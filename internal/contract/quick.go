@@ -4,17 +4,22 @@ import (
 	"bytes"
 	"net/http"
 	"regexp"
+	"slices"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/internal/doc"
 )
 
-// quick is a quick look at the body of a hot operation, made from its schema: an
-// object of texts and free-form documents. It only ever says "fits"; whatever else
-// it meets goes to the validator, which says what is wrong.
+// quick is a quick look at the body of an operation that remembers, made from its
+// schema: an object of texts and free-form documents. In one pass it says whether the
+// body is I-JSON and fits; whatever else it meets is looked at slowly, by doc.Check and
+// the validator, which say what is wrong.
 type quick struct {
 	required int
 	fields   map[string]field
@@ -27,6 +32,7 @@ type field struct {
 	other                  bool // which only the validator knows
 	min, max               uint64
 	pattern                *regexp.Regexp
+	enum                   []string
 }
 
 // newQuick returns nil for an operation that isn't so simple.
@@ -74,7 +80,11 @@ func newField(s *openapi3.Schema) field {
 		pattern, err := regexp.Compile(escapes.ReplaceAllString(s.Pattern, `\x{$1}`))
 		f.pattern, f.other = pattern, err != nil
 	}
-	simple := s.Enum == nil && s.AllOf == nil && s.AnyOf == nil && s.OneOf == nil && s.Not == nil && (s.Format == "" || f.uuid)
+	for _, v := range s.Enum {
+		text, ok := v.(string)
+		f.enum, f.other = append(f.enum, text), f.other || !ok
+	}
+	simple := s.AllOf == nil && s.AnyOf == nil && s.OneOf == nil && s.Not == nil && (s.Format == "" || f.uuid)
 	free := f.object && s.Properties == nil && s.MinProps == 0 && s.MaxProps == nil && s.AdditionalProperties.Schema == nil
 	f.other = f.other || !simple || (!f.any && !free && !s.Type.Is("string"))
 	return f
@@ -82,8 +92,8 @@ func newField(s *openapi3.Schema) field {
 
 var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 
-// fits reports whether headers and body, which is checked I-JSON, surely satisfy
-// the schema. Members that the schema doesn't name are ignored (contract 8).
+// fits reports whether headers and body surely satisfy the schema, and the body what
+// doc.Check asks for. Members that the schema doesn't name are ignored (contract 8).
 func (f *quick) fits(header http.Header, body []byte) bool {
 	for name, most := range f.headers {
 		if values := header.Values(name); len(values) > 1 || (len(values) == 1 && !short(values[0], most)) {
@@ -92,7 +102,7 @@ func (f *quick) fits(header http.Header, body []byte) bool {
 	}
 	dec := decoders.Get().(*jsontext.Decoder)
 	defer decoders.Put(dec)
-	dec.Reset(bytes.NewReader(body), jsontext.AllowDuplicateNames(true)) // there are none: it is checked
+	dec.Reset(bytes.NewBuffer(body)) // which it reads without copying
 	if t, err := dec.ReadToken(); err != nil || t.Kind() != '{' {
 		return false
 	}
@@ -102,16 +112,31 @@ func (f *quick) fits(header http.Header, body []byte) bool {
 		if err != nil {
 			return false
 		}
-		p, known := f.fields[name.String()]
+		text := name.String()
+		p, known := f.fields[text]
 		value, err := dec.ReadValue()
-		if err != nil || (known && !p.fits(value)) {
+		if err != nil || strings.IndexByte(text, 0) >= 0 || !plain(value) || (known && !p.fits(value)) {
 			return false
 		}
 		if known && p.required {
 			missing--
 		}
 	}
-	return missing == 0
+	if _, err := dec.ReadToken(); err != nil { // the end of the object
+		return false
+	}
+	return missing == 0 && len(bytes.TrimLeft(body[dec.InputOffset():], " \t\r\n")) == 0
+}
+
+// plain reports whether a valid value is one that doc.Check takes, too. Escapes may
+// be of U+0000: they are looked at slowly.
+func plain(v jsontext.Value) bool {
+	switch v.Kind() {
+	case '{', '[':
+		return doc.CheckDepth(v, doc.MaxDepth-1) == nil
+	default:
+		return bytes.IndexByte(v, '\\') < 0
+	}
 }
 
 func (p field) fits(v jsontext.Value) bool {
@@ -121,13 +146,16 @@ func (p field) fits(v jsontext.Value) bool {
 	if p.object {
 		return v.Kind() == '{'
 	}
-	// Escapes and other alphabets are the validator's: it counts UTF-16.
-	if v.Kind() != '"' || bytes.IndexByte(v, '\\') >= 0 || !ascii(v) {
+	// Other alphabets are the validator's: it counts UTF-16.
+	if v.Kind() != '"' || !ascii(v) {
 		return false
 	}
 	text := v[1 : len(v)-1]
 	if n := uint64(len(text)); n < p.min || n > p.max {
 		return false
+	}
+	if p.enum != nil {
+		return slices.Contains(p.enum, string(text))
 	}
 	if p.uuid {
 		return len(text) == 36 && uuid.Validate(string(text)) == nil

@@ -43,7 +43,7 @@ func checked(body []byte, schema *openapi3.Schema) ([]byte, error) {
 	if schema == nil {
 		return body, nil
 	}
-	body = present(body, schema)
+	body = withoutNull(body, schema)
 	return body, inspect(body, schema)
 }
 

@@ -24,32 +24,38 @@ var oldBool = regexp.MustCompile(`^(?i:y|n|yes|no|on|off)$`)
 // indented is a text of lines that the encoder gets wrong in a block of its own.
 var indented = regexp.MustCompile(`(?s)^\s.*\n|^\n|\n[ \t\r]|\n\n$`)
 
-// YAMLToJSON returns the one document of b as JSON of at most limit bytes: anchors
-// are expanded, so a small document may mean a large one. What JSON can't say
-// (.inf, keys that are no text, several documents) is an INVALID_REQUEST error
-// that names the line.
+// YAMLToJSON returns the one document of b as JSON: see ReadYAML.
 func YAMLToJSON(b []byte, limit int64) ([]byte, error) {
+	d, err := ReadYAML(b, limit)
+	return d.JSON, err
+}
+
+// ReadYAML reads the one document of b as JSON of at most limit bytes: anchors are
+// expanded, so a small document may mean a large one. What JSON can't say (.inf, keys
+// that are no text, several documents) is an INVALID_REQUEST error that names line and
+// column.
+func ReadYAML(b []byte, limit int64) (Document, error) {
 	if !utf8.Valid(b) {
-		return nil, errs.New(errs.InvalidRequest, "invalid YAML: no valid UTF-8")
+		return Document{}, errs.New(errs.InvalidRequest, "invalid YAML: no valid UTF-8")
 	}
 	if mayHave(b) > MaxValues {
-		return nil, errs.New(errs.InvalidRequest, "YAML with more than %d values, as its punctuation has it: send JSON, or a smaller document", MaxValues)
+		return Document{}, errs.New(errs.InvalidRequest, "YAML with more than %d values, as its punctuation has it: send JSON, or a smaller document", MaxValues)
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	var doc yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
-		return nil, errs.New(errs.InvalidRequest, "invalid YAML: the document is empty")
+		return Document{}, errs.New(errs.InvalidRequest, "invalid YAML: the document is empty")
 	} else if err != nil {
-		return nil, errs.Wrap(err, errs.InvalidRequest, "invalid YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+		return Document{}, errs.Wrap(err, errs.InvalidRequest, "invalid YAML: %s", located(b, err))
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) { // a broken one, too
-		return nil, errs.New(errs.InvalidRequest, "invalid YAML: more than one document")
+		return Document{}, errs.New(errs.InvalidRequest, "invalid YAML: more than one document")
 	}
 	w := writer{limit: limit}
 	if err := w.node(&doc, 0); err != nil {
-		return nil, err
+		return Document{}, err
 	}
-	return w.out, nil
+	return Document{JSON: w.out, at: w.at}, nil
 }
 
 // JSONToYAML returns b as block-style YAML, members in b's order.
@@ -106,13 +112,19 @@ const maxExpansion = 200
 type writer struct {
 	out   []byte
 	limit int64
+	at    []Position // of each value, a member's of its name
+	named bool       // the next value's is noted already
 }
 
 var errTooLarge = errors.New("expanded YAML is too large")
 
 func (w *writer) node(n *yaml.Node, depth int) error {
 	if int64(len(w.out)) > w.limit || depth > maxExpansion {
-		return errs.Wrap(errTooLarge, errs.InvalidRequest, "YAML line %d: with its anchors expanded the document is larger than %d bytes or nested too deep", n.Line, w.limit)
+		return errs.Wrap(errTooLarge, errs.InvalidRequest, "YAML line %d, column %d: with its anchors expanded the document is larger than %d bytes or nested too deep", n.Line, n.Column, w.limit)
+	}
+	if n.Kind != yaml.DocumentNode && n.Kind != yaml.AliasNode {
+		w.note(n)
+		w.named = false
 	}
 	switch n.Kind {
 	case yaml.DocumentNode:
@@ -158,6 +170,8 @@ func (w *writer) mapping(n *yaml.Node, depth int) error {
 			return err
 		}
 		w.out = append(w.out, ':')
+		w.note(n.Content[i])
+		w.named = true
 		if err := w.node(n.Content[i+1], depth+1); err != nil {
 			return err
 		}
@@ -209,5 +223,5 @@ func (w *writer) comma(i int) {
 }
 
 func refuseYAML(n *yaml.Node, what string) error {
-	return errs.New(errs.InvalidRequest, "YAML line %d: %s", n.Line, what)
+	return errs.New(errs.InvalidRequest, "YAML line %d, column %d: %s", n.Line, n.Column, what)
 }

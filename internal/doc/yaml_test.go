@@ -36,7 +36,7 @@ func TestYAMLThatJSONCantSayIsRefusedWithItsLine(t *testing.T) {
 		"a key that is a map":       {"? {x: 1}\n: 1\n", "line 1"},
 		"a key that is a map alias": {"a: &x {b: 1}\nc: {? *x : 1}\n", "must be a text"},
 		"a merge key":               {"a: &x {b: 1}\nc:\n  <<: *x\n", "line 3"},
-		"a key twice":               {"a: 1\n\"a\": 2\n", "line 2: \"a\" is a duplicate key"},
+		"a key twice":               {"a: 1\n\"a\": 2\n", "line 2, column 1: \"a\" is a duplicate key"},
 		"two documents":             {"a: 1\n---\nb: 2\n", "more than one document"},
 		"a broken second document":  {"a: 1\n---\n[", "more than one document"},
 		"an unknown anchor":         {"a: *x\n", "unknown anchor"},

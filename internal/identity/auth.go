@@ -1,10 +1,11 @@
-// Package auth verifies the two credentials of MetaGate: JSON Web Tokens
-// (RFC 7519) and API keys (contract section 3). It knows no transport and no
-// database: the server looks up whom a verified subject or a hash belongs to.
+// Package identity tells who asks: it verifies the two credentials of MetaGate,
+// JSON Web Tokens (RFC 7519) and API keys (contract section 3), looks up the
+// principal they belong to, remembers it, and makes guessing cost its sender. It
+// knows no transport: whoever has one shows it a Door and gets a Caller.
 //
-// It is the only package that imports jwx, and it takes only two things from
-// it: signatures and JSON Web Keys. Tokens are parsed here, since jwx accepts
-// what should be refused: dates as text, padded base64, repeated members.
+// It is the only package that imports jwx, which reads signatures, keys and
+// claims. What comes before a signature has been checked, a token's form and its
+// header, is read here and strictly: there jwx is lenient.
 package identity
 
 import "github.com/legivellum/metagate/internal/errs"

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,10 +20,10 @@ type Options struct {
 	Store        *store.Store
 	Verifier     *Verifier
 	Now          func() time.Time // UTC, whole microseconds
-	AdminKeys    []string         // ADMIN_PRINCIPAL_KEYS
-	AnyTenant    bool             // ADMIN_ALLOW_CROSS_TENANT
-	CacheBytes   uint64           // for who credentials belong to
-	FailureBurst int              // AUTH_FAILURE_BURST
+	Admins       Admins
+	AnyTenant    bool   // ADMIN_ALLOW_CROSS_TENANT
+	CacheBytes   uint64 // for who credentials belong to
+	FailureBurst int    // AUTH_FAILURE_BURST
 }
 
 // Service knows who a credential belongs to.
@@ -195,7 +194,7 @@ func (s *Service) asPrincipal(who Caller, row store.GetIdentityBySubjectRow, by 
 	if row.Status != string(model.PrincipalStatusActive) {
 		return Caller{}, errs.New(errs.Forbidden, "principal %q is disabled", row.PrincipalKey)
 	}
-	who.Admin = row.PrincipalType == TypeAdmin || slices.Contains(s.AdminKeys, row.PrincipalKey)
+	who.Admin = s.Admins.Are(row.PrincipalType, row.PrincipalKey)
 	who.AnyTenant = who.Admin && s.AnyTenant
 	who.ID, who.TenantKey, who.PrincipalKey, who.Epoch = row.ID, row.TenantKey, row.PrincipalKey, row.Epoch
 	who.ProfileID, who.ManifestID, who.Overrides, who.Memo = row.ProfileID, row.ManifestID, row.Overrides, new(Memo)

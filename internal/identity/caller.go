@@ -8,11 +8,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
-
-// TypeAdmin is the principal_type that may use /v1/admin.
-const TypeAdmin = "admin"
 
 // Caller is who asks: a principal, known by one credential, and what binds it, in
 // one snapshot of its tenant's world. The zero Caller asked an open operation.
@@ -33,6 +31,7 @@ type Caller struct {
 	ExpiresAt  time.Time  // of the credential; zero is never
 
 	RequestID, RemoteAddr string // of the request that shows the credential
+	Reason                string // why it writes, as it says; may be empty
 
 	// Reread reads the caller anew, or tells why it is refused now; nil for the
 	// command line, which nobody refuses.
@@ -49,6 +48,14 @@ func (c Caller) Again(ctx context.Context, q store.Queries) (Caller, error) {
 
 // Sees reports whether the caller may see and, as an admin, change rows of tenant.
 func (c Caller) Sees(tenant string) bool { return c.AnyTenant || c.TenantKey == tenant }
+
+// Reach refuses a tenant that the caller doesn't see.
+func (c Caller) Reach(tenant string) error {
+	if c.Sees(tenant) {
+		return nil
+	}
+	return errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
+}
 
 // Scope is the tenant that a list shows to an admin; nil is all of them.
 func (c Caller) Scope() *string {

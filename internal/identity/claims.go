@@ -1,18 +1,23 @@
 package identity
 
 import (
-	"encoding/json"
 	"errors"
-	"slices"
+	"fmt"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/lestrrat-go/jwx/v2/jwt"
 )
 
 // leeway is how far the issuer's clock may run ahead of ours. It applies to nbf
 // and iat only: exp is the issuer's promise to the world and is kept to the second.
 const leeway = 30 * time.Second
+
+// lastDate is the end of the year 9999: a date in milliseconds lies beyond it.
+const lastDate = 253402300799
 
 // Claims is what a verified token says.
 type Claims struct {
@@ -22,56 +27,41 @@ type Claims struct {
 	// Issuer is iss, empty where there is none that could be written down.
 	Issuer string
 
-	// ExpiresAt is exp, in UTC; always later than the moment of verification.
+	// ExpiresAt is exp in whole seconds, in UTC; always later than the moment of
+	// verification.
 	ExpiresAt time.Time
 }
 
-// checkClaims checks the claims of RFC 7519 section 4.1 as contract section 3
-// wants them. Claims that it does not name are ignored.
+// checkClaims checks the claims of a payload whose signature is good (RFC 7519
+// section 4.1) as contract section 3 wants them.
 func (v *Verifier) checkClaims(payload []byte) (Claims, error) {
-	object, err := parseObject(payload)
-	if err != nil {
-		return Claims{}, err
+	token := jwt.New()
+	if err := json.Unmarshal(payload, token); err != nil {
+		return Claims{}, fmt.Errorf("jwt: the payload is not an object of claims: %w", err)
 	}
-	subject, ok := parseText(object["sub"])
-	if !ok || !validSubject(subject) {
+	claims := Claims{Subject: token.Subject(), Issuer: token.Issuer(), ExpiresAt: token.Expiration()}
+	switch {
+	case !validSubject(claims.Subject):
 		return Claims{}, errors.New("jwt: sub is not a string of 1 to 255 characters without control characters")
+	case claims.ExpiresAt.Unix() > lastDate:
+		return Claims{}, errors.New("jwt: exp is not in seconds")
+	case !v.config.Now().Before(claims.ExpiresAt): // jwx would add the leeway, and take 0 for no exp
+		return Claims{}, errors.New("jwt: expired, or without exp")
 	}
-	now := v.config.Now()
-	expires, ok := parseDate(object["exp"])
-	if !ok {
-		return Claims{}, errors.New("jwt: exp is not a date")
+	rules := []jwt.ValidateOption{jwt.WithClock(jwt.ClockFunc(v.config.Now)), jwt.WithAcceptableSkew(leeway)}
+	if v.config.Issuer != "" {
+		rules = append(rules, jwt.WithIssuer(v.config.Issuer))
 	}
-	if !now.Before(expires) {
-		return Claims{}, errors.New("jwt: expired")
+	if v.config.Audience != "" {
+		rules = append(rules, jwt.WithAudience(v.config.Audience))
 	}
-	for _, name := range []string{"nbf", "iat"} {
-		if raw, ok := object[name]; ok {
-			if date, ok := parseDate(raw); !ok || date.After(now.Add(leeway)) {
-				return Claims{}, errors.New("jwt: " + name + " is in the future or not a date")
-			}
-		}
+	if err := jwt.Validate(token, rules...); err != nil {
+		return Claims{}, fmt.Errorf("jwt: %w", err)
 	}
-	iss, ok := parseText(object["iss"])
-	if issuer := v.config.Issuer; issuer != "" && (!ok || iss != issuer) {
-		return Claims{}, errors.New("jwt: iss is not JWT_ISSUER")
+	if !validSubject(claims.Issuer) {
+		claims.Issuer = ""
 	}
-	if !validSubject(iss) {
-		iss = ""
-	}
-	if audience := v.config.Audience; audience != "" && !meantFor(object["aud"], audience) {
-		return Claims{}, errors.New("jwt: aud is not JWT_AUDIENCE")
-	}
-	return Claims{Subject: subject, Issuer: iss, ExpiresAt: expires}, nil
-}
-
-// meantFor reports whether aud, a string or a list of them, names the audience.
-func meantFor(aud json.RawMessage, audience string) bool {
-	if one, ok := parseText(aud); ok {
-		return one == audience
-	}
-	list, ok := parseTexts(aud)
-	return ok && slices.Contains(list, audience)
+	return claims, nil
 }
 
 // validSubject refuses U+FFFD too: a lone surrogate decodes to it, and two

@@ -42,13 +42,7 @@ func keyFileFor(a algorithm, c JWTConfig) (*keyFile, error) {
 	return file, nil
 }
 
-// load reads the keys.
-func (f *keyFile) load() (*keySet, error) {
-	keys, _, err := f.reload()
-	return keys, err
-}
-
-// reload is load that also tells whether the file, or the failure to read it,
+// reload reads the keys and tells whether the file, or the failure to read it,
 // is another than the last time. Contents are compared rather than times of
 // modification: they are small, and a file replaced within a tick is seen too.
 func (f *keyFile) reload() (keys *keySet, changed bool, err error) {

@@ -3,45 +3,45 @@ package identity
 import (
 	"encoding/base64"
 	"errors"
+	"regexp"
 	"strings"
+
+	"github.com/go-json-experiment/json"
 )
 
 // maxToken bounds the work that an unauthenticated caller can ask for, in bytes.
 const maxToken = 16 << 10
 
-// token is a compact JWS, decoded but not yet believed.
-type token struct {
-	header, payload, signature []byte
-	signed                     []byte // header.payload as it was sent
-}
+// compact is the one form of a token (RFC 7515 section 7.1). jwx would read the
+// JSON serialization too, where part of the header is not signed.
+var compact = regexp.MustCompile(`^([\w-]+)\.([\w-]+)\.([\w-]+)$`)
 
 // strictBase64 refuses stray trailing bits, so that a token has one spelling.
 var strictBase64 = base64.RawURLEncoding.Strict()
 
-func parseToken(s string) (token, error) {
-	if s == "" || len(s) > maxToken {
-		return token{}, errors.New("jwt: empty or over 16 KiB")
+// parseHeader reads the protected header of a token that is not yet believed.
+func parseHeader(token string) (map[string]any, error) {
+	if token == "" || len(token) > maxToken {
+		return nil, errors.New("jwt: empty or over 16 KiB")
 	}
-	// The decoder skips line breaks.
-	if strings.ContainsAny(s, "\r\n") {
-		return token{}, errors.New("jwt: holds a line break")
+	segments := compact.FindStringSubmatch(token)
+	if segments == nil {
+		return nil, errors.New("jwt: not three segments of base64url")
 	}
-	parts := strings.SplitN(s, ".", 4)
-	if len(parts) != 3 { // five are a JWE
-		return token{}, errors.New("jwt: not of three segments")
-	}
-	decoded := make([][]byte, len(parts))
-	for i, part := range parts {
-		b, err := strictBase64.DecodeString(part)
-		if err != nil || len(b) == 0 {
-			return token{}, errors.New("jwt: a segment is empty or not base64url")
+	var header []byte
+	for _, segment := range []string{segments[3], segments[2], segments[1]} {
+		var err error
+		if header, err = strictBase64.DecodeString(segment); err != nil {
+			return nil, errors.New("jwt: a segment is not base64url")
 		}
-		decoded[i] = b
 	}
-	return token{
-		header: decoded[0], payload: decoded[1], signature: decoded[2],
-		signed: []byte(s[:strings.LastIndexByte(s, '.')]),
-	}, nil
+	// Anything around the object jwx would leave out of what is signed, and of a
+	// member that comes twice it takes the last (RFC 7515 section 4).
+	var members map[string]any
+	if json.Unmarshal(header, &members) != nil || header[0] != '{' || header[len(header)-1] != '}' {
+		return nil, errors.New("jwt: the header is not a JSON object in UTF-8, or a member comes twice")
+	}
+	return members, nil
 }
 
 // reading are header members that change how the rest is read. Nothing that
@@ -53,15 +53,11 @@ var reading = []string{
 	"zip",
 }
 
-// parseHeader checks the protected header and returns its kid, nil if there is
-// none. Keys that a token brings along (jwk, jku, x5c, x5u) are never looked at.
-func parseHeader(data []byte, algorithm string) (kid *string, err error) {
-	header, err := parseObject(data)
-	if err != nil {
-		return nil, err
-	}
+// key chooses the key that a token of this header must be signed with. Keys that
+// it brings along (jwk, jku, x5c, x5u) are never looked at.
+func (v *Verifier) key(header map[string]any) (any, error) {
 	// The algorithm is ours to choose, never the token's (RFC 8725 section 3.1).
-	if alg, ok := parseText(header["alg"]); !ok || alg != algorithm {
+	if header["alg"] != v.algorithm.name {
 		return nil, errors.New("jwt: alg is not JWT_ALGORITHM")
 	}
 	for _, name := range reading {
@@ -69,16 +65,8 @@ func parseHeader(data []byte, algorithm string) (kid *string, err error) {
 			return nil, errors.New("jwt: unsupported header member " + name)
 		}
 	}
-	if cty, _ := parseText(header["cty"]); strings.EqualFold(cty, "JWT") {
+	if cty, _ := header["cty"].(string); strings.EqualFold(cty, "JWT") {
 		return nil, errors.New("jwt: nested")
 	}
-	raw, ok := header["kid"]
-	if !ok {
-		return nil, nil
-	}
-	text, ok := parseText(raw)
-	if !ok {
-		return nil, errors.New("jwt: kid is not a string")
-	}
-	return &text, nil
+	return v.keys.Load().find(header["kid"])
 }

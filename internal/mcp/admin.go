@@ -55,7 +55,7 @@ func (c *call) issueKey(ctx context.Context, in model.MCPAPIKeys) (any, error) {
 	if owner == nil {
 		return nil, errs.At(errs.InvalidRequest, "principal_key or principal_id is required", errs.Place{Pointer: "/principal_key", Detail: "is required"})
 	}
-	wanted := model.APIKeyCreate{PrincipalID: *owner, Name: cmp.Or(in.Name, defaultKeyName)}
+	wanted := model.APIKeyCreate{PrincipalID: owner.String(), Name: cmp.Or(in.Name, defaultKeyName)}
 	if in.ExpiresInDays > 0 {
 		wanted.ExpiresAt = nullable.NewNullableWithValue(c.Now().Add(time.Duration(in.ExpiresInDays) * 24 * time.Hour))
 	}
@@ -93,14 +93,14 @@ func (c *call) owner(ctx context.Context, in model.MCPAPIKeys) (*uuid.UUID, erro
 }
 
 func (c *call) revokeKey(ctx context.Context, id uuid.UUID) (any, error) {
-	before, err := admin.APIKeys.Find(ctx, c.Store, c.Admin, c.caller, id)
+	before, err := admin.APIKeys.Find(ctx, c.Store, c.caller, id.String())
 	if err != nil {
 		return nil, err
 	}
-	if err := admin.APIKeys.Delete(ctx, c.Admin, c.caller, id, ""); err != nil {
+	if err := admin.APIKeys.Delete(ctx, c.Admin, c.caller, id.String(), ""); err != nil {
 		return nil, err
 	}
-	after, err := admin.APIKeys.Find(ctx, c.Store, c.Admin, c.caller, id)
+	after, err := admin.APIKeys.Find(ctx, c.Store, c.caller, id.String())
 	if err != nil {
 		return nil, err
 	}

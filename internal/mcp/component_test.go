@@ -18,7 +18,7 @@ func TestTheWireIsTheOriginals(t *testing.T) {
 		m, nobody := newMesh(t, a, "asyncgate"), wire{a, ""}
 
 		got := nobody.post(t, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"metagate.health","arguments":{}}}`).result(t)
-		require.Equal(t, object{"status": "healthy", "service": "MetaGate", "version": "0.1"}, got["structuredContent"])
+		require.Equal(t, object{"status": "healthy", "service": "MetaGate", "version": "0.1", "instance_id": "metagate-1"}, got["structuredContent"])
 		require.Equal(t, "healthy", got["status"])
 
 		discovery := nobody.post(t, `{"jsonrpc":"2.0","id":"s","method":"tools/call","params":{"name":"metagate.discovery"}}`)

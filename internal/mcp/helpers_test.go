@@ -143,15 +143,15 @@ func newMesh(t *testing.T, a *apptest.App, key string) mesh {
 	t.Helper()
 	c, ctx := a.AdminClient(t), t.Context()
 	m := mesh{admin: wire{a, apptest.AdminKey}}
-	m.principal = *apptest.Got(c.CreatePrincipalWithResponse(ctx, model.PrincipalCreate{PrincipalKey: key, AuthSubject: key + "@mesh"})).Is(t, 201).JSON201
-	profile := apptest.Got(c.CreateProfileWithResponse(ctx, model.ProfileCreate{
+	m.principal = *apptest.Got(c.CreatePrincipalWithResponse(ctx, nil, model.PrincipalCreate{PrincipalKey: key, AuthSubject: key + "@mesh"})).Is(t, 201).JSON201
+	profile := apptest.Got(c.CreateProfileWithResponse(ctx, nil, model.ProfileCreate{
 		ProfileKey: key, Capabilities: model.JSONObject(`{"allowed_components":["` + key + `*"]}`), Policy: model.JSONObject(`{"limit":1.10}`),
 	})).Is(t, 201).JSON201
-	manifest := apptest.Got(c.CreateManifestWithResponse(ctx, model.ManifestCreate{
+	manifest := apptest.Got(c.CreateManifestWithResponse(ctx, nil, model.ManifestCreate{
 		ManifestKey: key, Services: model.JSONObject(`{"receiptgate-main":{"type":"receiptgate","endpoint":"http://receiptgate:8000/mcp?a=<1>&b=\"é\"","config":{}}}`),
 	})).Is(t, 201).JSON201
-	apptest.Got(c.CreateBindingWithResponse(ctx, model.BindingCreate{PrincipalID: m.principal.ID, ProfileID: profile.ID, ManifestID: manifest.ID})).Is(t, 201)
-	m.key = *apptest.Got(c.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: m.principal.ID, Name: "k"})).Is(t, 201).JSON201
+	apptest.Got(c.CreateBindingWithResponse(ctx, nil, model.BindingCreate{PrincipalID: m.principal.ID.String(), ProfileID: profile.ID.String(), ManifestID: manifest.ID.String()})).Is(t, 201)
+	m.key = *apptest.Got(c.CreateAPIKeyWithResponse(ctx, nil, model.APIKeyCreate{PrincipalID: m.principal.ID.String(), Name: "k"})).Is(t, 201).JSON201
 	m.component = wire{a, m.key.APIKey}
 	return m
 }
@@ -164,7 +164,7 @@ func tenantAdmin(t *testing.T, a *apptest.App, tenant string) wire {
 	p, _, err := admin.Principals.Create(t.Context(), a.Admin, anywhere, tenant,
 		model.PrincipalCreate{PrincipalKey: "admin", AuthSubject: "admin@" + tenant, PrincipalType: identity.TypeAdmin})
 	require.NoError(t, err)
-	issued, _, err := a.Admin.IssueKey(t.Context(), anywhere, model.APIKeyCreate{PrincipalID: p.ID, Name: "k"})
+	issued, _, err := a.Admin.IssueKey(t.Context(), anywhere, model.APIKeyCreate{PrincipalID: p.ID.String(), Name: "k"})
 	require.NoError(t, err)
 	return wire{a, issued.APIKey}
 }

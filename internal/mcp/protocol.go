@@ -50,9 +50,9 @@ func (c *call) agree() error {
 		return fail(codeParams, errs.InvalidRequest, "_meta lacks io.modelcontextprotocol/protocolVersion or …/clientCapabilities")
 	case c.Params.Meta.Revision != c.Revision:
 		return fail(codeHeaders, errs.InvalidRequest, "the header MCP-Protocol-Version contradicts _meta")
-	case c.Request.Method != c.message.Method:
+	case c.Method != c.message.Method:
 		return fail(codeHeaders, errs.InvalidRequest, "the header Mcp-Method is missing or contradicts the body")
-	case c.message.Method == "tools/call" && decoded(c.Request.Name) != c.Params.Name:
+	case c.message.Method == "tools/call" && decoded(c.Name) != c.Params.Name:
 		return fail(codeHeaders, errs.InvalidRequest, "the header Mcp-Name is missing or contradicts the body")
 	}
 	return nil

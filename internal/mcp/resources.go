@@ -115,9 +115,9 @@ func (r resource[R, C, V]) run(ctx context.Context, c *call) (any, error) {
 			return nil, err
 		}
 		if in.Action == "delete" {
-			return map[string]bool{"deleted": true}, r.kind.Delete(ctx, c.Admin, c.caller, id, "")
+			return map[string]bool{"deleted": true}, r.kind.Delete(ctx, c.Admin, c.caller, id.String(), "")
 		}
-		view, _, err := r.kind.Get(ctx, c.Admin, c.caller, id)
+		view, _, err := r.kind.Get(ctx, c.Admin, c.caller, id.String())
 		return view, err
 	default: // the schema knows no other
 		return r.page(ctx, c, in)

@@ -70,7 +70,7 @@ func (s sdk) call(ctx context.Context, name string, arguments object) (object, e
 		return nil, fmt.Errorf("%s: isError %v, content %v", name, got.IsError, got.Content)
 	}
 	result := got.StructuredContent.(object)
-	return result, s.outputs[name].VisitJSON(map[string]any(result), openapi3.EnableFormatValidation())
+	return result, s.outputs[name].VisitJSON(result, openapi3.EnableFormatValidation())
 }
 
 // TestTheOfficialSDKListsAndCallsEveryTool in each revision that it can ask for.
@@ -116,7 +116,7 @@ func TestTheOfficialSDKListsAndCallsEveryTool(t *testing.T) {
 				known := does(component, "metagate.bootstrap", object{"component_key": key, "last_packet_etag": packet["packet_etag"]})
 				require.Equal(t, true, known["not_modified"])
 			}
-			require.Equal(t, len(admin.outputs), len(called), "every tool that is listed is called")
+			require.Len(t, called, len(admin.outputs), "every tool that is listed is called")
 
 			_, err := component.call(t.Context(), "metagate.admin_principals", nil)
 			require.ErrorContains(t, err, `principal "`+key+`" is no admin`)

@@ -13,12 +13,12 @@ import (
 // ListAPIKeys implements GET /v1/admin/api-keys.
 func (s *Server) ListAPIKeys(ctx context.Context, r api.ListAPIKeysRequestObject) (api.ListAPIKeysResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(p.Limit, p.Cursor, store.MinID)
+	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, p.Cursor, store.MinID)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := s.Store.ListAPIKeys(ctx, store.ListAPIKeysParams{
-		TenantKey: callerOf(ctx).Scope(), After: pg.from, RowLimit: pg.rows(),
+		TenantKey: pg.tenant, After: pg.from, RowLimit: pg.rows(),
 		PrincipalID: p.PrincipalID, Status: text(p.Status),
 	})
 	if err != nil {
@@ -41,7 +41,7 @@ func (s *Server) CreateAPIKey(ctx context.Context, r api.CreateAPIKeyRequestObje
 
 // GetAPIKey implements GET /v1/admin/api-keys/{id}.
 func (s *Server) GetAPIKey(ctx context.Context, r api.GetAPIKeyRequestObject) (api.GetAPIKeyResponseObject, error) {
-	v, tag, err := admin.APIKeys.Get(ctx, s.Admin, callerOf(ctx), r.ID)
+	v, tag, err := admin.APIKeys.Get(ctx, s.Admin, callerOf(ctx), r.ID.String())
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (s *Server) GetAPIKey(ctx context.Context, r api.GetAPIKeyRequestObject) (a
 
 // UpdateAPIKey implements PATCH /v1/admin/api-keys/{id}.
 func (s *Server) UpdateAPIKey(ctx context.Context, r api.UpdateAPIKeyRequestObject) (api.UpdateAPIKeyResponseObject, error) {
-	v, tag, err := admin.APIKeys.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.APIKeys.Update(ctx, s.Admin, callerOf(ctx), r.ID.String(), deref(r.Params.IfMatch), *r.JSONBody)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *Server) UpdateAPIKey(ctx context.Context, r api.UpdateAPIKeyRequestObje
 
 // RevokeAPIKey implements DELETE /v1/admin/api-keys/{id}.
 func (s *Server) RevokeAPIKey(ctx context.Context, r api.RevokeAPIKeyRequestObject) (api.RevokeAPIKeyResponseObject, error) {
-	if err := admin.APIKeys.Delete(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
+	if err := admin.APIKeys.Delete(ctx, s.Admin, callerOf(ctx), r.ID.String(), deref(r.Params.IfMatch)); err != nil {
 		return nil, err
 	}
 	return api.RevokeAPIKey204Response{}, nil

@@ -13,12 +13,12 @@ import (
 // ListBindings implements GET /v1/admin/bindings.
 func (s *Server) ListBindings(ctx context.Context, r api.ListBindingsRequestObject) (api.ListBindingsResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(p.Limit, p.Cursor, store.MinID)
+	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, p.Cursor, store.MinID)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := s.Store.ListBindings(ctx, store.ListBindingsParams{
-		TenantKey: callerOf(ctx).Scope(), After: pg.from, RowLimit: pg.rows(),
+		TenantKey: pg.tenant, After: pg.from, RowLimit: pg.rows(),
 		PrincipalID: p.PrincipalID, ProfileID: p.ProfileID, ManifestID: p.ManifestID, Active: p.Active,
 	})
 	if err != nil {
@@ -41,7 +41,7 @@ func (s *Server) CreateBinding(ctx context.Context, r api.CreateBindingRequestOb
 
 // GetBinding implements GET /v1/admin/bindings/{id}.
 func (s *Server) GetBinding(ctx context.Context, r api.GetBindingRequestObject) (api.GetBindingResponseObject, error) {
-	v, tag, err := admin.Bindings.Get(ctx, s.Admin, callerOf(ctx), r.ID)
+	v, tag, err := admin.Bindings.Get(ctx, s.Admin, callerOf(ctx), r.ID.String())
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (s *Server) GetBinding(ctx context.Context, r api.GetBindingRequestObject) 
 
 // UpdateBinding implements PATCH /v1/admin/bindings/{id}.
 func (s *Server) UpdateBinding(ctx context.Context, r api.UpdateBindingRequestObject) (api.UpdateBindingResponseObject, error) {
-	v, tag, err := admin.Bindings.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.Bindings.Update(ctx, s.Admin, callerOf(ctx), r.ID.String(), deref(r.Params.IfMatch), *r.JSONBody)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *Server) UpdateBinding(ctx context.Context, r api.UpdateBindingRequestOb
 
 // DeleteBinding implements DELETE /v1/admin/bindings/{id}.
 func (s *Server) DeleteBinding(ctx context.Context, r api.DeleteBindingRequestObject) (api.DeleteBindingResponseObject, error) {
-	if err := admin.Bindings.Delete(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
+	if err := admin.Bindings.Delete(ctx, s.Admin, callerOf(ctx), r.ID.String(), deref(r.Params.IfMatch)); err != nil {
 		return nil, err
 	}
 	return api.DeleteBinding204Response{}, nil

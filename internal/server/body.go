@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"os"
 	"slices"
@@ -43,8 +44,8 @@ func (s *Server) limit(r *http.Request, k *call) (limit int64, setting string) {
 	return s.MaxBodyBytes, "MAX_BODY_BYTES"
 }
 
-// readBody takes the body in, within the limit, and refuses what is no I-JSON. A
-// large world waits for the one before it; done lets the next one go on.
+// readBody takes the body in, within the limit, as JSON text that nobody has looked at
+// yet. A large world waits for the one before it; done lets the next one go on.
 func (s *Server) readBody(r *http.Request, k *call) (body []byte, done func(), err error) {
 	done = func() {}
 	if ok, want := k.route.Takes(r.Header); !ok {
@@ -71,23 +72,30 @@ func (s *Server) readBody(r *http.Request, k *call) (body []byte, done func(), e
 		return nil, done, errs.New(errs.TooLarge, "the body is larger than %d bytes (%s)", limit, setting)
 	}
 	k.bodyRead = true
-	depth := doc.MaxDepth
 	if world {
-		depth += worldDepth
-	}
-	if strings.HasPrefix(r.Header.Get("Content-Type"), mediaYAML) {
-		if body, err = doc.YAMLToJSON(body, limit); err != nil {
-			return nil, done, err
+		if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType == mediaYAML {
+			if k.yaml, err = doc.ReadYAML(body, limit); err != nil {
+				return nil, done, err
+			}
+			body = k.yaml.JSON
 		}
-		r.Header.Set("Content-Type", mediaJSON)
 	}
-	if err := doc.CheckDepth(body, depth); err != nil {
-		return nil, done, err
-	}
-	if k.route.Body == contract.OfComponent {
-		body = k.route.Present(body)
+	if k.route.Body != contract.OfComponent {
+		r.Header.Set("Content-Type", mediaJSON) // whatever it was called: handlers know one kind of body
 	}
 	return body, done, nil
+}
+
+// checked is a body that is I-JSON, without the members that count as absent.
+func checked(route *contract.Route, body []byte) ([]byte, error) {
+	depth := doc.MaxDepth
+	if route.Body == contract.OfWorld {
+		depth += worldDepth
+	}
+	if err := doc.CheckDepth(body, depth); err != nil {
+		return nil, err
+	}
+	return route.Present(body), nil
 }
 
 // read reads up to limit bytes and one more, and tells a slow caller from a broken body.

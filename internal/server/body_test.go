@@ -44,7 +44,7 @@ func TestALargeApplyWhoseTurnDoesNotComeInTimeIsTriedAgainLater(t *testing.T) {
 		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/admin/apply", unread{t})
 		r.ContentLength = c.length
 		r.Header.Set("Content-Type", mediaJSON)
-		_, done, err := s.readBody(r, &call{route: spec.Route(http.MethodPost, "/v1/admin/apply")})
+		_, done, err := s.readBody(r, &call{route: spec.Route(http.MethodPost, "/v1/admin/apply", "/v1/admin/apply")})
 		done()
 		require.True(t, errs.Is(hungUp(ctx, err), c.code), "%s: %v", what, err)
 		require.Len(t, s.largeApplies, 1, "the one before it goes on")

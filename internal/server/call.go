@@ -7,23 +7,26 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/internal/contract"
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/identity"
 )
 
 // call is what is known of a request while it is served.
 type call struct {
 	id, remoteAddr string
+	trace          string // the caller's X-Trace-ID, if it sent one
 	began          time.Time
 	base           context.Context //nolint:containedctx // the request's, without the deadline that its operation has
 	url            *url.URL
 	header         http.Header     // of the request
 	route          *contract.Route // its operation; nil where there is none
 	caller         identity.Caller
-	body           []byte // as JSON
-	bodyRead       bool   // to its end
-	invalid        error  // what is wrong with a world by its schema, or why an MCP message is no JSON
-	tool           string // of an MCP message
-	err            error  // for the log
+	body           []byte       // as JSON
+	yaml           doc.Document // which that was, if it was
+	bodyRead       bool         // to its end
+	invalid        error        // what is wrong with a world by its schema, or why an MCP message is no JSON
+	tool           string       // of an MCP message
+	err            error        // for the log
 }
 
 type (

@@ -44,6 +44,7 @@ func auditView(r store.AuditLog) model.AuditEntry {
 		Action: model.AuditEntryAction(r.Action), ResourceType: model.ResourceType(r.ResourceType),
 		ResourceID: r.ResourceID, ResourceKey: r.ResourceKey, RequestID: r.RequestID, RemoteAddr: r.RemoteAddr,
 		Before: document(r.Before), After: document(r.After), CreatedAt: r.CreatedAt,
+		Credential: document(r.Credential), Reason: null(r.Reason), Revision: null(r.Revision), PrincipalKey: null(r.PrincipalKey),
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -60,10 +59,6 @@ func hungUp(ctx context.Context, err error) error {
 	return errs.Wrap(err, errs.Canceled, "the caller hung up")
 }
 
-// linger is how long what is left of a refused body is read, so that the caller
-// meets the answer and no reset connection.
-const linger = 500 * time.Millisecond
-
 // retryAfter is the Retry-After of a 503 and a 429, in seconds.
 const retryAfter = 1
 
@@ -73,7 +68,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 		return
 	}
 	e := classify(err)
-	p := problem(e, callOf(c.Request().Context()).id)
+	p := problem(e, callOf(c.Request().Context()))
 	h := c.Response().Header()
 	switch e.Code {
 	case errs.Unauthenticated:
@@ -81,10 +76,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 	case errs.Unavailable, errs.TooManyRequests:
 		h.Set(echo.HeaderRetryAfter, strconv.Itoa(retryAfter))
 	}
-	if r := c.Request(); r.ContentLength != 0 && !callOf(r.Context()).bodyRead {
-		h.Set(echo.HeaderConnection, "close") // else net/http waits for the rest of the body before it answers
-		_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(linger))
-	}
+	leaveBody(c)
 	h.Set(echo.HeaderContentType, "application/problem+json")
 	c.Response().WriteHeader(p.Status)
 	enc := json.NewEncoder(c.Response())
@@ -118,14 +110,20 @@ func codeOf(err error) errs.Code {
 	return classify(err).Code
 }
 
-func problem(e *errs.Error, id string) model.Problem {
+func problem(e *errs.Error, k *call) model.Problem {
 	p := model.Problem{
 		Type:   "urn:metagate:problem:" + strings.ReplaceAll(strings.ToLower(string(e.Code)), "_", "-"),
 		Title:  cmp.Or(http.StatusText(status[e.Code]), "Client Closed Request"),
-		Status: status[e.Code], Detail: e.Message, Code: string(e.Code), RequestID: id,
+		Status: status[e.Code], Detail: e.Message, Code: string(e.Code), RequestID: k.id,
 	}
-	for _, place := range e.Places {
-		p.Errors = append(p.Errors, model.ProblemPlace{Pointer: place.Pointer, Detail: place.Detail})
+	pointers := make([]string, len(e.Places))
+	for i, place := range e.Places {
+		pointers[i] = place.Pointer
+	}
+	for i, at := range k.yaml.Positions(pointers) {
+		p.Errors = append(p.Errors, model.ProblemPlace{
+			Pointer: pointers[i], Detail: e.Places[i].Detail, Line: int(at.Line), Column: int(at.Column),
+		})
 	}
 	return p
 }

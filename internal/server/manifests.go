@@ -13,12 +13,12 @@ import (
 // ListManifests implements GET /v1/admin/manifests.
 func (s *Server) ListManifests(ctx context.Context, r api.ListManifestsRequestObject) (api.ListManifestsResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(p.Limit, p.Cursor, store.MinID)
+	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, p.Cursor, store.MinID)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := s.Store.ListManifests(ctx, store.ListManifestsParams{
-		TenantKey: callerOf(ctx).Scope(), After: pg.from, RowLimit: pg.rows(),
+		TenantKey: pg.tenant, After: pg.from, RowLimit: pg.rows(),
 		ManifestKey: p.ManifestKey, DeploymentKey: p.DeploymentKey,
 	})
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *Server) GetManifest(ctx context.Context, r api.GetManifestRequestObject
 
 // UpdateManifest implements PATCH /v1/admin/manifests/{id}.
 func (s *Server) UpdateManifest(ctx context.Context, r api.UpdateManifestRequestObject) (api.UpdateManifestResponseObject, error) {
-	v, tag, err := admin.Manifests.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.Manifests.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.JSONBody)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func (s *Server) newMCP() (*mcp.Service, error) {
 		Version: s.Version, Build: s.Build, InstanceID: s.InstanceID,
 		Within: within, MaxComponent: maxComponentBody,
 		Problem: func(ctx context.Context, err error, id string) model.Problem {
-			return problem(classify(hungUp(ctx, err)), id)
+			return problem(classify(hungUp(ctx, err)), &call{id: id})
 		},
 	})
 }

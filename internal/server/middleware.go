@@ -40,7 +40,10 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
 		r := c.Request()
-		k := &call{id: requestID(r), remoteAddr: c.RealIP(), began: start, url: r.URL, header: r.Header, route: s.contract.Route(r.Method, c.Path())}
+		k := &call{
+			id: requestID(r), trace: ownID(r, headerTraceID), remoteAddr: c.RealIP(), began: start, url: r.URL, header: r.Header,
+			route: s.contract.Route(r.Method, r.URL.Path, c.Path()),
+		}
 		allowed := componentTimeout
 		if k.route != nil {
 			allowed = timeouts[k.route.Deadline]
@@ -49,7 +52,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		ctx, cancel := context.WithTimeout(k.base, allowed)
 		defer cancel()
 		c.SetRequest(r.WithContext(ctx))
-		c.Response().Before(func() { finishHeader(c.Response().Header(), k.id) })
+		c.Response().Before(func() { finishHeader(c.Response().Header(), k) })
 		if err := next(c); err != nil {
 			k.err = hungUp(ctx, err)
 			c.Error(k.err)
@@ -66,7 +69,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 
 // finishHeader drops what the generated code sends empty, names the request, and
 // allows HEAD with GET.
-func finishHeader(h http.Header, id string) {
+func finishHeader(h http.Header, k *call) {
 	if allow := h.Get(echo.HeaderAllow); strings.Contains(allow, http.MethodGet) {
 		h.Set(echo.HeaderAllow, allow+", "+http.MethodHead)
 	}
@@ -75,14 +78,28 @@ func finishHeader(h http.Header, id string) {
 			delete(h, name)
 		}
 	}
-	h.Set(echo.HeaderXRequestID, id)
+	h.Set(echo.HeaderXRequestID, k.id)
+	if k.trace != "" { // who sends none doesn't pay for it: see security
+		h.Set(headerTraceID, k.trace)
+	}
 }
 
-// requestID is the caller's own if it is short and visible ASCII, else a new one.
+// headerTraceID is what LegiVellum's gates correlate their logs by.
+const headerTraceID = "X-Trace-Id"
+
+// requestID is the caller's own, else a new one.
 func requestID(r *http.Request) string {
-	id := r.Header.Get(echo.HeaderXRequestID)
-	if id == "" || len(id) > 128 || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return store.NewID(time.Now()).String()
+	if id := ownID(r, echo.HeaderXRequestID); id != "" {
+		return id
+	}
+	return store.NewID(time.Now()).String()
+}
+
+// ownID is an id that the caller sent, if it is short and visible ASCII, else empty.
+func ownID(r *http.Request, header string) string {
+	id := r.Header.Get(header)
+	if len(id) > 128 || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return ""
 	}
 	return id
 }
@@ -93,11 +110,14 @@ func (s *Server) logRequest(c echo.Context, k *call, start, end time.Time) {
 	if r.Context().Value(headKey{}) != nil {
 		method = http.MethodHead
 	}
-	attrs := append(make([]slog.Attr, 0, 12),
+	attrs := append(make([]slog.Attr, 0, 13),
 		slog.String("request_id", k.id), slog.String("method", method), slog.String("path", r.URL.Path),
 		slog.String("operation", k.operation()), slog.Int("status", w.Status), slog.Int64("bytes", w.Size),
 		slog.Int64("duration_us", end.Sub(start).Microseconds()), slog.String("remote", k.remoteAddr),
 	)
+	if k.trace != "" {
+		attrs = append(attrs, slog.String("trace_id", k.trace))
+	}
 	if k.tool != "" {
 		attrs = append(attrs, slog.String("tool", k.tool))
 	}

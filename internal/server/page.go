@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -10,21 +11,29 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 const defaultLimit = 100
 
-// page is where a list starts and how many rows it wants: one more than the
-// answer holds, to know whether there is a next page.
+// page is whose rows a list shows, where it starts and how many it wants: one more
+// than the answer holds, to know whether there is a next page.
 type page struct {
-	from  uuid.UUID
-	limit int64
+	tenant *string // nil is all
+	from   uuid.UUID
+	limit  int64
 }
 
-// newPage reads limit and cursor; first is the id before all rows.
-func newPage(limit *int64, cursor *string, first uuid.UUID) (page, error) {
-	p := page{from: first, limit: defaultLimit}
+// newPage reads tenant, limit and cursor; first is the id before all rows.
+func newPage(a identity.Caller, tenant *string, limit *int64, cursor *string, first uuid.UUID) (page, error) {
+	p := page{tenant: a.Scope(), from: first, limit: defaultLimit}
+	if tenant != nil {
+		if err := a.Reach(*tenant); err != nil {
+			return p, err
+		}
+		p.tenant = tenant
+	}
 	if limit != nil {
 		p.limit = *limit
 	}
@@ -50,6 +59,18 @@ func firstID(since *time.Time) uuid.UUID {
 		return store.MinID
 	}
 	return store.FirstID(*since)
+}
+
+// until is where a page begins that goes back from a time: the rows after it are never read.
+func (p page) until(t *time.Time) uuid.UUID {
+	if t == nil {
+		return p.from
+	}
+	end := firstID(new(t.Add(time.Millisecond))) // the time's own is filtered
+	if bytes.Compare(end[:], p.from[:]) < 0 {
+		return end
+	}
+	return p.from
 }
 
 func (p page) rows() int64 { return p.limit + 1 }

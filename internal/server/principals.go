@@ -13,12 +13,12 @@ import (
 // ListPrincipals implements GET /v1/admin/principals.
 func (s *Server) ListPrincipals(ctx context.Context, r api.ListPrincipalsRequestObject) (api.ListPrincipalsResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(p.Limit, p.Cursor, store.MinID)
+	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, p.Cursor, store.MinID)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := s.Store.ListPrincipals(ctx, store.ListPrincipalsParams{
-		TenantKey: callerOf(ctx).Scope(), After: pg.from, RowLimit: pg.rows(),
+		TenantKey: pg.tenant, After: pg.from, RowLimit: pg.rows(),
 		PrincipalKey: p.PrincipalKey, AuthSubject: p.AuthSubject, Status: text(p.Status),
 	})
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *Server) GetPrincipal(ctx context.Context, r api.GetPrincipalRequestObje
 
 // UpdatePrincipal implements PATCH /v1/admin/principals/{id}.
 func (s *Server) UpdatePrincipal(ctx context.Context, r api.UpdatePrincipalRequestObject) (api.UpdatePrincipalResponseObject, error) {
-	v, tag, err := admin.Principals.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.Principals.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.JSONBody)
 	if err != nil {
 		return nil, err
 	}

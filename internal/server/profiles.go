@@ -13,12 +13,12 @@ import (
 // ListProfiles implements GET /v1/admin/profiles.
 func (s *Server) ListProfiles(ctx context.Context, r api.ListProfilesRequestObject) (api.ListProfilesResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(p.Limit, p.Cursor, store.MinID)
+	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, p.Cursor, store.MinID)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := s.Store.ListProfiles(ctx, store.ListProfilesParams{
-		TenantKey: callerOf(ctx).Scope(), After: pg.from, RowLimit: pg.rows(),
+		TenantKey: pg.tenant, After: pg.from, RowLimit: pg.rows(),
 		ProfileKey: p.ProfileKey,
 	})
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *Server) GetProfile(ctx context.Context, r api.GetProfileRequestObject) 
 
 // UpdateProfile implements PATCH /v1/admin/profiles/{id}.
 func (s *Server) UpdateProfile(ctx context.Context, r api.UpdateProfileRequestObject) (api.UpdateProfileResponseObject, error) {
-	v, tag, err := admin.Profiles.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.Profiles.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.JSONBody)
 	if err != nil {
 		return nil, err
 	}

@@ -13,12 +13,12 @@ import (
 // ListSecretRefs implements GET /v1/admin/secret-refs.
 func (s *Server) ListSecretRefs(ctx context.Context, r api.ListSecretRefsRequestObject) (api.ListSecretRefsResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(p.Limit, p.Cursor, store.MinID)
+	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, p.Cursor, store.MinID)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := s.Store.ListSecretRefs(ctx, store.ListSecretRefsParams{
-		TenantKey: callerOf(ctx).Scope(), After: pg.from, RowLimit: pg.rows(),
+		TenantKey: pg.tenant, After: pg.from, RowLimit: pg.rows(),
 		SecretKey: p.SecretKey, Status: text(p.Status),
 	})
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *Server) GetSecretRef(ctx context.Context, r api.GetSecretRefRequestObje
 
 // UpdateSecretRef implements PATCH /v1/admin/secret-refs/{id}.
 func (s *Server) UpdateSecretRef(ctx context.Context, r api.UpdateSecretRefRequestObject) (api.UpdateSecretRefResponseObject, error) {
-	v, tag, err := admin.SecretRefs.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.Body)
+	v, tag, err := admin.SecretRefs.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.JSONBody)
 	if err != nil {
 		return nil, err
 	}

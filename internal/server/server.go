@@ -37,7 +37,7 @@ type Options struct {
 	Draining func() bool // the server goes soon
 
 	Version, Build     string // of the API, of the binary
-	InstanceID         string
+	InstanceID         string // of this server
 	APIKeyHeader       string
 	MaxBodyBytes       int64
 	ApplyMaxBytes      int64
@@ -99,9 +99,9 @@ func (s *Server) cors() echo.MiddlewareFunc {
 	return middleware.CORSWithConfig(middleware.CORSConfig{
 		AllowOrigins: s.CORSAllowedOrigins,
 		AllowMethods: []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
-		AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, echo.HeaderXRequestID, "If-Match", "If-None-Match", s.APIKeyHeader},
+		AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, echo.HeaderXRequestID, headerTraceID, "If-Match", "If-None-Match", headerReason, s.APIKeyHeader},
 		ExposeHeaders: []string{
-			"ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", echo.HeaderXRequestID, headerStartupID, headerStartupDeadline,
+			"ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", echo.HeaderXRequestID, headerTraceID, headerStartupID, headerStartupDeadline,
 		},
 	})
 }

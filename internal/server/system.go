@@ -12,17 +12,27 @@ import (
 	"github.com/legivellum/metagate/internal/store"
 )
 
+// What this calls itself, as the original does.
+const (
+	service  = "MetaGate"
+	doctrine = "MetaGate is the first flame. MetaGate is truth, not control."
+)
+
+const pathBootstrap = "/v1/bootstrap"
+
 // GetInfo implements GET /.
 func (s *Server) GetInfo(context.Context, api.GetInfoRequestObject) (api.GetInfoResponseObject, error) {
 	return api.GetInfo200JSONResponse{Body: model.Info{
-		Service: "metagate", Version: s.Version, Build: s.Build,
-		Description: "Bootstrap authority and startup witness", Discovery: "/.well-known/metagate.json", Docs: "/docs/",
+		Service: service, Version: s.Version, Doctrine: doctrine, Build: s.Build,
+		Description: "Bootstrap authority and startup witness", Discovery: "/.well-known/metagate.json", Docs: pathDocs,
 	}}, nil
 }
 
 // GetHealth implements GET /health.
 func (s *Server) GetHealth(context.Context, api.GetHealthRequestObject) (api.GetHealthResponseObject, error) {
-	return api.GetHealth200JSONResponse{Body: model.Health{Status: "ok"}}, nil
+	return api.GetHealth200JSONResponse{Body: model.Health{
+		Status: "healthy", Service: service, Version: s.Version, InstanceID: s.InstanceID,
+	}}, nil
 }
 
 // GetReady implements GET /ready.
@@ -40,31 +50,33 @@ func (s *Server) GetReady(ctx context.Context, _ api.GetReadyRequestObject) (api
 	if err := s.Witness.Writes(ctx); err != nil {
 		return nil, errs.Wrap(err, errs.Unavailable, "not ready: the database takes no writes")
 	}
-	return api.GetReady200JSONResponse{Body: model.Health{Status: "ready"}}, nil
+	return api.GetReady200JSONResponse{Body: model.Readiness{Status: "ready"}}, nil
 }
 
 // GetDiscovery implements GET /.well-known/metagate.json.
 func (s *Server) GetDiscovery(context.Context, api.GetDiscoveryRequestObject) (api.GetDiscoveryResponseObject, error) {
-	methods := []model.DiscoveryAuthMethods{model.DiscoveryAuthMethodsAPIKey}
+	methods, supported := []model.DiscoveryAuthMethods{model.DiscoveryAuthMethodsAPIKey}, []model.DiscoverySupportedAuth{}
 	if s.Identity.Verifier.Enabled() {
-		methods = append(methods, model.DiscoveryAuthMethodsJwt)
+		methods, supported = append(methods, model.DiscoveryAuthMethodsJwt), append(supported, model.DiscoverySupportedAuthJwt)
 	}
+	supported = append(supported, model.DiscoverySupportedAuthAPIKey)
 	return api.GetDiscovery200JSONResponse{Body: model.Discovery{
-		Service: "metagate", Version: s.Version, AuthMethods: methods, APIKeyHeader: s.APIKeyHeader,
+		Service: service, Version: s.Version, AuthMethods: methods, APIKeyHeader: s.APIKeyHeader,
+		MetagateVersion: s.Version, SupportedAuth: supported, BootstrapEndpoint: pathBootstrap,
 		Endpoints: model.Endpoints{
-			Bootstrap: "/v1/bootstrap", StartupReady: "/v1/startup/ready", StartupFailed: "/v1/startup/failed",
-			Startup: "/v1/startup/{startup_id}", Health: "/health", Ready: "/ready", Openapi: "/openapi.yaml", Docs: "/docs/",
+			Bootstrap: pathBootstrap, StartupReady: "/v1/startup/ready", StartupFailed: "/v1/startup/failed",
+			Startup: "/v1/startup/{startup_id}", Health: "/health", Ready: "/ready", Openapi: "/openapi.yaml", Docs: pathDocs,
 		},
 	}}, nil
 }
 
-// GetOpenAPIYAML implements GET /openapi.yaml.
-func (s *Server) GetOpenAPIYAML(context.Context, api.GetOpenAPIYAMLRequestObject) (api.GetOpenAPIYAMLResponseObject, error) {
+// GetOpenapiYaml implements GET /openapi.yaml.
+func (s *Server) GetOpenapiYaml(context.Context, api.GetOpenapiYamlRequestObject) (api.GetOpenapiYamlResponseObject, error) {
 	return verbatim{contentType: "application/yaml", body: s.contract.YAML}, nil
 }
 
-// GetOpenAPIJSON implements GET /openapi.json.
-func (s *Server) GetOpenAPIJSON(context.Context, api.GetOpenAPIJSONRequestObject) (api.GetOpenAPIJSONResponseObject, error) {
+// GetOpenapiJSON implements GET /openapi.json.
+func (s *Server) GetOpenapiJSON(context.Context, api.GetOpenapiJSONRequestObject) (api.GetOpenapiJSONResponseObject, error) {
 	return verbatim{contentType: "application/json", body: s.contract.JSON}, nil
 }
 
@@ -89,8 +101,8 @@ func (v verbatim) visit(w http.ResponseWriter) error {
 	return err
 }
 
-func (v verbatim) VisitGetOpenAPIYAMLResponse(w http.ResponseWriter) error { return v.visit(w) }
-func (v verbatim) VisitGetOpenAPIJSONResponse(w http.ResponseWriter) error { return v.visit(w) }
+func (v verbatim) VisitGetOpenapiYamlResponse(w http.ResponseWriter) error { return v.visit(w) }
+func (v verbatim) VisitGetOpenapiJSONResponse(w http.ResponseWriter) error { return v.visit(w) }
 func (v verbatim) VisitGetMetricsResponse(w http.ResponseWriter) error     { return v.visit(w) }
 func (v verbatim) VisitGetDocsResponse(w http.ResponseWriter) error        { return v.visit(w) }
 func (v verbatim) VisitGetDocsAssetResponse(w http.ResponseWriter) error   { return v.visit(w) }

@@ -3,13 +3,14 @@ package server
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 
-	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/labstack/echo/v4"
 
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/contract"
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
@@ -20,10 +21,18 @@ import (
 func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if strings.Count(r.URL.Path, "/") != strings.Count(c.Path(), "/") {
+		if to, leads := elsewhere(r.URL); leads {
+			leaveBody(c)
+			return c.Redirect(http.StatusTemporaryRedirect, to)
+		}
+		if strings.Count(r.URL.EscapedPath(), "/") != strings.Count(c.Path(), "/") {
 			return echo.ErrNotFound // Echo's last parameter takes the rest of the path in
 		}
 		k := callOf(r.Context())
+		if allow := s.contract.Allow(r.URL.Path, c.Path()); allow != "" {
+			c.Response().Header().Set(echo.HeaderAllow, allow)
+			return echo.ErrMethodNotAllowed
+		}
 		if k.route == nil {
 			return next(c) // Echo's 404 or 405
 		}
@@ -74,6 +83,9 @@ func (s *Server) door(r *http.Request, k *call) identity.Door {
 	return d
 }
 
+// headerReason says why an admin writes.
+const headerReason = "Metagate-Reason"
+
 // admit names the caller. A long operation has no more time than others until it
 // is known who asks.
 func (s *Server) admit(ctx context.Context, k *call, d identity.Door) (err error) {
@@ -83,6 +95,9 @@ func (s *Server) admit(ctx context.Context, k *call, d identity.Door) (err error
 		defer cancel()
 	}
 	k.caller, err = s.Identity.Authenticate(ctx, s.queries(k.route), d, !k.route.Remembers)
+	if k.route.Admin {
+		k.caller.Reason = k.header.Get(headerReason)
+	}
 	return err
 }
 
@@ -104,16 +119,18 @@ func (s *Server) holds(c echo.Context, k *call) error {
 	if k.route.HasBody() {
 		body, done, err := s.readBody(r, k)
 		defer done()
-		if k.route.Body == contract.OfMCP && (err == nil || errs.Is(err, errs.InvalidRequest)) {
-			k.body, k.invalid = body, err // it answers in JSON-RPC
-			return nil
-		}
 		if err != nil {
 			return err
 		}
-		k.body = body
-		if k.route.Fits(r.Header, r.URL.RawQuery, body) {
+		if k.route.Body == contract.OfMCP { // which answers in JSON-RPC
+			k.body, k.invalid = body, doc.Check(body)
 			return nil
+		}
+		if k.body = body; k.route.Fits(r.Header, r.URL.RawQuery, body) {
+			return nil
+		}
+		if k.body, err = checked(k.route, body); err != nil {
+			return err
 		}
 	}
 	if err := k.route.CheckParameters(r, pathParams(c)); err != nil {
@@ -123,7 +140,7 @@ func (s *Server) holds(c echo.Context, k *call) error {
 		return nil
 	}
 	err := k.route.CheckBody(k.body)
-	if err != nil && k.route.Body == contract.OfWorld && jsonv2.Unmarshal(k.body, new(model.World)) == nil {
+	if err != nil && k.route.Body == contract.OfWorld && doc.Decode(k.body, new(model.World)) == nil {
 		k.invalid, err = err, nil // reported with the rest
 	}
 	return err
@@ -138,16 +155,17 @@ func (strictBinder) Bind(i any, c echo.Context) error {
 	if k.route.Body == contract.OfMCP {
 		return nil // it may be no JSON at all
 	}
-	if err := jsonv2.Unmarshal(k.body, i); err != nil {
-		return errs.Wrap(err, errs.InvalidRequest, "the body is not as openapi.yaml says")
-	}
-	return nil
+	return doc.Decode(k.body, i)
 }
 
+// pathParams takes the escapes out where Echo looked at the path as it was sent.
 func pathParams(c echo.Context) map[string]string {
 	params := map[string]string{}
 	for i, name := range c.ParamNames() {
 		params[name] = c.ParamValues()[i]
+		if text, err := url.PathUnescape(params[name]); err == nil && c.Request().URL.RawPath != "" {
+			params[name] = text
+		}
 	}
 	return params
 }

@@ -13,7 +13,7 @@ import (
 // ListStartups implements GET /v1/admin/startups.
 func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObject) (api.ListStartupsResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(p.Limit, p.Cursor, store.MaxID)
+	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, p.Cursor, store.MaxID)
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +23,7 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 	}
 	defer done()
 	args := store.ListStartupsParams{
-		TenantKey: callerOf(ctx).Scope(), BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
+		TenantKey: pg.tenant, BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
 		Status: text(p.Status), PrincipalKey: p.PrincipalKey, ComponentKey: p.ComponentKey, Since: p.Since,
 	}
 	args.InstanceID, args.Source = p.InstanceID, text(p.Source)
@@ -59,7 +59,7 @@ func (s *Server) AcknowledgeStartup(ctx context.Context, r api.AcknowledgeStartu
 // ListAuditLog implements GET /v1/admin/audit-log.
 func (s *Server) ListAuditLog(ctx context.Context, r api.ListAuditLogRequestObject) (api.ListAuditLogResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(p.Limit, p.Cursor, store.MaxID)
+	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, p.Cursor, store.MaxID)
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +69,9 @@ func (s *Server) ListAuditLog(ctx context.Context, r api.ListAuditLogRequestObje
 	}
 	defer done()
 	rows, err := s.Store.ListAuditLog(ctx, store.ListAuditLogParams{
-		TenantKey: callerOf(ctx).Scope(), BeforeID: pg.from, FromID: firstID(p.Since), RowLimit: pg.rows(),
-		ResourceType: text(p.ResourceType), ResourceID: p.ResourceID, Actor: p.Actor, Since: p.Since,
+		TenantKey: pg.tenant, BeforeID: pg.until(p.Until), FromID: firstID(p.Since), RowLimit: pg.rows(),
+		ResourceType: text(p.ResourceType), ResourceID: p.ResourceID, ResourceKey: p.ResourceKey, PrincipalKey: p.PrincipalKey,
+		Actor: p.Actor, Revision: p.Revision, Since: p.Since, Until: p.Until,
 	})
 	if err != nil {
 		return nil, err

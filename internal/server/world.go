@@ -1,10 +1,10 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
-	"strings"
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/model"
@@ -14,7 +14,9 @@ import (
 
 // ApplyWorld implements POST /v1/admin/apply. YAML has become JSON by now.
 func (s *Server) ApplyWorld(ctx context.Context, r api.ApplyWorldRequestObject) (api.ApplyWorldResponseObject, error) {
-	plan, err := s.World.Apply(ctx, callerOf(ctx), world.Apply{
+	who := callerOf(ctx)
+	who.Reason = cmp.Or(who.Reason, deref(r.Params.Message))
+	plan, err := s.World.Apply(ctx, who, world.Apply{
 		World: *r.JSONBody, DryRun: deref(r.Params.DryRun), Prune: deref(r.Params.Prune), Invalid: callOf(ctx).invalid,
 	})
 	if err != nil {
@@ -25,11 +27,11 @@ func (s *Server) ApplyWorld(ctx context.Context, r api.ApplyWorldRequestObject) 
 
 // ExportWorld implements GET /v1/admin/export.
 func (s *Server) ExportWorld(ctx context.Context, r api.ExportWorldRequestObject) (api.ExportWorldResponseObject, error) {
-	w, err := s.World.Export(ctx, callerOf(ctx), deref(r.Params.TenantKey))
+	w, err := s.World.Export(ctx, callerOf(ctx), deref(r.Params.TenantKey), deref(r.Params.APIKeys))
 	if err != nil {
 		return nil, err
 	}
-	if !strings.Contains(deref(r.Params.Accept), "yaml") {
+	if accept := callOf(ctx).header.Values("Accept"); quality(accept, mediaYAML) <= quality(accept, mediaJSON) {
 		return api.ExportWorld200JSONResponse{Body: w}, nil
 	}
 	body, err := json.Marshal(w)

@@ -146,12 +146,12 @@ func (e pg) openStartups(ctx context.Context, rows []OpenStartupParams) ([]bool,
 		OpenedAts:   column(rows, func(r *OpenStartupParams) time.Time { return r.OpenedAt }),
 		DeadlineAts: column(rows, func(r *OpenStartupParams) time.Time { return r.DeadlineAt }),
 
-		InstanceIds: column(rows, func(r *OpenStartupParams) string { return empty(r.InstanceID) }),
-		Hosts:       column(rows, func(r *OpenStartupParams) string { return empty(r.Host) }),
-		Labels:      column(rows, func(r *OpenStartupParams) string { return string(r.Labels) }),
+		InstanceIds: sparse(rows, func(r *OpenStartupParams) string { return empty(r.InstanceID) }),
+		Hosts:       sparse(rows, func(r *OpenStartupParams) string { return empty(r.Host) }),
+		Labels:      sparse(rows, func(r *OpenStartupParams) string { return string(r.Labels) }),
 		Sources:     column(rows, func(r *OpenStartupParams) string { return r.Source }),
-		Credentials: column(rows, func(r *OpenStartupParams) string { return string(r.Credential) }),
-		RemoteAddrs: column(rows, func(r *OpenStartupParams) string { return empty(r.RemoteAddr) }),
+		Credentials: sparse(rows, func(r *OpenStartupParams) string { return string(r.Credential) }),
+		RemoteAddrs: sparse(rows, func(r *OpenStartupParams) string { return empty(r.RemoteAddr) }),
 	}
 	q := pgbatch.New(e.pool)
 	n, err := q.OpenStartups(ctx, a)
@@ -188,9 +188,9 @@ func (e pg) reportStartups(ctx context.Context, rows []ReportStartupParams) (map
 		Statuses:      column(rows, func(r *ReportStartupParams) string { return r.Status }),
 		ReportedAts:   column(rows, func(r *ReportStartupParams) time.Time { return *reportedAt(*r) }),
 		BuildVersions: column(rows, func(r *ReportStartupParams) string { return empty(r.BuildVersion) }),
-		Healths:       column(rows, func(r *ReportStartupParams) string { return string(r.Health) }),
+		Healths:       sparse(rows, func(r *ReportStartupParams) string { return string(r.Health) }),
 		Errors:        column(rows, func(r *ReportStartupParams) string { return empty(r.Error) }),
-		Details:       column(rows, func(r *ReportStartupParams) string { return string(r.Details) }),
+		Details:       sparse(rows, func(r *ReportStartupParams) string { return string(r.Details) }),
 	}
 	won, err := pgbatch.New(e.pool).ReportStartups(ctx, a)
 	if err != nil {
@@ -209,6 +209,17 @@ func column[R, T any](rows []R, of func(*R) T) []T {
 		out[i] = of(&rows[i])
 	}
 	return out
+}
+
+// sparse is column for texts that most rows lack: where all do it is empty, and
+// PostgreSQL, which unnests all columns in step, takes NULL for each.
+func sparse[R any](rows []R, of func(*R) string) []string {
+	for i := range rows {
+		if of(&rows[i]) != "" {
+			return column(rows, of)
+		}
+	}
+	return []string{}
 }
 
 // empty is how an absent text travels in an array: the statement makes it NULL again.

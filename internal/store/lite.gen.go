@@ -24,8 +24,8 @@ func (q lite) CountOpenStartups(ctx context.Context, now time.Time) (postgres.Co
 	return postgres.CountOpenStartupsRow(row), err
 }
 
-func (q lite) CountOtherAdmins(ctx context.Context, arg postgres.CountOtherAdminsParams) (int64, error) {
-	return q.r.CountOtherAdmins(ctx, sqlite.CountOtherAdminsParams(arg))
+func (q lite) CountOthersOfType(ctx context.Context, arg postgres.CountOthersOfTypeParams) (int64, error) {
+	return q.r.CountOthersOfType(ctx, sqlite.CountOthersOfTypeParams(arg))
 }
 
 func (q lite) CreateAPIKey(ctx context.Context, arg postgres.CreateAPIKeyParams) (postgres.APIKey, error) {
@@ -148,6 +148,11 @@ func (q lite) GetRevision(ctx context.Context, tenantKey string) (postgres.GetRe
 
 func (q lite) GetSecretRef(ctx context.Context, id uuid.UUID) (postgres.SecretRef, error) {
 	row, err := q.r.GetSecretRef(ctx, id)
+	return postgres.SecretRef(row), err
+}
+
+func (q lite) GetSecretRefByKey(ctx context.Context, arg postgres.GetSecretRefByKeyParams) (postgres.SecretRef, error) {
+	row, err := q.r.GetSecretRefByKey(ctx, sqlite.GetSecretRefByKeyParams(arg))
 	return postgres.SecretRef(row), err
 }
 

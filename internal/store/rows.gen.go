@@ -11,7 +11,7 @@ type (
 	AuditLog                 = postgres.AuditLog
 	Binding                  = postgres.Binding
 	CountOpenStartupsRow     = postgres.CountOpenStartupsRow
-	CountOtherAdminsParams   = postgres.CountOtherAdminsParams
+	CountOthersOfTypeParams  = postgres.CountOthersOfTypeParams
 	CreateAPIKeyParams       = postgres.CreateAPIKeyParams
 	CreateAuditEntryParams   = postgres.CreateAuditEntryParams
 	CreateBindingParams      = postgres.CreateBindingParams
@@ -26,6 +26,7 @@ type (
 	GetPrincipalByKeyParams  = postgres.GetPrincipalByKeyParams
 	GetProfileByKeyParams    = postgres.GetProfileByKeyParams
 	GetRevisionRow           = postgres.GetRevisionRow
+	GetSecretRefByKeyParams  = postgres.GetSecretRefByKeyParams
 	ListAPIKeysParams        = postgres.ListAPIKeysParams
 	ListAlarmsParams         = postgres.ListAlarmsParams
 	ListAlarmsRow            = postgres.ListAlarmsRow

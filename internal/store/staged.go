@@ -38,11 +38,7 @@ func (q recording) CreateProfile(ctx context.Context, p CreateProfileParams) (Pr
 
 func (q recording) CreateManifest(ctx context.Context, p CreateManifestParams) (Manifest, error) {
 	_, err := q.Queries.CreateManifest(ctx, p)
-	return unscanned(Manifest{
-		ID: p.ID, TenantKey: p.TenantKey, ManifestKey: p.ManifestKey, DeploymentKey: p.DeploymentKey, Environment: p.Environment,
-		Services: p.Services, MemoryMap: p.MemoryMap, Polling: p.Polling, Schemas: p.Schemas, Version: 1,
-		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
-	}, err)
+	return unscanned(Manifest(p), err)
 }
 
 func (q recording) CreatePrincipal(ctx context.Context, p CreatePrincipalParams) (Principal, error) {
@@ -53,6 +49,18 @@ func (q recording) CreatePrincipal(ctx context.Context, p CreatePrincipalParams)
 func (q recording) CreateBinding(ctx context.Context, p CreateBindingParams) (Binding, error) {
 	_, err := q.Queries.CreateBinding(ctx, p)
 	return unscanned(Binding(p), err)
+}
+
+func (q recording) CreateAPIKey(ctx context.Context, p CreateAPIKeyParams) (APIKey, error) {
+	_, err := q.Queries.CreateAPIKey(ctx, p)
+	return unscanned(APIKey{
+		ID: p.ID, TenantKey: p.TenantKey, PrincipalID: p.PrincipalID, Name: p.Name, KeyHash: p.KeyHash, Status: p.Status,
+		ExpiresAt: p.ExpiresAt, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+	}, err)
+}
+
+func (q recording) UpdateAPIKey(ctx context.Context, p UpdateAPIKeyParams) (APIKey, error) {
+	return unscanned(q.Queries.UpdateAPIKey(ctx, p))
 }
 
 func (q recording) UpdateSecretRef(ctx context.Context, p UpdateSecretRefParams) (SecretRef, error) {

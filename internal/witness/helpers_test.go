@@ -101,7 +101,7 @@ func newWorld(t *testing.T, s *store.Store) *world {
 	})
 	require.NoError(t, err)
 	m, err := s.CreateManifest(ctx, store.CreateManifestParams{
-		ID: store.NewID(noon), TenantKey: "t", ManifestKey: "manifest", DeploymentKey: "d",
+		ID: store.NewID(noon), TenantKey: "t", ManifestKey: "manifest", DeploymentKey: "d", Version: 1,
 		Environment: doc, Services: doc, MemoryMap: doc, Polling: doc, Schemas: doc, CreatedAt: noon, UpdatedAt: noon,
 	})
 	require.NoError(t, err)

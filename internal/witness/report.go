@@ -15,7 +15,7 @@ import (
 // Get returns a startup to its owner and to its tenant's admins; for others it doesn't exist.
 func (s *Service) Get(ctx context.Context, who identity.Caller, id uuid.UUID) (store.StartupSession, error) {
 	row, err := s.GetStartup(ctx, id)
-	if store.IsNotFound(err) || (err == nil && row.PrincipalID != who.ID && !(who.Admin && who.Sees(row.TenantKey))) {
+	if store.IsNotFound(err) || (err == nil && row.PrincipalID != who.ID && (!who.Admin || !who.Sees(row.TenantKey))) {
 		return store.StartupSession{}, errs.New(errs.SessionNotFound, "no such startup")
 	}
 	return row, err

@@ -49,11 +49,11 @@ func (s *Service) apply(ctx context.Context, a identity.Caller, in Apply) (out m
 	if in.World.TenantKey != "" {
 		tenant = in.World.TenantKey
 	}
-	if !a.Sees(tenant) {
-		return out, nil, errs.New(errs.Forbidden, "tenant %q is not yours (ADMIN_ALLOW_CROSS_TENANT)", tenant)
+	if err := a.Reach(tenant); err != nil {
+		return out, nil, err
 	}
 	for range freePlans {
-		r, err := s.read(ctx, tenant)
+		r, err := s.read(ctx, tenant, len(in.World.APIKeys) > 0)
 		if err != nil {
 			return out, nil, err
 		}
@@ -62,15 +62,14 @@ func (s *Service) apply(ctx context.Context, a identity.Caller, in Apply) (out m
 		}
 		out = p.answer(in)
 		if in.DryRun {
-			out.Packets, err = s.blastRadius(ctx, tenant, p)
-			return out, p, err
+			return out, p, s.blastRadius(ctx, tenant, p, &out)
 		}
 		if err := s.execute(ctx, a, tenant, p); !errors.Is(err, admin.ErrMoved) {
 			return out, p, err
 		}
 	}
 	err = s.Admin.Write(ctx, a, tenant, func(w admin.Write) error {
-		r, err := readRows(ctx, w.Queries, tenant)
+		r, err := readRows(ctx, w.Queries, tenant, len(in.World.APIKeys) > 0)
 		if err != nil {
 			return err
 		}
@@ -96,7 +95,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 		})
 	}
 	w := s.Admin.Planned(a, r.tenant)
-	kept := r.protected(a, s.Admin.AdminKeys)
+	kept := r.protected(a, s.Admin.Admins)
 	resources[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
 		kind: admin.SecretRefs, list: "secret_refs", docs: in.World.SecretRefs, stored: r.secretRefs, gone: phaseSweep,
 		key:    func(c model.SecretRefCreate) string { return c.SecretKey },
@@ -126,9 +125,10 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 			p.touched.manifests[key] = true
 			delete(p.after.manifests, key)
 			if c != nil {
-				p.after.manifests[key] = manifestDoc{*c, version}
+				p.after.manifests[key] = manifestDoc{*c, max(version, c.Version)}
 			}
 		},
+		once: func(c *model.ManifestCreate) { c.Version = 0 },
 	}.into(ctx, p, w, in.Prune)
 	resources[store.Principal, model.PrincipalCreate, model.Principal]{
 		kind: admin.Principals, list: "principals", docs: in.World.Principals, stored: r.principals, gone: phaseFree,
@@ -144,6 +144,9 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 	p.subjects(in.World.Principals, foreign)
 	p.park(r.principals)
 	p.bindings(in, r, kept)
+	if err := p.apiKeys(ctx, q, in.World.APIKeys, r, s.Admin.Now()); err != nil {
+		return nil, err
+	}
 	return p, errs.Merge(p.errs...)
 }
 
@@ -174,10 +177,10 @@ func put[C any](m map[string]C, key string, c *C) {
 
 // protected is what prune leaves alone: the admins, who would otherwise lock
 // themselves out, with what their bindings need.
-func (r *rows) protected(a identity.Caller, adminKeys []string) map[uuid.UUID]bool {
+func (r *rows) protected(a identity.Caller, admins identity.Admins) map[uuid.UUID]bool {
 	kept := map[uuid.UUID]bool{}
 	for _, p := range r.principals {
-		kept[p.ID] = p.PrincipalType == identity.TypeAdmin || p.PrincipalKey == a.PrincipalKey || slices.Contains(adminKeys, p.PrincipalKey)
+		kept[p.ID] = admins.Are(p.PrincipalType, p.PrincipalKey) || p.PrincipalKey == a.PrincipalKey
 	}
 	for _, b := range r.bindings {
 		if kept[b.PrincipalID] {

@@ -15,21 +15,24 @@ import (
 )
 
 // blastRadius resolves, before and after the plan, every principal that the
-// plan can reach, and lists those whose packets differ.
-func (s *Service) blastRadius(ctx context.Context, tenant string, p *plan) ([]model.PacketChange, error) {
-	out, reached := []model.PacketChange{}, slices.Sorted(maps.Keys(p.reach()))
+// plan can reach, and lists those whose packets or deadlines differ.
+func (s *Service) blastRadius(ctx context.Context, tenant string, p *plan, out *model.Plan) error {
+	reached := slices.Sorted(maps.Keys(p.reach()))
 	last, err := s.Admin.Store.LastComponents(ctx, tenant, reached)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, key := range reached {
 		before, err := compile(p.before, key)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		after, err := compile(p.after, key)
 		if err != nil {
-			return nil, err
+			return err
+		}
+		if b, a := before.seconds(), after.seconds(); b != a && b != 0 && a != 0 {
+			out.Deadlines = append(out.Deadlines, model.DeadlineChange{PrincipalKey: key, SecondsBefore: b, SecondsAfter: a})
 		}
 		component, ok := last[key]
 		if !ok {
@@ -39,12 +42,20 @@ func (s *Service) blastRadius(ctx context.Context, tenant string, p *plan) ([]mo
 		if beforeEtag == afterEtag {
 			continue
 		}
-		out = append(out, model.PacketChange{
+		out.Packets = append(out.Packets, model.PacketChange{
 			PrincipalKey: key, ComponentKey: component, Sections: differing(before.members, after.members),
 			EtagBefore: orNull(beforeEtag), EtagAfter: orNull(afterEtag),
 		})
 	}
-	return out, nil
+	return nil
+}
+
+// seconds is how long a component has; zero where bootstrap would refuse.
+func (c compiled) seconds() int64 {
+	if c.Blueprint == nil {
+		return 0
+	}
+	return int64(c.SLA.Seconds())
 }
 
 // reach is every principal whose packet is made of something that the plan touches.

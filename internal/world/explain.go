@@ -24,11 +24,11 @@ type Explanation struct {
 }
 
 // Explain resolves a principal's packet for a component without opening a startup.
-func (s *Service) Explain(ctx context.Context, a identity.Caller, id uuid.UUID, component string) (Explanation, error) {
+func (s *Service) Explain(ctx context.Context, a identity.Caller, ref model.IDOrKey, component string) (Explanation, error) {
 	var row store.Principal
 	var w bootstrap.World
 	err := s.Admin.Store.InSnapshot(ctx, func(q store.Queries) (err error) {
-		if row, err = admin.Principals.Find(ctx, q, s.Admin, a, id); err != nil {
+		if row, err = admin.Principals.Find(ctx, q, a, ref); err != nil {
 			return err
 		}
 		w, err = worldOf(ctx, q, row)

@@ -61,7 +61,7 @@ func (p *plan) run(ctx context.Context, w admin.Write) error {
 
 // answer is the plan as the API tells it, without packets.
 func (p *plan) answer(in Apply) model.Plan {
-	return model.Plan{TenantKey: p.tenant, DryRun: in.DryRun, Summary: p.summary(), Changes: p.changes, Packets: []model.PacketChange{}}
+	return model.Plan{TenantKey: p.tenant, DryRun: in.DryRun, Summary: p.summary(), Changes: p.changes, Packets: []model.PacketChange{}, Deadlines: []model.DeadlineChange{}}
 }
 
 // touched is what the plan changes, to know whose packets to compare.
@@ -125,6 +125,7 @@ type resources[R, C, V any] struct {
 	set    func(key string, doc *C, version int64) // keeps the state after; nil is gone
 	keep   func(R) bool                            // never pruned
 	gone   int                                     // the phase in which it is pruned
+	once   func(*C)                                // drops what counts at the creation alone; nil is nothing
 }
 
 // into plans the creates, updates and deletes of one list.
@@ -147,6 +148,9 @@ func (r resources[R, C, V]) into(ctx context.Context, p *plan, w admin.Write, pr
 			p.fail(at, err)
 			r.set(key, &doc, 1) // it is there, for what refers to it
 			continue
+		}
+		if _, exists := r.stored[key]; exists && r.once != nil {
+			r.once(&doc)
 		}
 		r.one(p, key, doc)
 	}

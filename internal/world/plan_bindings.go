@@ -47,7 +47,7 @@ func (p *plan) bindings(in Apply, r *rows, kept map[uuid.UUID]bool) {
 		case *was.Active && replaced:
 			row := r.bindings[m]
 			p.note(model.PlanActionUpdate, model.ResourceTypeBinding, bindingName(was), was, inactive(was), phaseWrite, func(ctx context.Context, w admin.Write) error {
-				return w.Deactivate(ctx, row)
+				return w.Of(was.Principal).Deactivate(ctx, row)
 			})
 		}
 	}
@@ -121,7 +121,7 @@ func (p *plan) refer(at string, d model.WorldBinding) {
 func (p *plan) bind(d model.WorldBinding) {
 	p.activate(d)
 	p.note(model.PlanActionCreate, model.ResourceTypeBinding, bindingName(d), nil, d, phaseWrite, func(ctx context.Context, w admin.Write) error {
-		row, err := w.PlaceBinding(ctx, p.byIDs(d))
+		row, err := w.Of(d.Principal).PlaceBinding(ctx, p.byIDs(d))
 		p.ids["binding/"+bindingName(d)] = row.ID
 		return err
 	})
@@ -138,7 +138,7 @@ func (p *plan) rebind(row store.Binding, was, d model.WorldBinding) {
 	}
 	p.activate(d)
 	p.note(model.PlanActionUpdate, model.ResourceTypeBinding, bindingName(d), was, d, phaseWrite, func(ctx context.Context, w admin.Write) error {
-		return w.ReplaceBinding(ctx, row, p.byIDs(d))
+		return w.Of(d.Principal).ReplaceBinding(ctx, row, p.byIDs(d))
 	})
 }
 
@@ -147,7 +147,7 @@ func (p *plan) unbind(row store.Binding, was model.WorldBinding) {
 		p.deactivate(was)
 	}
 	p.note(model.PlanActionDelete, model.ResourceTypeBinding, bindingName(was), was, nil, phaseFree, func(ctx context.Context, w admin.Write) error {
-		return admin.Bindings.Remove(ctx, w, row)
+		return admin.Bindings.Remove(ctx, w.Of(was.Principal), row)
 	})
 }
 
@@ -166,7 +166,7 @@ func (p *plan) deactivate(d model.WorldBinding) {
 // byIDs is a binding by ids, known once what it refers to is created.
 func (p *plan) byIDs(d model.WorldBinding) model.BindingCreate {
 	return model.BindingCreate{
-		PrincipalID: p.ids["principal/"+d.Principal], ProfileID: p.ids["profile/"+d.Profile], ManifestID: p.ids["manifest/"+d.Manifest],
+		PrincipalID: p.ids["principal/"+d.Principal].String(), ProfileID: p.ids["profile/"+d.Profile].String(), ManifestID: p.ids["manifest/"+d.Manifest].String(),
 		Overrides: d.Overrides, Active: d.Active,
 	}
 }

@@ -25,20 +25,21 @@ type rows struct {
 	profiles   map[string]store.Profile
 	manifests  map[string]store.Manifest
 	principals map[string]store.Principal
-	bindings   []store.Binding // in order of creation
+	bindings   []store.Binding         // in order of creation
+	apiKeys    map[string]store.APIKey // by hash; nil where nobody asked for them
 }
 
 // read reads a tenant's world of one moment, without a lock.
-func (s *Service) read(ctx context.Context, tenant string) (r *rows, err error) {
+func (s *Service) read(ctx context.Context, tenant string, withKeys bool) (r *rows, err error) {
 	err = s.Admin.Store.InSnapshot(ctx, func(q store.Queries) error {
-		r, err = readRows(ctx, q, tenant)
+		r, err = readRows(ctx, q, tenant, withKeys)
 		return err
 	})
 	return r, err
 }
 
 // readRows wants a q that sees one moment: a snapshot's, or a write's that holds the revision.
-func readRows(ctx context.Context, q store.Queries, tenant string) (*rows, error) {
+func readRows(ctx context.Context, q store.Queries, tenant string, withKeys bool) (*rows, error) {
 	at, err := q.GetRevision(ctx, tenant)
 	if err != nil && !store.IsNotFound(err) { // a tenant without a world is at 0
 		return nil, err
@@ -48,6 +49,11 @@ func readRows(ctx context.Context, q store.Queries, tenant string) (*rows, error
 	manifests, err3 := q.ListManifests(ctx, store.ListManifestsParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
 	principals, err4 := q.ListPrincipals(ctx, store.ListPrincipalsParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
 	bindings, err5 := q.ListBindings(ctx, store.ListBindingsParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
+	var keys []store.APIKey
+	var err6 error
+	if withKeys {
+		keys, err6 = q.ListAPIKeys(ctx, store.ListAPIKeysParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
+	}
 	return &rows{
 		tenant:     tenant,
 		revision:   at.Revision,
@@ -56,7 +62,8 @@ func readRows(ctx context.Context, q store.Queries, tenant string) (*rows, error
 		manifests:  byKey(manifests, func(r store.Manifest) string { return r.ManifestKey }),
 		principals: byKey(principals, func(r store.Principal) string { return r.PrincipalKey }),
 		bindings:   bindings,
-	}, errs.Merge(err1, err2, err3, err4, err5)
+		apiKeys:    byKey(keys, func(r store.APIKey) string { return r.KeyHash }),
+	}, errs.Merge(err1, err2, err3, err4, err5, err6)
 }
 
 func byKey[R any](rows []R, key func(R) string) map[string]R {

@@ -15,6 +15,7 @@ import (
 const (
 	id      = "0192d6b0-6f3a-7c11-8e7f-0a1b2c3d4e5f"
 	ack     = `{"startup_id":"` + id + `","status":"READY","acknowledged_at":"2026-11-22T12:00:03.12Z"}`
+	health  = `{"status":"healthy","service":"MetaGate","version":"0.1","instance_id":"one"}`
 	problem = `{"type":"urn:metagate:problem:not-found","title":"Not Found","status":404,"detail":"no such path","code":"NOT_FOUND","request_id":"r1"}`
 )
 
@@ -74,7 +75,7 @@ func TestABadAnswerBreaksTheContract(t *testing.T) {
 		answer
 		says string
 	}{
-		"an undocumented status":         {answer{"GET", "/health", 202, asJSON, `{"status":"ok"}`}, "no 202"},
+		"an undocumented status":         {answer{"GET", "/health", 202, asJSON, health}, "no 202"},
 		"success where nothing is":       {answer{"GET", "/v1/nothing", 200, asJSON, `{}`}, "404 or 405"},
 		"405 without Allow":              {answer{"PUT", "/v1/bootstrap", 405, asProblem, problem}, "without Allow"},
 		"another content type":           {answer{"GET", "/health", 200, map[string]string{"Content-Type": "text/plain"}, "ok"}, "Content-Type"},
@@ -85,10 +86,10 @@ func TestABadAnswerBreaksTheContract(t *testing.T) {
 		"a 304 without a header":         {answer{"POST", "/v1/bootstrap", 304, with(asUnbodied, "Metagate-Startup-Id", "-"), ""}, "Metagate-Startup-Id is missing"},
 		"a 304 with a bad header":        {answer{"POST", "/v1/bootstrap", 304, with(asUnbodied, "Metagate-Startup-Deadline", "soon"), ""}, "Metagate-Startup-Deadline"},
 		"a required header missing":      {answer{"POST", "/v1/admin/principals", 201, asJSON, "{}"}, `"ETag" missing`},
-		"an empty header":                {answer{"GET", "/health", 200, with(asJSON, "Link", ""), `{"status":"ok"}`}, "Link is sent empty"},
-		"no request id":                  {answer{"GET", "/health", 200, with(asJSON, "X-Request-Id", "-"), `{"status":"ok"}`}, "X-Request-ID"},
+		"an empty header":                {answer{"GET", "/health", 200, with(asJSON, "Link", ""), health}, "Link is sent empty"},
+		"no request id":                  {answer{"GET", "/health", 200, with(asJSON, "X-Request-Id", "-"), health}, "X-Request-ID"},
 		"a member missing":               {answer{"GET", "/health", 200, asJSON, `{}`}, "status"},
-		"a member too many":              {answer{"GET", "/health", 200, asJSON, `{"status":"ok","x":1}`}, "x"},
+		"a member too many":              {answer{"GET", "/health", 200, asJSON, `{"status":"ok","service":"s","version":"v","instance_id":"i","x":1}`}, "x"},
 		"no JSON":                        {answer{"GET", "/health", 200, asJSON, `{`}, "decode"},
 		"no UUID":                        {answer{"POST", "/v1/startup/ready", 200, asJSON, `{"startup_id":"x","status":"READY","acknowledged_at":"2026-11-22T12:00:03Z"}`}, "startup_id"},
 		"another enum value":             {answer{"POST", "/v1/startup/ready", 200, asJSON, `{"startup_id":"` + id + `","status":"LATE","acknowledged_at":"2026-11-22T12:00:03Z"}`}, "status"},

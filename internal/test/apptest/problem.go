@@ -42,7 +42,7 @@ func checkAnyAnswer(r *http.Request, header http.Header) error {
 }
 
 // checkUnrouted is what holds where openapi.yaml has no operation: 404, or 405
-// with Allow (contract 8). OPTIONS is CORS's.
+// with Allow (contract 8), or 307 to the path without the slash at its end. OPTIONS is CORS's.
 func checkUnrouted(r *http.Request, status int, header http.Header) error {
 	switch {
 	case status == http.StatusNotFound:
@@ -50,6 +50,11 @@ func checkUnrouted(r *http.Request, status int, header http.Header) error {
 	case status == http.StatusMethodNotAllowed:
 		if header.Get("Allow") == "" {
 			return errors.New("405 without Allow")
+		}
+		return nil
+	case status == http.StatusTemporaryRedirect && (strings.HasSuffix(r.URL.Path, "/") || r.URL.Path == "/docs"):
+		if to := header.Get("Location"); !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") {
+			return fmt.Errorf("307 to %q", to)
 		}
 		return nil
 	case status == http.StatusNoContent && r.Method == http.MethodOptions:

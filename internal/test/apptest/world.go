@@ -10,25 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/doc"
 )
 
-// World is a deployment as the files in examples describe it, by key.
-type World struct {
-	TenantKey  string                  `json:"tenant_key"`
-	SecretRefs []model.SecretRefCreate `json:"secret_refs"`
-	Profiles   []model.ProfileCreate   `json:"profiles"`
-	Manifests  []model.ManifestCreate  `json:"manifests"`
-	Principals []model.PrincipalCreate `json:"principals"`
-	Bindings   []WorldBinding          `json:"bindings"`
-}
-
-// WorldBinding is a binding by keys.
-type WorldBinding struct {
-	Principal string          `json:"principal"`
-	Profile   string          `json:"profile"`
-	Manifest  string          `json:"manifest"`
-	Overrides json.RawMessage `json:"overrides"`
-}
+// World is a deployment as the files in examples describe it.
+type World struct{ model.World }
 
 // Created are the ids of a world, by key, and an API key of each principal.
 type Created struct {
@@ -42,12 +28,12 @@ func ReadWorld(tb testing.TB, file string) World {
 	tb.Helper()
 	text, err := os.ReadFile(file)
 	require.NoError(tb, err)
-	doc, err := yamlToJSON(text)
+	text, err = doc.YAMLToJSON(text, 1<<20)
 	require.NoError(tb, err)
 	var w World
-	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields() // a member that is passed over would test nothing
-	require.NoError(tb, dec.Decode(&w))
+	require.NoError(tb, dec.Decode(&w.World))
 	return w
 }
 
@@ -60,23 +46,23 @@ func (w World) Create(tb testing.TB, a *App) Created {
 		Principals: map[string]uuid.UUID{}, Bindings: map[string]uuid.UUID{}, APIKeys: map[string]string{},
 	}
 	for _, s := range w.SecretRefs {
-		out.SecretRefs[s.SecretKey] = Got(admin.CreateSecretRefWithResponse(ctx, s)).Is(tb, 201).JSON201.ID
+		out.SecretRefs[s.SecretKey] = Got(admin.CreateSecretRefWithResponse(ctx, nil, s)).Is(tb, 201).JSON201.ID
 	}
 	for _, p := range w.Profiles {
-		out.Profiles[p.ProfileKey] = Got(admin.CreateProfileWithResponse(ctx, p)).Is(tb, 201).JSON201.ID
+		out.Profiles[p.ProfileKey] = Got(admin.CreateProfileWithResponse(ctx, nil, p)).Is(tb, 201).JSON201.ID
 	}
 	for _, m := range w.Manifests {
-		out.Manifests[m.ManifestKey] = Got(admin.CreateManifestWithResponse(ctx, m)).Is(tb, 201).JSON201.ID
+		out.Manifests[m.ManifestKey] = Got(admin.CreateManifestWithResponse(ctx, nil, m)).Is(tb, 201).JSON201.ID
 	}
 	for _, p := range w.Principals {
-		id := Got(admin.CreatePrincipalWithResponse(ctx, p)).Is(tb, 201).JSON201.ID
+		id := Got(admin.CreatePrincipalWithResponse(ctx, nil, p)).Is(tb, 201).JSON201.ID
 		out.Principals[p.PrincipalKey] = id
-		key := Got(admin.CreateAPIKeyWithResponse(ctx, model.APIKeyCreate{PrincipalID: id, Name: p.PrincipalKey})).Is(tb, 201)
+		key := Got(admin.CreateAPIKeyWithResponse(ctx, nil, model.APIKeyCreate{PrincipalID: id.String(), Name: p.PrincipalKey})).Is(tb, 201)
 		out.APIKeys[p.PrincipalKey] = key.JSON201.APIKey
 	}
 	for _, b := range w.Bindings {
-		out.Bindings[b.Principal] = Got(admin.CreateBindingWithResponse(ctx, model.BindingCreate{
-			PrincipalID: out.Principals[b.Principal], ProfileID: out.Profiles[b.Profile], ManifestID: out.Manifests[b.Manifest],
+		out.Bindings[b.Principal] = Got(admin.CreateBindingWithResponse(ctx, nil, model.BindingCreate{
+			PrincipalID: out.Principals[b.Principal].String(), ProfileID: out.Profiles[b.Profile].String(), ManifestID: out.Manifests[b.Manifest].String(),
 			Overrides: b.Overrides,
 		})).Is(tb, 201).JSON201.ID
 	}

@@ -145,6 +145,7 @@ func notFoundErrors(t *testing.T, s *store.Store) {
 	add(s.GetPrincipalByKey(ctx, store.GetPrincipalByKeyParams{}))
 	add(s.GetProfile(ctx, id))
 	add(s.GetProfileByKey(ctx, store.GetProfileByKeyParams{}))
+	add(s.GetSecretRefByKey(ctx, store.GetSecretRefByKeyParams{}))
 	add(s.GetManifest(ctx, id))
 	add(s.GetManifestByKey(ctx, store.GetManifestByKeyParams{}))
 	add(s.GetBinding(ctx, id))

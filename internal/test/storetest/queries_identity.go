@@ -63,10 +63,10 @@ var principals = tests{
 		rows, err := w.ListPrincipals(t.Context(), store.ListPrincipalsParams{AuthSubject: &off.AuthSubject, RowLimit: all})
 		lists(t, rows, err, off) // of any tenant
 	},
-	"CountOtherAdmins": func(t *testing.T, w *world) {
+	"CountOthersOfType": func(t *testing.T, w *world) {
 		count := func(want int64, except uuid.UUID) {
 			t.Helper()
-			require.Equal(t, want, must(w.CountOtherAdmins(t.Context(), store.CountOtherAdminsParams{TenantKey: w.tenant, ExceptID: except}))(t))
+			require.Equal(t, want, must(w.CountOthersOfType(t.Context(), store.CountOthersOfTypeParams{TenantKey: w.tenant, PrincipalType: "admin", ExceptID: except}))(t))
 		}
 		add := func(in *world, status string) store.Principal {
 			p := in.newPrincipal()

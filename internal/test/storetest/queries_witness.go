@@ -120,13 +120,21 @@ var auditLog = tests{
 		list(store.ListAuditLogParams{Since: &newest.CreatedAt}, newest)
 		list(store.ListAuditLogParams{Since: &oldest.CreatedAt}, newest, oldest)
 		list(store.ListAuditLogParams{FromID: store.FirstID(newest.CreatedAt)}, newest)
+		list(store.ListAuditLogParams{Until: &newest.CreatedAt}, oldest)
+		list(store.ListAuditLogParams{Until: &oldest.CreatedAt})
+		list(store.ListAuditLogParams{Since: &oldest.CreatedAt, Until: new(newest.CreatedAt.Add(time.Microsecond))}, newest, oldest)
+		list(store.ListAuditLogParams{ResourceKey: &newest.ResourceKey}, newest)
+		list(store.ListAuditLogParams{PrincipalKey: oldest.PrincipalKey}, oldest)
+		list(store.ListAuditLogParams{Revision: newest.Revision}, newest)
+		list(store.ListAuditLogParams{Revision: new(int64(0))})
 	},
 }
 
 func (w *world) newAuditEntry(at time.Time, typ string) store.CreateAuditEntryParams {
 	return store.CreateAuditEntryParams{
 		ID: store.NewID(at), TenantKey: w.tenant, Actor: unique("actor"), AuthMethod: "api_key", Action: "update",
-		ResourceType: typ, ResourceID: uuid.New(), ResourceKey: "key", RequestID: "request", RemoteAddr: "::1",
+		ResourceType: typ, ResourceID: uuid.New(), ResourceKey: unique("key"), RequestID: "request", RemoteAddr: "::1",
 		Before: store.JSON(`{"a":1}`), After: store.JSON(`{"a":2}`), CreatedAt: at,
+		PrincipalKey: new(unique("principal")), Credential: store.JSON(`{"issuer":"i"}`), Reason: new("because – é"), Revision: new(at.UnixMicro()),
 	}
 }

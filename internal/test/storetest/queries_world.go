@@ -63,12 +63,13 @@ var profiles = tests{
 var manifests = tests{
 	"CreateManifest": func(t *testing.T, w *world) {
 		p := w.newManifest()
+		p.Version = 7
 		row, err := w.CreateManifest(t.Context(), p)
 		require.NoError(t, err)
 		require.Equal(t, store.Manifest{
 			ID: p.ID, TenantKey: p.TenantKey, ManifestKey: p.ManifestKey, DeploymentKey: p.DeploymentKey,
 			Environment: p.Environment, Services: p.Services, MemoryMap: p.MemoryMap, Polling: p.Polling, Schemas: p.Schemas,
-			Version: 1, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+			Version: 7, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 		}, row)
 		require.Equal(t, row, must(w.GetManifest(t.Context(), p.ID))(t))
 	},
@@ -141,6 +142,13 @@ var secretRefs = tests{
 	},
 	"GetSecretRef": func(t *testing.T, w *world) {
 		require.Equal(t, w.secret, must(w.GetSecretRef(t.Context(), w.secret.ID))(t))
+	},
+	"GetSecretRefByKey": func(t *testing.T, w *world) {
+		key := store.GetSecretRefByKeyParams{TenantKey: w.tenant, SecretKey: w.secret.SecretKey}
+		require.Equal(t, w.secret, must(w.GetSecretRefByKey(t.Context(), key))(t))
+		key.TenantKey = "another"
+		_, err := w.GetSecretRefByKey(t.Context(), key)
+		require.True(t, store.IsNotFound(err))
 	},
 	"ListSecretRefs": func(t *testing.T, w *world) {
 		off := w.addSecretRef(t, unique("secret"), "disabled")

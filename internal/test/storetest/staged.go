@@ -23,6 +23,7 @@ type staged struct {
 	manifest  store.Manifest
 	principal store.Principal
 	binding   store.Binding
+	key       store.APIKey
 	entry     store.AuditLog
 }
 
@@ -35,6 +36,13 @@ func (w *world) stage(t *testing.T, q store.Queries) (s staged) {
 	b := w.newBinding(true)
 	b.PrincipalID, b.ProfileID, b.ManifestID = s.principal.ID, s.profile.ID, s.manifest.ID
 	s.binding = must(q.CreateBinding(t.Context(), b))(t)
+	end := w.now.Add(time.Hour)
+	s.key = must(q.CreateAPIKey(t.Context(), store.CreateAPIKeyParams{
+		ID: store.NewID(w.now), TenantKey: w.tenant, PrincipalID: s.principal.ID, Name: "k", KeyHash: unique("hash"), Status: "active", CreatedAt: w.now, UpdatedAt: w.now,
+	}))(t)
+	_, err := q.UpdateAPIKey(t.Context(), store.UpdateAPIKeyParams{ID: s.key.ID, Name: "l", Status: "active", ExpiresAt: &end, UpdatedAt: w.now})
+	require.NoError(t, err)
+	s.key.Name, s.key.ExpiresAt = "l", &end
 	entry := w.newAuditEntry(w.now, "binding")
 	entry.Before = nil
 	require.NoError(t, q.CreateAuditEntry(t.Context(), entry))
@@ -49,6 +57,7 @@ func (s staged) requireStored(t *testing.T, w *world) {
 	require.Equal(t, s.manifest, must(w.GetManifest(t.Context(), s.manifest.ID))(t))
 	require.Equal(t, s.principal, must(w.GetPrincipal(t.Context(), s.principal.ID))(t))
 	require.Equal(t, s.binding, must(w.GetBinding(t.Context(), s.binding.ID))(t))
+	require.Equal(t, s.key, must(w.GetAPIKey(t.Context(), s.key.ID))(t))
 }
 
 func stagedWrites(t *testing.T, s *store.Store) {

@@ -170,9 +170,11 @@ func jsonNull(t *testing.T, s *store.Store) {
 
 	a := w.newAuditEntry(w.now, "profile")
 	a.Before, a.After = nil, store.JSON("null")
+	a.PrincipalKey, a.Credential, a.Reason, a.Revision = nil, nil, nil, nil // as an older server's
 	require.NoError(t, w.CreateAuditEntry(t.Context(), a))
 	log := must(w.ListAuditLog(t.Context(), store.ListAuditLogParams{TenantKey: &w.tenant, BeforeID: store.MaxID, RowLimit: 1}))(t)
 	require.Nil(t, log[0].Before)
+	require.Equal(t, store.AuditLog(a), log[0])
 	require.Equal(t, "null", string(log[0].After), "the document null is a document")
 
 	p := w.newProfile()

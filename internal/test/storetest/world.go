@@ -95,7 +95,7 @@ func (w *world) newManifest() store.CreateManifestParams {
 	return store.CreateManifestParams{
 		ID: store.NewID(w.now), TenantKey: w.tenant, ManifestKey: unique("manifest"), DeploymentKey: unique("deployment"),
 		Environment: store.JSON(`{"e":1}`), Services: store.JSON(`{"s":2}`), MemoryMap: store.JSON(`{"m":3}`),
-		Polling: store.JSON(`{"p":4}`), Schemas: store.JSON(`{"c":5}`), CreatedAt: w.now, UpdatedAt: w.now,
+		Polling: store.JSON(`{"p":4}`), Schemas: store.JSON(`{"c":5}`), Version: 1, CreatedAt: w.now, UpdatedAt: w.now,
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
@@ -52,5 +54,8 @@ func run(name string, args ...string) (code int, err error) {
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return 128 + int(status.Signal()), nil
 	}
-	return cmd.ProcessState.ExitCode(), nil
+	if code = cmd.ProcessState.ExitCode(); code == 0 {
+		fmt.Fprintf(os.Stderr, "with-postgres: passed, on SQLite %s and %s\n", sqlite3.SQLITE_VERSION, c)
+	}
+	return code, nil
 }

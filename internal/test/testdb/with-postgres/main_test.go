@@ -43,6 +43,13 @@ func TestCommandGetsAClusterAndItsCodeIsPassedOn(t *testing.T) {
 		`with-postgres: PostgreSQL \d+.* at 127\.0\.0\.1:\d+ \(TEST_DATABASE_URL\)\n$`, stderr.String())
 }
 
+func TestTheLastLineSaysWhatItRanOn(t *testing.T) {
+	t.Parallel()
+	cmd, stderr := command("true")
+	require.NoError(t, cmd.Run())
+	require.Regexp(t, `\nwith-postgres: passed, on SQLite 3\.\d+\.\d+ and PostgreSQL \d+.* at 127\.0\.0\.1:\d+ \(.+\)\n$`, stderr.String())
+}
+
 func TestSignalReachesTheCommand(t *testing.T) {
 	t.Parallel()
 	cmd, _ := command("sh", "-c", `trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done`)

@@ -1,25 +1,27 @@
-package cli
+package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/url"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/legivellum/metagate/bench/load"
 )
 
-type benchCmd struct {
+type loadCmd struct {
 	URL          string        `name:"server" aliases:"url" env:"METAGATE_URL" default:"http://127.0.0.1:8000" help:"The server."`
 	APIKey       string        `name:"api-key" env:"METAGATE_API_KEY" placeholder:"KEY" help:"API key of a component; of an admin for --herd."`
 	APIKeyHeader string        `name:"api-key-header" env:"API_KEY_HEADER" default:"X-API-Key" help:"Header that carries the API key."`
@@ -32,34 +34,47 @@ type benchCmd struct {
 	Output       string        `short:"o" env:"METAGATE_OUTPUT" default:"text" enum:"text,json" help:"text for people, json for scripts."`
 }
 
-func (c *benchCmd) Run(ctx context.Context, s streams) error {
+func (c *loadCmd) Validate() error {
 	if c.APIKey == "" {
-		return coded{errors.New("no API key: set METAGATE_API_KEY or --api-key"), exitUsage}
+		return errors.New("no API key: set METAGATE_API_KEY or --api-key")
 	}
 	if c.Concurrency < 1 || c.Duration <= 0 || c.Herd < 0 {
-		return coded{errors.New("--concurrency, --duration and --herd want positive numbers"), exitUsage}
+		return errors.New("--concurrency, --duration and --herd want positive numbers")
 	}
 	if !c.Yes && !onThisMachine(c.URL) {
-		return coded{fmt.Errorf("%s isn't on this machine: --yes if it may be put under load", c.URL), exitUsage}
+		return fmt.Errorf("%s isn't on this machine: --yes if it may be put under load", c.URL)
 	}
+	return nil
+}
+
+func (c *loadCmd) Run(ctx context.Context, s streams) error {
 	target := load.Target{
 		URL: strings.TrimRight(c.URL, "/"), APIKeyHeader: c.APIKeyHeader, APIKey: c.APIKey, Component: c.Component,
 		Concurrency: c.Concurrency, Duration: c.Duration, Source: "bench", Opened: load.NewOpened(c.Concurrency),
 	}
 	var sent atomic.Int64
-	stop := counting(s.log, &sent)
+	start := time.Now()
+	stop := showing(s.log, func() string {
+		n := sent.Load()
+		return fmt.Sprintf("%d answers, %.0f/s", n, float64(n)/time.Since(start).Seconds())
+	})
 	result, err := c.measure(ctx, target, &sent)
 	stop()
 	closed, open := c.close(ctx, target, s.log)
+	if errors.Is(err, context.Canceled) { // before the load itself: there is nothing to tell
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	report := result.Report()
 	report.Closed, report.Open = closed, open
 	if c.Output == "json" {
-		err = asJSON(s.out, report)
+		enc := json.NewEncoder(s.out)
+		enc.SetIndent("", "  ")
+		err = enc.Encode(report)
 	} else {
-		renderBench(s.out, result, report)
+		render(s.out, result, report)
 	}
 	switch {
 	case err == nil && report.Failed > 0:
@@ -73,14 +88,14 @@ func (c *benchCmd) Run(ctx context.Context, s streams) error {
 
 // close reports what the load has opened READY: it is no startup, and would be an
 // alarm. An interrupt ends the load, another one this.
-func (c *benchCmd) close(ctx context.Context, t load.Target, log io.Writer) (closed, open int64) {
+func (c *loadCmd) close(ctx context.Context, t load.Target, log io.Writer) (closed, open int64) {
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, c.Duration+closingTime)
 	defer cancel()
 	n := int64(t.Opened.Len())
 	var sent atomic.Int64
-	defer progressOf(log, func(time.Duration) string { return fmt.Sprintf("closing startups: %d of %d", sent.Load(), n) })()
+	defer showing(log, func() string { return fmt.Sprintf("closing startups: %d of %d", sent.Load(), n) })()
 	r, err := t.Opened.Ready(ctx, t, &sent)
 	if err != nil { // the URL: nothing was opened
 		return 0, n
@@ -96,21 +111,21 @@ func onThisMachine(address string) bool {
 	return err == nil && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback())
 }
 
-func (c *benchCmd) measure(ctx context.Context, t load.Target, sent *atomic.Int64) (load.Result, error) {
+func (c *loadCmd) measure(ctx context.Context, t load.Target, sent *atomic.Int64) (load.Result, error) {
 	switch {
 	case c.Herd > 0:
 		return t.ColdStart(ctx, c.Herd, sent)
 	case c.What == "not-modified":
 		return t.NotModified(ctx, sent)
 	case c.What == "ready":
-		return ready(ctx, t, sent)
+		return openAndReady(ctx, t, sent)
 	default:
 		return t.Bootstraps(ctx, sent)
 	}
 }
 
-// ready opens startups, which is not measured, and reports them.
-func ready(ctx context.Context, t load.Target, sent *atomic.Int64) (load.Result, error) {
+// openAndReady opens startups, which is not measured, and reports them.
+func openAndReady(ctx context.Context, t load.Target, sent *atomic.Int64) (load.Result, error) {
 	opening, err := t.Bootstraps(ctx, new(atomic.Int64))
 	if err != nil {
 		return opening, err
@@ -122,17 +137,28 @@ func ready(ctx context.Context, t load.Target, sent *atomic.Int64) (load.Result,
 	return out, err
 }
 
-// counting shows on a terminal how far a load has come.
-func counting(w io.Writer, sent *atomic.Int64) (stop func()) {
-	return progressOf(w, func(since time.Duration) string {
-		n := sent.Load()
-		return fmt.Sprintf("%d answers, %.0f/s", n, float64(n)/max(since.Seconds(), 0.1))
+// showing shows a line on a terminal until it is stopped.
+func showing(w io.Writer, line func() string) (stop func()) {
+	if f, ok := w.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+		return func() {}
+	}
+	ctx, end := context.WithCancel(context.Background())
+	var shown sync.WaitGroup
+	shown.Go(func() {
+		for sleep(ctx, 200*time.Millisecond) == nil {
+			fmt.Fprintf(w, "\r\x1b[K%s", line())
+		}
+		fmt.Fprint(w, "\r\x1b[K")
 	})
+	return func() { end(); shown.Wait() }
 }
 
-func renderBench(out io.Writer, r load.Result, s load.Report) {
-	p := painter(out)
-	fmt.Fprintf(out, "%s  %d answers in %.2f s, %d failed%s\n", p.in(bold, fmt.Sprintf("%.0f/s", s.PerSecond)), s.Requests, s.Seconds, s.Failed, kinds(s.Failures))
+func render(out io.Writer, r load.Result, s load.Report) {
+	failed := ""
+	if s.Failed > 0 {
+		failed = " (" + kinds(s.Failures) + ")"
+	}
+	fmt.Fprintf(out, "%.0f/s  %d answers in %.2f s, %d failed%s\n", s.PerSecond, s.Requests, s.Seconds, s.Failed, failed)
 	fmt.Fprintf(out, "latency  p50 %.2f ms  p90 %.2f ms  p99 %.2f ms  p99.9 %.2f ms  max %.2f ms\n", s.P50, s.P90, s.P99, s.P999, s.Max)
 	bars := r.Bars()
 	var most int64 = 1
@@ -146,16 +172,4 @@ func renderBench(out io.Writer, r load.Result, s load.Report) {
 		fmt.Fprintln(out, s.Note)
 	}
 	fmt.Fprintf(out, "closed %d startups that it opened, %d stay open\n", s.Closed, s.Open)
-}
-
-// kinds are failures by status, or nothing.
-func kinds(failures map[string]int64) string {
-	if len(failures) == 0 {
-		return ""
-	}
-	var all []string
-	for _, kind := range slices.Sorted(maps.Keys(failures)) {
-		all = append(all, fmt.Sprintf("%s: %d", kind, failures[kind]))
-	}
-	return " (" + strings.Join(all, ", ") + ")"
 }
