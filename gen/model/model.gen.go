@@ -770,6 +770,9 @@ type MCPAPIKeys struct {
 	// PrincipalKey Whose key to issue, or whose keys to list.
 	PrincipalKey Key `json:"principal_key,omitempty,omitzero"`
 
+	// Reason Why, for the audit log, where it isn't in the header `Metagate-Reason`.
+	Reason Reason `json:"reason,omitempty,omitzero"`
+
 	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
 	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
 }
@@ -846,6 +849,9 @@ type MCPProblemata struct {
 
 	// DeploymentKey The manifest's; default `default`.
 	DeploymentKey Key `json:"deployment_key,omitempty,omitzero"`
+
+	// Reason Why, for the audit log, where it isn't in the header `Metagate-Reason`.
+	Reason Reason `json:"reason,omitempty,omitzero"`
 
 	// Spec A compiled problemata. Members that aren't known are ignored, forbidden keys refused.
 	Spec json.RawMessage `json:"spec"`
