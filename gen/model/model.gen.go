@@ -755,8 +755,8 @@ type MCPAPIKeys struct {
 	Cursor MCPCursor `json:"cursor,omitempty,omitzero"`
 
 	// ExpiresInDays After which it is refused; absent is never.
-	ExpiresInDays  int  `json:"expires_in_days,omitempty,omitzero"`
-	IncludeRevoked bool `json:"include_revoked,omitempty,omitzero"`
+	ExpiresInDays  int64 `json:"expires_in_days,omitempty,omitzero"`
+	IncludeRevoked bool  `json:"include_revoked,omitempty,omitzero"`
 
 	// Limit How many at most.
 	Limit MCPLimit `json:"limit,omitempty,omitzero"`
@@ -825,7 +825,7 @@ type MCPHealth struct {
 type MCPHealthStatus string
 
 // MCPLimit How many at most.
-type MCPLimit = int
+type MCPLimit = int64
 
 // MCPManifests Members of `data` may also stand beside `action`.
 type MCPManifests = json.RawMessage
