@@ -18,6 +18,7 @@ TESTFLAGS     ?=
 GOTESTSUM     := go tool $(MODFILE) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg
 TESTS          = $(GOTESTSUM) -- $(1) $(PKG)$(if $(ALL), && cd bench && $(GOTESTSUM) -- $(1) ./...)
 FUZZTIME      ?= 10s
+MCP_PYTHON    ?= mcp==2.3.0
 OLD           ?= HEAD
 ROUNDS        ?= 11
 
@@ -66,6 +67,13 @@ check: ## Vet, check the format and run the quick tests on SQLite alone: under a
 	go vet ./...
 	@$(MAKE) --no-print-directory verify-fmt
 	CGO_ENABLED=0 TEST_ENGINES=sqlite go test $(filter-out %/internal/app %/internal/cli %/testdb %/with-postgres,$(shell go list ./internal/...))
+
+# Not part of `make test`: it takes a Python and its package index.
+.PHONY: test-mcp-python
+test-mcp-python: build ## Drive POST /mcp with the official Python SDK
+	python3 -m venv bin/mcp-python
+	bin/mcp-python/bin/pip install --quiet --disable-pip-version-check $(MCP_PYTHON)
+	bin/mcp-python/bin/python internal/mcp/testdata/sdk.py bin/metagate
 
 # go test takes one fuzz target at a time.
 .PHONY: fuzz

@@ -755,8 +755,8 @@ type MCPAPIKeys struct {
 	Cursor MCPCursor `json:"cursor,omitempty,omitzero"`
 
 	// ExpiresInDays After which it is refused; absent is never.
-	ExpiresInDays  int  `json:"expires_in_days,omitempty,omitzero"`
-	IncludeRevoked bool `json:"include_revoked,omitempty,omitzero"`
+	ExpiresInDays  int64 `json:"expires_in_days,omitempty,omitzero"`
+	IncludeRevoked bool  `json:"include_revoked,omitempty,omitzero"`
 
 	// Limit How many at most.
 	Limit MCPLimit `json:"limit,omitempty,omitzero"`
@@ -769,6 +769,9 @@ type MCPAPIKeys struct {
 
 	// PrincipalKey Whose key to issue, or whose keys to list.
 	PrincipalKey Key `json:"principal_key,omitempty,omitzero"`
+
+	// Reason Why, for the audit log, where it isn't in the header `Metagate-Reason`.
+	Reason Reason `json:"reason,omitempty,omitzero"`
 
 	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
 	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
@@ -822,7 +825,7 @@ type MCPHealth struct {
 type MCPHealthStatus string
 
 // MCPLimit How many at most.
-type MCPLimit = int
+type MCPLimit = int64
 
 // MCPManifests Members of `data` may also stand beside `action`.
 type MCPManifests = json.RawMessage
@@ -846,6 +849,9 @@ type MCPProblemata struct {
 
 	// DeploymentKey The manifest's; default `default`.
 	DeploymentKey Key `json:"deployment_key,omitempty,omitzero"`
+
+	// Reason Why, for the audit log, where it isn't in the header `Metagate-Reason`.
+	Reason Reason `json:"reason,omitempty,omitzero"`
 
 	// Spec A compiled problemata. Members that aren't known are ignored, forbidden keys refused.
 	Spec json.RawMessage `json:"spec"`

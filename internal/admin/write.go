@@ -90,7 +90,7 @@ func (s *Service) planned(ctx context.Context, a identity.Caller, tenant string)
 		return w, err
 	}
 	if s.RequireReason && a.Reason == "" && a.Method != model.AuthMethodCli {
-		return w, errs.New(errs.InvalidRequest, "say why in the header Metagate-Reason, or in message of an apply (REQUIRE_REASON)")
+		return w, errs.New(errs.InvalidRequest, "say why in the header Metagate-Reason, in message of an apply or in reason of a tool (REQUIRE_REASON)")
 	}
 	w = s.Planned(a, tenant)
 	if w.by = a.Credential; a.APIKeyID == uuid.Nil {

@@ -37,6 +37,7 @@ func TestWhatIsToBePastedWorksTwice(t *testing.T) {
 	says := map[string][]string{
 		"README.md":         {`"component_key":"worker_1"`, `"status":"READY"`, "worker_2", "packets that change: 1\n"},
 		"docs/component.md": {`"status":"READY"`},
+		"docs/mcp.md":       {`"followup":["metagate.startup_ready","metagate.startup_failed"]`},
 		"docs/api.md":       {`"status":"READY"`, `{"memorygate":{"port":9001}}`, `"action":"delete"`},
 		"docs/operations.md": {
 			"indexer indexer_01 would get packet ", `"component_key":"indexer_01"`, `"ref_name":"/run/secrets/memorygate_jwt"`,

@@ -110,7 +110,7 @@ func (c *call) revokeKey(ctx context.Context, id uuid.UUID) (any, error) {
 }
 
 func (c *call) listKeys(ctx context.Context, in model.MCPAPIKeys) (any, error) {
-	f, err := c.filter(in.TenantKey, int64(in.Limit), in.Cursor)
+	f, err := c.filter(in.TenantKey, in.Limit, in.Cursor)
 	if err != nil {
 		return nil, err
 	}

@@ -238,6 +238,41 @@ func TestTheAuditLogKnowsToolsAsItKnowsREST(t *testing.T) {
 	})
 }
 
+func TestAToolTakesTheReasonThatTheAuditLogKeeps(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		admin := wire{a, apptest.AdminKey}
+		latest := func() string {
+			return (*apptest.Got(a.AdminClient(t).ListAuditLogWithResponse(t.Context(), nil)).Is(t, 200).JSON200)[0].Reason.MustGet()
+		}
+		create := `{"action":"create","secret_key":"s","ref_name":"S"`
+		for tool, arguments := range map[string]string{
+			"metagate.admin_secret_refs": create + "}", "metagate.instantiate_problemata": instantiates(curation),
+		} {
+			require.Contains(t, admin.tool(t, tool, arguments).refused(t, 200, -32602, "INVALID_REQUEST").Message, "REQUIRE_REASON")
+		}
+		for _, bad := range []string{`""`, `7`, `"a\nb"`, `"` + strings.Repeat("x", 1001) + `"`} {
+			got := admin.tool(t, "metagate.admin_secret_refs", create+`,"reason":`+bad+`}`).refused(t, 200, -32602, "INVALID_REQUEST")
+			require.Equal(t, []string{"/reason"}, pointers(got))
+		}
+		for _, bad := range []string{"a\tb", "\xff", strings.Repeat("x", 1001)} {
+			admin.tool(t, "metagate.admin_secret_refs", create+"}", "Metagate-Reason", bad).refused(t, 200, -32602, "INVALID_REQUEST")
+		}
+		admin.does(t, "metagate.admin_secret_refs", `{}`) // reading needs none
+
+		admin.does(t, "metagate.admin_secret_refs", create+`,"reason":"its argument"}`, "Metagate-Reason", "the header")
+		require.Equal(t, "its argument", latest())
+		admin.does(t, "metagate.admin_secret_refs", `{"action":"delete","secret_ref_id":"s"}`, "Metagate-Reason", "the header é")
+		require.Equal(t, "the header é", latest())
+		admin.does(t, "metagate.instantiate_problemata", instantiates(curation, `,"reason":"a new mesh"`))
+		require.Equal(t, "a new mesh", latest())
+		key := admin.does(t, "metagate.admin_api_keys", `{"action":"issue","principal_key":"principal-demo","reason":"its first"}`)
+		require.Equal(t, "its first", latest())
+		admin.does(t, "metagate.admin_api_keys", fmt.Sprintf(`{"action":"revoke","api_key_id":%q,"reason":"leaked"}`, key["api_key_id"]))
+		require.Equal(t, "leaked", latest())
+	}, func(c *app.Config) { c.RequireReason = true })
+}
+
 func TestBootstrapsAndReportsAreCountedAndLogged(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {

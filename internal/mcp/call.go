@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"strings"
+	"unicode/utf8"
 
 	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/legivellum/metagate/internal/contract"
 	"github.com/legivellum/metagate/internal/errs"
@@ -99,8 +101,13 @@ func (c *call) queries() store.Queries {
 // caller is read again before it is told what is wrong: nothing else would find
 // that its credential is good no more.
 func arguments[T any](ctx context.Context, c *call) (in T, err error) {
-	checked, err := c.tool.Check(c.Params.Arguments)
+	args, err := c.reasoned()
+	if err != nil {
+		return in, err
+	}
+	checked, err := c.tool.Check(args)
 	if err == nil {
+		c.caller.Reason = reasonOf(c, checked)
 		if err = jsonv2.Unmarshal(checked, &in); err != nil {
 			err = errs.Wrap(err, errs.InvalidRequest, "the arguments are not as openapi.yaml says")
 		}
@@ -111,4 +118,30 @@ func arguments[T any](ctx context.Context, c *call) (in T, err error) {
 		}
 	}
 	return in, err
+}
+
+// reasoned are the arguments with the reason of the header, where an admin gives it there.
+func (c *call) reasoned() ([]byte, error) {
+	if !c.tool.Admin || c.Reason == "" {
+		return c.Params.Arguments, nil
+	}
+	if !utf8.ValidString(c.Reason) {
+		return nil, errs.New(errs.InvalidRequest, "header Metagate-Reason: no valid UTF-8")
+	}
+	members := map[string]jsontext.Value{}
+	_ = jsonv2.Unmarshal(c.Params.Arguments, &members) // it is an object
+	if _, told := members["reason"]; !told {
+		members["reason"] = jsontext.Value(object(c.Reason))
+	}
+	return object(members), nil
+}
+
+func reasonOf(c *call, args []byte) string {
+	var why struct {
+		Reason string `json:"reason"`
+	}
+	if c.tool.Admin {
+		_ = jsonv2.Unmarshal(args, &why) // it is checked
+	}
+	return why.Reason
 }

@@ -68,6 +68,7 @@ type Request struct {
 	Authorization, APIKey string // the header fields
 	Revision              string // MCP-Protocol-Version
 	Method, Name          string // Mcp-Method and Mcp-Name
+	Reason                string // Metagate-Reason
 
 	RequestID, RemoteAddr string
 }

@@ -168,7 +168,10 @@ func TestAProblematasOwnerIsOfTheCallersTenant(t *testing.T) {
 		require.Equal(t, "theirs", same["tenant_key"])
 		require.NotEqual(t, ours["binding_id"], same["binding_id"])
 		require.Equal(t, ours["manifest_key"], same["manifest_key"])
+		require.Equal(t, "d0", same["deployment_key"])
+		manifest := theirs.does(t, "metagate.admin_manifests", fmt.Sprintf(`{"action":"get","manifest_key":%q}`, same["manifest_key"]))
+		require.Equal(t, "d0", manifest["deployment_key"])
 		anywhere := admin.does(t, "metagate.instantiate_problemata", instantiates(curation, `,"tenant_key":"theirs"`))
 		require.Equal(t, []any{same["binding_id"], false, "theirs"}, []any{anywhere["binding_id"], anywhere["binding_created"], anywhere["tenant_key"]})
-	}, func(c *app.Config) { c.AdminAllowCrossTenant = true })
+	}, func(c *app.Config) { c.AdminAllowCrossTenant, c.DefaultDeploymentKey = true, "d0" })
 }

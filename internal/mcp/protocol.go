@@ -1,8 +1,10 @@
 package mcp
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/legivellum/metagate/internal/errs"
 )
@@ -50,10 +52,21 @@ func (c *call) agree() error {
 		return fail(codeHeaders, errs.InvalidRequest, "the header MCP-Protocol-Version contradicts _meta")
 	case c.Method != c.message.Method:
 		return fail(codeHeaders, errs.InvalidRequest, "the header Mcp-Method is missing or contradicts the body")
-	case c.message.Method == "tools/call" && c.Name != c.Params.Name:
+	case c.message.Method == "tools/call" && decoded(c.Name) != c.Params.Name:
 		return fail(codeHeaders, errs.InvalidRequest, "the header Mcp-Name is missing or contradicts the body")
 	}
 	return nil
+}
+
+// decoded is a header field that may be base64, as that revision allows.
+func decoded(field string) string {
+	if text, ok := strings.CutPrefix(field, "=?base64?"); ok {
+		if text, ok = strings.CutSuffix(text, "?="); ok {
+			b, _ := base64.StdEncoding.DecodeString(text) // what is none names no tool
+			return string(b)
+		}
+	}
+	return field
 }
 
 // initialized is the handshake's answer: the revision that was asked for, if it is

@@ -103,7 +103,7 @@ func (r resource[R, C, V]) run(ctx context.Context, c *call) (any, error) {
 		return nil, err
 	}
 	_ = jsonv2.Unmarshal(c.Params.Arguments, &in.Others) // it is an object
-	for _, own := range []string{"action", "tenant_key", "limit", "cursor", "data", "auth_token"} {
+	for _, own := range []string{"action", "tenant_key", "limit", "cursor", "data", "auth_token", "reason"} {
 		delete(in.Others, own)
 	}
 	switch in.Action {

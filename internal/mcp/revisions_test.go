@@ -133,11 +133,16 @@ func TestHeadersThatContradictTheBodyAreRefused(t *testing.T) {
 		w := wire{a, ""}
 		body, header := modern("tools/call", `{"name":"metagate.health","arguments":{}}`)
 		w.post(t, body, header...).result(t)
+		w.post(t, body, append(header, "Mcp-Name", "=?base64?bWV0YWdhdGUuaGVhbHRo?=")...).result(t)
 		for _, contradiction := range [][]string{
 			{"Mcp-Method", ""},
 			{"Mcp-Method", "tools/list"},
 			{"Mcp-Name", ""},
 			{"Mcp-Name", "metagate.discovery"},
+			{"Mcp-Name", "=?base64?bWV0YWdhdGUu?="},
+			{"Mcp-Name", "=?base64?*?="},
+			{"Mcp-Name", "=?base64?bWV0YWdhdGUuaGVhbHRo"},
+			{"Mcp-Name", "?="},
 			{"MCP-Protocol-Version", ""},
 			{"MCP-Protocol-Version", "2025-11-25"},
 		} {

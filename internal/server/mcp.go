@@ -46,7 +46,7 @@ func (s *Server) MCP(ctx context.Context, _ api.MCPRequestObject) (api.MCPRespon
 	k := callOf(ctx)
 	a := s.mcp.Serve(ctx, mcp.Request{
 		Body: k.body, Invalid: k.invalid, Authorization: k.header.Get(echo.HeaderAuthorization), APIKey: k.header.Get(s.keyHeader),
-		Revision: k.header.Get("Mcp-Protocol-Version"), Method: k.header.Get("Mcp-Method"), Name: k.header.Get("Mcp-Name"),
+		Revision: k.header.Get("Mcp-Protocol-Version"), Method: k.header.Get("Mcp-Method"), Name: k.header.Get("Mcp-Name"), Reason: k.header.Get(headerReason),
 		RequestID: k.id, RemoteAddr: k.remoteAddr,
 	})
 	k.caller, k.err, k.tool = a.Caller, hungUp(ctx, a.Err), a.Tool

@@ -51,6 +51,7 @@ func (s *Service) Instantiate(ctx context.Context, a identity.Caller, in model.M
 	if err := jsonv2.Unmarshal(in.Spec, &spec); err != nil {
 		return model.MCPProblemataResult{}, errs.Wrap(err, errs.InvalidRequest, "the spec is not as openapi.yaml says")
 	}
+	in.DeploymentKey = cmp.Or(in.DeploymentKey, s.Admin.Deployment, defaultName)
 	out, described := describe(in, spec)
 	out.TenantKey = cmp.Or(in.TenantKey, a.TenantKey)
 	plan, p, err := s.apply(ctx, a, Apply{World: described, Describes: true})
@@ -113,7 +114,7 @@ func describe(in model.MCPProblemata, spec model.ProblemataSpec) (model.MCPProbl
 	version := cmp.Or(given(head.Version), firstVersion)
 	scope := "problemata:" + head.ID + ":" + version
 	out := model.MCPProblemataResult{
-		ProblemataID: head.ID, Version: version, DeploymentKey: cmp.Or(in.DeploymentKey, defaultName),
+		ProblemataID: head.ID, Version: version, DeploymentKey: in.DeploymentKey,
 		PrincipalKey: head.OwnerPrincipal, ProfileKey: scope + ":profile", ManifestKey: scope + ":manifest",
 		Services: slices.Sorted(maps.Keys(spec.Primitives)),
 	}

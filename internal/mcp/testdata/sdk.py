@@ -1,0 +1,129 @@
+"""The official Python SDK as a client of POST /mcp: make test-mcp-python.
+
+Starts the binary that it is given on a database of its own, and lists and calls every
+tool in both eras of the protocol. The SDK holds results against the schemas that
+tools/list gave. At the end it does what LegiVellum's programs do, without any SDK.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+import httpx2
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+
+ADMIN = "mgk_the-admin-key-of-the-tests-0123456789ab"
+
+
+def serve(binary, folder):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    server = subprocess.Popen(
+        [os.path.abspath(binary), "serve", "--host=127.0.0.1", f"--port={port}"],
+        cwd=folder, env={**os.environ, "DATABASE_URL": f"sqlite:{folder}/metagate.db", "ADMIN_API_KEY": ADMIN}, stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(200):
+        try:
+            urllib.request.urlopen(url + "/ready", timeout=1).close()
+            return server, url + "/mcp"
+        except OSError:
+            time.sleep(0.1)
+    server.kill()
+    sys.exit("the server does not get ready")
+
+
+def connect(url, key, mode):
+    http = httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"})
+    return Client(streamable_http_client(url, http_client=http), mode=mode)
+
+
+async def every_tool(url, mode, name):
+    called = set()
+
+    async def does(client, tool, arguments=None):
+        called.add(tool)
+        result = await client.call_tool(tool, arguments or {})
+        assert not result.is_error and json.loads(result.content[0].text) == result.structured_content, tool
+        return result.structured_content
+
+    async def refused(client, tool, arguments, says):
+        try:
+            await client.call_tool(tool, arguments)
+        except MCPError as e:
+            assert says in e.error.message and e.error.data["code"], e
+        else:
+            raise AssertionError(f"{tool} was not refused")
+
+    async with connect(url, ADMIN, mode) as admin:
+        tools = (await admin.list_tools()).tools
+        for tool in tools:
+            assert tool.input_schema["type"] == tool.output_schema["type"] == "object" and tool.annotations, tool.name
+        await does(admin, "metagate.health")
+        await does(admin, "metagate.discovery")
+        p = await does(admin, "metagate.admin_principals", {"action": "create", "data": {"principal_key": name, "auth_subject": name}})
+        f = await does(admin, "metagate.admin_profiles", {"action": "create", "data": {"profile_key": name}})
+        m = await does(admin, "metagate.admin_manifests", {"action": "create", "data": {"manifest_key": name, "services": {"r": {"type": "receiptgate"}}}})
+        await does(admin, "metagate.admin_bindings", {"action": "create", "data": {"principal_id": p["id"], "profile_id": f["id"], "manifest_id": m["id"]}})
+        await does(admin, "metagate.admin_secret_refs", {"action": "create", "data": {"secret_key": name, "ref_name": "S"}})
+        for many in ["principals", "profiles", "manifests", "bindings", "secret_refs", "api_keys"]:
+            assert (await does(admin, "metagate.admin_" + many))[many], many
+        key = (await does(admin, "metagate.admin_api_keys", {"action": "issue", "principal_key": name}))["api_key"]
+        spec = {"problemata": {"id": name, "owner_principal": name}, "primitives": {"r": {"type": "receiptgate"}}}
+        instance = await does(admin, "metagate.instantiate_problemata", {"spec": spec, "validation": {"status": "passed"}})
+        assert instance["capabilities"] == ["receipts.read", "receipts.submit"]
+        await refused(admin, "metagate.instantiate_problemata", {"spec": {**spec, "deploy": {}}, "validation": {"status": "passed"}}, "deploy")
+
+    async with connect(url, key, mode) as component:
+        for report, more in [("metagate.startup_ready", {"build_version": "1"}), ("metagate.startup_failed", {"error": "e"})]:
+            packet = (await does(component, "metagate.bootstrap", {"component_key": name}))["packet"]
+            await does(component, report, {"startup_id": packet["startup"]["startup_id"], **more})
+            assert (await does(component, "metagate.bootstrap", {"component_key": name, "last_packet_etag": packet["packet_etag"]}))["not_modified"]
+        await refused(component, "metagate.admin_principals", {}, "no admin")
+        await refused(component, "metagate.bootstrap", {}, "component_key")
+        await does(component, "metagate.health")
+
+    missed = {tool.name for tool in tools} - called
+    assert not missed and len(called) == 12, missed
+    return key
+
+
+def as_legivellum(url, key, component):
+    """No SDK, no Accept worth reading, an API key in its header, the result's members flat."""
+    def call(tool, arguments):
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
+        request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json", "X-API-Key": key, "Accept": "*/*"})
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            message = json.load(answer)
+        assert "error" not in message and message["id"] == 1, message
+        return message["result"]
+
+    packet = call("metagate.bootstrap", {"component_key": component})["packet"]
+    assert [s["type"] for s in packet["services"].values()] == ["receiptgate"]
+    ready = call("metagate.startup_ready", {"startup_id": packet["startup"]["startup_id"], "build_version": "0.1.0"})
+    assert ready["status"] == "READY"
+
+
+async def main():
+    with tempfile.TemporaryDirectory() as folder:
+        server, url = serve(sys.argv[1], folder)
+        try:
+            for mode in ["legacy", "auto", "2026-07-28"]:
+                key = await every_tool(url, mode, f"python-{mode}")
+                print(f"{mode}: every tool is listed and called")
+            as_legivellum(url, key, "python-2026-07-28")
+            print("without an SDK: as LegiVellum's programs do")
+        finally:
+            server.terminate()
+            server.wait()
+
+
+asyncio.run(main())
