@@ -150,7 +150,6 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	a.http = &http.Server{
 		Handler: a.closing(handler), ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ConnContext: server.WithConn,
 	}
 	return nil
 }
@@ -216,7 +215,7 @@ func (a *App) run(listener net.Listener) {
 		}
 		a.background.Go(func() { r.Run(ctx) })
 	}
-	go func() { a.served <- a.http.Serve(server.Whole(listener)) }()
+	go func() { a.served <- a.http.Serve(listener) }()
 	a.log.Info("MetaGate listens", "url", a.URL, "docs", a.URL+"/docs/")
 }
 

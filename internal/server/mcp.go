@@ -58,14 +58,11 @@ func (s *Server) MCP(ctx context.Context, _ api.MCPRequestObject) (api.MCPRespon
 	case a.Tool == mcp.StartupFailed && k.err == nil:
 		s.Metrics.Report(model.StartupStatusFAILED)
 	}
-	return message{a, ctx}, nil
+	return message{a}, nil
 }
 
 // message sends what the tools answer, as it was made.
-type message struct {
-	mcp.Answer
-	ctx context.Context //nolint:containedctx // of the request: knows the connection
-}
+type message struct{ mcp.Answer }
 
 func (m message) VisitMCPResponse(w http.ResponseWriter) error {
 	if m.Body == nil {
@@ -76,7 +73,6 @@ func (m message) VisitMCPResponse(w http.ResponseWriter) error {
 	w.Header().Set(echo.HeaderContentLength, strconv.Itoa(len(m.Body))) // else it goes in chunks
 	w.WriteHeader(m.Status)
 	defer m.Release()
-	defer together(m.ctx, m.Body)()
 	_, err := w.Write(m.Body)
 	return err
 }
