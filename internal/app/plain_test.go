@@ -20,7 +20,7 @@ func TestTextsComeBackAsTheyWereWrittenEverywhere(t *testing.T) {
 		w := newWireWorld(t, wire{a, apptest.AdminKey}, "1")
 		profile, startup := "/v1/admin/profiles/"+w.profile, "/v1/startup/"+w.startup
 		for what, got := range map[string]wired{
-			"a created principal": w.admin.send(t, http.MethodPost, "/v1/admin/principals", fmt.Sprintf(`{"principal_key":"p","auth_subject":"%s"}`, `<b>&c`)),
+			"a created principal": w.admin.send(t, http.MethodPost, "/v1/admin/principals", `{"principal_key":"p","auth_subject":"<b>&c"}`),
 			"a patched profile":   w.admin.send(t, http.MethodPatch, profile, `{"policy":{"<b>&c":"`+text+`"}}`),
 			"a profile":           w.admin.send(t, http.MethodGet, profile, ""),
 			"a list":              w.admin.send(t, http.MethodGet, "/v1/admin/profiles", ""),
