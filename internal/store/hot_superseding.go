@@ -49,14 +49,9 @@ func (e pg) superseding(ctx context.Context, alarms []ListAlarmsRow, _ func(List
 
 // superseding walks forward from the oldest receipt that any alarm asks for.
 func (e embedded) superseding(ctx context.Context, alarms []ListAlarmsRow, since func(ListAlarmsRow) uuid.UUID) (map[uuid.UUID]Superseding, error) {
-	type starter struct {
-		principal uuid.UUID
-		component string
-	}
-	waiting, principals, after := map[starter][]ListAlarmsRow{}, map[uuid.UUID]bool{}, MaxID
+	waiting, principals, after := waitingFor{}, map[uuid.UUID]bool{}, MaxID
 	for _, a := range alarms {
-		who := starter{a.PrincipalID, a.ComponentKey}
-		waiting[who] = append(waiting[who], a)
+		waiting.add(a)
 		principals[a.PrincipalID] = true
 		if from := since(a); older(from, after) {
 			after = from
@@ -71,33 +66,61 @@ func (e embedded) superseding(ctx context.Context, alarms []ListAlarmsRow, since
 		return nil, err
 	}
 	found := map[uuid.UUID]Superseding{}
-	for {
+	for len(waiting) > 0 {
 		starts, err := litebatch.New(e.r).ListStartsAfter(ctx, litebatch.ListStartsAfterParams{AfterID: after, PrincipalIds: string(list), RowLimit: lastPage})
 		if err != nil {
 			return nil, err
 		}
 		for _, s := range starts { // oldest first
-			who := starter{s.PrincipalID, s.ComponentKey}
-			waiting[who] = slices.DeleteFunc(waiting[who], func(a ListAlarmsRow) bool {
-				over := older(a.ID, s.ID) && supersedes(a, s.InstanceID, s.OpenedAt)
-				if over {
-					found[a.ID] = Superseding{s.ID, s.OpenedAt}
-				}
-				return over
-			})
+			waiting.end(s, found)
 		}
 		if len(starts) < lastPage {
-			return found, nil
+			break
 		}
 		after = starts[len(starts)-1].ID
 	}
+	return found, nil
 }
 
-func supersedes(a ListAlarmsRow, instance *string, opened time.Time) bool {
-	if a.InstanceID == nil {
-		return opened.After(a.DeadlineAt)
+// starter is who starts again: an instance that has a name, or any that has none.
+type starter struct {
+	principal           uuid.UUID
+	component, instance string
+}
+
+// waitingFor are alarms by who may end them, the one with the earliest deadline first.
+type waitingFor map[starter][]ListAlarmsRow
+
+func (w waitingFor) add(a ListAlarmsRow) {
+	who := starter{a.PrincipalID, a.ComponentKey, empty(a.InstanceID)}
+	w[who] = append(w[who], a)
+}
+
+// end ends what s supersedes (contract 5), and looks at little else: a start comes
+// along for each receipt of a busy server.
+func (w waitingFor) end(s litebatch.ListStartsAfterRow, found map[uuid.UUID]Superseding) {
+	over := func(a ListAlarmsRow) bool {
+		found[a.ID] = Superseding{s.ID, s.OpenedAt}
+		return true
 	}
-	return instance != nil && *instance == *a.InstanceID
+	nameless := starter{s.PrincipalID, s.ComponentKey, ""}
+	alarms := w[nameless]
+	for len(alarms) > 0 && s.OpenedAt.After(alarms[0].DeadlineAt) && over(alarms[0]) {
+		alarms = alarms[1:]
+	}
+	w.set(nameless, alarms)
+	if s.InstanceID != nil {
+		named := starter{s.PrincipalID, s.ComponentKey, *s.InstanceID}
+		w.set(named, slices.DeleteFunc(w[named], func(a ListAlarmsRow) bool { return older(a.ID, s.ID) && over(a) }))
+	}
+}
+
+func (w waitingFor) set(who starter, alarms []ListAlarmsRow) {
+	if len(alarms) == 0 {
+		delete(w, who)
+		return
+	}
+	w[who] = alarms
 }
 
 func older(a, b uuid.UUID) bool { return bytes.Compare(a[:], b[:]) < 0 }

@@ -25,9 +25,9 @@ type Alarms struct {
 const (
 	// alarmsAtOnce is how many alarms one look takes, oldest deadline first.
 	alarmsAtOnce = 10_000
-	// lateCommit is how much later than its id a receipt may come to be seen: it
-	// waits a second at most, and the clocks of two servers differ by less than the rest.
-	lateCommit = time.Minute
+	// lateCommit is how much later than its id a receipt may come to be seen: it waits
+	// a second at most, and all who write to an SQLite file have one clock.
+	lateCommit = 5 * time.Second
 	// writesAtOnce is how many alarms end in one transaction, which others wait for.
 	writesAtOnce = 200
 )
@@ -53,12 +53,7 @@ func (a *Alarms) Sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ended, err := a.Store.Superseding(ctx, alarms, func(alarm store.ListAlarmsRow) uuid.UUID {
-		if a.checked[alarm.ID] {
-			return a.upTo
-		}
-		return alarm.ID
-	})
+	ended, err := a.Store.Superseding(ctx, alarms, a.since)
 	if err != nil {
 		return err
 	}
@@ -69,6 +64,17 @@ func (a *Alarms) Sweep(ctx context.Context) error {
 		}
 	}
 	return a.end(ctx, ended)
+}
+
+// since is the startup from which on one may have superseded an alarm's.
+func (a *Alarms) since(alarm store.ListAlarmsRow) uuid.UUID {
+	switch {
+	case a.checked[alarm.ID]:
+		return a.upTo
+	case alarm.InstanceID == nil: // only what began after the deadline does
+		return store.FirstID(alarm.DeadlineAt)
+	}
+	return alarm.ID
 }
 
 func (a *Alarms) end(ctx context.Context, ended map[uuid.UUID]store.Superseding) error {
