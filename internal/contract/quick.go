@@ -32,6 +32,7 @@ type field struct {
 	other                  bool // which only the validator knows
 	min, max               uint64
 	pattern                *regexp.Regexp
+	letters                *letters // instead of pattern, where they say it all
 	enum                   []string
 }
 
@@ -79,6 +80,7 @@ func newField(s *openapi3.Schema) field {
 	if s.Pattern != "" {
 		pattern, err := regexp.Compile(escapes.ReplaceAllString(s.Pattern, `\x{$1}`))
 		f.pattern, f.other = pattern, err != nil
+		f.letters = lettersOf(pattern)
 	}
 	for _, v := range s.Enum {
 		text, ok := v.(string)
@@ -159,6 +161,9 @@ func (p field) fits(v jsontext.Value) bool {
 	}
 	if p.uuid {
 		return len(text) == 36 && uuid.Validate(string(text)) == nil
+	}
+	if p.letters != nil {
+		return p.letters.spell(text)
 	}
 	return p.pattern == nil || p.pattern.Match(text)
 }

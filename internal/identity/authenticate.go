@@ -105,11 +105,14 @@ func (d Door) apiKey() string {
 	return ""
 }
 
-var errNoCredential = errors.New("no credential")
+var (
+	errNoCredential = errors.New("no credential")
+	errNothingShown = Unauthenticated(errNoCredential) // made once: most callers show one credential of two
+)
 
 func (s *Service) try(ctx context.Context, q store.Queries, d Door, shown Shown, fresh bool) (Caller, error) {
 	if shown.Text == "" {
-		return Caller{}, Unauthenticated(errNoCredential)
+		return Caller{}, errNothingShown
 	}
 	who, err := s.remembered.get(shown, fresh, func(known bool) (Caller, error) {
 		if shown.Scheme == Bearer {

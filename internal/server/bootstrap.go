@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/legivellum/metagate/gen/api"
@@ -50,6 +51,17 @@ func (p packetResponse) VisitBootstrapResponse(w http.ResponseWriter) error {
 	}
 	h["Content-Type"] = contentJSON
 	w.WriteHeader(http.StatusOK)
-	_, err := w.Write(p.Packet(witness.ByREST))
+	buffer := packets.Get().(*[]byte)
+	*buffer = p.AppendPacket((*buffer)[:0], witness.ByREST)
+	_, err := w.Write(*buffer)
+	if cap(*buffer) <= largePacket {
+		packets.Put(buffer)
+	}
 	return err
 }
+
+// largePacket is of a packet that few are as large as: its buffer isn't kept.
+const largePacket = 64 << 10
+
+// packets are buffers for them: net/http copies what it is given.
+var packets = sync.Pool{New: func() any { return new([]byte) }}

@@ -49,8 +49,8 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			allowed = timeouts[k.route.Deadline]
 		}
 		k.base = context.WithValue(r.Context(), callKey{}, k)
-		ctx, cancel := context.WithTimeout(k.base, allowed)
-		defer cancel()
+		ctx := s.deadlines.within(k.base, start, allowed)
+		defer ctx.end()
 		c.SetRequest(r.WithContext(ctx))
 		c.Response().Before(func() { finishHeader(c.Response().Header(), k) })
 		if err := next(c); err != nil {

@@ -50,6 +50,7 @@ type Server struct {
 	contract  *contract.Contract
 	mcp       *mcp.Service
 	keyHeader string // APIKeyHeader as net/http keeps it
+	deadlines deadlines
 
 	largeApplies chan struct{} // one at a time
 	scans        chan struct{} // of lists that may read every receipt or audit entry

@@ -2,11 +2,11 @@ package telemetry
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"log/slog"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,7 +23,9 @@ type Metrics struct {
 	store      *store.Store
 	registry   *prometheus.Registry
 	requests   *prometheus.HistogramVec
+	answers    sync.Map // of requests, by answered: to look one up hashes its labels
 	bootstraps *prometheus.CounterVec
+	opened     prometheus.Counter // of bootstraps, OK
 	reports    *prometheus.CounterVec
 	open       *prometheus.GaugeVec
 }
@@ -72,6 +74,7 @@ func NewMetrics(st *store.Store, build string) *Metrics {
 	for _, state := range []model.StartupStatus{model.StartupStatusREADY, model.StartupStatusFAILED} {
 		m.reports.WithLabelValues(string(state))
 	}
+	m.opened = m.bootstraps.WithLabelValues(string(codeOK))
 	return m
 }
 
@@ -94,13 +97,28 @@ func (m *Metrics) count(name, help string, read func(store.Stats) float64) {
 
 // Request counts a request that was answered.
 func (m *Metrics) Request(operation string, status int, took time.Duration) {
-	m.requests.WithLabelValues(operation, strconv.Itoa(status)).Observe(took.Seconds())
+	key := answered{operation, status}
+	o, known := m.answers.Load(key)
+	if !known {
+		o, _ = m.answers.LoadOrStore(key, m.requests.WithLabelValues(operation, strconv.Itoa(status)))
+	}
+	o.(prometheus.Observer).Observe(took.Seconds())
+}
+
+// answered is an operationId and what it was answered with.
+type answered struct {
+	operation string
+	status    int
 }
 
 // Bootstrap counts a bootstrap, whoever refuses it: authentication, validation or
 // the witness; an empty code is none that was refused.
 func (m *Metrics) Bootstrap(code errs.Code) {
-	m.bootstraps.WithLabelValues(string(cmp.Or(code, codeOK))).Inc()
+	if code == "" {
+		m.opened.Inc()
+		return
+	}
+	m.bootstraps.WithLabelValues(string(code)).Inc()
 }
 
 // Report counts an accepted report.

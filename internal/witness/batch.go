@@ -60,13 +60,29 @@ func (b *batcher[T, R]) do(ctx context.Context, who uuid.UUID, in T) (R, error) 
 		var none R
 		return none, errs.New(errs.Unavailable, "too many requests in flight (MAX_IN_FLIGHT): try again")
 	}
+	hungUp, late := patienceOf(ctx)
 	select {
 	case <-it.answer:
 		return it.out, it.err
-	case <-ctx.Done():
-		var none R
-		return none, ctx.Err()
+	case <-hungUp:
+	case <-late:
 	}
+	var none R
+	return none, ctx.Err()
+}
+
+// Hurried is a context that knows its end without a timer of its own, which every
+// caller here would set: Done is closed at the first of the two, or may be.
+type Hurried interface {
+	HungUp() <-chan struct{}
+	Late() <-chan struct{} // no earlier than Err tells
+}
+
+func patienceOf(ctx context.Context) (hungUp, late <-chan struct{}) {
+	if h, ok := ctx.(Hurried); ok {
+		return h.HungUp(), h.Late()
+	}
+	return ctx.Done(), nil
 }
 
 func (b *batcher[T, R]) enqueue(it *item[T, R]) bool {

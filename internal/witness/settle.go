@@ -27,6 +27,11 @@ func current[T any](ctx context.Context, s *Service, who identity.Caller, call f
 			return out, err
 		}
 	}
+	return settle(ctx, s, who, call)
+}
+
+// settle is apart from current for what its closure keeps: nearly no call comes here.
+func settle[T any](ctx context.Context, s *Service, who identity.Caller, call func(context.Context, *Service, identity.Caller) (T, error)) (out T, err error) {
 	// Beside this goroutine, which may be gone by then: so it is told when it is done.
 	done := make(chan T, 1)
 	settled, err := s.settles.do(ctx, who.ID, settlement{ctx, who.TenantKey, func(ctx context.Context, q store.Queries, inside *Service) error {
