@@ -88,3 +88,12 @@ func TestAFileThatIsNoDatabaseIsAnErrorAndStaysAsItIs(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, text, after)
 }
+
+func TestAFileThatCantBeOpenedIsNamed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "nowhere", "metagate.db")
+	st, err := store.Open(t.Context(), "sqlite:"+path)
+	require.NoError(t, err)
+	defer st.Close()
+	require.ErrorContains(t, st.Ping(t.Context()), path)
+}

@@ -141,7 +141,10 @@ func within(ctx context.Context, db beginner, fn func(*sql.Tx) error) error {
 
 func (e embedded) ping(ctx context.Context) error {
 	var n int
-	return e.r.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master").Scan(&n)
+	if err := e.r.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master").Scan(&n); err != nil {
+		return fmt.Errorf("%s: %w", e.path, err) // SQLite names no file
+	}
+	return nil
 }
 
 func (e embedded) migrations(_ context.Context, run func(migrator) error) error {
