@@ -38,32 +38,36 @@ func (c *importCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	plans := make([]model.Plan, len(d.Worlds))
+	all := make([]imported, len(d.Worlds))
 	for i, w := range d.Worlds {
-		left, plan, err := foretell(ctx, m, w)
-		if err != nil {
-			return fmt.Errorf("tenant %s: %w", w.TenantKey, err)
+		all[i].TenantKey = w.TenantKey
+		var left []original.Left
+		if left, all[i].Plan, err = foretell(ctx, m, w); err == nil && c.DryRun {
+			err = all[i].compose(ctx, m, w)
 		}
-		plans[i], d.Left = plan, append(d.Left, left...)
+		if err != nil {
+			return ofTenant(w, err)
+		}
+		d.Left = append(d.Left, left...)
 	}
 	c.say(s, d)
 	if left := len(d.Left); left > 0 && !c.Skip {
 		if c.DryRun {
-			err = c.show(s, d, plans)
+			err = c.show(s, d, all)
 		}
 		return errors.Join(err, fmt.Errorf("nothing was written: what can't be carried over (%s) is listed above: mend it there, or leave it behind with --skip", thousands(left)))
 	}
 	if c.DryRun {
-		if err := c.show(s, d, plans); err != nil {
+		if err := c.show(s, d, all); err != nil {
 			return err
 		}
-		if c.ExitCode && slices.ContainsFunc(plans, func(p model.Plan) bool { return changes(p) > 0 }) {
+		if c.ExitCode && pending(all) {
 			return coded{errors.New("changes are pending"), exitPending}
 		}
 		return nil
 	}
-	if c.interactive(s) && slices.ContainsFunc(plans, func(p model.Plan) bool { return changes(p) > 0 }) {
-		if err := c.show(s, d, plans); err != nil {
+	if c.interactive(s) && pending(all) {
+		if err := c.show(s, d, all); err != nil {
 			return err
 		}
 		if !agreed(ctx, s.out, os.Stdin) {
@@ -71,11 +75,24 @@ func (c *importCmd) Run(ctx context.Context, s streams) error {
 		}
 	}
 	for i, w := range d.Worlds {
-		if plans[i], err = importWorld(ctx, m, w); err != nil {
-			return fmt.Errorf("tenant %s: %w", w.TenantKey, err)
+		if all[i].Plan, err = importWorld(ctx, m, w); err != nil {
+			return ofTenant(w, err)
 		}
 	}
-	return c.show(s, d, plans)
+	return c.show(s, d, all)
+}
+
+func pending(all []imported) bool {
+	return slices.ContainsFunc(all, func(i imported) bool { return changes(i.Plan) > 0 })
+}
+
+// ofTenant says whose import failed; the exit code stays the error's own.
+func ofTenant(w *original.World, err error) error {
+	named := fmt.Errorf("tenant %s: %w", w.TenantKey, err)
+	if c, ok := errors.AsType[coded](err); ok {
+		return coded{named, c.code}
+	}
+	return named
 }
 
 // interactive reports whether somebody sees the plan and can answer.
@@ -151,31 +168,4 @@ func importWorld(ctx context.Context, m *server, w *original.World) (plan model.
 	return answer[model.Plan](m, func() (*http.Response, error) {
 		return m.ApplyWorldWithBody(ctx, &model.ApplyWorldParams{}, "application/json", bytes.NewReader(body))
 	})
-}
-
-// say lists what can't be carried over, before anything is written.
-func (c *importCmd) say(s streams, d *original.Database) {
-	for _, l := range d.Left {
-		line := l.String()
-		if len(d.Worlds) > 1 {
-			line = "tenant " + l.Tenant + ": " + line
-		}
-		fmt.Fprintln(s.log, "can't be carried over: "+printable(line))
-	}
-}
-
-func (c *importCmd) show(s streams, d *original.Database, plans []model.Plan) error {
-	if c.Output != "text" {
-		return encode(s.out, c.Output, plans)
-	}
-	for i, w := range d.Worlds {
-		if len(d.Worlds) > 1 {
-			fmt.Fprintf(s.out, "tenant %s\n", printable(w.TenantKey))
-		}
-		renderPlan(s.out, plans[i], c.All)
-	}
-	if n := d.Idle; n.APIKeys+n.Bindings > 0 {
-		fmt.Fprintf(s.out, "left behind as of no use: %s revoked or expired API keys, %s inactive bindings\n", thousands(n.APIKeys), thousands(n.Bindings))
-	}
-	return nil
 }

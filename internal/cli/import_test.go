@@ -108,20 +108,29 @@ func TestImportMakesTheOriginalsWorld(t *testing.T) {
 				require.Contains(t, foretold, "+ api key asyncgate: seed\n")
 				require.Contains(t, foretold, "dry run, nothing was changed: 13 to create, 0 to update, 0 to delete, 0 unchanged\n")
 				require.Contains(t, foretold, "left behind as of no use: 3 revoked or expired API keys, 2 inactive bindings\n")
-				require.Equal(t, 4, remotely(t.Context(), a, "import", url, "--dry-run", "--exit-code").code)
+				require.Regexp(t, `(?m)^asyncgate \(asyncgate\) would get packet [0-9a-f]{8}$`, foretold)
+				pending := remotely(t.Context(), a, "import", url, "--dry-run", "--exit-code", "-o", "json")
+				require.Equal(t, 4, pending.code)
+				promised := importedOf(t, pending.out)
+				require.Equal(t, 13, promised.Plan.Summary.Create)
+				require.Len(t, promised.Packets, 1, "who is disabled gets none")
 				require.Contains(t, ok(t, a, "import", url, "-m", "moving"), "done: 13 created, 0 updated, 0 deleted, 0 unchanged\n")
 				require.Contains(t, ok(t, a, "import", url), "done: 0 created, 0 updated, 0 deleted, 13 unchanged\n", "a second run changes nothing")
 				ok(t, a, "import", url, "--dry-run", "--exit-code")
 
-				var plans []model.Plan
-				require.NoError(t, json.Unmarshal([]byte(ok(t, a, "import", url, "-o", "json")), &plans))
-				require.Len(t, plans, 1)
+				again := importedOf(t, ok(t, a, "import", url, "-o", "json"))
+				require.Equal(t, model.PlanSummary{Unchanged: 13}, again.Plan.Summary)
+				require.Empty(t, again.Packets)
 				for key, status := range map[string]int{"": 200, "-ends": 200, "-never": 200, "-revoked": 401, "-expired": 401} {
 					code, packet := bootstrapAs(t, a, originalKey+key)
 					require.Equal(t, status, code, key)
 					if status == 200 {
 						require.JSONEq(t, `{"s": {"port": 1, "deep": {"a": 3}}, "t": {"x": 1}}`, string(packet["services"]), "members are replaced whole, as there")
 						require.Equal(t, `{"n":1.10,"html":"<&>"}`, string(packet["policy"]))
+						for name, value := range promised.Packets["asyncgate"] {
+							require.JSONEq(t, string(value), string(packet[name]), "%s is as the dry run said", name)
+						}
+						require.Len(t, promised.Packets["asyncgate"], 11)
 						require.Equal(t, "12", string(packet["manifest_version"]))
 						require.JSONEq(t, `[{"secret_key": "s", "ref_kind": "env", "ref_name": "S", "ref_meta": {}}]`, string(packet["required_env"]))
 					}
@@ -160,6 +169,14 @@ func TestImportTakesTheOriginalsOwnAdmin(t *testing.T) {
 	require.Contains(t, out, "~ principal admin\n    ~ /auth_subject: \"admin\" → \"admin@there\"\n")
 	require.Contains(t, out, "done: 1 created, 1 updated")
 	require.Contains(t, ok(t, a, "import", url), "done: 0 created, 0 updated, 0 deleted, 2 unchanged\n")
+}
+
+func importedOf(t *testing.T, text string) imported {
+	t.Helper()
+	var all []imported
+	require.NoError(t, json.Unmarshal([]byte(text), &all))
+	require.Len(t, all, 1)
+	return all[0]
 }
 
 // contents is all that is in the tables that are read.

@@ -22,9 +22,9 @@ type (
 		SLA                  int64
 	}
 	manifest struct {
-		ID, Tenant, Key, Deployment                          string
+		ID, Tenant, Key, Deployment                        string
 		Environment, Services, MemoryMap, Polling, Schemas json.RawMessage
-		Version                                              int64
+		Version                                            int64
 	}
 	principal struct {
 		ID, Tenant, Key, Subject, Type string
