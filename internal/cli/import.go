@@ -66,7 +66,8 @@ func (c *importCmd) Run(ctx context.Context, s streams) error {
 		}
 		return nil
 	}
-	if c.interactive(s) && pending(all) {
+	asked := c.interactive(s) && pending(all)
+	if asked {
 		if err := c.show(s, d, all); err != nil {
 			return err
 		}
@@ -78,6 +79,12 @@ func (c *importCmd) Run(ctx context.Context, s streams) error {
 		if all[i].Plan, err = importWorld(ctx, m, w); err != nil {
 			return ofTenant(w, err)
 		}
+		if asked { // the rest has been shown
+			renderSummary(s.out, all[i].Plan)
+		}
+	}
+	if asked {
+		return nil
 	}
 	return c.show(s, d, all)
 }
@@ -124,6 +131,9 @@ func foretell(ctx context.Context, m *server, w *original.World) (all []original
 		}
 		left := w.Leave(places)
 		if len(left) == 0 { // it is about no resource
+			for _, p := range places {
+				fmt.Fprintf(m.log, "  %s: %s\n", p.Pointer, p.Detail)
+			}
 			return all, plan, err
 		}
 		all = append(all, left...)

@@ -62,6 +62,7 @@ func (c *importCmd) show(s streams, d *original.Database, all []imported) error 
 	if c.Output != "text" {
 		return encode(s.out, c.Output, all)
 	}
+	fmt.Fprintf(s.out, "the original's database, with the tables of %s\n", d.Since)
 	for _, one := range all {
 		if len(all) > 1 {
 			fmt.Fprintf(s.out, "tenant %s\n", printable(one.TenantKey))

@@ -30,7 +30,7 @@ func refusedImport(t *testing.T, a *apptest.App, args ...string) (code int, line
 
 func TestImportRefusesWhatIsNotTheOriginalsDatabase(t *testing.T) {
 	t.Parallel()
-	a := apptest.Start(t, sqliteURL(t))
+	a := apptest.Start(t, sqliteURL(t), func(c *app.Config) { c.AdminAllowCrossTenant = true })
 	other, ours := testdb.Postgres(t, nil), testdb.Postgres(t, apptest.Migrate)
 	half := originalDatabase(t, originalE5b7ee4, "ALTER TABLE principals DROP COLUMN auth_subject;")
 	for url, want := range map[string]string{
@@ -53,6 +53,17 @@ func TestImportRefusesWhatIsNotTheOriginalsDatabase(t *testing.T) {
 	code, lines = refusedImport(t, a, originalDatabase(t, original660b040, originalWorld), "--tenant=nobody")
 	require.Equal(t, 1, code)
 	require.Contains(t, lines[0], `nothing of tenant "nobody"`)
+
+	code, lines = refusedImport(t, a, originalDatabase(t, original660b040, `INSERT INTO profiles (tenant_key, profile_key, capabilities, policy) VALUES ('two words', 'p', '{}', '{}');`))
+	require.Equal(t, 3, code)
+	require.Regexp(t, `^/tenant_key: .*`, lines[0])
+	require.Contains(t, lines[1], "tenant two words: INVALID_REQUEST")
+	code, lines = refusedImport(t, a, originalDatabase(t, original660b040, `INSERT INTO profiles (tenant_key, profile_key, capabilities, policy) VALUES ('', 'p', '{}', '{}');`))
+	require.Equal(t, 1, code)
+	require.Contains(t, lines[0], `can't be carried over: tenants "": a tenant without a name`)
+	_, lines = refusedImport(t, a, originalDatabase(t, original660b040, `INSERT INTO principals (id, principal_key, auth_subject, principal_type) VALUES ({1}, 'p', 'p', 'component');
+		INSERT INTO api_keys (key_hash, principal_id, name) VALUES (upper('`+hashOf("x")+`'), {1}, 'capitals');`))
+	require.Contains(t, lines[0], `api_keys p "capitals": its hash is no SHA-256`)
 }
 
 func TestImportTellsWhatItCantCarryBeforeItWrites(t *testing.T) {
@@ -156,7 +167,7 @@ INSERT INTO principals (id, tenant_key, principal_key, auth_subject, principal_t
 
 	a = apptest.Start(t, sqliteURL(t), func(c *app.Config) { c.AdminAllowCrossTenant = true })
 	out := ok(t, a, "import", url)
-	require.Contains(t, out, "tenant default\n")
+	require.Contains(t, out, "the original's database, with the tables of e5b7ee4\ntenant default\n")
 	require.Contains(t, out, "tenant other\n+ profile theirs\n+ principal theirs\n")
 	require.Contains(t, ok(t, a, "export", "--tenant=other"), "principal_key: theirs")
 }

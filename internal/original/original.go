@@ -68,7 +68,7 @@ func Read(ctx context.Context, url string) (*Database, error) {
 		}
 		var r rows
 		if err := r.read(ctx, tx); err != nil {
-			return err
+			return fmt.Errorf("reading the original's database: %w", err)
 		}
 		d = r.database()
 		d.Since = since

@@ -10,7 +10,7 @@ import (
 	"github.com/legivellum/metagate/gen/model"
 )
 
-var sha256Hex = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
+var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`) // in capitals it opens nothing there
 
 // database sorts the rows into worlds, one for each tenant, and says what has no
 // place in one. What a server of ours refuses beyond that, it says itself.
@@ -98,6 +98,12 @@ func (r *rows) database() *Database {
 			w.APIKeys = append(w.APIKeys, model.WorldAPIKey{Principal: p.Key, Name: k.Name, Sha256: k.Hash, ExpiresAt: k.ExpiresAt})
 		}
 	}
+	d.Worlds = slices.DeleteFunc(d.Worlds, func(w *World) bool {
+		if w.TenantKey == "" { // which would mean the caller's own
+			d.Left = append(d.Left, Left{Table: "tenants", Key: `""`, Why: "a tenant without a name, with all that is its"})
+		}
+		return w.TenantKey == ""
+	})
 	return d
 }
 
