@@ -76,9 +76,14 @@ func (c *importCmd) Run(ctx context.Context, s streams) error {
 		}
 	}
 	for i, w := range d.Worlds {
-		if all[i].Plan, err = importWorld(ctx, m, w); err != nil {
+		plan, err := importWorld(ctx, m, w)
+		if err != nil {
+			if i > 0 && !asked { // these are written
+				err = errors.Join(c.show(s, d, all[:i]), err)
+			}
 			return ofTenant(w, err)
 		}
+		all[i].Plan, all[i].Packets = plan, nil
 		if asked { // the rest has been shown
 			renderSummary(s.out, all[i].Plan)
 		}
