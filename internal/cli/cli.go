@@ -38,6 +38,7 @@ type cli struct {
 	AdminKey    adminKeyCmd    `cmd:"" help:"Print a new API key of principal admin; creates the principal if need be."`
 	Apply       applyCmd       `cmd:"" help:"Make a server's world as a file says, or show what that would change."`
 	Export      exportCmd      `cmd:"" help:"Print a server's world as a file that apply takes."`
+	Import      importCmd      `cmd:"" help:"Make a server's world of the Python original's database, which is only read."`
 	Explain     explainCmd     `cmd:"" help:"Show the packet that a principal would get now, and where its values come from."`
 	Startups    startupsCmd    `cmd:"" help:"List who came up and who did not, newest first."`
 	Startup     startupCmd     `cmd:"" help:"Show one startup: what happened when, and with which packet."`
