@@ -1,18 +1,12 @@
-"""The official Python SDK as a client of POST /mcp: make test-mcp-python.
+"""The official Python SDK as a client of POST /mcp: sdk.py URL.
 
-Starts the binary that it is given on a database of its own, and lists and calls every
-tool in both eras of the protocol. The SDK holds results against the schemas that
+Lists and calls every tool in both eras of the protocol. The SDK holds results against the schemas that
 tools/list gave. At the end it does what LegiVellum's programs do, without any SDK.
 """
 
 import asyncio
 import json
-import os
-import socket
-import subprocess
 import sys
-import tempfile
-import time
 import urllib.request
 
 import httpx2
@@ -20,25 +14,6 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 
 ADMIN = "mgk_the-admin-key-of-the-tests-0123456789ab"
-
-
-def serve(binary, folder):
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    server = subprocess.Popen(
-        [os.path.abspath(binary), "serve", "--host=127.0.0.1", f"--port={port}"],
-        cwd=folder, env={**os.environ, "DATABASE_URL": f"sqlite:{folder}/metagate.db", "ADMIN_API_KEY": ADMIN}, stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(200):
-        try:
-            urllib.request.urlopen(url + "/ready", timeout=1).close()
-            return server, url + "/mcp"
-        except OSError:
-            time.sleep(0.1)
-    server.kill()
-    sys.exit("the server does not get ready")
 
 
 def connect(url, key, mode):
@@ -113,17 +88,12 @@ def as_legivellum(url, key, component):
 
 
 async def main():
-    with tempfile.TemporaryDirectory() as folder:
-        server, url = serve(sys.argv[1], folder)
-        try:
-            for mode in ["legacy", "auto", "2026-07-28"]:
-                key = await every_tool(url, mode, f"python-{mode}")
-                print(f"{mode}: every tool is listed and called")
-            as_legivellum(url, key, "python-2026-07-28")
-            print("without an SDK: as LegiVellum's programs do")
-        finally:
-            server.terminate()
-            server.wait()
+    url = sys.argv[1] + "/mcp"
+    for mode in ["legacy", "auto", "2026-07-28"]:
+        key = await every_tool(url, mode, f"python-{mode}")
+        print(f"{mode}: every tool is listed and called")
+    as_legivellum(url, key, "python-2026-07-28")
+    print("without an SDK: as LegiVellum's programs do")
 
 
 asyncio.run(main())
