@@ -176,11 +176,8 @@ const (
 	ByMCP  Followup = `["metagate.startup_ready","metagate.startup_failed"]`
 )
 
-// Packet is the Welcome Packet (api.WelcomePacket) as JSON: the compiled members
-// with the new ones spliced in.
-func (b *Blueprint) Packet(n Birth, by Followup) []byte { return b.AppendPacket(nil, n, by) }
-
-// AppendPacket appends the packet to what it goes into.
+// AppendPacket appends the Welcome Packet (model.WelcomePacket) as JSON: the compiled
+// members with the new ones spliced in.
 func (b *Blueprint) AppendPacket(out []byte, n Birth, by Followup) []byte {
 	out = slices.Grow(out, len(b.members)+len(n.PrincipalKey)+len(n.ComponentKey)+700)
 	out = append(out, `{"packet_id":"`...)

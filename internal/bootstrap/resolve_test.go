@@ -49,7 +49,7 @@ func requirePacket(t *testing.T, b *bootstrap.Blueprint, principal, component st
 		PacketID: uuid.New(), StartupID: uuid.New(), PrincipalKey: principal, ComponentKey: component,
 		Etag: b.Etag(principal, component), IssuedAt: issued, DeadlineAt: issued.Add(b.SLA),
 	}
-	text := b.Packet(birth, bootstrap.ByREST)
+	text := b.AppendPacket(nil, birth, bootstrap.ByREST)
 	require.NoError(t, doc.Check(text), "%s", text)
 	var p model.WelcomePacket
 	dec := json.NewDecoder(bytes.NewReader(text))
@@ -155,7 +155,7 @@ func TestAPacketIsNotEscapedForHTML(t *testing.T) {
 	secret := store.SecretRef{SecretKey: "s", RefKind: "env", RefName: "A&B", RefMeta: store.JSON(`{"<a>":"&"}`)}
 	b := compile(t, worldOf(`{"endpoint":"http://s/?a=1&b=<2>"}`, `{}`, secret))
 	requirePacket(t, b, "p", "c")
-	text := string(b.Packet(bootstrap.Birth{}, bootstrap.ByREST))
+	text := string(b.AppendPacket(nil, bootstrap.Birth{}, bootstrap.ByREST))
 	require.Contains(t, text, `"services":{"endpoint":"http://s/?a=1&b=<2>"}`)
 	require.Contains(t, text, `"ref_meta":{"<a>":"&"},"ref_name":"A&B"`)
 	require.NotContains(t, text, `\u00`)
@@ -168,7 +168,7 @@ func TestABlueprintIsSharedByManyAtOnce(t *testing.T) {
 	done := make(chan string)
 	for range 50 {
 		go func() {
-			b.Packet(bootstrap.Birth{PrincipalKey: "q", ComponentKey: "d"}, bootstrap.ByREST)
+			b.AppendPacket(nil, bootstrap.Birth{PrincipalKey: "q", ComponentKey: "d"}, bootstrap.ByREST)
 			b.Etag("q", "d")
 			done <- b.Etag("p", "c")
 		}()

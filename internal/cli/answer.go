@@ -81,13 +81,19 @@ func (m *server) refused(r *http.Response, body []byte) error {
 		for _, place := range p.Errors {
 			fmt.Fprintf(m.log, "  %s: %s\n", place.Pointer, place.Detail)
 		}
-		err = fmt.Errorf("%s: %s (request %s)", p.Code, p.Detail, p.RequestID)
+		err = refusal{fmt.Errorf("%s: %s (request %s)", p.Code, p.Detail, p.RequestID), p.Errors}
 	}
 	switch r.StatusCode {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
 		err = passing{err}
 	}
 	return coded{err, exitRefused}
+}
+
+// refusal is what a MetaGate says no with, and the places that it names.
+type refusal struct {
+	error
+	places []model.ProblemPlace
 }
 
 // stranger is the error of an answer that no MetaGate gives.

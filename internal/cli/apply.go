@@ -15,14 +15,27 @@ import (
 	"github.com/legivellum/metagate/gen/model"
 )
 
+// planning is of a command that may only say what it would change.
+type planning struct {
+	ExitCode bool `name:"exit-code" env:"METAGATE_EXIT_CODE" help:"With --dry-run: exit with 4 when something would change."`
+	All      bool `env:"METAGATE_ALL" help:"List everything, unchanged resources too."`
+}
+
+// verdict is the end of a dry run.
+func (p planning) verdict(pending bool) error {
+	if p.ExitCode && pending {
+		return coded{errors.New("changes are pending"), exitPending}
+	}
+	return nil
+}
+
 type applyCmd struct {
 	writing
-	File     string `short:"f" required:"" env:"METAGATE_WORLD" placeholder:"FILE" help:"The world, as YAML or JSON; - is standard input."`
-	DryRun   bool   `env:"METAGATE_DRY_RUN" help:"Only show what would change, and whose packets."`
-	Prune    bool   `env:"METAGATE_PRUNE" help:"Delete what the file doesn't name; admins are kept."`
-	ExitCode bool   `name:"exit-code" env:"METAGATE_EXIT_CODE" help:"With --dry-run: exit with 4 when something would change."`
-	All      bool   `env:"METAGATE_ALL" help:"List everything, unchanged resources too."`
-	Yes      bool   `short:"y" env:"METAGATE_YES" help:"Don't ask. On a terminal apply shows what would change and asks first; elsewhere it applies at once."`
+	planning
+	File   string `short:"f" required:"" env:"METAGATE_WORLD" placeholder:"FILE" help:"The world, as YAML or JSON; - is standard input."`
+	DryRun bool   `env:"METAGATE_DRY_RUN" help:"Only show what would change, and whose packets."`
+	Prune  bool   `env:"METAGATE_PRUNE" help:"Delete what the file doesn't name; admins are kept."`
+	Yes    bool   `short:"y" env:"METAGATE_YES" help:"Don't ask. On a terminal apply shows what would change and asks first; elsewhere it applies at once."`
 }
 
 func (c *applyCmd) Run(ctx context.Context, s streams) error {
@@ -46,8 +59,8 @@ func (c *applyCmd) Run(ctx context.Context, s streams) error {
 	} else {
 		renderPlan(s.out, plan, c.All)
 	}
-	if err == nil && c.DryRun && c.ExitCode && changes(plan) > 0 {
-		return coded{errors.New("changes are pending"), exitPending}
+	if err == nil && c.DryRun {
+		err = c.verdict(changes(plan) > 0)
 	}
 	return err
 }

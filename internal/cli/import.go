@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,12 +16,11 @@ import (
 
 type importCmd struct {
 	writing
+	planning
 	Original string `arg:"" optional:"" name:"database-url" env:"METAGATE_ORIGINAL" help:"The original's PostgreSQL database, which is only read."`
 	Tenant   string `env:"METAGATE_TENANT" placeholder:"KEY" help:"Only this tenant of the original's; another than the key's own needs ADMIN_ALLOW_CROSS_TENANT."`
 	Skip     bool   `env:"METAGATE_SKIP" help:"Leave behind what can't be carried over; without it nothing is written then."`
 	DryRun   bool   `env:"METAGATE_DRY_RUN" help:"Only show what would change, and the packets that result."`
-	ExitCode bool   `name:"exit-code" env:"METAGATE_EXIT_CODE" help:"With --dry-run: exit with 4 when something would change."`
-	All      bool   `env:"METAGATE_ALL" help:"List everything, unchanged resources too."`
 	Yes      bool   `short:"y" env:"METAGATE_YES" help:"Don't ask. On a terminal import shows what would change and asks first; elsewhere it imports at once."`
 }
 
@@ -61,10 +59,7 @@ func (c *importCmd) Run(ctx context.Context, s streams) error {
 		if err := c.show(s, d, all); err != nil {
 			return err
 		}
-		if c.ExitCode && pending(all) {
-			return coded{errors.New("changes are pending"), exitPending}
-		}
-		return nil
+		return c.verdict(pending(all))
 	}
 	asked := c.interactive(s) && pending(all)
 	if asked {
@@ -151,26 +146,14 @@ func tryWorld(ctx context.Context, m *server, w *original.World) (plan model.Pla
 	if err != nil {
 		return plan, nil, err
 	}
-	var refusal bytes.Buffer
 	quiet := *m
-	quiet.log = &refusal // the places are told as the original's
+	quiet.log = io.Discard // the places are told as the original's
 	plan, err = answer[model.Plan](&quiet, func() (*http.Response, error) {
-		r, err := m.ApplyWorldWithBody(ctx, &model.ApplyWorldParams{DryRun: new(true)}, "application/json", bytes.NewReader(body))
-		if err != nil || r.StatusCode < http.StatusBadRequest {
-			return r, err
-		}
-		defer r.Body.Close()
-		text, err := io.ReadAll(r.Body)
-		if err != nil {
-			return nil, err
-		}
-		var p model.Problem
-		if json.Unmarshal(text, &p) == nil {
-			places = p.Errors
-		}
-		r.Body = io.NopCloser(bytes.NewReader(text))
-		return r, nil
+		return m.ApplyWorldWithBody(ctx, &model.ApplyWorldParams{DryRun: new(true)}, "application/json", bytes.NewReader(body))
 	})
+	if no, refused := errors.AsType[refusal](err); refused {
+		places = no.places
+	}
 	return plan, places, err
 }
 

@@ -23,18 +23,10 @@ func gateKey(gate string) string { return "mgk_demo_" + gate + "_bootstrap_key" 
 // applyMesh applies the example's world as the compose file's metagate-world does.
 func applyMesh(t *testing.T, a *apptest.App) {
 	t.Helper()
-	text, err := os.ReadFile(legivellum + "world.yaml")
+	file, err := os.Open(legivellum + "world.yaml")
 	require.NoError(t, err)
-	text, err = doc.YAMLToJSON(text, 1<<20)
-	require.NoError(t, err)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.URL+"/v1/admin/apply", strings.NewReader(string(text)))
-	require.NoError(t, err)
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("X-API-Key", apptest.AdminKey)
-	resp, err := a.HTTP(t).Do(r)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	require.Equal(t, http.StatusOK, resp.StatusCode)
+	defer file.Close()
+	apptest.Got(a.AdminClient(t).ApplyWorldWithBodyWithResponse(t.Context(), nil, "application/yaml", file)).Is(t, http.StatusOK)
 }
 
 // neighbours are the types that each gate looks up; worker-pool does so as a worker of the demo.

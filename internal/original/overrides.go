@@ -4,12 +4,16 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/legivellum/metagate/internal/doc"
 )
 
-type place struct{ pointer, why string }
+type place struct {
+	pointer jsontext.Pointer
+	why     string
+}
 
 // overridesHere says the same in RFC 7396, which goes as deep as it goes, as overrides
 // do there, where each member of a section is replaced whole: what the override of a
@@ -25,7 +29,7 @@ func overridesHere(overrides json.RawMessage, p profile, m manifest) (json.RawMe
 	}
 	var places []place
 	for _, name := range slices.Sorted(maps.Keys(sections)) {
-		at := "/overrides/" + escaped(name)
+		at := jsontext.Pointer("/overrides").AppendToken(name)
 		under, known := base[name]
 		if !known {
 			places = append(places, place{at, "the original doesn't read this section of overrides"})
@@ -38,7 +42,7 @@ func overridesHere(overrides json.RawMessage, p profile, m manifest) (json.RawMe
 		}
 		members, _ := object(under)
 		for _, member := range slices.Sorted(maps.Keys(over)) {
-			over[member] = whole(over[member], members[member], at+"/"+escaped(member), &places)
+			over[member] = whole(over[member], members[member], at.AppendToken(member), &places)
 		}
 		sections[name] = text(over)
 	}
@@ -47,7 +51,7 @@ func overridesHere(overrides json.RawMessage, p profile, m manifest) (json.RawMe
 
 // whole is the patch that makes value of under. A null in value is one here, too, but
 // takes its member out.
-func whole(value, under json.RawMessage, at string, places *[]place) json.RawMessage {
+func whole(value, under json.RawMessage, at jsontext.Pointer, places *[]place) json.RawMessage {
 	if string(value) == "null" {
 		*places = append(*places, place{at, "null is a value there, and takes the member out here"})
 		return value
@@ -58,7 +62,7 @@ func whole(value, under json.RawMessage, at string, places *[]place) json.RawMes
 	}
 	below, _ := object(under)
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		members[name] = whole(members[name], below[name], at+"/"+escaped(name), places)
+		members[name] = whole(members[name], below[name], at.AppendToken(name), places)
 	}
 	for name := range below {
 		if _, stays := members[name]; !stays {
@@ -77,6 +81,3 @@ func text(members map[string]json.RawMessage) json.RawMessage {
 	b, _ := json.Marshal(members) // it was JSON
 	return doc.WithoutHTML(b)
 }
-
-// escaped is a name within a JSON Pointer.
-func escaped(name string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(name) }

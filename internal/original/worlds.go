@@ -70,7 +70,7 @@ func (r *rows) database() *Database {
 			w := d.world(p.Tenant)
 			overrides, places := overridesHere(b.Overrides, profile, manifest)
 			for _, place := range places {
-				left.Pointer, left.Why = place.pointer, place.why
+				left.Pointer, left.Why = string(place.pointer), place.why
 				d.Left = append(d.Left, left)
 			}
 			w.Bindings = append(w.Bindings, model.WorldBinding{Principal: p.Key, Profile: profile.Key, Manifest: manifest.Key, Overrides: overrides})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/legivellum/metagate/internal/witness"
 )
 
 // deadlineStep is how much later than its deadline a request may be told of it.
@@ -12,26 +14,25 @@ const deadlineStep = 20 * time.Millisecond
 // deadlines has one timer for all requests whose deadlines are of the same step: one
 // for each costs a request more than to authenticate it.
 type deadlines struct {
-	mu   sync.Mutex
-	last int64 // the step that late is of
-	late chan struct{}
+	mu    sync.Mutex
+	late  chan struct{} // closed at until
+	until time.Time     // as the monotonic clock has it: others may go back
 }
 
-// channel is closed at the step after d from now.
-func (t *deadlines) channel(now time.Time, d time.Duration) <-chan struct{} {
-	step := now.Add(d).UnixNano()/int64(deadlineStep) + 1
+// channel is closed after deadline, which is later than now.
+func (t *deadlines) channel(now, deadline time.Time) <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.late == nil || step != t.last {
+	if ahead := t.until.Sub(deadline); t.late == nil || ahead < 0 || ahead > deadlineStep {
 		late := make(chan struct{})
-		time.AfterFunc(time.Unix(0, step*int64(deadlineStep)).Sub(now), func() { close(late) })
-		t.last, t.late = step, late
+		t.late, t.until = late, deadline.Add(deadlineStep)
+		time.AfterFunc(t.until.Sub(now), func() { close(late) })
 	}
 	return t.late
 }
 
 // timed is a request's context. Who waits for many of them waits for HungUp and
-// Late (witness.Hurried); for anybody else Done sets a timer.
+// Late; for anybody else Done sets a timer.
 type timed struct {
 	context.Context // without the deadline
 	deadline        time.Time
@@ -42,9 +43,12 @@ type timed struct {
 	cancel context.CancelFunc
 }
 
+var _ witness.Hurried = (*timed)(nil)
+
 // within bounds a request that began now.
 func (t *deadlines) within(base context.Context, now time.Time, d time.Duration) *timed {
-	return &timed{Context: base, deadline: now.Add(d), late: t.channel(now, d)}
+	deadline := now.Add(d)
+	return &timed{Context: base, deadline: deadline, late: t.channel(now, deadline)}
 }
 
 // HungUp is closed when the caller has gone.
@@ -64,15 +68,17 @@ func (c *timed) Done() <-chan struct{} {
 	return c.usual.Done()
 }
 
+// Err looks at all three itself: what Done is of may learn a moment later than HungUp
+// and Late that it is over.
 func (c *timed) Err() error {
-	if usual := c.asked(); usual != nil {
-		return usual.Err()
-	}
 	if err := c.Context.Err(); err != nil {
 		return err
 	}
 	if !time.Now().Before(c.deadline) {
 		return context.DeadlineExceeded
+	}
+	if usual := c.asked(); usual != nil {
+		return usual.Err()
 	}
 	return nil
 }

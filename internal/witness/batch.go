@@ -72,10 +72,10 @@ func (b *batcher[T, R]) do(ctx context.Context, who uuid.UUID, in T) (R, error) 
 }
 
 // Hurried is a context that knows its end without a timer of its own, which every
-// caller here would set: Done is closed at the first of the two, or may be.
+// caller here would set. Once either channel is closed, Err is not nil.
 type Hurried interface {
 	HungUp() <-chan struct{}
-	Late() <-chan struct{} // no earlier than Err tells
+	Late() <-chan struct{}
 }
 
 func patienceOf(ctx context.Context) (hungUp, late <-chan struct{}) {

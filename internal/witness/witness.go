@@ -141,10 +141,7 @@ const (
 	ByMCP  = bootstrap.ByMCP
 )
 
-// Packet is the Welcome Packet as JSON, in the words of the door it leaves by.
-func (o Opened) Packet(by Followup) []byte { return o.AppendPacket(nil, by) }
-
-// AppendPacket appends the packet to what it goes into.
+// AppendPacket appends the Welcome Packet as JSON, in the words of the door it leaves by.
 func (o Opened) AppendPacket(out []byte, by Followup) []byte {
 	return o.blueprint.AppendPacket(out, o.Birth, by)
 }

@@ -53,7 +53,7 @@ func TestAnAnsweredBootstrapHasItsReceipt(t *testing.T) {
 			ProfileKey: "profile", ManifestKey: "manifest", ManifestVersion: 1, PacketID: opened.PacketID, PacketEtag: opened.Etag,
 			Status: "OPEN", OpenedAt: noon, DeadlineAt: noon.Add(time.Minute), Source: "live", Revision: &at.Revision,
 		}, row)
-		require.Contains(t, string(opened.Packet(witness.ByREST)), opened.StartupID.String())
+		require.Contains(t, string(opened.AppendPacket(nil, witness.ByREST)), opened.StartupID.String())
 	})
 }
 

@@ -1,13 +1,12 @@
 """The official Python SDK as a client of POST /mcp: sdk.py URL.
 
 Lists and calls every tool in both eras of the protocol. The SDK holds results against the schemas that
-tools/list gave. At the end it does what LegiVellum's programs do, without any SDK.
+tools/list gave.
 """
 
 import asyncio
 import json
 import sys
-import urllib.request
 
 import httpx2
 from mcp import Client, MCPError
@@ -68,32 +67,13 @@ async def every_tool(url, mode, name):
 
     missed = {tool.name for tool in tools} - called
     assert not missed and len(called) == 12, missed
-    return key
-
-
-def as_legivellum(url, key, component):
-    """No SDK, no Accept worth reading, an API key in its header, the result's members flat."""
-    def call(tool, arguments):
-        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
-        request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json", "X-API-Key": key, "Accept": "*/*"})
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            message = json.load(answer)
-        assert "error" not in message and message["id"] == 1, message
-        return message["result"]
-
-    packet = call("metagate.bootstrap", {"component_key": component})["packet"]
-    assert [s["type"] for s in packet["services"].values()] == ["receiptgate"]
-    ready = call("metagate.startup_ready", {"startup_id": packet["startup"]["startup_id"], "build_version": "0.1.0"})
-    assert ready["status"] == "READY"
 
 
 async def main():
     url = sys.argv[1] + "/mcp"
     for mode in ["legacy", "auto", "2026-07-28"]:
-        key = await every_tool(url, mode, f"python-{mode}")
+        await every_tool(url, mode, f"python-{mode}")
         print(f"{mode}: every tool is listed and called")
-    as_legivellum(url, key, "python-2026-07-28")
-    print("without an SDK: as LegiVellum's programs do")
 
 
 asyncio.run(main())
