@@ -6,7 +6,8 @@ SELECT * FROM startup_sessions WHERE id = sqlc.arg(id);
 -- caller_tenant is at caller_epoch.
 UPDATE startup_sessions
 SET status = sqlc.arg(status), ready_at = sqlc.narg(ready_at), failed_at = sqlc.narg(failed_at),
-    build_version = sqlc.narg(build_version), health = sqlc.narg(health), error = sqlc.narg(error), details = sqlc.narg(details)
+    build_version = sqlc.narg(build_version), health = sqlc.narg(health), error = sqlc.narg(error), details = sqlc.narg(details),
+    changed = (SELECT n FROM change_number)
 WHERE startup_sessions.id = sqlc.arg(id) AND startup_sessions.status = 'OPEN' AND startup_sessions.principal_id = sqlc.arg(principal_id)
   AND EXISTS (SELECT 1 FROM tenant_revisions r WHERE r.tenant_key = sqlc.arg(caller_tenant) AND r.epoch = sqlc.arg(caller_epoch));
 
@@ -40,22 +41,25 @@ ORDER BY deadline_at, id
 LIMIT CAST(sqlc.arg(row_limit) AS bigint);
 
 -- name: SupersedeStartup :execrows
-UPDATE startup_sessions SET superseded_by = sqlc.arg(superseded_by), superseded_at = sqlc.arg(superseded_at)
+UPDATE startup_sessions SET superseded_by = sqlc.arg(superseded_by), superseded_at = sqlc.arg(superseded_at), changed = (SELECT n FROM change_number)
 WHERE id = sqlc.arg(id) AND status = 'OPEN' AND superseded_at IS NULL;
 
 -- name: AcknowledgeStartup :one
 -- Ends an alarm by an admin's word: the first one's.
 UPDATE startup_sessions
-SET acknowledged_at = sqlc.arg(acknowledged_at), acknowledged_by = sqlc.arg(acknowledged_by), acknowledged_reason = sqlc.arg(acknowledged_reason)
+SET acknowledged_at = sqlc.arg(acknowledged_at), acknowledged_by = sqlc.arg(acknowledged_by), acknowledged_reason = sqlc.arg(acknowledged_reason),
+    changed = (SELECT n FROM change_number)
 WHERE id = sqlc.arg(id) AND status = 'OPEN' AND deadline_at < sqlc.arg(acknowledged_at) AND acknowledged_at IS NULL
 RETURNING *;
 
 -- name: DeleteOldStartups :execrows
--- One small batch. Ids are UUIDv7, so id < before_id is "opened before".
+-- One small batch. Ids are UUIDv7, so id < before_id is "opened before". What was
+-- changed after keep_after is kept, whatever its age.
 DELETE FROM startup_sessions WHERE id IN (
     SELECT s.id FROM startup_sessions s
     WHERE s.id < sqlc.arg(before_id)
       AND (s.status <> 'OPEN' OR s.deadline_at < sqlc.arg(now))
+      AND s.changed <= sqlc.arg(keep_after)
     ORDER BY s.id
     LIMIT CAST(sqlc.arg(row_limit) AS bigint)
 );

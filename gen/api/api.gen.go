@@ -153,6 +153,9 @@ type ServerInterface interface {
 	// UpdateSecretRef Change a secret reference
 	// (PATCH /v1/admin/secret-refs/{id})
 	UpdateSecretRef(ctx echo.Context, id IDOrKey, params UpdateSecretRefParams) error
+	// ListSinks List the sinks
+	// (GET /v1/admin/sinks)
+	ListSinks(ctx echo.Context) error
 	// ListStartups List startup receipts
 	// (GET /v1/admin/startups)
 	ListStartups(ctx echo.Context, params ListStartupsParams) error
@@ -1634,6 +1637,15 @@ func (w *ServerInterfaceWrapper) UpdateSecretRef(ctx echo.Context) error {
 	return err
 }
 
+// ListSinks converts echo context to params.
+func (w *ServerInterfaceWrapper) ListSinks(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListSinks(ctx)
+	return err
+}
+
 // ListStartups converts echo context to params.
 func (w *ServerInterfaceWrapper) ListStartups(ctx echo.Context) error {
 	var err error
@@ -1874,6 +1886,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/admin/startups", wrapper.ListStartups, options.OperationMiddlewares["listStartups"]...)
 	router.POST(options.BaseURL+"/v1/admin/startups/:startup_id/acknowledge", wrapper.AcknowledgeStartup, options.OperationMiddlewares["acknowledgeStartup"]...)
 	router.GET(options.BaseURL+"/v1/admin/audit-log", wrapper.ListAuditLog, options.OperationMiddlewares["listAuditLog"]...)
+	router.GET(options.BaseURL+"/v1/admin/sinks", wrapper.ListSinks, options.OperationMiddlewares["listSinks"]...)
 	router.POST(options.BaseURL+"/mcp", wrapper.MCP, options.OperationMiddlewares["mcp"]...)
 	router.GET(options.BaseURL+"/", wrapper.GetInfo, options.OperationMiddlewares["getInfo"]...)
 	router.GET(options.BaseURL+"/health", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
@@ -8758,6 +8771,123 @@ func (response UpdateSecretRef503ApplicationProblemPlusJSONResponse) VisitUpdate
 	return err
 }
 
+type ListSinksRequestObject struct {
+}
+
+type ListSinksResponseObject interface {
+	VisitListSinksResponse(w http.ResponseWriter) error
+}
+
+type ListSinks200ResponseHeaders struct {
+	XRequestID string
+}
+
+type ListSinks200JSONResponse struct {
+	Body    []Sink
+	Headers ListSinks200ResponseHeaders
+}
+
+func (response ListSinks200JSONResponse) VisitListSinksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSinks401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListSinks401ApplicationProblemPlusJSONResponse) VisitListSinksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSinks403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListSinks403ApplicationProblemPlusJSONResponse) VisitListSinksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSinks429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListSinks429ApplicationProblemPlusJSONResponse) VisitListSinksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSinks500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ListSinks500ApplicationProblemPlusJSONResponse) VisitListSinksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSinks503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListSinks503ApplicationProblemPlusJSONResponse) VisitListSinksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListStartupsRequestObject struct {
 	Params ListStartupsParams
 }
@@ -10037,6 +10167,9 @@ type StrictServerInterface interface {
 	// UpdateSecretRef Change a secret reference
 	// (PATCH /v1/admin/secret-refs/{id})
 	UpdateSecretRef(ctx context.Context, request UpdateSecretRefRequestObject) (UpdateSecretRefResponseObject, error)
+	// ListSinks List the sinks
+	// (GET /v1/admin/sinks)
+	ListSinks(ctx context.Context, request ListSinksRequestObject) (ListSinksResponseObject, error)
 	// ListStartups List startup receipts
 	// (GET /v1/admin/startups)
 	ListStartups(ctx context.Context, request ListStartupsRequestObject) (ListStartupsResponseObject, error)
@@ -11647,6 +11780,29 @@ func (sh *strictHandler) UpdateSecretRef(ctx echo.Context, id IDOrKey, params Up
 		return err
 	} else if validResponse, ok := response.(UpdateSecretRefResponseObject); ok {
 		return validResponse.VisitUpdateSecretRefResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListSinks operation middleware
+func (sh *strictHandler) ListSinks(ctx echo.Context) error {
+	var request ListSinksRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSinks(ctx.Request().Context(), request.(ListSinksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSinks")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListSinksResponseObject); ok {
+		return validResponse.VisitListSinksResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -611,6 +611,13 @@ type ClientInterface interface {
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
 	UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListSinks List the sinks
+	//
+	// Who is told of startups, beside the requests, and how far that is. Of the whole server, not of one tenant.
+	//
+	// Corresponds with GET /v1/admin/sinks (the `ListSinks` operationId).
+	ListSinks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListStartups List startup receipts
 	//
 	// Newest first, of the caller's tenant. `status=OVERDUE` gives the OPEN ones that are past their deadline: who never came up. One that a later start has superseded, or that an admin has acknowledged, is no alarm any more: `SUPERSEDED` and `ACKNOWLEDGED` give those. `status=OPEN` includes all of them.
@@ -1844,6 +1851,23 @@ func (c *Client) UpdateSecretRef(ctx context.Context, id IDOrKey, params *Update
 // Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
 func (c *Client) UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateSecretRefRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSinks List the sinks
+//
+// Who is told of startups, beside the requests, and how far that is. Of the whole server, not of one tenant.
+//
+// Corresponds with GET /v1/admin/sinks (the `ListSinks` operationId).
+func (c *Client) ListSinks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSinksRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -4767,6 +4791,33 @@ func NewUpdateSecretRefRequestWithBody(server string, id IDOrKey, params *Update
 	return req, nil
 }
 
+// NewListSinksRequest constructs an http.Request for the ListSinks method
+func NewListSinksRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/sinks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListStartupsRequest constructs an http.Request for the ListStartups method
 func NewListStartupsRequest(server string, params *ListStartupsParams) (*http.Request, error) {
 	var err error
@@ -5752,6 +5803,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /v1/admin/secret-refs/{id} (the `UpdateSecretRef` operationId).
 	UpdateSecretRefWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateSecretRefParams, body UpdateSecretRefApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSecretRefResult, error)
+
+	// ListSinksWithResponse List the sinks
+	//
+	// Who is told of startups, beside the requests, and how far that is. Of the whole server, not of one tenant.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/admin/sinks (the `ListSinks` operationId).
+	ListSinksWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListSinksResult, error)
 
 	// ListStartupsWithResponse List startup receipts
 	//
@@ -12382,6 +12442,127 @@ func (r UpdateSecretRefResult) ContentType() string {
 	return ""
 }
 
+// ListSinksResult200Headers the declared response headers of an HTTP 200 response for ListSinks
+type ListSinksResult200Headers struct {
+	XRequestID string
+}
+
+// ListSinksResult401Headers the declared response headers of an HTTP 401 response for ListSinks
+type ListSinksResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// ListSinksResult403Headers the declared response headers of an HTTP 403 response for ListSinks
+type ListSinksResult403Headers struct {
+	XRequestID string
+}
+
+// ListSinksResult429Headers the declared response headers of an HTTP 429 response for ListSinks
+type ListSinksResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+// ListSinksResult500Headers the declared response headers of an HTTP 500 response for ListSinks
+type ListSinksResult500Headers struct {
+	XRequestID string
+}
+
+// ListSinksResult503Headers the declared response headers of an HTTP 503 response for ListSinks
+type ListSinksResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type ListSinksResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]Sink
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListSinksResult200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListSinksResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListSinksResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListSinksResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListSinksResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListSinksResult503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSinksResult) GetJSON200() *[]Sink {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListSinksResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListSinksResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListSinksResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListSinksResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListSinksResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSinksResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSinksResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSinksResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSinksResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListStartupsResult200Headers the declared response headers of an HTTP 200 response for ListStartups
 type ListStartupsResult200Headers struct {
 	Link       string
@@ -14415,6 +14596,21 @@ func (c *ClientWithResponses) UpdateSecretRefWithApplicationMergePatchPlusJSONBo
 		return nil, err
 	}
 	return ParseUpdateSecretRefResult(rsp)
+}
+
+// ListSinksWithResponse List the sinks
+//
+// Who is told of startups, beside the requests, and how far that is. Of the whole server, not of one tenant.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/admin/sinks (the `ListSinks` operationId).
+func (c *ClientWithResponses) ListSinksWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListSinksResult, error) {
+	rsp, err := c.ListSinks(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSinksResult(rsp)
 }
 
 // ListStartupsWithResponse List startup receipts
@@ -22453,6 +22649,151 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers UpdateSecretRefResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListSinksResult parses an HTTP response from a ListSinksWithResponse call
+func ParseListSinksResult(rsp *http.Response) (*ListSinksResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSinksResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []Sink
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListSinksResult200Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListSinksResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListSinksResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListSinksResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListSinksResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListSinksResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

@@ -179,6 +179,30 @@ func (e MCPHealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for MirrorStatus.
+const (
+	MirrorStatusMirrored MirrorStatus = "mirrored"
+	MirrorStatusOff      MirrorStatus = "off"
+	MirrorStatusPending  MirrorStatus = "pending"
+	MirrorStatusRefused  MirrorStatus = "refused"
+)
+
+// Valid indicates whether the value is a known member of the MirrorStatus enum.
+func (e MirrorStatus) Valid() bool {
+	switch e {
+	case MirrorStatusMirrored:
+		return true
+	case MirrorStatusOff:
+		return true
+	case MirrorStatusPending:
+		return true
+	case MirrorStatusRefused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PlanAction.
 const (
 	PlanActionCreate    PlanAction = "create"
@@ -305,6 +329,27 @@ func (e SectionSourceFrom) Valid() bool {
 	case SectionSourceFromProfile:
 		return true
 	case SectionSourceFromSecretRefs:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SinkState.
+const (
+	SinkStateFailing SinkState = "failing"
+	SinkStateOff     SinkState = "off"
+	SinkStateOk      SinkState = "ok"
+)
+
+// Valid indicates whether the value is a known member of the SinkState enum.
+func (e SinkState) Valid() bool {
+	switch e {
+	case SinkStateFailing:
+		return true
+	case SinkStateOff:
+		return true
+	case SinkStateOk:
 		return true
 	default:
 		return false
@@ -973,6 +1018,9 @@ type ManifestCreate struct {
 // ManifestPatch An RFC 7396 merge patch of the Manifest.
 type ManifestPatch = json.RawMessage
 
+// MirrorStatus Whether LegiVellum's ledger knows of all that happened: `off` where it is not to be told, `refused` where it would not hear of it (`mirror_error` says why).
+type MirrorStatus string
+
 // Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
 type Overrides = json.RawMessage
 
@@ -1310,6 +1358,34 @@ type SectionSource struct {
 // SectionSourceFrom defines model for SectionSource.From.
 type SectionSourceFrom string
 
+// Sink Who is told of startups, in the order in which they changed, at least once.
+type Sink struct {
+	// Delivered What it has taken so far, replays included.
+	Delivered int64 `json:"delivered"`
+
+	// DeliveredAt The last time that it took something.
+	DeliveredAt  nullable.Nullable[time.Time] `json:"delivered_at"`
+	FailingSince nullable.Nullable[time.Time] `json:"failing_since"`
+
+	// LastError Of the last attempt that failed.
+	LastError nullable.Nullable[string] `json:"last_error"`
+
+	// Name `receiptgate` is the mirror to LegiVellum's ledger.
+	Name string `json:"name"`
+
+	// Pending Startups whose last change it has not been told of: at most 100,000 are counted.
+	Pending int64 `json:"pending"`
+
+	// Refused Startups that it refused for good.
+	Refused int64 `json:"refused"`
+
+	// State `failing` is tried again until it succeeds; `off` where this server does not tell it.
+	State SinkState `json:"state"`
+}
+
+// SinkState `failing` is tried again until it succeeds; `off` where this server does not tell it.
+type SinkState string
+
 // StartupAck defines model for StartupAck.
 type StartupAck struct {
 	// AcknowledgedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
@@ -1374,6 +1450,12 @@ type StartupSession struct {
 	// Manifest A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	Manifest        Key   `json:"manifest"`
 	ManifestVersion int64 `json:"manifest_version"`
+
+	// MirrorError Why the ledger refused it.
+	MirrorError nullable.Nullable[string] `json:"mirror_error"`
+
+	// MirrorStatus Whether LegiVellum's ledger knows of all that happened: `off` where it is not to be told, `refused` where it would not hear of it (`mirror_error` says why).
+	MirrorStatus MirrorStatus `json:"mirror_status"`
 
 	// OpenedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	OpenedAt Timestamp `json:"opened_at"`

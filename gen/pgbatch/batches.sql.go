@@ -121,9 +121,10 @@ func (q *Queries) ListSuperseding(ctx context.Context, arg ListSupersedingParams
 
 const openStartups = `-- name: OpenStartups :execrows
 
-INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr)
+INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, changed)
 SELECT u.id, u.tenant_key, u.principal_id, u.principal_key, u.component_key, u.profile_key, u.manifest_key, u.manifest_version, u.packet_id, u.packet_etag, 'OPEN', u.opened_at, u.deadline_at,
-       nullif(u.instance_id, ''), nullif(u.host, ''), nullif(u.labels, '')::json, u.source, r.revision, nullif(u.credential, '')::json, nullif(u.remote_addr, '')
+       nullif(u.instance_id, ''), nullif(u.host, ''), nullif(u.labels, '')::json, u.source, r.revision, nullif(u.credential, '')::json, nullif(u.remote_addr, ''),
+       nullif(u.deployment_key, ''), (SELECT n FROM change_number)
 FROM (SELECT unnest($1::uuid[]) AS id,
              unnest($2::text[]) AS tenant_key,
              unnest($3::bigint[]) AS epoch,
@@ -142,7 +143,8 @@ FROM (SELECT unnest($1::uuid[]) AS id,
              unnest($16::text[]) AS labels,
              unnest($17::text[]) AS source,
              unnest($18::text[]) AS credential,
-             unnest($19::text[]) AS remote_addr) u
+             unnest($19::text[]) AS remote_addr,
+             unnest($20::text[]) AS deployment_key) u
 JOIN tenant_revisions r ON r.tenant_key = u.tenant_key AND r.epoch = u.epoch
 `
 
@@ -166,6 +168,7 @@ type OpenStartupsParams struct {
 	Sources          []string
 	Credentials      []string
 	RemoteAddrs      []string
+	DeploymentKeys   []string
 }
 
 // What only PostgreSQL can say: many rows in one statement, one commit.
@@ -192,6 +195,7 @@ func (q *Queries) OpenStartups(ctx context.Context, arg OpenStartupsParams) (int
 		arg.Sources,
 		arg.Credentials,
 		arg.RemoteAddrs,
+		arg.DeploymentKeys,
 	)
 	if err != nil {
 		return 0, err
@@ -205,7 +209,8 @@ SET status = u.status,
     ready_at = CASE WHEN u.status = 'READY' THEN u.reported_at END,
     failed_at = CASE WHEN u.status = 'FAILED' THEN u.reported_at END,
     build_version = CASE WHEN u.status = 'READY' THEN u.build_version END, health = u.health,
-    error = CASE WHEN u.status = 'FAILED' THEN u.error END, details = u.details
+    error = CASE WHEN u.status = 'FAILED' THEN u.error END, details = u.details,
+    changed = (SELECT n FROM change_number)
 FROM (SELECT unnest($1::uuid[]) AS id,
              unnest($2::uuid[]) AS principal_id,
              unnest($3::text[]) AS caller_tenant,

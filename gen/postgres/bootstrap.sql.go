@@ -177,14 +177,15 @@ func (q *Queries) LockTenant(ctx context.Context, arg LockTenantParams) (LockTen
 }
 
 const openStartup = `-- name: OpenStartup :execrows
-INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr)
+INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, changed)
 SELECT $1, r.tenant_key, $2, $3, $4,
        $5, $6, $7,
        $8, $9, 'OPEN',
        $10, $11,
-       $12, $13, $14, $15, r.revision, $16, $17
+       $12, $13, $14, $15, r.revision, $16, $17, $18,
+       (SELECT n FROM change_number)
 FROM tenant_revisions r
-WHERE r.tenant_key = $18 AND r.epoch = $19
+WHERE r.tenant_key = $19 AND r.epoch = $20
 `
 
 type OpenStartupParams struct {
@@ -205,6 +206,7 @@ type OpenStartupParams struct {
 	Source          string
 	Credential      db.JSON
 	RemoteAddr      *string
+	DeploymentKey   *string
 	TenantKey       string
 	Epoch           int64
 }
@@ -229,6 +231,7 @@ func (q *Queries) OpenStartup(ctx context.Context, arg OpenStartupParams) (int64
 		arg.Source,
 		arg.Credential,
 		arg.RemoteAddr,
+		arg.DeploymentKey,
 		arg.TenantKey,
 		arg.Epoch,
 	)

@@ -56,6 +56,10 @@ type Binding struct {
 	UpdatedAt   time.Time
 }
 
+type ChangeNumber struct {
+	N int64
+}
+
 type Manifest struct {
 	ID            uuid.UUID
 	TenantKey     string
@@ -105,6 +109,19 @@ type SecretRef struct {
 	UpdatedAt time.Time
 }
 
+type Sink struct {
+	Name         string
+	Since        int64
+	Position     int64
+	Owner        string
+	LeasedUntil  time.Time
+	Delivered    int64
+	Refused      int64
+	DeliveredAt  *time.Time
+	FailingSince *time.Time
+	LastError    *string
+}
+
 type StartupSession struct {
 	ID                 uuid.UUID
 	TenantKey          string
@@ -137,6 +154,9 @@ type StartupSession struct {
 	AcknowledgedAt     *time.Time
 	AcknowledgedBy     *string
 	AcknowledgedReason *string
+	Changed            int64
+	DeploymentKey      *string
+	MirrorError        *string
 }
 
 type TenantRevision struct {

@@ -14,6 +14,9 @@ import (
 type Querier interface {
 	// Ends an alarm by an admin's word: the first one's.
 	AcknowledgeStartup(ctx context.Context, arg AcknowledgeStartupParams) (StartupSession, error)
+	AdvanceSink(ctx context.Context, arg AdvanceSinkParams) (int64, error)
+	// How many startups were changed after one change: row_limit at most.
+	CountChanges(ctx context.Context, arg CountChangesParams) (int64, error)
 	// Those that still are, or may become, an alarm.
 	CountOpenStartups(ctx context.Context, now time.Time) (CountOpenStartupsRow, error)
 	// The active principals of a type beside one.
@@ -25,13 +28,16 @@ type Querier interface {
 	CreatePrincipal(ctx context.Context, arg CreatePrincipalParams) (Principal, error)
 	CreateProfile(ctx context.Context, arg CreateProfileParams) (Profile, error)
 	CreateSecretRef(ctx context.Context, arg CreateSecretRefParams) (SecretRef, error)
+	CreateSink(ctx context.Context, arg CreateSinkParams) error
 	DeleteBinding(ctx context.Context, id uuid.UUID) error
 	DeleteManifest(ctx context.Context, id uuid.UUID) error
-	// One small batch. Ids are UUIDv7, so id < before_id is "opened before".
+	// One small batch. Ids are UUIDv7, so id < before_id is "opened before". What was
+	// changed after keep_after is kept, whatever its age.
 	DeleteOldStartups(ctx context.Context, arg DeleteOldStartupsParams) (int64, error)
 	DeletePrincipal(ctx context.Context, id uuid.UUID) error
 	DeleteProfile(ctx context.Context, id uuid.UUID) error
 	DeleteSecretRef(ctx context.Context, id uuid.UUID) error
+	FailSink(ctx context.Context, arg FailSinkParams) error
 	GetAPIKey(ctx context.Context, id uuid.UUID) (APIKey, error)
 	GetAPIKeyByHash(ctx context.Context, keyHash string) (APIKey, error)
 	GetBinding(ctx context.Context, id uuid.UUID) (Binding, error)
@@ -49,7 +55,10 @@ type Querier interface {
 	GetRevision(ctx context.Context, tenantKey string) (GetRevisionRow, error)
 	GetSecretRef(ctx context.Context, id uuid.UUID) (SecretRef, error)
 	GetSecretRefByKey(ctx context.Context, arg GetSecretRefByKeyParams) (SecretRef, error)
+	GetSink(ctx context.Context, name string) (Sink, error)
 	GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error)
+	// One replica reads at a time: who has the lease, until it has run out.
+	LeaseSink(ctx context.Context, arg LeaseSinkParams) (int64, error)
 	ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]APIKey, error)
 	ListActiveSecretRefs(ctx context.Context, tenantKey string) ([]SecretRef, error)
 	// The overdue startups that nothing has ended, by deadline: who may have been superseded.
@@ -57,6 +66,8 @@ type Querier interface {
 	// Newest first: ids are UUIDv7, so from_id is what since is to the index.
 	ListAuditLog(ctx context.Context, arg ListAuditLogParams) ([]AuditLog, error)
 	ListBindings(ctx context.Context, arg ListBindingsParams) ([]Binding, error)
+	// What was changed after one change, or in it after one startup, up to another change, in this order.
+	ListChanges(ctx context.Context, arg ListChangesParams) ([]StartupSession, error)
 	// The subjects that other tenants hold: auth_subject is unique over all of them.
 	ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error)
 	// Of all tenants: those that open a door, now.
@@ -65,6 +76,7 @@ type Querier interface {
 	ListPrincipals(ctx context.Context, arg ListPrincipalsParams) ([]Principal, error)
 	ListProfiles(ctx context.Context, arg ListProfilesParams) ([]Profile, error)
 	ListSecretRefs(ctx context.Context, arg ListSecretRefsParams) ([]SecretRef, error)
+	ListSinks(ctx context.Context) ([]Sink, error)
 	// Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 	ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error)
 	// The first statement of each admin write: its row lock puts the writes of a tenant
@@ -72,6 +84,8 @@ type Querier interface {
 	LockTenant(ctx context.Context, arg LockTenantParams) (LockTenantRow, error)
 	// Writes the receipt only if the world is still the one that was resolved.
 	OpenStartup(ctx context.Context, arg OpenStartupParams) (int64, error)
+	// No change that anybody reads: it keeps its number.
+	RefuseStartup(ctx context.Context, arg RefuseStartupParams) error
 	// OPEN becomes READY or FAILED, once, if the caller is still who it was taken for:
 	// caller_tenant is at caller_epoch.
 	ReportStartup(ctx context.Context, arg ReportStartupParams) (int64, error)

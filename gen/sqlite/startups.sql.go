@@ -15,9 +15,10 @@ import (
 
 const acknowledgeStartup = `-- name: AcknowledgeStartup :one
 UPDATE startup_sessions
-SET acknowledged_at = ?1, acknowledged_by = ?2, acknowledged_reason = ?3
+SET acknowledged_at = ?1, acknowledged_by = ?2, acknowledged_reason = ?3,
+    changed = (SELECT n FROM change_number)
 WHERE id = ?4 AND status = 'OPEN' AND deadline_at < ?1 AND acknowledged_at IS NULL
-RETURNING id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason
+RETURNING id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error
 `
 
 type AcknowledgeStartupParams struct {
@@ -68,6 +69,9 @@ func (q *Queries) AcknowledgeStartup(ctx context.Context, arg AcknowledgeStartup
 		&i.AcknowledgedAt,
 		&i.AcknowledgedBy,
 		&i.AcknowledgedReason,
+		&i.Changed,
+		&i.DeploymentKey,
+		&i.MirrorError,
 	)
 	return i, err
 }
@@ -95,20 +99,28 @@ DELETE FROM startup_sessions WHERE id IN (
     SELECT s.id FROM startup_sessions s
     WHERE s.id < ?1
       AND (s.status <> 'OPEN' OR s.deadline_at < ?2)
+      AND s.changed <= ?3
     ORDER BY s.id
-    LIMIT CAST(?3 AS bigint)
+    LIMIT CAST(?4 AS bigint)
 )
 `
 
 type DeleteOldStartupsParams struct {
-	BeforeID uuid.UUID
-	Now      time.Time
-	RowLimit int64
+	BeforeID  uuid.UUID
+	Now       time.Time
+	KeepAfter int64
+	RowLimit  int64
 }
 
-// One small batch. Ids are UUIDv7, so id < before_id is "opened before".
+// One small batch. Ids are UUIDv7, so id < before_id is "opened before". What was
+// changed after keep_after is kept, whatever its age.
 func (q *Queries) DeleteOldStartups(ctx context.Context, arg DeleteOldStartupsParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, deleteOldStartups, arg.BeforeID, arg.Now, arg.RowLimit)
+	result, err := q.db.ExecContext(ctx, deleteOldStartups,
+		arg.BeforeID,
+		arg.Now,
+		arg.KeepAfter,
+		arg.RowLimit,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -116,7 +128,7 @@ func (q *Queries) DeleteOldStartups(ctx context.Context, arg DeleteOldStartupsPa
 }
 
 const getStartup = `-- name: GetStartup :one
-SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason FROM startup_sessions WHERE id = ?1
+SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error FROM startup_sessions WHERE id = ?1
 `
 
 func (q *Queries) GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error) {
@@ -154,6 +166,9 @@ func (q *Queries) GetStartup(ctx context.Context, id uuid.UUID) (StartupSession,
 		&i.AcknowledgedAt,
 		&i.AcknowledgedBy,
 		&i.AcknowledgedReason,
+		&i.Changed,
+		&i.DeploymentKey,
+		&i.MirrorError,
 	)
 	return i, err
 }
@@ -213,7 +228,7 @@ func (q *Queries) ListAlarms(ctx context.Context, arg ListAlarmsParams) ([]ListA
 }
 
 const listStartups = `-- name: ListStartups :many
-SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason FROM startup_sessions
+SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error FROM startup_sessions
 WHERE (CAST(?1 AS text) IS NULL OR tenant_key = ?1)
   AND (CAST(?2 AS text) IS NULL OR status = ?2)
   AND (CAST(?3 AS text) IS NULL OR principal_key = ?3)
@@ -301,6 +316,9 @@ func (q *Queries) ListStartups(ctx context.Context, arg ListStartupsParams) ([]S
 			&i.AcknowledgedAt,
 			&i.AcknowledgedBy,
 			&i.AcknowledgedReason,
+			&i.Changed,
+			&i.DeploymentKey,
+			&i.MirrorError,
 		); err != nil {
 			return nil, err
 		}
@@ -318,7 +336,8 @@ func (q *Queries) ListStartups(ctx context.Context, arg ListStartupsParams) ([]S
 const reportStartup = `-- name: ReportStartup :execrows
 UPDATE startup_sessions
 SET status = ?1, ready_at = ?2, failed_at = ?3,
-    build_version = ?4, health = ?5, error = ?6, details = ?7
+    build_version = ?4, health = ?5, error = ?6, details = ?7,
+    changed = (SELECT n FROM change_number)
 WHERE startup_sessions.id = ?8 AND startup_sessions.status = 'OPEN' AND startup_sessions.principal_id = ?9
   AND EXISTS (SELECT 1 FROM tenant_revisions r WHERE r.tenant_key = ?10 AND r.epoch = ?11)
 `
@@ -360,7 +379,7 @@ func (q *Queries) ReportStartup(ctx context.Context, arg ReportStartupParams) (i
 }
 
 const supersedeStartup = `-- name: SupersedeStartup :execrows
-UPDATE startup_sessions SET superseded_by = ?1, superseded_at = ?2
+UPDATE startup_sessions SET superseded_by = ?1, superseded_at = ?2, changed = (SELECT n FROM change_number)
 WHERE id = ?3 AND status = 'OPEN' AND superseded_at IS NULL
 `
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/feed"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/server"
 	"github.com/legivellum/metagate/internal/store"
@@ -142,6 +144,13 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		APIKeyHeader: a.config.APIKeyHeader,
 		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
 	}
+	if a.config.mirrors() {
+		a.options.Mirror = feed.New(feed.Options{
+			Store: a.Store, Now: store.Now, Log: a.log,
+			Endpoint: a.config.Endpoint, Token: a.config.AuthToken, Source: a.config.SourceSystem,
+		})
+		a.options.Metrics.Mirror(a.options.Mirror.Counts)
+	}
 	a.options.Metrics.LogDrops(func() float64 { return telemetry.DroppedLines(a.log) })
 	handler, err := server.New(a.options)
 	if err != nil {
@@ -208,15 +217,26 @@ func (a *App) run(listener net.Listener) {
 	a.background.Go(func() { a.options.Metrics.Count(ctx, store.Now, 15*time.Second) })
 	a.background.Go(func() { a.options.Alarms.Run(ctx, 15*time.Second) })
 	a.background.Go(func() { a.verifier.Watch(ctx) })
+	if m := a.options.Mirror; m != nil {
+		a.background.Go(func() { m.Run(ctx) })
+	}
 	if hours := a.config.ReceiptRetentionHours; hours > 0 {
 		r := witness.Retention{
 			Store: a.Store, Now: store.Now, Keep: time.Duration(hours) * time.Hour,
-			Batch: 500, Pause: 50 * time.Millisecond, Every: time.Minute,
+			Read: a.read, Batch: 500, Pause: 50 * time.Millisecond, Every: time.Minute,
 		}
 		a.background.Go(func() { r.Run(ctx) })
 	}
 	go func() { a.served <- a.http.Serve(listener) }()
 	a.log.Info("MetaGate listens", "url", a.URL, "docs", a.URL+"/docs/")
+}
+
+// read is the change up to which nobody has to read startups any more.
+func (a *App) read() int64 {
+	if m := a.options.Mirror; m != nil {
+		return m.Position()
+	}
+	return math.MaxInt64
 }
 
 // Run serves until ctx ends, then shuts down gracefully.

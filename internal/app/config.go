@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -33,6 +34,14 @@ type Tokens struct {
 	JWTJWKSFile      string `name:"jwt-jwks-file" env:"JWT_JWKS_FILE" placeholder:"FILE" help:"JWKS file with the public keys of RS, PS, ES or EdDSA tokens; read again when it changes."`
 }
 
+// ReceiptGate says where startups are mirrored to.
+type ReceiptGate struct {
+	Endpoint     string `name:"receiptgate-endpoint" env:"RECEIPTGATE_ENDPOINT" placeholder:"URL" help:"LegiVellum's ledger, which is told of every startup, beside the requests; /mcp is added unless it is there. Empty: none."`
+	AuthToken    string `name:"receiptgate-auth-token" env:"RECEIPTGATE_AUTH_TOKEN" secret:"" placeholder:"TOKEN" help:"Bearer token for the ledger."`
+	EmitReceipts bool   `name:"receiptgate-emit-receipts" env:"RECEIPTGATE_EMIT_RECEIPTS" default:"true" negatable:"" help:"Tell the ledger. While it is off startups wait for it to be on again."`
+	SourceSystem string `name:"receiptgate-source-system" env:"RECEIPTGATE_SOURCE_SYSTEM" default:"metagate" help:"source_system of the receipts: the principal that the ledger knows the token by."`
+}
+
 // Config is everything that serve needs: the tags are the flags, the environment
 // variables, the defaults and the help (seed, Configuration; contract 9).
 type Config struct {
@@ -54,6 +63,8 @@ type Config struct {
 	DefaultDeploymentKey     string `env:"DEFAULT_DEPLOYMENT_KEY" default:"default" help:"deployment_key of manifests that name none."`
 	DefaultStartupSLASeconds int64  `name:"default-startup-sla-seconds" env:"DEFAULT_STARTUP_SLA_SECONDS" default:"120" help:"Seconds a component has to report READY or FAILED, where its profile does not say."`
 	ReceiptRetentionHours    int64  `env:"RECEIPT_RETENTION_HOURS" default:"72" help:"Hours that startup receipts are kept; 0 keeps them forever."`
+
+	ReceiptGate `kong:"embed"`
 
 	MaxBodyBytes       int64  `env:"MAX_BODY_BYTES" default:"1048576" help:"Largest request body in bytes; a larger one is answered with 413."`
 	ApplyMaxBytes      int64  `env:"APPLY_MAX_BYTES" default:"8388608" help:"Largest world in bytes that POST /v1/admin/apply takes; a larger one is answered with 413."`
@@ -129,8 +140,19 @@ func (c *Config) checkNetwork() error {
 			return fmt.Errorf("CORS_ALLOWED_ORIGINS: %q is no origin: write it as https://HOST", o)
 		}
 	}
+	if e := c.ReceiptGate.Endpoint; e != "" {
+		if u, err := url.Parse(e); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return errors.New("RECEIPTGATE_ENDPOINT is no URL of http or https")
+		}
+	}
+	if !keys.MatchString(c.SourceSystem) {
+		return errors.New("RECEIPTGATE_SOURCE_SYSTEM must be a key: 1 to 255 of A-Z a-z 0-9 . _ : / @ + -")
+	}
 	return nil
 }
+
+// mirrors tells whether startups are mirrored.
+func (r ReceiptGate) mirrors() bool { return r.Endpoint != "" && r.EmitReceipts }
 
 func notToken(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)

@@ -35,6 +35,7 @@ type World struct {
 // same profile, manifest and overrides. It is immutable.
 type Blueprint struct {
 	ProfileKey, ManifestKey string
+	DeploymentKey           string // of the manifest
 	ManifestVersion         int64
 	SLA                     time.Duration
 
@@ -64,8 +65,9 @@ func Compile(w World) (*Blueprint, error) {
 	}
 	b := &Blueprint{
 		ProfileKey: w.Profile.ProfileKey, ManifestKey: w.Manifest.ManifestKey, ManifestVersion: w.Manifest.Version,
-		SLA:     time.Duration(w.Profile.StartupSLASeconds) * time.Second,
-		allowed: allowed,
+		DeploymentKey: w.Manifest.DeploymentKey,
+		SLA:           time.Duration(w.Profile.StartupSLASeconds) * time.Second,
+		allowed:       allowed,
 	}
 	return b, b.encode(docs)
 }

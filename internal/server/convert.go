@@ -35,6 +35,21 @@ func (s *Server) startupView(r store.StartupSession) model.StartupSession {
 		Revision: null(r.Revision), Credential: document(r.Credential), RemoteAddr: null(r.RemoteAddr),
 		SupersededBy: null(r.SupersededBy), SupersededAt: null(r.SupersededAt),
 		AcknowledgedAt: null(r.AcknowledgedAt), AcknowledgedBy: null(r.AcknowledgedBy), AcknowledgedReason: null(r.AcknowledgedReason),
+		MirrorStatus: s.Mirror.Status(r), MirrorError: null(r.MirrorError),
+	}
+}
+
+func sinkView(r store.Sink, pending int64, on bool) model.Sink {
+	state := model.SinkStateOff
+	switch {
+	case on && r.FailingSince != nil:
+		state = model.SinkStateFailing
+	case on:
+		state = model.SinkStateOk
+	}
+	return model.Sink{
+		Name: r.Name, State: state, Pending: pending, Delivered: r.Delivered, Refused: r.Refused,
+		DeliveredAt: null(r.DeliveredAt), FailingSince: null(r.FailingSince), LastError: null(r.LastError),
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/contract"
+	"github.com/legivellum/metagate/internal/feed"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/mcp"
 	"github.com/legivellum/metagate/internal/store"
@@ -28,6 +29,7 @@ type Options struct {
 	Store    *store.Store
 	Witness  *witness.Service
 	Alarms   *witness.Alarms
+	Mirror   *feed.Mirror // nil where startups aren't mirrored
 	Admin    *admin.Service
 	World    *world.Service
 	Identity *identity.Service

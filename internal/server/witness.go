@@ -56,6 +56,26 @@ func (s *Server) AcknowledgeStartup(ctx context.Context, r api.AcknowledgeStartu
 	return api.AcknowledgeStartup200JSONResponse{Body: s.startupView(row)}, nil
 }
 
+// maxPending is how many waiting startups a sink counts at most.
+const maxPending = 100_000
+
+// ListSinks implements GET /v1/admin/sinks.
+func (s *Server) ListSinks(ctx context.Context, _ api.ListSinksRequestObject) (api.ListSinksResponseObject, error) {
+	rows, err := s.Store.ListSinks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	body := []model.Sink{} // none is no null
+	for _, r := range rows {
+		pending, err := s.Store.CountChanges(ctx, store.CountChangesParams{FromChange: r.Position, RowLimit: maxPending})
+		if err != nil {
+			return nil, err
+		}
+		body = append(body, sinkView(r, pending, s.Mirror != nil))
+	}
+	return api.ListSinks200JSONResponse{Body: body}, nil
+}
+
 // ListAuditLog implements GET /v1/admin/audit-log.
 func (s *Server) ListAuditLog(ctx context.Context, r api.ListAuditLogRequestObject) (api.ListAuditLogResponseObject, error) {
 	p := r.Params

@@ -117,7 +117,17 @@ func (e embedded) reportStartups(ctx context.Context, rows []ReportStartupParams
 // inBatch is inTx for statements that take microseconds: watching the context
 // takes as long. Beginning and committing end with ctx.
 func (e embedded) inBatch(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
-	return within(ctx, e.w, func(tx *sql.Tx) error { return fn(context.WithoutCancel(ctx), tx) })
+	raise, err := e.prepared.get(ctx, statement{number, 1})
+	if err != nil {
+		return err
+	}
+	return within(ctx, e.w, func(tx *sql.Tx) error {
+		ctx := context.WithoutCancel(ctx)
+		if _, err := tx.StmtContext(ctx, raise).ExecContext(ctx); err != nil { //nolint:sqlclosecheck // closed with tx
+			return err
+		}
+		return fn(ctx, tx)
+	})
 }
 
 func reportedAt(r ReportStartupParams) *time.Time {
@@ -152,6 +162,8 @@ func (e pg) openStartups(ctx context.Context, rows []OpenStartupParams) ([]bool,
 		Sources:     column(rows, func(r *OpenStartupParams) string { return r.Source }),
 		Credentials: sparse(rows, func(r *OpenStartupParams) string { return string(r.Credential) }),
 		RemoteAddrs: sparse(rows, func(r *OpenStartupParams) string { return empty(r.RemoteAddr) }),
+
+		DeploymentKeys: sparse(rows, func(r *OpenStartupParams) string { return empty(r.DeploymentKey) }),
 	}
 	q := pgbatch.New(e.pool)
 	n, err := q.OpenStartups(ctx, a)

@@ -19,6 +19,14 @@ func (q lite) AcknowledgeStartup(ctx context.Context, arg postgres.AcknowledgeSt
 	return postgres.StartupSession(row), err
 }
 
+func (q lite) AdvanceSink(ctx context.Context, arg postgres.AdvanceSinkParams) (int64, error) {
+	return q.w.AdvanceSink(ctx, sqlite.AdvanceSinkParams(arg))
+}
+
+func (q lite) CountChanges(ctx context.Context, arg postgres.CountChangesParams) (int64, error) {
+	return q.r.CountChanges(ctx, sqlite.CountChangesParams(arg))
+}
+
 func (q lite) CountOpenStartups(ctx context.Context, now time.Time) (postgres.CountOpenStartupsRow, error) {
 	row, err := q.r.CountOpenStartups(ctx, now)
 	return postgres.CountOpenStartupsRow(row), err
@@ -62,6 +70,10 @@ func (q lite) CreateSecretRef(ctx context.Context, arg postgres.CreateSecretRefP
 	return postgres.SecretRef(row), err
 }
 
+func (q lite) CreateSink(ctx context.Context, arg postgres.CreateSinkParams) error {
+	return q.w.CreateSink(ctx, sqlite.CreateSinkParams(arg))
+}
+
 func (q lite) DeleteBinding(ctx context.Context, id uuid.UUID) error {
 	return q.w.DeleteBinding(ctx, id)
 }
@@ -84,6 +96,10 @@ func (q lite) DeleteProfile(ctx context.Context, id uuid.UUID) error {
 
 func (q lite) DeleteSecretRef(ctx context.Context, id uuid.UUID) error {
 	return q.w.DeleteSecretRef(ctx, id)
+}
+
+func (q lite) FailSink(ctx context.Context, arg postgres.FailSinkParams) error {
+	return q.w.FailSink(ctx, sqlite.FailSinkParams(arg))
 }
 
 func (q lite) GetAPIKey(ctx context.Context, id uuid.UUID) (postgres.APIKey, error) {
@@ -156,9 +172,18 @@ func (q lite) GetSecretRefByKey(ctx context.Context, arg postgres.GetSecretRefBy
 	return postgres.SecretRef(row), err
 }
 
+func (q lite) GetSink(ctx context.Context, name string) (postgres.Sink, error) {
+	row, err := q.r.GetSink(ctx, name)
+	return postgres.Sink(row), err
+}
+
 func (q lite) GetStartup(ctx context.Context, id uuid.UUID) (postgres.StartupSession, error) {
 	row, err := q.r.GetStartup(ctx, id)
 	return postgres.StartupSession(row), err
+}
+
+func (q lite) LeaseSink(ctx context.Context, arg postgres.LeaseSinkParams) (int64, error) {
+	return q.w.LeaseSink(ctx, sqlite.LeaseSinkParams(arg))
 }
 
 func (q lite) ListAPIKeys(ctx context.Context, arg postgres.ListAPIKeysParams) ([]postgres.APIKey, error) {
@@ -184,6 +209,11 @@ func (q lite) ListAuditLog(ctx context.Context, arg postgres.ListAuditLogParams)
 func (q lite) ListBindings(ctx context.Context, arg postgres.ListBindingsParams) ([]postgres.Binding, error) {
 	rows, err := q.r.ListBindings(ctx, sqlite.ListBindingsParams(arg))
 	return convert(rows, func(r sqlite.Binding) postgres.Binding { return postgres.Binding(r) }), err
+}
+
+func (q lite) ListChanges(ctx context.Context, arg postgres.ListChangesParams) ([]postgres.StartupSession, error) {
+	rows, err := q.r.ListChanges(ctx, sqlite.ListChangesParams(arg))
+	return convert(rows, func(r sqlite.StartupSession) postgres.StartupSession { return postgres.StartupSession(r) }), err
 }
 
 func (q lite) ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error) {
@@ -214,6 +244,11 @@ func (q lite) ListSecretRefs(ctx context.Context, arg postgres.ListSecretRefsPar
 	return convert(rows, func(r sqlite.SecretRef) postgres.SecretRef { return postgres.SecretRef(r) }), err
 }
 
+func (q lite) ListSinks(ctx context.Context) ([]postgres.Sink, error) {
+	rows, err := q.r.ListSinks(ctx)
+	return convert(rows, func(r sqlite.Sink) postgres.Sink { return postgres.Sink(r) }), err
+}
+
 func (q lite) ListStartups(ctx context.Context, arg postgres.ListStartupsParams) ([]postgres.StartupSession, error) {
 	rows, err := q.r.ListStartups(ctx, sqlite.ListStartupsParams(arg))
 	return convert(rows, func(r sqlite.StartupSession) postgres.StartupSession { return postgres.StartupSession(r) }), err
@@ -226,6 +261,10 @@ func (q lite) LockTenant(ctx context.Context, arg postgres.LockTenantParams) (po
 
 func (q lite) OpenStartup(ctx context.Context, arg postgres.OpenStartupParams) (int64, error) {
 	return q.w.OpenStartup(ctx, sqlite.OpenStartupParams(arg))
+}
+
+func (q lite) RefuseStartup(ctx context.Context, arg postgres.RefuseStartupParams) error {
+	return q.w.RefuseStartup(ctx, sqlite.RefuseStartupParams(arg))
 }
 
 func (q lite) ReportStartup(ctx context.Context, arg postgres.ReportStartupParams) (int64, error) {

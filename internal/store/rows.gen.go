@@ -8,8 +8,10 @@ import "github.com/legivellum/metagate/gen/postgres"
 type (
 	APIKey                   = postgres.APIKey
 	AcknowledgeStartupParams = postgres.AcknowledgeStartupParams
+	AdvanceSinkParams        = postgres.AdvanceSinkParams
 	AuditLog                 = postgres.AuditLog
 	Binding                  = postgres.Binding
+	CountChangesParams       = postgres.CountChangesParams
 	CountOpenStartupsRow     = postgres.CountOpenStartupsRow
 	CountOthersOfTypeParams  = postgres.CountOthersOfTypeParams
 	CreateAPIKeyParams       = postgres.CreateAPIKeyParams
@@ -19,7 +21,9 @@ type (
 	CreatePrincipalParams    = postgres.CreatePrincipalParams
 	CreateProfileParams      = postgres.CreateProfileParams
 	CreateSecretRefParams    = postgres.CreateSecretRefParams
+	CreateSinkParams         = postgres.CreateSinkParams
 	DeleteOldStartupsParams  = postgres.DeleteOldStartupsParams
+	FailSinkParams           = postgres.FailSinkParams
 	GetIdentityByKeyHashRow  = postgres.GetIdentityByKeyHashRow
 	GetIdentityBySubjectRow  = postgres.GetIdentityBySubjectRow
 	GetManifestByKeyParams   = postgres.GetManifestByKeyParams
@@ -27,11 +31,13 @@ type (
 	GetProfileByKeyParams    = postgres.GetProfileByKeyParams
 	GetRevisionRow           = postgres.GetRevisionRow
 	GetSecretRefByKeyParams  = postgres.GetSecretRefByKeyParams
+	LeaseSinkParams          = postgres.LeaseSinkParams
 	ListAPIKeysParams        = postgres.ListAPIKeysParams
 	ListAlarmsParams         = postgres.ListAlarmsParams
 	ListAlarmsRow            = postgres.ListAlarmsRow
 	ListAuditLogParams       = postgres.ListAuditLogParams
 	ListBindingsParams       = postgres.ListBindingsParams
+	ListChangesParams        = postgres.ListChangesParams
 	ListManifestsParams      = postgres.ListManifestsParams
 	ListPrincipalsParams     = postgres.ListPrincipalsParams
 	ListProfilesParams       = postgres.ListProfilesParams
@@ -43,9 +49,11 @@ type (
 	OpenStartupParams        = postgres.OpenStartupParams
 	Principal                = postgres.Principal
 	Profile                  = postgres.Profile
+	RefuseStartupParams      = postgres.RefuseStartupParams
 	ReportStartupParams      = postgres.ReportStartupParams
 	SecretRef                = postgres.SecretRef
 	SetRevisionParams        = postgres.SetRevisionParams
+	Sink                     = postgres.Sink
 	StartupSession           = postgres.StartupSession
 	SupersedeStartupParams   = postgres.SupersedeStartupParams
 	TouchAPIKeyParams        = postgres.TouchAPIKeyParams

@@ -84,7 +84,12 @@ func (e embedded) inTx(ctx context.Context, fn func(Queries) error) error {
 		return err
 	}
 	defer done()
-	return within(ctx, e.w, func(tx *sql.Tx) error { return fn(liteOf(tx)) })
+	return within(ctx, e.w, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, number); err != nil {
+			return err
+		}
+		return fn(liteOf(tx))
+	})
 }
 
 func (e embedded) turn(ctx context.Context) (done func(), err error) {

@@ -43,6 +43,7 @@ type engine interface {
 	version(ctx context.Context) (int64, error)
 	readOnly(ctx context.Context) (bool, error)
 	read(ctx context.Context, query string) error
+	settled(ctx context.Context) (int64, error)
 	tryReceipt(ctx context.Context, p OpenStartupParams) error
 	lock(ctx context.Context) (unlock func(), err error)
 	batches

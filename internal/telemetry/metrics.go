@@ -90,6 +90,19 @@ func (m *Metrics) LogDrops(read func() float64) {
 	}, read))
 }
 
+// Mirror registers what the mirror of this replica has done.
+func (m *Metrics) Mirror(read func() (delivered, refused, failures int64, lag time.Duration)) {
+	count := func(name, help string, of func() float64) {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "metagate_mirror_" + name, Help: help}, of))
+	}
+	count("receipts_delivered_total", "Receipts that the ledger has taken from this server, replays included.", func() float64 { n, _, _, _ := read(); return float64(n) })
+	count("receipts_refused_total", "Startups whose receipt the ledger has refused for good.", func() float64 { _, n, _, _ := read(); return float64(n) })
+	count("failures_total", "Failed attempts to use the ledger.", func() float64 { _, _, n, _ := read(); return float64(n) })
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "metagate_mirror_lag_seconds", Help: "Age of the oldest change of a startup that the ledger has not been told of; 0 on servers whose turn it isn't.",
+	}, func() float64 { _, _, _, lag := read(); return lag.Seconds() }))
+}
+
 func (m *Metrics) count(name, help string, read func(store.Stats) float64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "metagate_db_" + name, Help: help},
 		func() float64 { return read(m.store.Stats()) }))

@@ -3,6 +3,7 @@ package witness
 import (
 	"context"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/legivellum/metagate/internal/store"
@@ -14,6 +15,7 @@ type Retention struct {
 	Store *store.Store
 	Now   func() time.Time
 	Keep  time.Duration // RECEIPT_RETENTION_HOURS
+	Read  func() int64  // the change up to which startups have been read: what was changed later stays; nil is no such limit
 	Batch int64         // rows of one transaction
 	Pause time.Duration // between two batches: others get their turn
 	Every time.Duration // between two sweeps
@@ -35,10 +37,13 @@ func (r Retention) Run(ctx context.Context) {
 
 // Sweep removes what is due, in small batches, and returns how many it removed.
 func (r Retention) Sweep(ctx context.Context) (removed int64, err error) {
-	now := r.Now()
+	now, read := r.Now(), int64(math.MaxInt64)
+	if r.Read != nil {
+		read = r.Read()
+	}
 	for {
 		n, err := r.Store.DeleteOldStartups(ctx, store.DeleteOldStartupsParams{
-			BeforeID: store.FirstID(now.Add(-r.Keep)), Now: now, RowLimit: r.Batch,
+			BeforeID: store.FirstID(now.Add(-r.Keep)), Now: now, KeepAfter: read, RowLimit: r.Batch,
 		})
 		removed += n
 		if err != nil || n < r.Batch || !sleep(ctx, r.Pause) {

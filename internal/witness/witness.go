@@ -200,6 +200,7 @@ func (s *Service) bootstrap(ctx context.Context, who identity.Caller, b Birth) (
 		OpenedAt: birth.IssuedAt, DeadlineAt: birth.DeadlineAt,
 		InstanceID: said(b.InstanceID), Host: said(b.Host), Labels: b.Labels,
 		Source: cmp.Or(b.Source, sourceLive), Credential: who.Credential, RemoteAddr: said(who.RemoteAddr),
+		DeploymentKey: unusual(blueprint.DeploymentKey),
 	})
 	if err == nil && !opened {
 		err = errStale
@@ -207,7 +208,18 @@ func (s *Service) bootstrap(ctx context.Context, who identity.Caller, b Birth) (
 	return Opened{Birth: birth, blueprint: blueprint}, err
 }
 
-const sourceLive = "live"
+const (
+	sourceLive        = "live"
+	defaultDeployment = "default"
+)
+
+// unusual is nil for the deployment_key that nearly all manifests have.
+func unusual(deployment string) *string {
+	if deployment == defaultDeployment {
+		return nil
+	}
+	return &deployment
+}
 
 // said is nil for what wasn't.
 func said(text string) *string {

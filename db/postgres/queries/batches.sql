@@ -3,9 +3,10 @@
 -- name: OpenStartups :execrows
 -- Like OpenStartup for each row. It tells how many it wrote, not which: nearly
 -- always all of them.
-INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr)
+INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, changed)
 SELECT u.id, u.tenant_key, u.principal_id, u.principal_key, u.component_key, u.profile_key, u.manifest_key, u.manifest_version, u.packet_id, u.packet_etag, 'OPEN', u.opened_at, u.deadline_at,
-       nullif(u.instance_id, ''), nullif(u.host, ''), nullif(u.labels, '')::json, u.source, r.revision, nullif(u.credential, '')::json, nullif(u.remote_addr, '')
+       nullif(u.instance_id, ''), nullif(u.host, ''), nullif(u.labels, '')::json, u.source, r.revision, nullif(u.credential, '')::json, nullif(u.remote_addr, ''),
+       nullif(u.deployment_key, ''), (SELECT n FROM change_number)
 FROM (SELECT unnest(sqlc.arg(ids)::uuid[]) AS id,
              unnest(sqlc.arg(tenant_keys)::text[]) AS tenant_key,
              unnest(sqlc.arg(epochs)::bigint[]) AS epoch,
@@ -24,7 +25,8 @@ FROM (SELECT unnest(sqlc.arg(ids)::uuid[]) AS id,
              unnest(sqlc.arg(labels)::text[]) AS labels,
              unnest(sqlc.arg(sources)::text[]) AS source,
              unnest(sqlc.arg(credentials)::text[]) AS credential,
-             unnest(sqlc.arg(remote_addrs)::text[]) AS remote_addr) u
+             unnest(sqlc.arg(remote_addrs)::text[]) AS remote_addr,
+             unnest(sqlc.arg(deployment_keys)::text[]) AS deployment_key) u
 JOIN tenant_revisions r ON r.tenant_key = u.tenant_key AND r.epoch = u.epoch;
 
 -- name: WhichStartups :many
@@ -48,7 +50,8 @@ SET status = u.status,
     ready_at = CASE WHEN u.status = 'READY' THEN u.reported_at END,
     failed_at = CASE WHEN u.status = 'FAILED' THEN u.reported_at END,
     build_version = CASE WHEN u.status = 'READY' THEN u.build_version END, health = u.health,
-    error = CASE WHEN u.status = 'FAILED' THEN u.error END, details = u.details
+    error = CASE WHEN u.status = 'FAILED' THEN u.error END, details = u.details,
+    changed = (SELECT n FROM change_number)
 FROM (SELECT unnest(sqlc.arg(ids)::uuid[]) AS id,
              unnest(sqlc.arg(principal_ids)::uuid[]) AS principal_id,
              unnest(sqlc.arg(caller_tenants)::text[]) AS caller_tenant,

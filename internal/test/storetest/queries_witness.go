@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -14,12 +15,12 @@ var startups = tests{
 	"OpenStartup": func(t *testing.T, w *world) {
 		p := w.newStartup(w.now, w.now.Add(time.Minute))
 		require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
-		require.Equal(t, asOpened(p), must(w.GetStartup(t.Context(), p.ID))(t))
+		require.Equal(t, asOpened(p), unnumbered(must(w.GetStartup(t.Context(), p.ID))(t)))
 		for _, source := range []string{"live", "cache", "bench"} {
 			p := told(w.newStartup(w.now, w.now))
 			p.Source = source
 			require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
-			require.Equal(t, asOpened(p), must(w.GetStartup(t.Context(), p.ID))(t))
+			require.Equal(t, asOpened(p), unnumbered(must(w.GetStartup(t.Context(), p.ID))(t)))
 		}
 		p = w.newStartup(w.now, w.now)
 		p.Source = "hearsay"
@@ -47,7 +48,7 @@ var startups = tests{
 			require.EqualValues(t, 0, must(w.ReportStartup(t.Context(), w.failedReport(id, later)))(t), "once")
 		}
 		for _, want := range []store.StartupSession{up, down, other} {
-			require.Equal(t, want, must(w.GetStartup(t.Context(), want.ID))(t))
+			require.Equal(t, unnumbered(want), unnumbered(must(w.GetStartup(t.Context(), want.ID))(t)))
 		}
 	},
 	"ListStartups": func(t *testing.T, w *world) {
@@ -87,7 +88,7 @@ var startups = tests{
 	// Over all tenants, so they have a database of their own: see receipts.go.
 	"CountOpenStartups": func(t *testing.T, w *world) { must(w.CountOpenStartups(t.Context(), w.now))(t) },
 	"DeleteOldStartups": func(t *testing.T, w *world) {
-		p := store.DeleteOldStartupsParams{BeforeID: store.MinID, Now: w.now, RowLimit: all}
+		p := store.DeleteOldStartupsParams{BeforeID: store.MinID, Now: w.now, KeepAfter: math.MaxInt64, RowLimit: all}
 		require.EqualValues(t, 0, must(w.DeleteOldStartups(t.Context(), p))(t))
 	},
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -87,7 +88,9 @@ func retentionKeepsOpen(t *testing.T, s *store.Store) {
 	young := w.open(t, hour(-1), hour(-1))
 	w.ready(t, young.ID)
 
-	p := store.DeleteOldStartupsParams{BeforeID: store.FirstID(hour(-8)), Now: w.now, RowLimit: all}
+	p := store.DeleteOldStartupsParams{BeforeID: store.FirstID(hour(-8)), Now: w.now, RowLimit: all, KeepAfter: -1}
+	require.EqualValues(t, 0, must(w.DeleteOldStartups(t.Context(), p))(t), "what somebody has to read yet stays")
+	p.KeepAfter = math.MaxInt64
 	require.EqualValues(t, 3, must(w.DeleteOldStartups(t.Context(), p))(t))
 	for _, gone := range []uuid.UUID{overdue.ID, ready.ID, failed.ID} {
 		_, err := w.GetStartup(t.Context(), gone)
@@ -106,7 +109,7 @@ func retentionBatches(t *testing.T, s *store.Store) {
 		who := []*world{w, other}[i%2]
 		ids[i] = who.open(t, w.now.Add(time.Duration(i-100)*time.Hour), w.now.Add(-time.Hour)).ID
 	}
-	p := store.DeleteOldStartupsParams{BeforeID: store.FirstID(w.now), Now: w.now, RowLimit: 3}
+	p := store.DeleteOldStartupsParams{BeforeID: store.FirstID(w.now), Now: w.now, RowLimit: 3, KeepAfter: math.MaxInt64}
 	for _, want := range []int64{3, 3, 1, 0} {
 		require.Equal(t, want, must(s.DeleteOldStartups(t.Context(), p))(t))
 		ids = ids[want:]

@@ -53,6 +53,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"each principal's last component is found, however long ago":         lastComponents,
 		"one report wins, whoever else reports at the same time":             oneReportWins,
 		"alarms are those that nothing ended, by deadline":                   listAlarms,
+		"changes are read in the order of their numbers, in pages":           listChanges,
+		"whoever reads what is settled misses no writer that was held up":    settledChanges,
+		"whoever reads what is settled misses none of many writers":          manyChanges,
 		"the first startup that supersedes an alarm is found":                superseding,
 		"migrating twice is the same as once":                                migrateTwice,
 		"the newest migration can be taken back and applied again":           migrateDownUp,
@@ -82,7 +85,7 @@ func everyQuery(t *testing.T, s *store.Store) {
 }
 
 // queries has a test for each query, run in a tenant of its own.
-var queries = join(principals, profiles, manifests, bindings, secretRefs, apiKeys, startups, alarms, auditLog, resolving, identities)
+var queries = join(principals, profiles, manifests, bindings, secretRefs, apiKeys, startups, alarms, sinks, auditLog, resolving, identities)
 
 type tests map[string]func(t *testing.T, w *world)
 

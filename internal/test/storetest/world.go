@@ -158,13 +158,21 @@ func asOpened(p store.OpenStartupParams) store.StartupSession {
 		ProfileKey: p.ProfileKey, ManifestKey: p.ManifestKey, ManifestVersion: p.ManifestVersion,
 		PacketID: p.PacketID, PacketEtag: p.PacketEtag, Status: "OPEN", OpenedAt: p.OpenedAt, DeadlineAt: p.DeadlineAt,
 		InstanceID: p.InstanceID, Host: p.Host, Labels: p.Labels, Source: p.Source, Revision: new(int64(1)),
-		Credential: p.Credential, RemoteAddr: p.RemoteAddr,
+		Credential: p.Credential, RemoteAddr: p.RemoteAddr, DeploymentKey: p.DeploymentKey,
 	}
+}
+
+// unnumbered is a startup without the number of its last change, which only
+// changes.go is about.
+func unnumbered(s store.StartupSession) store.StartupSession {
+	s.Changed = 0
+	return s
 }
 
 // told adds all that may be known of who starts.
 func told(p store.OpenStartupParams) store.OpenStartupParams {
 	p.InstanceID, p.Host, p.RemoteAddr = new(unique("instance")), new("höst"), new("::1")
+	p.DeploymentKey = new("eu")
 	p.Labels, p.Credential = store.JSON(`{"zone":"a","n": 1.10}`), store.JSON(`{"method":"api_key"}`)
 	return p
 }

@@ -1,0 +1,234 @@
+// Package feed is what reads startups beside the write path, in the order in which
+// they changed, and tells others of them. It may fail alone: nobody waits for it.
+package feed
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/time/rate"
+
+	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+const (
+	// sinkName is the mirror's row in sinks.
+	sinkName = "receiptgate"
+	// lease is how long the mirror stays with one replica that says nothing more.
+	lease = 30 * time.Second
+	// turnTime bounds what is done before the lease is renewed.
+	turnTime = lease / 2
+	// poll is how long a change waits at most to be seen, and a standby to look again.
+	poll = 500 * time.Millisecond
+	// page is how many startups are read at once: what they report may be long.
+	page = 200
+	// perSecond is how many receipts are handed over at most: more than a ledger takes,
+	// and few enough that components don't feel a backlog go out.
+	perSecond = 1000
+	// firstRetry and lastRetry enclose the pauses while the ledger can't be used.
+	firstRetry, lastRetry = time.Second, 30 * time.Second
+)
+
+// Options are what a Mirror is made of.
+type Options struct {
+	Store    *store.Store
+	Now      func() time.Time
+	Log      *slog.Logger
+	Endpoint string // RECEIPTGATE_ENDPOINT
+	Token    string // RECEIPTGATE_AUTH_TOKEN; empty is none
+	Source   string // RECEIPTGATE_SOURCE_SYSTEM: the source_system of the receipts
+}
+
+// Mirror hands receipts to LegiVellum's ledger: one when a startup is opened, another
+// when it is reported. One replica at a time does, at least once, in order for each
+// startup; the ledger knows a second one by its id. Methods are safe for concurrent
+// use; those of a nil Mirror say that there is none.
+type Mirror struct {
+	store  *store.Store
+	now    func() time.Time
+	log    *slog.Logger
+	ledger ledger
+	source string
+	owner  string
+	pace   *rate.Limiter
+	sent   *memory
+
+	since, position    atomic.Int64                       // as in sinks, as far as this replica knows
+	delivered, refused atomic.Int64                       // by this replica
+	saved              struct{ delivered, refused int64 } // of them, what is in sinks
+	failures           atomic.Int64
+	pendingSince       atomic.Int64 // when what is next was changed, in Unix microseconds; 0 where nothing waits
+}
+
+// New makes a mirror; Run runs it.
+func New(o Options) *Mirror {
+	m := &Mirror{
+		store: o.Store, now: o.Now, log: o.Log, source: o.Source, ledger: newLedger(o.Endpoint, o.Token),
+		owner: uuid.NewString(), pace: rate.NewLimiter(perSecond, perSecond/10), sent: &memory{},
+	}
+	m.since.Store(-1)
+	return m
+}
+
+// Run mirrors until ctx ends.
+func (m *Mirror) Run(ctx context.Context) {
+	pause := firstRetry
+	for {
+		wait, err := m.turn(ctx)
+		switch {
+		case ctx.Err() != nil:
+			m.leave(context.WithoutCancel(ctx))
+			return
+		case err != nil:
+			if m.failures.Add(1); pause == firstRetry {
+				m.log.WarnContext(ctx, "receipts are not mirrored, will try again", "error", err)
+			}
+			wait, pause = pause/2+rand.N(pause/2), min(2*pause, lastRetry) //nolint:gosec // no secret
+		case pause != firstRetry:
+			m.log.InfoContext(ctx, "receipts are mirrored again")
+			pause = firstRetry
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// turn delivers what there is, if it is this replica's turn, and tells how long to wait.
+func (m *Mirror) turn(ctx context.Context) (wait time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, turnTime)
+	defer cancel()
+	if m.since.Load() < 0 {
+		if err := m.join(ctx); err != nil {
+			return 0, err
+		}
+	}
+	now := m.now()
+	leased, err := m.store.LeaseSink(ctx, store.LeaseSinkParams{Name: sinkName, Owner: m.owner, LeasedUntil: now.Add(lease), Now: now})
+	if err != nil {
+		return 0, err
+	}
+	if err := m.look(ctx); err != nil || leased == 0 {
+		m.pendingSince.Store(0)
+		return poll, err
+	}
+	here := place{m.position.Load(), store.MaxID}
+	for ctx.Err() == nil {
+		more, err := m.next(ctx, &here)
+		if err != nil && ctx.Err() == nil { // a turn that is over is no failure
+			_ = m.store.FailSink(context.WithoutCancel(ctx), store.FailSinkParams{
+				Name: sinkName, Owner: m.owner, Now: new(m.now()), LastError: new(clip(err.Error())),
+			})
+			return 0, err
+		}
+		if !more && !sleep(ctx, poll) {
+			break
+		}
+	}
+	return 0, nil
+}
+
+// join begins at the present: what was before there was a mirror isn't mirrored.
+func (m *Mirror) join(ctx context.Context) error {
+	if err := m.look(ctx); !store.IsNotFound(err) {
+		return err
+	}
+	at, err := m.store.Settled(ctx)
+	if err == nil {
+		err = m.store.CreateSink(ctx, store.CreateSinkParams{Name: sinkName, Position: at, LeasedUntil: m.now()})
+	}
+	return cmp.Or(err, m.look(ctx))
+}
+
+func (m *Mirror) look(ctx context.Context) error {
+	s, err := m.store.GetSink(ctx, sinkName)
+	if err == nil {
+		m.since.Store(s.Since)
+		m.position.Store(s.Position)
+	}
+	return err
+}
+
+// leave lets another replica go on at once.
+func (m *Mirror) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	now := m.now()
+	_, _ = m.store.LeaseSink(ctx, store.LeaseSinkParams{Name: sinkName, Owner: m.owner, LeasedUntil: now.Add(-time.Second), Now: now.Add(-time.Hour)})
+}
+
+// place is a startup in the order of changes.
+type place struct {
+	change int64
+	id     uuid.UUID
+}
+
+// next delivers the page behind a place, which moves on; more tells whether there was one.
+func (m *Mirror) next(ctx context.Context, here *place) (more bool, err error) {
+	upTo, err := m.store.Settled(ctx)
+	if err != nil {
+		return false, err
+	}
+	rows, err := m.store.ListChanges(ctx, store.ListChangesParams{
+		FromChange: here.change, AfterID: here.id, UpTo: upTo, RowLimit: page,
+	})
+	if err != nil || len(rows) == 0 {
+		m.pendingSince.Store(0)
+		return false, err
+	}
+	m.pendingSince.Store(changedAt(rows[0]).UnixMicro())
+	last := rows[len(rows)-1]
+	if len(rows) == page { // there may be more of the last one's change
+		upTo = last.Changed - 1
+	}
+	err = m.deliver(ctx, rows, upTo)
+	if err == nil {
+		*here = place{last.Changed, last.ID}
+	}
+	return true, err
+}
+
+// Status is what became of a startup: off where it is not to be mirrored.
+func (m *Mirror) Status(s store.StartupSession) model.MirrorStatus {
+	switch {
+	case m == nil || s.Changed <= m.since.Load() || s.Source == string(model.StartupSourceBench):
+		return model.MirrorStatusOff
+	case s.MirrorError != nil:
+		return model.MirrorStatusRefused
+	case s.Changed <= m.position.Load():
+		return model.MirrorStatusMirrored
+	}
+	return model.MirrorStatusPending
+}
+
+// Position is the change up to which all startups are mirrored.
+func (m *Mirror) Position() int64 { return m.position.Load() }
+
+// Counts are what this replica has done, and for how long what is next has waited;
+// 0 on the replicas that don't mirror.
+func (m *Mirror) Counts() (delivered, refused, failures int64, lag time.Duration) {
+	if at := m.pendingSince.Load(); at != 0 {
+		lag = max(0, m.now().Sub(time.UnixMicro(at)))
+	}
+	return m.delivered.Load(), m.refused.Load(), m.failures.Load(), lag
+}
+
+func changedAt(s store.StartupSession) time.Time {
+	return *cmp.Or(s.ReadyAt, s.FailedAt, &s.OpenedAt)
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
