@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -217,26 +216,21 @@ func (a *App) run(listener net.Listener) {
 	a.background.Go(func() { a.options.Metrics.Count(ctx, store.Now, 15*time.Second) })
 	a.background.Go(func() { a.options.Alarms.Run(ctx, 15*time.Second) })
 	a.background.Go(func() { a.verifier.Watch(ctx) })
-	if m := a.options.Mirror; m != nil {
-		a.background.Go(func() { m.Run(ctx) })
-	}
 	if hours := a.config.ReceiptRetentionHours; hours > 0 {
 		r := witness.Retention{
 			Store: a.Store, Now: store.Now, Keep: time.Duration(hours) * time.Hour,
-			Read: a.read, Batch: 500, Pause: 50 * time.Millisecond, Every: time.Minute,
+			Batch: 500, Pause: 50 * time.Millisecond, Every: time.Minute,
+		}
+		if m := a.options.Mirror; m != nil {
+			r.Read = m.Position
 		}
 		a.background.Go(func() { r.Run(ctx) })
 	}
+	if m := a.options.Mirror; m != nil {
+		a.background.Go(func() { m.Run(ctx) })
+	}
 	go func() { a.served <- a.http.Serve(listener) }()
 	a.log.Info("MetaGate listens", "url", a.URL, "docs", a.URL+"/docs/")
-}
-
-// read is the change up to which nobody has to read startups any more.
-func (a *App) read() int64 {
-	if m := a.options.Mirror; m != nil {
-		return m.Position()
-	}
-	return math.MaxInt64
 }
 
 // Run serves until ctx ends, then shuts down gracefully.

@@ -96,9 +96,11 @@ func (l *lab) opened(t *testing.T, p store.OpenStartupParams) uuid.UUID {
 	if p.ComponentKey == "" {
 		p.ComponentKey = "component"
 	}
-	n, err := l.Store.OpenStartup(t.Context(), p)
-	require.NoError(t, err)
-	require.EqualValues(t, 1, n)
+	require.NoError(t, l.Store.InTx(t.Context(), func(q store.Queries) error {
+		n, err := q.OpenStartup(t.Context(), p)
+		require.EqualValues(t, 1, n)
+		return err
+	}))
 	return p.ID
 }
 

@@ -247,6 +247,7 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 	"listAuditLog 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.ListAuditLogWithResponse(o.ctx, nil))
 	},
+	"listSinks 200": func(t *testing.T, o *operator) (int, error) { return answered(o.ListSinksWithResponse(o.ctx)) },
 
 	"mcp 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.MCPWithResponse(o.ctx, model.MCPMessage(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)))

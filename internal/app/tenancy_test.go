@@ -81,11 +81,18 @@ var reaches = map[string]reach{
 	"exportWorld":   reachExport,
 	"explainPacket": reachExplain,
 
+	"listSinks": ofNoTenant,
+
 	"getInfo": public, "getHealth": public, "getReady": public, "getDiscovery": public, "getMetrics": public,
 	"getOpenapiYaml": public, "getOpenapiJson": public, "getDocs": public, "getDocsAsset": public,
 }
 
 func public(*testing.T, wireWorld, wireWorld, bool) {}
+
+// ofNoTenant is of what the whole server does: numbers, and the words of a ledger.
+func ofNoTenant(t *testing.T, _, theirs wireWorld, _ bool) {
+	require.Equal(t, 200, theirs.admin.send(t, "GET", "/v1/admin/sinks", "").Status)
+}
 
 func rowPrincipal(w wireWorld) string { return w.principal }
 func rowProfile(w wireWorld) string   { return w.profile }

@@ -27,20 +27,20 @@ var errLeaseLost = errors.New("another replica mirrors now")
 
 // deliver hands over what rows want, and puts down that all up to a change is done.
 func (m *Mirror) deliver(ctx context.Context, rows []store.StartupSession, upTo int64) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, all := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for _, s := range rows {
 		if s.Source == string(model.StartupSourceBench) || s.MirrorError != nil {
 			continue
 		}
 		group.Go(func() error {
-			err := m.startup(ctx, s)
+			err := m.startup(all, s)
 			no, ok := errors.AsType[*refusal](err)
 			if !ok {
 				return err
 			}
 			m.log.WarnContext(ctx, "the ledger refuses a startup's receipt, which is not tried again", "startup_id", s.ID, "error", no)
-			err = m.store.RefuseStartup(ctx, store.RefuseStartupParams{ID: s.ID, MirrorError: new(clip(no.Error()))})
+			err = m.store.RefuseStartup(all, store.RefuseStartupParams{ID: s.ID, MirrorError: new(clip(no.Error()))})
 			if err == nil {
 				m.refused.Add(1)
 			}
@@ -55,8 +55,11 @@ func (m *Mirror) deliver(ctx context.Context, rows []store.StartupSession, upTo 
 	if p.Delivered > 0 {
 		p.DeliveredAt = new(m.now())
 	}
-	if n, err := m.store.AdvanceSink(ctx, p); err != nil || n == 0 {
-		return errors.Join(err, errLeaseLost)
+	switch n, err := m.store.AdvanceSink(ctx, p); {
+	case err != nil:
+		return err
+	case n == 0:
+		return errLeaseLost
 	}
 	m.saved.delivered, m.saved.refused = delivered, refused
 	m.position.Store(upTo)

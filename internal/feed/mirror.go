@@ -208,8 +208,14 @@ func (m *Mirror) Status(s store.StartupSession) model.MirrorStatus {
 	return model.MirrorStatusPending
 }
 
-// Position is the change up to which all startups are mirrored.
-func (m *Mirror) Position() int64 { return m.position.Load() }
+// Position is the change up to which all startups are mirrored, whichever replica did it.
+func (m *Mirror) Position(ctx context.Context) (int64, error) {
+	s, err := m.store.GetSink(ctx, sinkName)
+	if store.IsNotFound(err) {
+		err = nil // no replica has begun
+	}
+	return s.Position, err
+}
 
 // Counts are what this replica has done, and for how long what is next has waited;
 // 0 on the replicas that don't mirror.

@@ -15,10 +15,13 @@ type Retention struct {
 	Store *store.Store
 	Now   func() time.Time
 	Keep  time.Duration // RECEIPT_RETENTION_HOURS
-	Read  func() int64  // the change up to which startups have been read: what was changed later stays; nil is no such limit
 	Batch int64         // rows of one transaction
 	Pause time.Duration // between two batches: others get their turn
 	Every time.Duration // between two sweeps
+
+	// Read tells up to which change startups have been read by all who have to: what
+	// was changed later stays. nil: nobody has to.
+	Read func(context.Context) (change int64, err error)
 }
 
 // Run sweeps until ctx ends. Failures are logged and tried again at the next sweep.
@@ -39,7 +42,9 @@ func (r Retention) Run(ctx context.Context) {
 func (r Retention) Sweep(ctx context.Context) (removed int64, err error) {
 	now, read := r.Now(), int64(math.MaxInt64)
 	if r.Read != nil {
-		read = r.Read()
+		if read, err = r.Read(ctx); err != nil {
+			return 0, err
+		}
 	}
 	for {
 		n, err := r.Store.DeleteOldStartups(ctx, store.DeleteOldStartupsParams{

@@ -154,4 +154,6 @@ func (l *Ledger) take(r map[string]any) (replay bool, problem map[string]any) {
 	return false, nil
 }
 
-func (l *Ledger) has(obligation any, phase string) bool { return l.byID[obligation.(string)+phase] != nil }
+func (l *Ledger) has(obligation any, phase string) bool {
+	return l.byID[obligation.(string)+phase] != nil
+}
