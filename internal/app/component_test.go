@@ -1,12 +1,12 @@
 package app_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -141,11 +141,12 @@ func TestThePackageForComponentsSurvivesLostAnswersAndAServerThatIsAway(t *testi
 		require.NoError(t, s.Ready(t.Context()))
 		require.Equal(t, model.StartupStatusREADY, l.get(t, uuid.MustParse(s.ID())).Status)
 
+		cfg.ReportBudget = 100 * time.Millisecond // for one attempt, which is refused
 		s, err = component.Start(t.Context(), cfg)
 		require.NoError(t, err)
 		require.NoError(t, a.Close())
-		canceled, cancel := context.WithCancel(t.Context())
-		cancel()
-		require.ErrorIs(t, s.Ready(canceled), context.Canceled)
+		err = s.Ready(t.Context())
+		require.ErrorIs(t, err, component.ErrUnavailable)
+		require.ErrorContains(t, err, a.URL)
 	})
 }
