@@ -2,6 +2,7 @@ FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
 WORKDIR /src
 # The modules change seldom: a layer of their own.
 COPY go.mod go.sum ./
+COPY component/go.mod component/
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 ARG TARGETOS TARGETARCH VERSION

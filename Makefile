@@ -11,12 +11,12 @@ LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION))
 # Starts a private PostgreSQL and sets TEST_DATABASE_URL for the command behind it.
 WITH_POSTGRES := go run ./internal/test/testdb/with-postgres
 PKG           ?= ./...
-# Is bench tested too? It is a module of its own, which ./... leaves out.
+# Are bench and component tested too? They are modules of their own, which ./... leaves out.
 ALL           := $(filter ./...,$(PKG))
 TESTFLAGS     ?=
-# Every package, and bench's, each told when it is done: $(call TESTS,FLAGS).
+# Every package, and theirs, each told when it is done: $(call TESTS,FLAGS).
 GOTESTSUM     := go tool $(MODFILE) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg
-TESTS          = $(GOTESTSUM) -- $(1) $(PKG)$(if $(ALL), && cd bench && $(GOTESTSUM) -- $(1) ./...)
+TESTS          = $(GOTESTSUM) -- $(1) $(PKG)$(if $(ALL), && (cd component && $(GOTESTSUM) -- $(1) ./...) && cd bench && $(GOTESTSUM) -- $(1) ./...)
 FUZZTIME      ?= 10s
 OLD           ?= HEAD
 ROUNDS        ?= 11
@@ -66,6 +66,7 @@ check: ## Vet, check the format and run the quick tests on SQLite alone: under a
 	go vet ./...
 	@$(MAKE) --no-print-directory verify-fmt
 	CGO_ENABLED=0 TEST_ENGINES=sqlite go test $(filter-out %/internal/app %/internal/cli %/testdb %/with-postgres,$(shell go list ./internal/...))
+	CGO_ENABLED=0 go test -C component ./...
 
 # Part of `make test`, too; here a missing Python is a failure, as in CI.
 .PHONY: test-mcp-python
@@ -100,6 +101,7 @@ lint: lint-go lint-openapi ## Lint the Go code and openapi.yaml
 lint-go:
 	$(TOOL) golangci-lint run
 	cd bench && $(TOOL) golangci-lint run
+	cd component && $(TOOL) golangci-lint run
 	@! go list -f '{{.ImportPath}} imports {{join .Imports " "}}' ./gen/... | grep metagate/internal || \
 		{ echo 'gen/ must not import internal/'; exit 1; }
 	@! go list -deps ./gen/client | grep -E 'labstack|kin-openapi' || \
@@ -114,6 +116,7 @@ lint-openapi:
 verify: verify-gen verify-mod verify-fmt ## Check that everything committed is generated, tidy, formatted and lint-free
 	go vet ./...
 	go vet -C bench ./...
+	go vet -C component ./...
 	@$(MAKE) --no-print-directory lint
 
 .PHONY: verify-gen
@@ -125,6 +128,7 @@ verify-gen: generate
 verify-mod:
 	go mod tidy -diff
 	cd bench && go mod tidy -diff
+	cd component && go mod tidy -diff
 	cd internal/tools && go mod tidy -diff
 
 .PHONY: verify-fmt

@@ -2,7 +2,10 @@ module github.com/legivellum/metagate/bench
 
 go 1.26.0
 
-replace github.com/legivellum/metagate => ../
+replace (
+	github.com/legivellum/metagate => ../
+	github.com/legivellum/metagate/component => ../component
+)
 
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0

@@ -2,9 +2,9 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,58 +12,40 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/legivellum/metagate/gen/client"
-	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/component"
 	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
-// startComponent is what a component does before anything else.
-func startComponent(ctx context.Context, url, apiKey string) (*model.WelcomePacket, error) {
-	metagate, err := client.NewClientWithResponses(url, client.WithRequestEditorFn(
-		func(_ context.Context, r *http.Request) error {
-			r.Header.Set("X-API-Key", apiKey)
-			return nil
-		}))
+// run is a component from its start until it is up; cfg is component.FromEnv().
+func run(ctx context.Context, cfg component.Config, listen func(component.Service) error) error {
+	startup, err := component.Start(ctx, cfg) // tries again for 5 s; all secrets are there
 	if err != nil {
-		return nil, err
+		return err
 	}
-	answer, err := metagate.BootstrapWithResponse(ctx, nil, model.BootstrapRequest{ComponentKey: "memorygate_main"})
+	defer startup.Close() // FAILED, unless READY or FAILED was reported; panics, too
+	memorygate, err := startup.Service("memorygate")
+	if err == nil {
+		err = listen(memorygate)
+	}
 	if err != nil {
-		return nil, err
+		return errors.Join(err, startup.Failed(ctx, err))
 	}
-	packet := answer.JSON200
-	if packet == nil {
-		return nil, fmt.Errorf("bootstrap: %s: %s", answer.Status(), answer.Body)
-	}
-
-	// Look up the secrets of packet.RequiredEnv, connect to packet.Services, listen. Then:
-
-	ready, err := metagate.ReportReadyWithResponse(ctx, model.ReadyReport{
-		StartupID: packet.Startup.StartupID, BuildVersion: "1.4.2",
-	})
-	if err != nil {
-		return nil, err
-	}
-	if ready.JSON200 == nil {
-		return nil, fmt.Errorf("ready: %s: %s", ready.Status(), ready.Body)
-	}
-	return packet, nil
+	return startup.Ready(ctx)
 }
 
 func Example() {
 	url, apiKey, stop := demoServer()
 	defer stop()
-	packet, err := startComponent(context.Background(), url, apiKey)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(packet.Profile, packet.Manifest)
-	fmt.Printf("%s\n", packet.Polling)
+	cfg := component.Config{Addresses: []string{url}, APIKey: apiKey, Component: "memorygate_main"}
+	err := run(context.Background(), cfg, func(memorygate component.Service) error {
+		fmt.Println("memorygate is at", memorygate.Endpoint)
+		return nil
+	})
+	fmt.Println(err)
 	// Output:
-	// default-profile default-manifest
-	// {"asyncgate":{"endpoint":"/mcp","interval_ms":1000}}
+	// memorygate is at http://memorygate:8001/mcp
+	// <nil>
 }
 
 // demoServer is a server with the demo world, such as metagate dev starts.
@@ -94,9 +76,9 @@ func TestTheExampleIsDocumentedAsItIsRun(t *testing.T) {
 	require.NoError(t, err)
 	page, err := os.ReadFile("../../docs/component.md")
 	require.NoError(t, err)
-	_, example, found := strings.Cut(string(source), "\n// startComponent ")
+	_, example, found := strings.Cut(string(source), "\n// run ")
 	require.True(t, found)
 	example, _, found = strings.Cut(example, "\n}\n")
 	require.True(t, found)
-	require.Contains(t, string(page), "\n```go\n// startComponent "+example+"\n}\n```\n")
+	require.Contains(t, string(page), "\n```go\n// run "+example+"\n}\n```\n")
 }

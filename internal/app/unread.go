@@ -9,10 +9,11 @@ import (
 )
 
 // others are variables with our prefix that other programs read: LegiVellum's gates
-// and probes, and the lines that dev prints.
+// and probes, the lines that dev prints, and components that import component.
 var others = []string{
 	"METAGATE_ENDPOINT", "METAGATE_COMPONENT_KEY", "METAGATE_BOOTSTRAP_TIMEOUT_SECONDS", "METAGATE_MCP_URL",
 	"METAGATE_KEY", "METAGATE_ADMIN_KEY", "METAGATE_JWT",
+	"METAGATE_API_KEY_FILE", "METAGATE_LABELS", "METAGATE_BUDGET",
 }
 
 // link is what Kubernetes says of Services whose names begin like ours.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -67,6 +68,22 @@ func TestWhatIsToBePastedWorksTwice(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTheComponentInPythonStarts(t *testing.T) {
+	t.Parallel()
+	const python = "python3"
+	if err := exec.CommandContext(t.Context(), python, "-c", "").Run(); err != nil {
+		require.NotEqual(t, "true", os.Getenv("CI"), "no python3: CI has to have one")
+		t.Skip("skipped: no python3")
+	}
+	_, printed := dev(t, filepath.Join(t.TempDir(), "dev.db"))
+	cmd := exec.CommandContext(t.Context(), python, "-")
+	cmd.Env = append(os.Environ(), "METAGATE_URL="+exported(t, printed, "METAGATE_URL"), "METAGATE_KEY="+exported(t, printed, "METAGATE_KEY"))
+	cmd.Stdin = strings.NewReader(strings.Join(blocks(read(t, "docs/component.md"), "python"), ""))
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Equal(t, "memorygate is at http://memorygate:8001/mcp\nacknowledged as READY\n", string(out))
 }
 
 // The README's first screen is what the program prints, but for ids and times.

@@ -58,6 +58,18 @@ func TestTheVariablesOfTheMigrationGuideAreRead(t *testing.T) {
 	}
 }
 
+func TestTheVariablesOfAComponentAreDocumentedAndNoneThatTheServerMisses(t *testing.T) {
+	t.Parallel()
+	k, err := kong.New(&cli{}, kong.Name("metagate"), app.Environment())
+	require.NoError(t, err)
+	variables := regexp.MustCompile(`"(METAGATE_[A-Z_]+)"`).FindAllStringSubmatch(read(t, "component/env.go"), -1)
+	require.Greater(t, len(variables), 8)
+	for _, m := range variables {
+		require.Contains(t, read(t, "docs/component.md"), "`"+m[1]+"`")
+		require.Empty(t, app.Unread(k.Model, []string{m[1] + "=x"}))
+	}
+}
+
 func TestTheDemosEnvironmentStartsTheServerItMeans(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "admin")

@@ -1,0 +1,132 @@
+package component
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+)
+
+// maxAnswer is the size of the largest answer that is read, in bytes: twice the
+// largest world that MetaGate takes.
+const maxAnswer = 16 << 20
+
+// caller asks MetaGate.
+type caller struct {
+	Config
+	http      *http.Client
+	own       bool // its connections are ours to close
+	agent     string
+	preferred atomic.Int64 // the index of the address that answered last
+}
+
+// request is what is asked, whatever the address.
+type request struct {
+	path           string
+	body           []byte
+	idempotencyKey string             // empty for none
+	budget         time.Duration      // of all attempts
+	accept         func([]byte) error // takes the body of a 200, or says why it can't be one
+}
+
+func newCaller(cfg Config) (*caller, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	c := &caller{Config: cfg, agent: userAgent()}
+	client := http.Client{}
+	if cfg.HTTPClient != nil {
+		client = *cfg.HTTPClient
+	} else if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		client.Transport, c.own = t.Clone(), true
+	}
+	client.CheckRedirect = sameHost
+	c.http = &client
+	return c, nil
+}
+
+// sameHost stops at a redirect that would take the key to another host, or make a GET
+// of the request: the redirect is then the answer.
+func sameHost(next *http.Request, before []*http.Request) error {
+	first := before[0]
+	if next.URL.Scheme != first.URL.Scheme || next.URL.Host != first.URL.Host || next.Method != first.Method || len(before) > 3 {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// idle closes the connections that nothing follows on.
+func (c *caller) idle() {
+	if c.own {
+		c.http.CloseIdleConnections()
+	}
+}
+
+// attempt asks one address once; twice where the key is refused and is another by now.
+func (c *caller) attempt(ctx context.Context, address string, r request, timeout time.Duration) error {
+	bounded, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	key, err := c.key()
+	if err != nil {
+		return final{err}
+	}
+	err = c.post(bounded, address, key, r)
+	if p := (*Problem)(nil); errors.As(err, &p) && p.Status == http.StatusUnauthorized {
+		if newer, unread := c.key(); unread == nil && newer != key {
+			err = c.post(bounded, address, newer, r)
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return fmt.Errorf("no answer within %v: %w", timeout, err)
+	}
+	return err
+}
+
+func (c *caller) post(ctx context.Context, address, key string, r request) error {
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, address+r.path, bytes.NewReader(r.body))
+	if err != nil {
+		return final{err}
+	}
+	q.Header.Set("Content-Type", "application/json")
+	q.Header.Set("User-Agent", c.agent)
+	if r.idempotencyKey != "" {
+		q.Header.Set("Idempotency-Key", r.idempotencyKey)
+	}
+	c.authorize(q.Header, key)
+	resp, err := c.http.Do(q)
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		return u.Err // the address is named by whoever called
+	}
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%d, cut short: %w", resp.StatusCode, err)
+	case len(body) > maxAnswer:
+		return final{fmt.Errorf("%d with more than %d bytes: no answer of MetaGate's", resp.StatusCode, maxAnswer)}
+	case resp.StatusCode != http.StatusOK:
+		return c.refused(resp, body)
+	}
+	if err := r.accept(body); err != nil {
+		return fmt.Errorf("200, but not MetaGate's: %w", err)
+	}
+	return nil
+}
+
+// refused is a Problem; of a redirect it says where that leads.
+func (c *caller) refused(resp *http.Response, body []byte) *Problem {
+	p := problemOf(resp.StatusCode, resp.Header, body, c.clock.now())
+	if to, err := resp.Location(); err == nil && p.Detail == "" {
+		p.Detail = "it leads to " + to.Redacted() + ", which would get the key: if that is MetaGate, make it the address"
+	}
+	return p
+}

@@ -1,0 +1,73 @@
+package component
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// credentialName is what the key is called among systemd's credentials
+// (systemd.exec(5), LoadCredential=).
+const credentialName = "metagate-api-key"
+
+// FromEnv is the configuration that the environment gives. What is wrong with it is
+// told by Start.
+//
+//	METAGATE_URL             addresses of MetaGate, with commas between them
+//	METAGATE_API_KEY         an API key or a JWT
+//	METAGATE_API_KEY_FILE    the file that has it
+//	METAGATE_API_KEY_HEADER  the header for an API key, X-API-Key by default
+//	METAGATE_COMPONENT       the component_key
+//	METAGATE_PRINCIPAL       the principal_key, a hint
+//	METAGATE_INSTANCE_ID     which replica this is
+//	METAGATE_LABELS          labels for the receipt: zone=eu,rack=7
+//	METAGATE_BUDGET          how long Start tries: 5s, 1m30s
+//
+// Where neither METAGATE_API_KEY nor METAGATE_API_KEY_FILE is set, the file is
+// $CREDENTIALS_DIRECTORY/metagate-api-key, if there is one: what
+// LoadCredential=metagate-api-key:/etc/… of a systemd unit makes.
+func FromEnv() Config {
+	c := Config{
+		APIKey:       os.Getenv("METAGATE_API_KEY"),
+		APIKeyFile:   os.Getenv("METAGATE_API_KEY_FILE"),
+		APIKeyHeader: os.Getenv("METAGATE_API_KEY_HEADER"),
+		Component:    os.Getenv("METAGATE_COMPONENT"),
+		Principal:    os.Getenv("METAGATE_PRINCIPAL"),
+		InstanceID:   os.Getenv("METAGATE_INSTANCE_ID"),
+	}
+	for address := range strings.SplitSeq(os.Getenv("METAGATE_URL"), ",") {
+		if address = strings.TrimSpace(address); address != "" {
+			c.Addresses = append(c.Addresses, address)
+		}
+	}
+	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" && c.APIKey == "" && c.APIKeyFile == "" {
+		if file := filepath.Join(dir, credentialName); exists(file) {
+			c.APIKeyFile = file
+		}
+	}
+	if text := os.Getenv("METAGATE_LABELS"); text != "" {
+		c.Labels = map[string]string{}
+		for label := range strings.SplitSeq(text, ",") {
+			name, value, found := strings.Cut(strings.TrimSpace(label), "=")
+			if !found {
+				c.err = fmt.Errorf("METAGATE_LABELS %q: write them as zone=eu,rack=7", text)
+			}
+			c.Labels[name] = value
+		}
+	}
+	if text := os.Getenv("METAGATE_BUDGET"); text != "" {
+		budget, err := time.ParseDuration(text)
+		if err != nil || budget <= 0 {
+			c.err = fmt.Errorf("METAGATE_BUDGET %q: write it as 5s or 1m30s", text)
+		}
+		c.Budget = budget
+	}
+	return c
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}

@@ -1,0 +1,3 @@
+module github.com/legivellum/metagate/component
+
+go 1.24
