@@ -93,6 +93,10 @@ bench-growth: ## Measure what 100,000 principals and 5,000,000 receipts cost
 bench-pairs: ## Measure this tree against OLD, a binary or a git revision, in ROUNDS turns
 	go run -C bench . pairs --old '$(OLD)' --rounds $(ROUNDS)
 
+.PHONY: bench-mirror
+bench-mirror: ## Measure what the mirror to ReceiptGate costs bootstraps, in ROUNDS turns
+	go run -C bench . mirror --rounds $(ROUNDS)
+
 .PHONY: lint
 lint: lint-go lint-openapi ## Lint the Go code and openapi.yaml
 

@@ -11,7 +11,7 @@ import (
 )
 
 // startBare starts a handler that does nothing, in a process of its own like the
-// real server: echo or http.
+// real server.
 func startBare(ctx context.Context, kind string) (*server, error) {
 	port, err := freePort(ctx)
 	if err != nil {
@@ -36,15 +36,20 @@ func startBare(ctx context.Context, kind string) (*server, error) {
 }
 
 type bareCmd struct {
-	Kind    string `arg:"" enum:"echo,http"`
+	Kind    string `arg:"" enum:"echo,http,ledger,silent"`
 	Address string `arg:""`
 }
 
 // Run serves until it is interrupted.
 func (c bareCmd) Run(ctx context.Context) error {
 	handler := load.BareHTTP(make([]byte, packetBytes))
-	if c.Kind == "echo" {
+	switch c.Kind {
+	case "echo":
 		handler = load.BareEcho(make([]byte, packetBytes))
+	case "ledger": // takes every receipt
+		handler = load.BareHTTP([]byte(`{"jsonrpc":"2.0","id":1,"result":{"idempotent_replay":false}}`))
+	case "silent": // answers nothing that is sent
+		handler = load.Silent(ctx)
 	}
 	s := &http.Server{Addr: c.Address, Handler: handler, ReadHeaderTimeout: time.Second}
 	context.AfterFunc(ctx, func() { _ = s.Close() })

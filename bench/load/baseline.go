@@ -87,3 +87,16 @@ func BareHTTP(body []byte) http.Handler {
 		_, _ = w.Write(body)
 	})
 }
+
+// Silent answers GET with nothing, and no other request until it ends.
+func Silent(ctx context.Context) http.Handler {
+	return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-r.Context().Done():
+		}
+	})
+}

@@ -30,7 +30,7 @@ const (
 	page = 200
 	// perSecond is how many receipts are handed over at most: more than a ledger takes,
 	// and few enough that components don't feel a backlog go out.
-	perSecond = 1000
+	perSecond = 500
 	// firstRetry and lastRetry enclose the pauses while the ledger can't be used.
 	firstRetry, lastRetry = time.Second, 30 * time.Second
 )

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/legivellum/metagate/bench/load"
+	"github.com/legivellum/metagate/internal/test/testdb"
+)
+
+type mirrorCmd struct {
+	Rounds int `default:"11" help:"How often each takes its turn."`
+}
+
+func (c mirrorCmd) Validate() error {
+	if c.Rounds < 1 {
+		return errors.New("--rounds wants a positive number")
+	}
+	return nil
+}
+
+// Run measures what bootstraps lose where a ledger is told of each, and where that
+// ledger takes requests and answers none.
+func (c mirrorCmd) Run(ctx context.Context) error {
+	return standUp(ctx, func(ctx context.Context, dir, binary string, cluster *testdb.Cluster) error {
+		fmt.Println("| engine | connections | what | figure | mirror off | mirror on | on ÷ off: median | lower quartile | upper quartile |")
+		fmt.Println("|---|---|---|---|---|---|---|---|---|")
+		for _, kind := range []string{"ledger", "silent"} {
+			gate, err := startBare(ctx, kind)
+			if err != nil {
+				return err
+			}
+			defer gate.stop()
+			for _, engine := range []string{"PostgreSQL", "SQLite"} {
+				database := func(name string) (string, error) {
+					if name += "_" + kind; engine == "SQLite" {
+						return "sqlite:" + filepath.Join(dir, name+".db"), nil
+					}
+					return cluster.URL(name), cluster.CreateDatabase(ctx, name, "")
+				}
+				if err := c.compare(ctx, engine, kind, binary, gate.url, database); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func (c mirrorCmd) compare(ctx context.Context, engine, kind, binary, ledger string, database func(string) (string, error)) error {
+	p := &pair{what: "bootstrap, " + kind, prepare: alone}
+	for i, endpoint := range []string{"", ledger} {
+		url, err := database([]string{"off", "on"}[i])
+		if err != nil {
+			return err
+		}
+		s, err := start(ctx, binary, url, "RECEIPTGATE_ENDPOINT="+endpoint)
+		if err != nil {
+			return err
+		}
+		defer s.stop()
+		defer s.resume()
+		p.servers[i] = s
+	}
+	time.Sleep(2 * time.Second) // the mirror has begun
+	for _, s := range p.servers {
+		s.pause()
+	}
+	for round := range c.Rounds + 1 {
+		progress("%s, mirror to a %s: round %d of %d", engine, kind, round, c.Rounds)
+		for turn := range p.servers {
+			if err := p.turn(ctx, (turn+round)%2, round > 0); err != nil {
+				return fmt.Errorf("%s, %s: %w", engine, p.what, err)
+			}
+		}
+	}
+	p.print(engine, mirrorConnections)
+	return nil
+}
+
+const mirrorConnections = 64
+
+// alone lets a server run only while it is its turn: a mirror that goes on with what
+// is left would be in the other's way.
+func alone(_ context.Context, s *server) (turn, error) {
+	run := bootstraps(load.Target{
+		URL: s.url, APIKeyHeader: "X-Api-Key", APIKey: s.key, Component: component, Concurrency: mirrorConnections, Duration: 2 * pairTurn,
+	})
+	return func(ctx context.Context) (load.Result, error) {
+		s.resume()
+		defer s.pause()
+		return run(ctx)
+	}, nil
+}
+
+func (s *server) pause()  { _ = s.cmd.Process.Signal(syscall.SIGSTOP) }
+func (s *server) resume() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
