@@ -42,7 +42,7 @@ docker: ## Build the container image metagate
 
 .PHONY: generate
 generate: ## Rebuild what is generated from openapi.yaml and db/
-	rm -rf gen internal/store/*.gen.go
+	rm -rf gen internal/server/*.gen.go internal/store/*.gen.go
 	CGO_ENABLED=0 go generate ./internal/codegen
 
 .PHONY: fmt

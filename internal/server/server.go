@@ -1,6 +1,7 @@
 // Package server speaks HTTP: it implements the generated strict server
-// interface, one file per tag of openapi.yaml. A handler converts, calls and
-// converts; everything that holds for all requests is middleware.
+// interface, one file per tag of openapi.yaml but for what all kinds of resource have
+// alike, which is generated. A handler converts, calls and converts; everything that
+// holds for all requests is middleware.
 package server
 
 import (
