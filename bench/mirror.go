@@ -52,6 +52,12 @@ func (c mirrorCmd) Run(ctx context.Context) error {
 }
 
 func (c mirrorCmd) compare(ctx context.Context, engine, kind, binary, ledger string, database func(string) (string, error)) error {
+	bare, err := startBare(ctx, "http")
+	if err != nil {
+		return err
+	}
+	defer bare.stop()
+	noise := &pair{what: "bare net/http", servers: [2]*server{bare, bare}, prepare: alone}
 	p := &pair{what: "bootstrap, " + kind, prepare: alone}
 	for i, endpoint := range []string{"", ledger} {
 		url, err := database([]string{"off", "on"}[i])
@@ -73,11 +79,14 @@ func (c mirrorCmd) compare(ctx context.Context, engine, kind, binary, ledger str
 	for round := range c.Rounds + 1 {
 		progress("%s, mirror to a %s: round %d of %d", engine, kind, round, c.Rounds)
 		for turn := range p.servers {
-			if err := p.turn(ctx, (turn+round)%2, round > 0); err != nil {
-				return fmt.Errorf("%s, %s: %w", engine, p.what, err)
+			for _, p := range []*pair{noise, p} {
+				if err := p.turn(ctx, (turn+round)%2, round > 0); err != nil {
+					return fmt.Errorf("%s, %s: %w", engine, p.what, err)
+				}
 			}
 		}
 	}
+	noise.print(engine, mirrorConnections)
 	p.print(engine, mirrorConnections)
 	return nil
 }

@@ -147,6 +147,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		a.options.Mirror = feed.New(feed.Options{
 			Store: a.Store, Now: store.Now, Log: a.log,
 			Endpoint: a.config.Endpoint, Token: a.config.AuthToken, Source: a.config.SourceSystem,
+			Opened: a.options.Witness.Opened,
 		})
 		a.options.Metrics.Mirror(a.options.Mirror.Counts)
 	}

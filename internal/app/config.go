@@ -140,7 +140,7 @@ func (c *Config) checkNetwork() error {
 			return fmt.Errorf("CORS_ALLOWED_ORIGINS: %q is no origin: write it as https://HOST", o)
 		}
 	}
-	if e := c.ReceiptGate.Endpoint; e != "" {
+	if e := c.Endpoint; e != "" {
 		if u, err := url.Parse(e); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			return errors.New("RECEIPTGATE_ENDPOINT is no URL of http or https")
 		}

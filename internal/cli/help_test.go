@@ -34,7 +34,7 @@ func TestEveryFlagHasAnEnvironmentVariableAndTheHelpSaysBoth(t *testing.T) {
 		require.Empty(t, log.String(), args)
 		for _, f := range n.Flags {
 			require.Len(t, f.Envs, 1, "%s --%s", n.FullPath(), f.Name)
-			require.Contains(t, strings.Replace(out.String(), "[no-]", "", 1), "--"+f.Name, args)
+			require.Contains(t, strings.ReplaceAll(out.String(), "[no-]", ""), "--"+f.Name, args)
 			require.Contains(t, out.String(), "($"+f.Envs[0]+")", args)
 			require.NotEmpty(t, f.Help, "%s --%s", n.FullPath(), f.Name)
 			flags++

@@ -91,7 +91,7 @@ func (m *Mirror) startup(ctx context.Context, s store.StartupSession) error {
 }
 
 func (m *Mirror) submit(ctx context.Context, r receipt) error {
-	if !sleep(ctx, m.pace.Reserve().Delay()) {
+	if !sleep(ctx, m.pace.wait()) {
 		return ctx.Err()
 	}
 	err := m.ledger.submit(ctx, r.ReceiptID, r)

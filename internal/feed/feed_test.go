@@ -93,7 +93,7 @@ func TestARefusalOfAnUnknownKindStandsInTheWayForAWhile(t *testing.T) {
 		_, _ = w.Write([]byte(`{"error":{"code":"internal_error","message":"oops"}}`))
 	}))
 	defer s.Close()
-	m := New(Options{Now: store.Now, Log: slog.New(slog.DiscardHandler), Endpoint: s.URL})
+	m := New(Options{Now: store.Now, Log: slog.New(slog.DiscardHandler), Endpoint: s.URL, Opened: func() int64 { return 0 }})
 	r := receipt{ReceiptID: uuid.New()}
 	for range patience - 1 {
 		err := m.submit(t.Context(), r)
@@ -103,6 +103,21 @@ func TestARefusalOfAnUnknownKindStandsInTheWayForAWhile(t *testing.T) {
 	}
 	_, final := errors.AsType[*refusal](m.submit(t.Context(), r))
 	require.True(t, final)
+}
+
+func TestTheMoreComponentsStartTheFewerReceiptsGoOut(t *testing.T) {
+	t.Parallel()
+	var opened int64
+	p, now := newPace(func() int64 { return opened }), time.Now()
+	for _, test := range []struct {
+		starts    int64 // in a second
+		perSecond float64
+	}{{0, most}, {calm, most}, {2 * calm, most / 2}, {20_000, least}, {10, most}} {
+		p.adapt(now)
+		opened, now = opened+test.starts, now.Add(time.Second)
+		p.adapt(now)
+		require.InDelta(t, test.perSecond, float64(p.limit.Limit()), 0.001)
+	}
 }
 
 func TestWhatWasHandedOverIsRememberedForAWhile(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/time/rate"
 
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/store"
@@ -28,9 +27,10 @@ const (
 	poll = 500 * time.Millisecond
 	// page is how many startups are read at once: what they report may be long.
 	page = 200
-	// perSecond is how many receipts are handed over at most: more than a ledger takes,
-	// and few enough that components don't feel a backlog go out.
-	perSecond = 500
+	// most and least are how many receipts a second are handed over at most: most is
+	// more than a ledger takes, least is what components don't feel who start while a
+	// backlog goes out. calm is how many starts a second still leave time for most.
+	most, least, calm = 1000, 100, 1000
 	// firstRetry and lastRetry enclose the pauses while the ledger can't be used.
 	firstRetry, lastRetry = time.Second, 30 * time.Second
 )
@@ -40,9 +40,10 @@ type Options struct {
 	Store    *store.Store
 	Now      func() time.Time
 	Log      *slog.Logger
-	Endpoint string // RECEIPTGATE_ENDPOINT
-	Token    string // RECEIPTGATE_AUTH_TOKEN; empty is none
-	Source   string // RECEIPTGATE_SOURCE_SYSTEM: the source_system of the receipts
+	Endpoint string       // RECEIPTGATE_ENDPOINT
+	Token    string       // RECEIPTGATE_AUTH_TOKEN; empty is none
+	Source   string       // RECEIPTGATE_SOURCE_SYSTEM: the source_system of the receipts
+	Opened   func() int64 // how many startups this server has opened so far
 }
 
 // Mirror hands receipts to LegiVellum's ledger: one when a startup is opened, another
@@ -56,7 +57,7 @@ type Mirror struct {
 	ledger ledger
 	source string
 	owner  string
-	pace   *rate.Limiter
+	pace   *pace
 	sent   *memory
 
 	since, position    atomic.Int64                       // as in sinks, as far as this replica knows
@@ -70,7 +71,7 @@ type Mirror struct {
 func New(o Options) *Mirror {
 	m := &Mirror{
 		store: o.Store, now: o.Now, log: o.Log, source: o.Source, ledger: newLedger(o.Endpoint, o.Token),
-		owner: uuid.NewString(), pace: rate.NewLimiter(perSecond, perSecond/10), sent: &memory{},
+		owner: uuid.NewString(), pace: newPace(o.Opened), sent: &memory{},
 	}
 	m.since.Store(-1)
 	return m
@@ -184,6 +185,7 @@ func (m *Mirror) next(ctx context.Context, here *place) (more bool, err error) {
 		return false, err
 	}
 	m.pendingSince.Store(changedAt(rows[0]).UnixMicro())
+	m.pace.adapt(time.Now())
 	last := rows[len(rows)-1]
 	if len(rows) == page { // there may be more of the last one's change
 		upTo = last.Changed - 1

@@ -3,6 +3,7 @@ package feed
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -136,9 +137,7 @@ func completion(s store.StartupSession, source string) (receipt, error) {
 
 func (r receipt) body() map[string]any {
 	body := map[string]any{"phase": r.Phase, "status": r.Status, "mirror_status": r.Metadata["mirror_status"], "outcome_text": r.OutcomeText}
-	for name, v := range r.Inputs {
-		body[name] = v
-	}
+	maps.Copy(body, r.Inputs)
 	return body
 }
 

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,7 +44,11 @@ type Service struct {
 	snapshot   func(ctx context.Context, fn func(store.Queries) error) error
 	closed     sync.Once
 	fate       *fate
+	opened     atomic.Int64
 }
+
+// Opened is how many startups this server has opened since it began, about.
+func (s *Service) Opened() int64 { return s.opened.Load() }
 
 // desk is where receipts are read and written: the batches, or one transaction.
 type desk interface {
@@ -82,7 +87,6 @@ func New(o Options) *Service {
 	last := &fate{}
 	s := &Service{
 		store: o.Store, snapshot: o.Store.InSnapshot, now: o.Now, blueprints: newBlueprints(o.CacheBytes), fate: last,
-		opens: newBatcher(writers, maxRows, o.MaxInFlight, noted(last, o.Store.OpenStartups)),
 		reports: newBatcher(writers, maxRows, o.MaxInFlight, noted(last, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
 			reported, err := o.Store.ReportStartups(ctx, rows)
 			leaveOutRivals(rows, reported)
@@ -93,6 +97,10 @@ func New(o Options) *Service {
 			return out, err
 		})),
 	}
+	s.opens = newBatcher(writers, maxRows, o.MaxInFlight, noted(last, func(ctx context.Context, rows []store.OpenStartupParams) ([]bool, error) {
+		s.opened.Add(int64(len(rows)))
+		return o.Store.OpenStartups(ctx, rows)
+	}))
 	s.settles = newBatcher(writers, maxRows, o.MaxInFlight, s.settleAll)
 	s.desk = batched{o.Store, s}
 	return s
