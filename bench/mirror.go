@@ -30,11 +30,6 @@ func (c mirrorCmd) Run(ctx context.Context) error {
 		fmt.Println("| engine | connections | what | figure | mirror off | mirror on | on ÷ off: median | lower quartile | upper quartile |")
 		fmt.Println("|---|---|---|---|---|---|---|---|---|")
 		for _, kind := range []string{"ledger", "silent"} {
-			gate, err := startBare(ctx, kind)
-			if err != nil {
-				return err
-			}
-			defer gate.stop()
 			for _, engine := range []string{"PostgreSQL", "SQLite"} {
 				database := func(name string) (string, error) {
 					if name += "_" + kind; engine == "SQLite" {
@@ -42,7 +37,7 @@ func (c mirrorCmd) Run(ctx context.Context) error {
 					}
 					return cluster.URL(name), cluster.CreateDatabase(ctx, name, "")
 				}
-				if err := c.compare(ctx, engine, kind, binary, gate.url, database); err != nil {
+				if err := c.compare(ctx, engine, kind, binary, database); err != nil {
 					return err
 				}
 			}
@@ -51,7 +46,12 @@ func (c mirrorCmd) Run(ctx context.Context) error {
 	})
 }
 
-func (c mirrorCmd) compare(ctx context.Context, engine, kind, binary, ledger string, database func(string) (string, error)) error {
+func (c mirrorCmd) compare(ctx context.Context, engine, kind, binary string, database func(string) (string, error)) error {
+	gate, err := startBare(ctx, kind)
+	if err != nil {
+		return err
+	}
+	defer gate.stop()
 	bare, err := startBare(ctx, "http")
 	if err != nil {
 		return err
@@ -59,7 +59,15 @@ func (c mirrorCmd) compare(ctx context.Context, engine, kind, binary, ledger str
 	defer bare.stop()
 	noise := &pair{what: "bare net/http", servers: [2]*server{bare, bare}, prepare: alone}
 	p := &pair{what: "bootstrap, " + kind, prepare: alone}
-	for i, endpoint := range []string{"", ledger} {
+	defer func() {
+		for _, s := range p.servers {
+			if s != nil {
+				s.resume()
+				s.stop()
+			}
+		}
+	}()
+	for i, endpoint := range []string{"", gate.url} {
 		url, err := database([]string{"off", "on"}[i])
 		if err != nil {
 			return err
@@ -68,8 +76,6 @@ func (c mirrorCmd) compare(ctx context.Context, engine, kind, binary, ledger str
 		if err != nil {
 			return err
 		}
-		defer s.stop()
-		defer s.resume()
 		p.servers[i] = s
 	}
 	time.Sleep(2 * time.Second) // the mirror has begun
