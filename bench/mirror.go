@@ -56,7 +56,10 @@ func (c mirrorCmd) compare(ctx context.Context, engine, kind, binary string, dat
 	if err != nil {
 		return err
 	}
-	defer bare.stop()
+	defer func() {
+		bare.resume()
+		bare.stop()
+	}()
 	noise := &pair{what: "bare net/http", servers: [2]*server{bare, bare}, prepare: alone}
 	p := &pair{what: "bootstrap, " + kind, prepare: alone}
 	defer func() {
