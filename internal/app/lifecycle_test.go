@@ -51,12 +51,13 @@ func TestAStartupIsOpenUntilItIsReportedReady(t *testing.T) {
 		want.Health, want.Error, want.Details = got.Health, got.Error, got.Details
 		want.Source, want.Revision, want.Credential, want.RemoteAddr = model.StartupSource("live"), got.Revision, got.Credential, got.RemoteAddr
 		for _, n := range []interface{ IsNull() bool }{
-			got.InstanceID, got.Host, got.Labels, got.SupersededBy, got.SupersededAt, got.AcknowledgedAt, got.AcknowledgedBy, got.AcknowledgedReason,
+			got.InstanceID, got.Host, got.Labels, got.SupersededBy, got.SupersededAt, got.AcknowledgedAt, got.AcknowledgedBy, got.AcknowledgedReason, got.MirrorError,
 		} {
 			require.True(t, n.IsNull())
 		}
 		want.InstanceID, want.Host, want.Labels, want.SupersededBy, want.SupersededAt = got.InstanceID, got.Host, got.Labels, got.SupersededBy, got.SupersededAt
 		want.AcknowledgedAt, want.AcknowledgedBy, want.AcknowledgedReason = got.AcknowledgedAt, got.AcknowledgedBy, got.AcknowledgedReason
+		want.MirrorStatus, want.MirrorError = model.MirrorStatusOff, got.MirrorError
 		require.Equal(t, want, got)
 
 		ack := *apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(id))).Is(t, 200).JSON200

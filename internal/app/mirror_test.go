@@ -211,6 +211,34 @@ func TestOneReplicaMirrorsAndAnotherGoesOn(t *testing.T) {
 	})
 }
 
+func TestATransactionThatStaysOpenIsTold(t *testing.T) {
+	t.Parallel()
+	mirrored(t, func(t *testing.T, l *lab, gate *ledger.Ledger) {
+		if strings.HasPrefix(l.Config.DatabaseURL, "sqlite:") {
+			return // one writer: nobody comes after it
+		}
+		id := l.start(t, "held").Startup.StartupID
+		l.becomes(t, id, model.MirrorStatusMirrored)
+		release, done := make(chan struct{}), make(chan error)
+		go func() {
+			done <- l.Store.InTx(t.Context(), func(q store.Queries) error {
+				err := q.RefuseStartup(t.Context(), store.RefuseStartupParams{ID: uuid.New()})
+				<-release
+				return err
+			})
+		}()
+		require.Eventually(t, func() bool {
+			said, err := l.sink(t).LastError.Get()
+			return err == nil && strings.Contains(said, "transaction")
+		}, soon, 20*time.Millisecond)
+		later := l.start(t, "later").Startup.StartupID
+		require.Equal(t, model.MirrorStatusPending, l.get(t, later).MirrorStatus)
+		close(release)
+		require.NoError(t, <-done)
+		l.becomes(t, later, model.MirrorStatusMirrored)
+	})
+}
+
 func TestRetentionKeepsWhatIsNotMirrored(t *testing.T) {
 	t.Parallel()
 	short := func(c *app.Config) { c.ReceiptRetentionHours = 1 }

@@ -5,6 +5,8 @@ package feed
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
@@ -23,6 +25,8 @@ const (
 	lease = 30 * time.Second
 	// turnTime bounds what is done before the lease is renewed.
 	turnTime = lease / 2
+	// settleTime is how long writers are waited for.
+	settleTime = 5 * time.Second
 	// poll is how long a change waits at most to be seen, and a standby to look again.
 	poll = 500 * time.Millisecond
 	// page is how many startups are read at once: what they report may be long.
@@ -173,7 +177,7 @@ type place struct {
 
 // next delivers the page behind a place, which moves on; more tells whether there was one.
 func (m *Mirror) next(ctx context.Context, here *place) (more bool, err error) {
-	upTo, err := m.store.Settled(ctx)
+	upTo, err := m.settled(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -197,10 +201,22 @@ func (m *Mirror) next(ctx context.Context, here *place) (more bool, err error) {
 	return true, err
 }
 
+// settled gives up where somebody writes startups in a transaction that stays open:
+// an operator has to hear of it.
+func (m *Mirror) settled(ctx context.Context) (int64, error) {
+	short, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	upTo, err := m.store.Settled(short)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = fmt.Errorf("a transaction that writes startups is open for longer than %s: nothing after it can be read", settleTime)
+	}
+	return upTo, err
+}
+
 // Status is what became of a startup: off where it is not to be mirrored.
 func (m *Mirror) Status(s store.StartupSession) model.MirrorStatus {
 	switch {
-	case m == nil || s.Changed <= m.since.Load() || s.Source == string(model.StartupSourceBench):
+	case m == nil || s.Changed <= max(0, m.since.Load()) || s.Source == string(model.StartupSourceBench):
 		return model.MirrorStatusOff
 	case s.MirrorError != nil:
 		return model.MirrorStatusRefused
