@@ -107,7 +107,7 @@ func ownID(r *http.Request, header string) string {
 func (s *Server) logRequest(c echo.Context, k *call, start, end time.Time) {
 	r, w := c.Request(), c.Response()
 	method := r.Method
-	if r.Context().Value(headKey{}) != nil {
+	if method == http.MethodGet && r.Context().Value(headKey{}) != nil { // a look-up that only GET pays for
 		method = http.MethodHead
 	}
 	attrs := append(make([]slog.Attr, 0, 13),
