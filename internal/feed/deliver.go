@@ -3,8 +3,8 @@ package feed
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -138,13 +138,12 @@ func (m *memory) failed(id uuid.UUID) int {
 	return m.failures[id]
 }
 
+// clip makes a ledger's words such that a database takes them: PostgreSQL refuses bad
+// UTF-8 and U+0000, and the receipt would stand in the way for ever.
 func clip(text string) string {
-	if len(text) <= longestError {
-		return text
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+	if len(text) > longestError {
+		text = strings.ToValidUTF8(text[:longestError], "") + "…"
 	}
-	end := longestError
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + "…"
+	return text
 }

@@ -138,6 +138,7 @@ func TestWhatWasHandedOverIsRememberedForAWhile(t *testing.T) {
 func TestALongRefusalIsCutBetweenCharacters(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "no", clip("no"))
+	require.Equal(t, "a\uFFFDb\uFFFDc", clip("a\x00b\xffc"))
 	cut := clip(strings.Repeat("é", longestError))
 	require.Equal(t, strings.Repeat("é", longestError/2)+"…", cut)
 }

@@ -146,7 +146,7 @@ func (l *Ledger) take(r map[string]any) (replay bool, problem map[string]any) {
 		code = "OBLIGATION_ALREADY_TERMINATED"
 	}
 	if code != "" {
-		return false, map[string]any{"code": code, "message": "refused"}
+		return false, map[string]any{"code": code, "message": "refused\x00"}
 	}
 	l.byID[id] = maps.Clone(r)
 	l.byID[obligation.(string)+r["phase"].(string)] = r
