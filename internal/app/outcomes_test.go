@@ -61,7 +61,7 @@ func TestOutcomesThatNobodyCanTellAreRefused(t *testing.T) {
 func TestWhatBecameOfStartupsIsToldByEachDimension(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
-		l, now := newLab(t, a), time.Now().UTC()
+		l, now := newLab(t, a), store.Now()
 		require.Empty(t, l.outcomes(t, model.OutcomeDimensionComponent))
 		for range 3 {
 			apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(l.start(t, "up").Startup.StartupID))).Is(t, 200)

@@ -107,6 +107,9 @@ func (s *Server) ListRefusals(ctx context.Context, r api.ListRefusalsRequestObje
 		return nil, err
 	}
 	defer done()
+	if err := s.Refusals.Flush(ctx); err != nil { // those of this server since the last time
+		return nil, err
+	}
 	rows, err := s.Store.ListRefusals(ctx, store.ListRefusalsParams{
 		TenantKey: pg.tenant, Unknown: caller.AnyTenant || caller.TenantKey == s.Admin.Tenant,
 		Code: p.Code, PrincipalKey: p.PrincipalKey, Since: p.Since, BeforeID: pg.from, RowLimit: pg.rows(),
