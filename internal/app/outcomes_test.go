@@ -116,7 +116,7 @@ func (l *lab) addUp(t *testing.T) {
 	for _, r := range rows {
 		want["started"]++
 		want[r.Status]++
-		require.Equal(t, r.OpenedChange > 0, true)
+		require.Positive(t, r.OpenedChange)
 	}
 	for _, dimension := range []string{"all", "profile", "manifest", "component", "build"} {
 		got := map[string]int64{}

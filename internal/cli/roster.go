@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -52,7 +51,7 @@ func rosterRow(t *table, now time.Time, e model.RosterEntry, r model.RosterStart
 		manifest += fmt.Sprintf("@%d", version)
 	}
 	if len(e.Labels) > 0 {
-		labels = members(json.RawMessage(e.Labels), nil)
+		labels = members(e.Labels, nil)
 	}
 	packet, _ := r.Packet.Get()
 	colour := stateColour(state)

@@ -24,11 +24,11 @@ const (
 
 // Refused is a request that was turned away.
 type Refused struct {
-	Tenant, Code, Operation  string
-	Principal, KeyPrefix     string // of the caller, or where nobody knows the credential, of that
-	Component, Peer          string
-	Detail                   string
-	At                       time.Time
+	Tenant, Code, Operation string
+	Principal, KeyPrefix    string // of the caller, or where nobody knows the credential, of that
+	Component, Peer         string
+	Detail                  string
+	At                      time.Time
 }
 
 // Refusals are held in memory, counted, and written every few seconds. Methods are

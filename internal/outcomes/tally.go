@@ -67,7 +67,7 @@ func (t tally) add(r store.ListCountedRow, w window) {
 	at := cell{tenant: r.TenantKey, hour: hourOf(r.OpenedAt)}
 	opens, closes := w.has(r.OpenedChange), r.Status != string(model.StartupStatusOPEN) && w.has(r.Changed)
 	if opens {
-		t.each(at, r, "", started, 1)
+		t.each(at, r, "", started)
 	}
 	if !closes {
 		return
@@ -79,13 +79,13 @@ func (t tally) add(r store.ListCountedRow, w window) {
 		t.count(at, dimBuild, build, 0, started, 1)
 	}
 	if r.Status == string(model.StartupStatusFAILED) {
-		t.each(at, r, build, failed, 1)
+		t.each(at, r, build, failed)
 		return
 	}
-	t.each(at, r, build, ready, 1)
-	t.each(at, r, build, spanOf(timeToReady(r)), 1)
+	t.each(at, r, build, ready)
+	t.each(at, r, build, spanOf(timeToReady(r)))
 	if r.ReadyAt != nil && r.ReadyAt.After(r.DeadlineAt) {
-		t.each(at, r, build, late, 1)
+		t.each(at, r, build, late)
 	}
 }
 
@@ -94,17 +94,17 @@ func (t tally) wait(r store.ListWaitingRow, w window) {
 	if r.OpenedChange > w.since && r.OpenedChange <= w.upTo {
 		t.each(cell{tenant: r.TenantKey, hour: hourOf(r.OpenedAt)}, store.ListCountedRow{
 			ProfileKey: r.ProfileKey, ManifestKey: r.ManifestKey, ManifestVersion: r.ManifestVersion, ComponentKey: r.ComponentKey,
-		}, "", waiting, 1)
+		}, "", waiting)
 	}
 }
 
 // each counts in every dimension.
-func (t tally) each(at cell, r store.ListCountedRow, build string, measure, n int64) {
-	t.count(at, dimAll, "", 0, measure, n)
-	t.count(at, dimProfile, r.ProfileKey, 0, measure, n)
-	t.count(at, dimManifest, r.ManifestKey, r.ManifestVersion, measure, n)
-	t.count(at, dimComponent, r.ComponentKey, 0, measure, n)
-	t.count(at, dimBuild, build, 0, measure, n)
+func (t tally) each(at cell, r store.ListCountedRow, build string, measure int64) {
+	t.count(at, dimAll, "", 0, measure, 1)
+	t.count(at, dimProfile, r.ProfileKey, 0, measure, 1)
+	t.count(at, dimManifest, r.ManifestKey, r.ManifestVersion, measure, 1)
+	t.count(at, dimComponent, r.ComponentKey, 0, measure, 1)
+	t.count(at, dimBuild, build, 0, measure, 1)
 }
 
 func (t tally) count(at cell, dimension, name string, version, measure, n int64) {

@@ -72,7 +72,7 @@ func TestTheMannWhitneyTestIsNearThatOfAllOrders(t *testing.T) {
 			return sum
 		}
 		first, worse, ways := u(1<<na-1), 0.0, 0.0
-		for chosen := uint(0); chosen < 1<<n; chosen++ {
+		for chosen := range uint(1 << n) {
 			ones := 0
 			for i := range n {
 				ones += int(chosen >> i & 1)
