@@ -41,6 +41,7 @@ func TestAThousandStartsWithoutMetaGateAreOnTheRecordOnceItIsBack(t *testing.T) 
 			l := newLab(t, a)
 			cfg := componentOf(t, a, l.key.APIKey, "c")
 			cfg.CacheDir, cfg.Version = t.TempDir(), strconv.Itoa(i)
+			cfg.Budget, cfg.ReportBudget = time.Minute, time.Minute // of a machine that may be busy
 			s, err := component.Start(t.Context(), cfg)
 			require.NoError(t, err)
 			require.NoError(t, s.Ready(t.Context()))
