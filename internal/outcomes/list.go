@@ -44,7 +44,7 @@ func list(ctx context.Context, st *store.Store, now time.Time, a Asked) (groups,
 			return err
 		}
 		fresh, w := tally{}, window{since: s.Since, from: s.Position, upTo: endless}
-		err = eachChange(ctx, q, w.from, func(r store.ListCountedRow) error {
+		err = eachChange(ctx, q, w.from, time.Time{}, func(r store.ListCountedRow) error {
 			fresh.add(r, w)
 			return nil
 		})

@@ -145,7 +145,11 @@ func (r *Reader) Count(ctx context.Context) error {
 	counts, last, read := tally{}, roster{}, int64(0)
 	// One moment of the database: a startup that changes meanwhile is read once.
 	err = r.Store.InSnapshot(ctx, func(q store.Queries) error {
-		return eachChange(ctx, q, w.from, func(row store.ListCountedRow) error {
+		hour := r.Now().UTC().Truncate(time.Hour)
+		if read, err = opened(ctx, q, w, hour, counts, last); err != nil {
+			return err
+		}
+		return eachChange(ctx, q, w.from, hour, func(row store.ListCountedRow) error {
 			counts.add(row, w)
 			last.add(row)
 			read++
@@ -191,11 +195,36 @@ func (r *Reader) settled(ctx context.Context) (int64, error) {
 	return upTo, err
 }
 
-// eachChange reads all that was changed after a change.
-func eachChange(ctx context.Context, q store.Queries, from int64, f func(store.ListCountedRow) error) error {
+// opened counts the startups of an hour that are OPEN: the database adds them up.
+func opened(ctx context.Context, q store.Queries, w window, hour time.Time, counts tally, last roster) (read int64, err error) {
+	rows, err := q.CountOpened(ctx, store.CountOpenedParams{
+		FromChange: w.from, UpTo: w.upTo, Since: w.since, OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour),
+	})
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	for _, row := range rows {
+		counts.open(row, hour)
+		read += row.N
+	}
+	starts, err := q.ListLastOpened(ctx, store.ListLastOpenedParams{FromChange: w.from, OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour)})
+	for _, row := range starts {
+		last.add(store.ListCountedRow(row))
+	}
+	return read, err
+}
+
+// eachChange reads all that was changed after a change, but for what opened counts of an hour.
+func eachChange(ctx context.Context, q store.Queries, from int64, but time.Time, f func(store.ListCountedRow) error) error {
+	until := but
+	if !but.IsZero() {
+		until = but.Add(time.Hour)
+	}
 	after := store.MaxID // of the change's own all are read
 	for {
-		rows, err := q.ListCounted(ctx, store.ListCountedParams{FromChange: from, AfterID: after, RowLimit: page})
+		rows, err := q.ListCounted(ctx, store.ListCountedParams{
+			FromChange: from, AfterID: after, OpenedFrom: but, OpenedUntil: until, RowLimit: page,
+		})
 		if err != nil {
 			return err
 		}

@@ -98,7 +98,7 @@ func changedSince(ctx context.Context, q store.Queries) (roster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fresh, eachChange(ctx, q, s.Position, func(r store.ListCountedRow) error {
+	return fresh, eachChange(ctx, q, s.Position, time.Time{}, func(r store.ListCountedRow) error {
 		fresh.add(r)
 		return nil
 	})

@@ -89,6 +89,20 @@ func (t tally) add(r store.ListCountedRow, w window) {
 	}
 }
 
+// open adds startups that are OPEN, as add would one by one.
+func (t tally) open(r store.CountOpenedRow, hour time.Time) {
+	if r.Source == string(model.StartupSourceBench) || r.Opened == 0 {
+		return
+	}
+	once := tally{}
+	once.each(cell{tenant: r.TenantKey, hour: hourOf(hour)}, store.ListCountedRow{
+		ProfileKey: r.ProfileKey, ManifestKey: r.ManifestKey, ManifestVersion: r.ManifestVersion, ComponentKey: r.ComponentKey,
+	}, "", started)
+	for c, n := range once {
+		t.count(c, c.dimension, c.name, c.version, c.measure, n*r.Opened)
+	}
+}
+
 // wait adds a startup that still has time.
 func (t tally) wait(r store.ListWaitingRow, w window) {
 	if r.OpenedChange > w.since && r.OpenedChange <= w.upTo {

@@ -40,6 +40,11 @@ func (q lite) CountOpenStartups(ctx context.Context, now time.Time) (postgres.Co
 	return postgres.CountOpenStartupsRow(row), err
 }
 
+func (q lite) CountOpened(ctx context.Context, arg postgres.CountOpenedParams) ([]postgres.CountOpenedRow, error) {
+	rows, err := q.r.CountOpened(ctx, sqlite.CountOpenedParams(arg))
+	return convert(rows, func(r sqlite.CountOpenedRow) postgres.CountOpenedRow { return postgres.CountOpenedRow(r) }), err
+}
+
 func (q lite) CountOthersOfType(ctx context.Context, arg postgres.CountOthersOfTypeParams) (int64, error) {
 	return q.r.CountOthersOfType(ctx, sqlite.CountOthersOfTypeParams(arg))
 }
@@ -265,6 +270,11 @@ func (q lite) ListForeignSubjects(ctx context.Context, tenantKey string) ([]stri
 
 func (q lite) ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error) {
 	return q.r.ListGoodKeyHashes(ctx, now)
+}
+
+func (q lite) ListLastOpened(ctx context.Context, arg postgres.ListLastOpenedParams) ([]postgres.ListLastOpenedRow, error) {
+	rows, err := q.r.ListLastOpened(ctx, sqlite.ListLastOpenedParams(arg))
+	return convert(rows, func(r sqlite.ListLastOpenedRow) postgres.ListLastOpenedRow { return postgres.ListLastOpenedRow(r) }), err
 }
 
 func (q lite) ListManifests(ctx context.Context, arg postgres.ListManifestsParams) ([]postgres.Manifest, error) {

@@ -15,6 +15,8 @@ type (
 	CloseBackfilledParams    = postgres.CloseBackfilledParams
 	CountChangesParams       = postgres.CountChangesParams
 	CountOpenStartupsRow     = postgres.CountOpenStartupsRow
+	CountOpenedParams        = postgres.CountOpenedParams
+	CountOpenedRow           = postgres.CountOpenedRow
 	CountOthersOfTypeParams  = postgres.CountOthersOfTypeParams
 	CountOutcomeParams       = postgres.CountOutcomeParams
 	CreateAPIKeyParams       = postgres.CreateAPIKeyParams
@@ -46,6 +48,8 @@ type (
 	ListChangesParams        = postgres.ListChangesParams
 	ListCountedParams        = postgres.ListCountedParams
 	ListCountedRow           = postgres.ListCountedRow
+	ListLastOpenedParams     = postgres.ListLastOpenedParams
+	ListLastOpenedRow        = postgres.ListLastOpenedRow
 	ListManifestsParams      = postgres.ListManifestsParams
 	ListOutcomeNamesParams   = postgres.ListOutcomeNamesParams
 	ListPrincipalsParams     = postgres.ListPrincipalsParams

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -23,14 +24,57 @@ func (w *world) outcomes(t *testing.T, since time.Time, name *string) []store.Su
 	return must(w.SumOutcomes(t.Context(), store.SumOutcomesParams{Dimension: "all", Since: since, TenantKey: &w.tenant, Name: name}))(t)
 }
 
+// numbered opens a startup under a number of its own.
+func (w *world) numbered(t *testing.T, opened, deadline time.Time) store.StartupSession {
+	t.Helper()
+	p := w.newStartup(opened, deadline)
+	requireOpened(t, must(w.OpenStartups(t.Context(), []store.OpenStartupParams{p}))(t))
+	return must(w.GetStartup(t.Context(), p.ID))(t)
+}
+
 var outcomes = tests{
 	"ListCounted": func(t *testing.T, w *world) {
-		row := w.open(t, w.now, w.now)
+		row := w.numbered(t, w.now, w.now)
 		got := must(w.ListCounted(t.Context(), store.ListCountedParams{FromChange: row.Changed, AfterID: store.MinID, RowLimit: 1}))(t)
 		require.Len(t, got, 1)
 		require.GreaterOrEqual(t, got[0].Changed, row.Changed)
 		require.Equal(t, got[0].OpenedChange, got[0].Changed, "of what was opened and not changed since")
 		require.Positive(t, got[0].OpenedChange)
+	},
+	"CountOpened": func(t *testing.T, w *world) {
+		hour := w.now.Add(-20 * 365 * 24 * time.Hour).Truncate(time.Hour) // no other test's
+		first, second, later := w.numbered(t, hour, w.now), w.numbered(t, hour.Add(time.Minute), w.now), w.numbered(t, hour.Add(time.Hour), w.now)
+		w.ready(t, w.numbered(t, hour, w.now).ID)
+		count := func(from, upTo, since int64) (n, opened int64) {
+			rows := must(w.CountOpened(t.Context(), store.CountOpenedParams{FromChange: from, UpTo: upTo, Since: since, OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour)}))(t)
+			for _, r := range rows {
+				require.Equal(t, []any{w.tenant, first.ProfileKey, "live"}, []any{r.TenantKey, r.ProfileKey, r.Source})
+				n, opened = n+r.N, opened+r.Opened
+			}
+			return n, opened
+		}
+		for _, c := range []struct{ from, upTo, since, n, opened int64 }{
+			{0, math.MaxInt64, 0, 2, 2}, {0, first.Changed, 0, 2, 1}, {first.Changed, math.MaxInt64, 0, 1, 1}, {0, math.MaxInt64, first.Changed, 2, 1}, {second.Changed, math.MaxInt64, 0, 0, 0},
+		} {
+			n, opened := count(c.from, c.upTo, c.since)
+			require.Equal(t, []int64{c.n, c.opened}, []int64{n, opened}, "%v", c)
+		}
+		require.Positive(t, later.Changed)
+	},
+	"ListLastOpened": func(t *testing.T, w *world) {
+		hour := w.now.Add(-30 * 365 * 24 * time.Hour).Truncate(time.Hour)
+		p := w.newStartup(hour, w.now)
+		var ids []uuid.UUID
+		for _, instance := range []*string{nil, nil, new("a"), new("a"), new("b")} {
+			p.ID, p.InstanceID = store.NewID(hour), instance
+			requireOpened(t, must(w.OpenStartups(t.Context(), []store.OpenStartupParams{p}))(t))
+			ids = append(ids, p.ID)
+		}
+		var got []uuid.UUID
+		for _, r := range must(w.ListLastOpened(t.Context(), store.ListLastOpenedParams{OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour)}))(t) {
+			got = append(got, r.ID)
+		}
+		require.ElementsMatch(t, []uuid.UUID{ids[1], ids[3], ids[4]}, got)
 	},
 	"ListWaiting": func(t *testing.T, w *world) {
 		far := w.now.Add(90 * 365 * 24 * time.Hour) // no other test's
@@ -141,6 +185,22 @@ var outcomes = tests{
 		require.NotContains(t, w.roster(t), store.Roster(rows[0]), "the oldest go")
 		require.Empty(t, must(w.ListRoster(t.Context(), store.ListRosterParams{UpTo: gone.PrincipalID, After: before(gone.PrincipalID)}))(t))
 	},
+}
+
+// putRosters is PutRoster for many rows.
+func putRosters(t *testing.T, s *store.Store) {
+	w := newWorld(t, s)
+	bare, full, other := w.newRoster("a"), w.newRoster("b"), w.newRoster("c")
+	full.ClosedAt, full.AcknowledgedAt, full.BuildVersion, full.InstanceID = &w.now, new(w.now.Add(time.Second)), new("1"), ""
+	require.NoError(t, w.PutRosters(t.Context(), []store.PutRosterParams{full, bare, other}))
+	want := []store.Roster{store.Roster(bare), store.Roster(full), store.Roster(other)}
+	require.Equal(t, want, w.roster(t))
+	older, newer := bare, other
+	older.Changed, older.Status = 4, "FAILED"
+	newer.Changed, newer.Status = 6, "FAILED"
+	require.NoError(t, w.PutRosters(t.Context(), []store.PutRosterParams{older, newer}))
+	want[2] = store.Roster(newer)
+	require.Equal(t, want, w.roster(t), "what is newer stays")
 }
 
 // before is the id next to one.
