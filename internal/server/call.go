@@ -21,6 +21,7 @@ type call struct {
 	header         http.Header     // of the request
 	route          *contract.Route // its operation; nil where there is none
 	caller         identity.Caller
+	certificate    *identity.Certificate // that the connection has shown
 	body           []byte       // as JSON
 	yaml           doc.Document // which that was, if it was
 	bodyRead       bool         // to its end
