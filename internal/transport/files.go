@@ -89,7 +89,7 @@ func bare(err error) error {
 }
 
 // Watch follows the files until ctx ends, looking every ten seconds. What is broken
-// leaves the last good certificate or trust in force, and is logged once per change.
+// leaves the last good certificate or trust in force, and is logged once, until something else is wrong.
 func (t *TLS) Watch(ctx context.Context) {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
