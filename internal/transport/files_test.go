@@ -32,20 +32,22 @@ func TestWhatIsNoCertificateIsRefusedAtStart(t *testing.T) {
 		spoil func(*Options)
 		says  []string
 	}{
-		"no certificate":     {func(o *Options) { o.CertFile = "/nowhere/tls.crt" }, []string{"TLS_CERT_FILE", "/nowhere/tls.crt", "no such file"}},
-		"no key":             {func(o *Options) { o.KeyFile = "/nowhere/tls.key" }, []string{"TLS_KEY_FILE", "/nowhere/tls.key", "no such file"}},
-		"a directory":        {func(o *Options) { o.KeyFile = os.TempDir() }, []string{"TLS_KEY_FILE", "not a regular file"}},
-		"a text":             {func(o *Options) { o.CertFile = pki.File(t, []byte("x")) }, []string{"TLS_CERT_FILE", "PEM"}},
-		"another's key":      {func(o *Options) { o.KeyFile = pki.File(t, two.Key) }, []string{"TLS_KEY_FILE", "does not match"}},
-		"an encrypted key":   {func(o *Options) { o.KeyFile = pki.File(t, encrypted) }, []string{"TLS_KEY_FILE", "encrypted"}},
-		"a huge file":        {func(o *Options) { o.KeyFile = pki.File(t, bytes.Repeat([]byte{' '}, 1<<20+1)) }, []string{"TLS_KEY_FILE", "over 1 MiB"}},
-		"no CA":              {func(o *Options) { o.ClientCAFile = pki.File(t, one.Key) }, []string{"TLS_CLIENT_CA_FILE", "PRIVATE KEY"}},
-		"an empty CA file":   {func(o *Options) { o.ClientCAFile = pki.File(t, nil) }, []string{"TLS_CLIENT_CA_FILE", "no certificate"}},
-		"a bare file":        {func(o *Options) { o.SPIFFEBundles = []string{"/run/bundle.json"} }, []string{"TLS_CLIENT_SPIFFE_BUNDLES", "TRUST_DOMAIN=FILE"}},
-		"no trust domain":    {func(o *Options) { o.SPIFFEBundles = []string{"Example.org=/run/bundle.json"} }, []string{"TLS_CLIENT_SPIFFE_BUNDLES"}},
-		"no bundle":          {func(o *Options) { o.SPIFFEBundles = []string{"a.example=" + pki.File(t, nil)} }, []string{"TLS_CLIENT_SPIFFE_BUNDLES", "no certificate"}},
-		"a domain twice":     {func(o *Options) { o.SPIFFEBundles = []string{"a.example=/a", "spiffe://a.example=/b"} }, []string{"TLS_CLIENT_SPIFFE_BUNDLES", "twice"}},
-		"a bundle that isn't": {func(o *Options) { o.ClientCAFile, o.SPIFFEBundles = pki.File(t, ca.PEM()), []string{"a.example=/nowhere"} },
+		"no certificate":   {func(o *Options) { o.CertFile = "/nowhere/tls.crt" }, []string{"TLS_CERT_FILE", "/nowhere/tls.crt", "no such file"}},
+		"no key":           {func(o *Options) { o.KeyFile = "/nowhere/tls.key" }, []string{"TLS_KEY_FILE", "/nowhere/tls.key", "no such file"}},
+		"a directory":      {func(o *Options) { o.KeyFile = os.TempDir() }, []string{"TLS_KEY_FILE", "not a regular file"}},
+		"a text":           {func(o *Options) { o.CertFile = pki.File(t, []byte("x")) }, []string{"TLS_CERT_FILE", "PEM"}},
+		"another's key":    {func(o *Options) { o.KeyFile = pki.File(t, two.Key) }, []string{"TLS_KEY_FILE", "does not match"}},
+		"an encrypted key": {func(o *Options) { o.KeyFile = pki.File(t, encrypted) }, []string{"TLS_KEY_FILE", "encrypted"}},
+		"a huge file":      {func(o *Options) { o.KeyFile = pki.File(t, bytes.Repeat([]byte{' '}, 1<<20+1)) }, []string{"TLS_KEY_FILE", "over 1 MiB"}},
+		"no CA":            {func(o *Options) { o.ClientCAFile = pki.File(t, one.Key) }, []string{"TLS_CLIENT_CA_FILE", "PRIVATE KEY"}},
+		"an empty CA file": {func(o *Options) { o.ClientCAFile = pki.File(t, nil) }, []string{"TLS_CLIENT_CA_FILE", "no certificate"}},
+		"a bare file":      {func(o *Options) { o.SPIFFEBundles = []string{"/run/bundle.json"} }, []string{"TLS_CLIENT_SPIFFE_BUNDLES", "TRUST_DOMAIN=FILE"}},
+		"no trust domain":  {func(o *Options) { o.SPIFFEBundles = []string{"Example.org=/run/bundle.json"} }, []string{"TLS_CLIENT_SPIFFE_BUNDLES"}},
+		"no bundle":        {func(o *Options) { o.SPIFFEBundles = []string{"a.example=" + pki.File(t, nil)} }, []string{"TLS_CLIENT_SPIFFE_BUNDLES", "no certificate"}},
+		"a domain twice":   {func(o *Options) { o.SPIFFEBundles = []string{"a.example=/a", "spiffe://a.example=/b"} }, []string{"TLS_CLIENT_SPIFFE_BUNDLES", "twice"}},
+		"a bundle that isn't": {func(o *Options) {
+			o.ClientCAFile, o.SPIFFEBundles = pki.File(t, ca.PEM()), []string{"a.example=/nowhere"}
+		},
 			[]string{"TLS_CLIENT_CA_FILE, TLS_CLIENT_SPIFFE_BUNDLES", "/nowhere"}},
 	} {
 		o := good()

@@ -154,4 +154,3 @@ func (t *TLS) read(r *http.Request) *identity.Certificate {
 	}
 	return p.as
 }
-

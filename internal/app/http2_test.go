@@ -1,0 +1,156 @@
+package app_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/internal/app"
+	"github.com/legivellum/metagate/internal/test/apptest"
+)
+
+// settingsOf reads the first frame that a server of HTTP/2 sends: its settings by
+// their identifiers (RFC 9113, section 6.5).
+func settingsOf(t *testing.T, conn io.ReadWriter) map[uint16]uint32 {
+	t.Helper()
+	_, err := io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+	require.NoError(t, err)
+	head := make([]byte, 9)
+	_, err = io.ReadFull(conn, head)
+	require.NoError(t, err)
+	require.EqualValues(t, 4, head[3], "SETTINGS")
+	body := make([]byte, int(head[0])<<16|int(head[1])<<8|int(head[2]))
+	_, err = io.ReadFull(conn, body)
+	require.NoError(t, err)
+	out := map[uint16]uint32{}
+	for ; len(body) > 0; body = body[6:] {
+		out[binary.BigEndian.Uint16(body)] = binary.BigEndian.Uint32(body[2:])
+	}
+	return out
+}
+
+func TestAConnectionOfHTTP2IsToldHowMuchItMayOpen(t *testing.T) {
+	t.Parallel()
+	s := newAuthorities(t)
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		got := settingsOf(t, s.dial(t, a, "h2"))
+		require.EqualValues(t, 128, got[3], "SETTINGS_MAX_CONCURRENT_STREAMS")
+		require.Less(t, got[6], uint32(65<<10), "SETTINGS_MAX_HEADER_LIST_SIZE")
+		require.Positive(t, got[6])
+	}, s.serving(t))
+}
+
+// connections counts those that a transport opens.
+type connections struct {
+	mu  sync.Mutex
+	all map[string]int
+}
+
+func (c *connections) trace(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.all == nil {
+			c.all = map[string]int{}
+		}
+		c.all[i.Conn.LocalAddr().String()]++
+	}})
+}
+
+// do sends a request over a's own connections, which it counts.
+func (c *connections) do(t *testing.T, a *apptest.App, path string, body io.Reader, credential string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(c.trace(t.Context()), http.MethodPost, a.URL+path, body)
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set(a.Config.APIKeyHeader, credential)
+	resp, err := a.HTTP(t).Do(r)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, 2, resp.ProtoMajor)
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp.StatusCode, string(text)
+}
+
+// The server goes by its own clock: a body has ten seconds.
+func TestARequestThatStallsOrIsRefusedLeavesTheOthersOfItsConnectionAlone(t *testing.T) {
+	t.Parallel()
+	s := newAuthorities(t)
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		a = s.reach(t, a, true)
+		w := newWireWorld(t, wire{a, apptest.AdminKey}, "1")
+		var conns connections
+		stalled := make(chan int, 1)
+		body, end := io.Pipe()
+		defer end.Close()
+		go func() {
+			status, _ := conns.do(t, a, "/v1/bootstrap", body, w.component.credential)
+			stalled <- status
+		}()
+		_, err := io.WriteString(end, `{"component_key":`) // returns when it has been sent
+		require.NoError(t, err)
+		for range 50 {
+			// A body that nobody reads: the credential is wrong.
+			status, _ := conns.do(t, a, "/v1/bootstrap", strings.NewReader(strings.Repeat(" ", 60<<10)), "mgk_wrong")
+			require.Equal(t, 401, status)
+			status, text := conns.do(t, a, "/v1/bootstrap", strings.NewReader(`{"component_key":"c"}`), w.component.credential)
+			require.Equal(t, 200, status, text)
+		}
+		require.Equal(t, 408, <-stalled)
+		status, text := conns.do(t, a, "/v1/bootstrap", strings.NewReader(`{"component_key":"c"}`), w.component.credential)
+		require.Equal(t, 200, status, text)
+		require.Len(t, conns.all, 1, "all of them on one connection, which went on")
+	}, s.serving(t))
+}
+
+func TestManyAtOnceOnOneConnectionAreAllAnswered(t *testing.T) {
+	t.Parallel()
+	s := newAuthorities(t)
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		a = s.reach(t, a, true)
+		w := newWireWorld(t, wire{a, apptest.AdminKey}, "1")
+		answered := make(chan int, 1000)
+		for range cap(answered) {
+			go func() {
+				got := w.component.send(t, "POST", "/v1/bootstrap", `{"component_key":"c"}`)
+				answered <- got.Status
+			}()
+		}
+		counts := map[int]int{}
+		for range cap(answered) {
+			counts[<-answered]++
+		}
+		require.Equal(t, cap(answered), counts[200]+counts[503], "%v", counts)
+		require.Positive(t, counts[200])
+		list := wire{a, apptest.AdminKey}.send(t, "GET", "/metrics", "")
+		require.Contains(t, list.Body, fmt.Sprintf(`metagate_bootstraps_total{code="OK"} %d`, counts[200]+1), "each has its receipt")
+	}, s.serving(t), func(c *app.Config) { c.MaxInFlight = 64 })
+}
+
+func TestADrainingServerSendsAConnectionOfHTTP2AwayAndAnswersIt(t *testing.T) {
+	t.Parallel()
+	s := newAuthorities(t)
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		a = s.reach(t, a, true)
+		w := newWireWorld(t, wire{a, apptest.AdminKey}, "1")
+		var conns connections
+		ctx, sigterm := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- a.Serve(ctx) }()
+		sigterm()
+		for len(conns.all) < 3 { // each answer sends its connection away
+			status, text := conns.do(t, a, "/v1/bootstrap", strings.NewReader(`{"component_key":"c"}`), w.component.credential)
+			require.Equal(t, 200, status, text)
+		}
+		require.NoError(t, <-ended)
+	}, s.serving(t), func(c *app.Config) { c.DrainSeconds = 5 })
+}
