@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/legivellum/metagate/component"
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/test/apptest"
@@ -161,5 +163,29 @@ func TestACertificateThatExpiresOnAKeptConnectionOpensNothingMore(t *testing.T) 
 		var last wired
 		until(t, func() bool { last = bootstrap(); return last.Status != 200 })
 		last.anonymous(t)
+	}, s.believing(t))
+}
+
+func TestThePackageForComponentsStartsByItsCertificateAlone(t *testing.T) {
+	t.Parallel()
+	s := newAuthorities(t)
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		subjected(t, wire{s.reach(t, a, true), apptest.AdminKey}, "1", svid)
+		own := s.domain.SVID(t, svid).TLS(t)
+		cfg := component.Config{Addresses: []string{a.URL}, Component: "c", SkipSecretCheck: true}
+		for _, client := range []*http.Client{nil, {}, {Transport: &http.Transport{}}, {Transport: &http.Transport{TLSClientConfig: &tls.Config{}}}} {
+			cfg.HTTPClient = client
+			_, err := component.Start(t.Context(), cfg)
+			require.ErrorContains(t, err, "no API key")
+		}
+		cfg.HTTPClient = &http.Client{Transport: &http.Transport{
+			ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: pki.Pool(s.server), Certificates: []tls.Certificate{own}},
+		}}
+		started, err := component.Start(t.Context(), cfg)
+		require.NoError(t, err)
+		require.NoError(t, started.Ready(t.Context()))
+		cfg.HTTPClient = s.reach(t, a, true).HTTP(t) // whose transport nobody can look into, and which has none
+		_, err = component.Start(t.Context(), cfg)
+		refusedBy(t, err, 401, component.CodeUnauthenticated)
 	}, s.believing(t))
 }
