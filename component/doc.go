@@ -28,7 +28,7 @@
 // 9110, section 10.2.3) isn't asked before that. Each attempt has a timeout of its
 // own, so a server that hangs leaves time for the others.
 //
-// All attempts of one Start carry the same Idempotency-Key, by which a server can know
+// All attempts of one Start carry the same Idempotency-Key, by which the server knows
 // a bootstrap whose answer was lost, and answer it with the same startup.
 //
 // # Credentials

@@ -24,6 +24,9 @@ type ServerInterface interface {
 	// GetInfo What this server is
 	// (GET /)
 	GetInfo(ctx echo.Context) error
+	// GetJWKS The keys that verify packets
+	// (GET /.well-known/jwks.json)
+	GetJWKS(ctx echo.Context) error
 	// GetDiscovery Service discovery
 	// (GET /.well-known/metagate.json)
 	GetDiscovery(ctx echo.Context) error
@@ -187,6 +190,15 @@ func (w *ServerInterfaceWrapper) GetInfo(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetInfo(ctx)
+	return err
+}
+
+// GetJWKS converts echo context to params.
+func (w *ServerInterfaceWrapper) GetJWKS(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetJWKS(ctx)
 	return err
 }
 
@@ -1744,6 +1756,21 @@ func (w *ServerInterfaceWrapper) Bootstrap(ctx echo.Context) error {
 	var params BootstrapParams
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
 	// ------------- Optional header parameter "If-None-Match" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
 		var IfNoneMatch string
@@ -1892,6 +1919,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/health", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/ready", wrapper.GetReady, options.OperationMiddlewares["getReady"]...)
 	router.GET(options.BaseURL+"/.well-known/metagate.json", wrapper.GetDiscovery, options.OperationMiddlewares["getDiscovery"]...)
+	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetJWKS, options.OperationMiddlewares["getJWKS"]...)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetOpenapiYaml, options.OperationMiddlewares["getOpenapiYaml"]...)
 	router.GET(options.BaseURL+"/openapi.json", wrapper.GetOpenapiJSON, options.OperationMiddlewares["getOpenapiJson"]...)
 	router.GET(options.BaseURL+"/docs/", wrapper.GetDocs, options.OperationMiddlewares["getDocs"]...)
@@ -2052,6 +2080,52 @@ type GetInfo500ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetInfo500ApplicationProblemPlusJSONResponse) VisitGetInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetJWKSRequestObject struct {
+}
+
+type GetJWKSResponseObject interface {
+	VisitGetJWKSResponse(w http.ResponseWriter) error
+}
+
+type GetJWKS200ResponseHeaders struct {
+	XRequestID string
+}
+
+type GetJWKS200JSONResponse struct {
+	Body    JWKSet
+	Headers GetJWKS200ResponseHeaders
+}
+
+func (response GetJWKS200JSONResponse) VisitGetJWKSResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetJWKS500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetJWKS500ApplicationProblemPlusJSONResponse) VisitGetJWKSResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9222,6 +9296,7 @@ type BootstrapResponseObject interface {
 
 type Bootstrap200ResponseHeaders struct {
 	ETag                    string
+	MetagateSignature       string
 	MetagateStartupDeadline time.Time
 	MetagateStartupID       openapi_types.UUID
 	XRequestID              string
@@ -9240,6 +9315,7 @@ func (response Bootstrap200JSONResponse) VisitBootstrapResponse(w http.ResponseW
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Metagate-Signature", fmt.Sprint(response.Headers.MetagateSignature))
 	w.Header().Set("Metagate-Startup-Deadline", fmt.Sprint(response.Headers.MetagateStartupDeadline))
 	w.Header().Set("Metagate-Startup-Id", fmt.Sprint(response.Headers.MetagateStartupID))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
@@ -9250,6 +9326,7 @@ func (response Bootstrap200JSONResponse) VisitBootstrapResponse(w http.ResponseW
 
 type Bootstrap304ResponseHeaders struct {
 	ETag                    string
+	MetagateSignature       string
 	MetagateStartupDeadline time.Time
 	MetagateStartupID       openapi_types.UUID
 	XRequestID              string
@@ -9261,6 +9338,7 @@ type Bootstrap304Response struct {
 
 func (response Bootstrap304Response) VisitBootstrapResponse(w http.ResponseWriter) error {
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Metagate-Signature", fmt.Sprint(response.Headers.MetagateSignature))
 	w.Header().Set("Metagate-Startup-Deadline", fmt.Sprint(response.Headers.MetagateStartupDeadline))
 	w.Header().Set("Metagate-Startup-Id", fmt.Sprint(response.Headers.MetagateStartupID))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
@@ -10038,6 +10116,9 @@ type StrictServerInterface interface {
 	// GetInfo What this server is
 	// (GET /)
 	GetInfo(ctx context.Context, request GetInfoRequestObject) (GetInfoResponseObject, error)
+	// GetJWKS The keys that verify packets
+	// (GET /.well-known/jwks.json)
+	GetJWKS(ctx context.Context, request GetJWKSRequestObject) (GetJWKSResponseObject, error)
 	// GetDiscovery Service discovery
 	// (GET /.well-known/metagate.json)
 	GetDiscovery(ctx context.Context, request GetDiscoveryRequestObject) (GetDiscoveryResponseObject, error)
@@ -10219,6 +10300,29 @@ func (sh *strictHandler) GetInfo(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetInfoResponseObject); ok {
 		return validResponse.VisitGetInfoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetJWKS operation middleware
+func (sh *strictHandler) GetJWKS(ctx echo.Context) error {
+	var request GetJWKSRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetJWKS(ctx.Request().Context(), request.(GetJWKSRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetJWKS")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetJWKSResponseObject); ok {
+		return validResponse.VisitGetJWKSResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -131,6 +131,66 @@ func (e DiscoverySupportedAuth) Valid() bool {
 	}
 }
 
+// Defines values for JWKAlg.
+const (
+	JWKAlgEdDSA JWKAlg = "EdDSA"
+)
+
+// Valid indicates whether the value is a known member of the JWKAlg enum.
+func (e JWKAlg) Valid() bool {
+	switch e {
+	case JWKAlgEdDSA:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for JWKCrv.
+const (
+	JWKCrvEd25519 JWKCrv = "Ed25519"
+)
+
+// Valid indicates whether the value is a known member of the JWKCrv enum.
+func (e JWKCrv) Valid() bool {
+	switch e {
+	case JWKCrvEd25519:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for JWKKty.
+const (
+	JWKKtyOKP JWKKty = "OKP"
+)
+
+// Valid indicates whether the value is a known member of the JWKKty enum.
+func (e JWKKty) Valid() bool {
+	switch e {
+	case JWKKtyOKP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for JWKUse.
+const (
+	JWKUseSig JWKUse = "sig"
+)
+
+// Valid indicates whether the value is a known member of the JWKUse enum.
+func (e JWKUse) Valid() bool {
+	switch e {
+	case JWKUseSig:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MCPAPIKeysAction.
 const (
 	MCPAPIKeysActionIssue  MCPAPIKeysAction = "issue"
@@ -758,6 +818,40 @@ type Info struct {
 
 // JSONObject A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
 type JSONObject = json.RawMessage
+
+// JWK A public key (RFC 7517, RFC 8037).
+type JWK struct {
+	Alg JWKAlg `json:"alg"`
+	Crv JWKCrv `json:"crv"`
+
+	// Exp Until when it is published, in seconds since 1970; absent while nothing ends it.
+	Exp int64 `json:"exp,omitempty,omitzero"`
+
+	// Kid Its thumbprint (RFC 7638).
+	Kid string `json:"kid"`
+	Kty JWKKty `json:"kty"`
+	Use JWKUse `json:"use"`
+
+	// X The key, base64url.
+	X string `json:"x"`
+}
+
+// JWKAlg defines model for JWK.Alg.
+type JWKAlg string
+
+// JWKCrv defines model for JWK.Crv.
+type JWKCrv string
+
+// JWKKty defines model for JWK.Kty.
+type JWKKty string
+
+// JWKUse defines model for JWK.Use.
+type JWKUse string
+
+// JWKSet defines model for JWKSet.
+type JWKSet struct {
+	Keys []JWK `json:"keys"`
+}
 
 // Key A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 type Key = string
@@ -2045,6 +2139,9 @@ type ListStartupsParams struct {
 
 // BootstrapParams defines parameters for Bootstrap.
 type BootstrapParams struct {
+	// IdempotencyKey A UUIDv7 (RFC 9562), made once for a start, in quotes or without; it becomes the startup_id. Sent again, as after an answer that was lost, it opens nothing while the packet is the same and the startup OPEN: the answer is that of the first time. If the packet has changed in between, a new startup supersedes the first. One that another principal or component has used, or whose startup is closed, is 409. A key of another form, or whose time is more than five minutes from the server's, is not used.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
 	// IfNoneMatch Etags of packets that the caller already has: a list of quoted etags, or `*` (RFC 9110, section 13.1.2).
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }

@@ -82,7 +82,8 @@ type Querier interface {
 	// The first statement of each admin write: its row lock puts the writes of a tenant
 	// one after another. It tells where the tenant is; a new one is at revision 0.
 	LockTenant(ctx context.Context, arg LockTenantParams) (LockTenantRow, error)
-	// Writes the receipt only if the world is still the one that was resolved.
+	// Writes the receipt only if the world is still the one that was resolved, and the
+	// id, which may be an Idempotency-Key, is new.
 	OpenStartup(ctx context.Context, arg OpenStartupParams) (int64, error)
 	// No change that anybody reads: it keeps its number.
 	RefuseStartup(ctx context.Context, arg RefuseStartupParams) error
