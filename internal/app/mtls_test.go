@@ -96,8 +96,8 @@ func TestAComponentStartsByItsCertificateAndItsReceiptSaysByWhich(t *testing.T) 
 				require.Equal(t, 200, call.Status)
 				require.Contains(t, call.Body, `"packet_etag"`)
 			}
-			renewed := c.pair // the next certificate of the same subject is told apart
-			if renewed = s.domain.SVID(t, svid); i == 1 {
+			renewed := s.domain.SVID(t, svid) // the next certificate of the same subject is told apart
+			if c.subject != svid {
 				renewed = s.clients.Client(t, named)
 			}
 			got := wire{s.reach(t, a, true, renewed), ""}.send(t, "POST", "/v1/bootstrap", `{"component_key":"c"}`)

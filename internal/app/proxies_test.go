@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"context"
 	"log/slog"
 	"net"
 	"net/http"
@@ -22,9 +21,7 @@ func behindProxies(c *app.Config) { c.TrustedProxies = app.List{"127.0.0.1", "10
 func from(t *testing.T, a *apptest.App, address string) *apptest.App {
 	t.Helper()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
-	transport := &http.Transport{DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
-		return d.DialContext(ctx, network, to)
-	}}
+	transport := &http.Transport{DialContext: d.DialContext}
 	t.Cleanup(transport.CloseIdleConnections)
 	return a.Through(transport)
 }

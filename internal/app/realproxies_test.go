@@ -48,7 +48,7 @@ func freeAddress(t *testing.T) string {
 // runBeside runs a program until the test's end.
 func runBeside(t *testing.T, name string, args ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), name, args...) //nolint:gosec // a test's own
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), name, args...)
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
 	require.NoError(t, cmd.Start())

@@ -45,10 +45,12 @@ func TestWhatIsNoCertificateIsRefusedAtStart(t *testing.T) {
 		"no trust domain":  {func(o *Options) { o.SPIFFEBundles = []string{"Example.org=/run/bundle.json"} }, []string{"TLS_CLIENT_SPIFFE_BUNDLES"}},
 		"no bundle":        {func(o *Options) { o.SPIFFEBundles = []string{"a.example=" + pki.File(t, nil)} }, []string{"TLS_CLIENT_SPIFFE_BUNDLES", "no certificate"}},
 		"a domain twice":   {func(o *Options) { o.SPIFFEBundles = []string{"a.example=/a", "spiffe://a.example=/b"} }, []string{"TLS_CLIENT_SPIFFE_BUNDLES", "twice"}},
-		"a bundle that isn't": {func(o *Options) {
-			o.ClientCAFile, o.SPIFFEBundles = pki.File(t, ca.PEM()), []string{"a.example=/nowhere"}
+		"a bundle that isn't": {
+			func(o *Options) {
+				o.ClientCAFile, o.SPIFFEBundles = pki.File(t, ca.PEM()), []string{"a.example=/nowhere"}
+			},
+			[]string{"TLS_CLIENT_CA_FILE, TLS_CLIENT_SPIFFE_BUNDLES", "/nowhere"},
 		},
-			[]string{"TLS_CLIENT_CA_FILE, TLS_CLIENT_SPIFFE_BUNDLES", "/nowhere"}},
 	} {
 		o := good()
 		c.spoil(&o)

@@ -74,7 +74,7 @@ func install(ctx context.Context, name string) error {
 	if find(name) != "" {
 		return nil // another process was faster
 	}
-	f, err := os.OpenFile(policy, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755) //nolint:gosec // it is to be run
+	f, err := os.OpenFile(policy, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
 	if err == nil {
 		defer func() { _ = os.Remove(policy) }()
 		_, err = f.WriteString("#!/bin/sh\nexit 101\n")
