@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -23,6 +24,7 @@ import (
 // there is none, ctx ends, or Duration has passed, but asks once at least.
 type Load struct {
 	URL         string
+	TLS         *tls.Config // of an https URL
 	Concurrency int
 	Duration    time.Duration
 	// Next returns the bytes of a request (see Request); nil ends the connection.
@@ -73,7 +75,7 @@ func Run(ctx context.Context, l Load, sent *atomic.Int64) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if u.Scheme != "http" || u.Host == "" {
+	if (u.Scheme != "http" && (u.Scheme != "https" || l.TLS == nil)) || u.Host == "" {
 		return Result{}, errors.New("wants http://HOST:PORT")
 	}
 	if l.Duration > 0 {
@@ -87,7 +89,7 @@ func Run(ctx context.Context, l Load, sent *atomic.Int64) (Result, error) {
 	start := time.Now()
 	for i := range l.Concurrency {
 		group.Go(func() {
-			c := connection{address: hostPort(u), histogram: hdrhistogram.New(1, slowest, precision), failures: map[string]int64{}}
+			c := connection{address: hostPort(u), tls: l.TLS, histogram: hdrhistogram.New(1, slowest, precision), failures: map[string]int64{}}
 			c.run(ctx, l, i, sent)
 			mu.Lock()
 			defer mu.Unlock()
@@ -112,6 +114,7 @@ func hostPort(u *url.URL) string {
 
 type connection struct {
 	address   string
+	tls       *tls.Config // nil is plain
 	conn      net.Conn
 	in        *bufio.Reader
 	body      bytes.Buffer // of the last answer
@@ -152,6 +155,9 @@ func (c *connection) send(ctx context.Context, request []byte) (*http.Response, 
 		conn, err := (&net.Dialer{Timeout: grace}).DialContext(context.WithoutCancel(ctx), "tcp", c.address)
 		if err != nil {
 			return nil, err
+		}
+		if c.tls != nil {
+			conn = tls.Client(conn, c.tls) // which shakes hands with the first request
 		}
 		c.conn, c.in = conn, bufio.NewReaderSize(conn, 8<<10)
 		context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now().Add(grace)) })

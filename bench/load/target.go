@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"maps"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 // Target is a running MetaGate and how hard to press it.
 type Target struct {
 	URL                  string
+	TLS                  *tls.Config // of an https URL
 	APIKeyHeader, APIKey string
 	Component            string
 	Concurrency          int
@@ -43,7 +45,7 @@ func (t Target) load(next func(int) []byte, want func(int, *http.Response, []byt
 	if t.Opened != nil {
 		want = t.Opened.keeping(want)
 	}
-	return Load{URL: t.URL, Concurrency: t.Concurrency, Duration: t.Duration, Next: next, Want: want}
+	return Load{URL: t.URL, TLS: t.TLS, Concurrency: t.Concurrency, Duration: t.Duration, Next: next, Want: want}
 }
 
 // EachOnce sends each request once, Concurrency at a time, until all are answered.

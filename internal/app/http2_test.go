@@ -66,6 +66,12 @@ func (c *connections) trace(ctx context.Context) context.Context {
 	}})
 }
 
+func (c *connections) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.all)
+}
+
 // bootstrap sends a request over a's own connections, which it counts, and tells with
 // which status it was answered.
 func (c *connections) bootstrap(t *testing.T, a *apptest.App, body io.Reader, credential string) (int, error) {
@@ -121,7 +127,7 @@ func TestARequestThatStallsOrIsRefusedLeavesTheOthersOfItsConnectionAlone(t *tes
 		}
 		require.Equal(t, outcome{status: 408}, <-stalled)
 		conns.answers(t, 200, a, oneStart, w.component.credential)
-		require.Len(t, conns.all, 1, "all of them on one connection, which went on")
+		require.Equal(t, 1, conns.count(), "all of them on one connection, which went on")
 	}, s.serving(t))
 }
 
@@ -164,7 +170,7 @@ func TestADrainingServerSendsAConnectionOfHTTP2AwayAndAnswersIt(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- a.Serve(ctx) }()
 		sigterm()
-		for len(conns.all) < 3 { // each answer sends its connection away
+		for conns.count() < 3 { // each answer sends its connection away
 			conns.answers(t, 200, a, oneStart, w.component.credential)
 		}
 		require.NoError(t, <-ended)

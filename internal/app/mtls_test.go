@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +47,7 @@ func TestACertificateOfNobodyOpensNothing(t *testing.T) {
 		nobody := wire{s.reach(t, a, true, s.domain.SVID(t, "spiffe://example.org/other")), ""}
 		require.Contains(t, nobody.knock(t).refused(t, 403, "FORBIDDEN").Detail, "spiffe://example.org/other", "its owner sees which subject is missing")
 		wire{s.reach(t, a, true), ""}.knock(t).anonymous(t)
+		wire{s.reach(t, a, true, s.domain.SVID(t, svid+strings.Repeat("x", 256))), ""}.knock(t).anonymous(t) // no auth_subject is as long
 
 		own := wire{s.reach(t, a, true, s.domain.SVID(t, svid)), ""}
 		own.knock(t).opened(t)

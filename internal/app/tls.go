@@ -1,8 +1,10 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -36,13 +38,13 @@ func (c *Config) checkTLS() error {
 }
 
 // secure reads the files of TLS; nil is plain HTTP.
-func (c *Config) secure(log *slog.Logger) (*transport.TLS, error) {
+func (c *Config) secure(to *slog.Logger) (*transport.TLS, error) {
 	if c.TLSCertFile == "" {
 		return nil, nil //nolint:nilnil // there is none, and nothing is wrong
 	}
 	return transport.New(transport.Options{
 		CertFile: c.TLSCertFile, KeyFile: c.TLSKeyFile, ClientCAFile: c.TLSClientCAFile, SPIFFEBundles: c.TLSClientSPIFFEBundles,
-		Now: time.Now, Log: log,
+		Now: time.Now, Log: to,
 	})
 }
 
@@ -65,7 +67,7 @@ const maxStreams = 128
 // listens is the HTTP server, of whichever versions the connection allows.
 func (a *App) listens(handler http.Handler) *http.Server {
 	s := &http.Server{
-		Handler: handler, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+		Handler: handler, ErrorLog: log.New(complaints{a.log}, "", 0),
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
 	if a.tls != nil {
@@ -74,6 +76,20 @@ func (a *App) listens(handler http.Handler) *http.Server {
 		s.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: writeTimeout}
 	}
 	return s
+}
+
+// complaints are what net/http has to say of connections.
+type complaints struct{ log *slog.Logger }
+
+// Write logs a line. Who opens a connection and says nothing is no news: a load balancer
+// does so every second to see whether somebody listens.
+func (c complaints) Write(line []byte) (int, error) {
+	level := slog.LevelWarn
+	if bytes.HasPrefix(line, []byte("http: TLS handshake error")) && bytes.HasSuffix(line, []byte(": EOF\n")) {
+		level = slog.LevelDebug
+	}
+	c.log.Log(context.Background(), level, string(bytes.TrimSuffix(line, []byte("\n"))))
+	return len(line), nil
 }
 
 // serve takes requests until the server is closed.
