@@ -62,13 +62,17 @@ func (c tlsCmd) compare(
 ) error {
 	plain, secure := &server{url: "http"}, &server{url: "https", client: http.Client{Transport: &http.Transport{TLSClientConfig: trust}}}
 	p := &pair{what: "bootstrap", servers: [2]*server{plain, secure}}
+	defer func() {
+		for _, s := range p.servers {
+			if s.cmd != nil {
+				s.stop()
+			}
+		}
+	}()
 	for i, s := range p.servers {
 		url, err := database([]string{"plain", "tls"}[i])
 		if err == nil {
 			err = s.start(ctx, binary, url, [][]string{nil, settings}[i]...)
-		}
-		if s.cmd != nil {
-			defer s.stop()
 		}
 		if err != nil {
 			return err
