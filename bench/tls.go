@@ -64,7 +64,7 @@ func (c tlsCmd) compare(
 	p := &pair{what: "bootstrap", servers: [2]*server{plain, secure}}
 	defer func() {
 		for _, s := range p.servers {
-			if s.cmd != nil {
+			if s.cmd != nil && s.cmd.Process != nil {
 				s.stop()
 			}
 		}
