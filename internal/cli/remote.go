@@ -96,6 +96,8 @@ func (r remote) unreached(err error) error {
 		return passing{fmt.Errorf("nobody listens at %s (default; set METAGATE_URL)", r.Server)}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return passing{fmt.Errorf("METAGATE_URL: nobody listens at %s", r.Server)}
+	case r.CertFile != "": // with TLS 1.3 a refused client may see no more than that the connection ends
+		return passing{fmt.Errorf("METAGATE_URL: %w (or does the server not believe in METAGATE_CERT_FILE?)", err)}
 	default:
 		return passing{fmt.Errorf("METAGATE_URL: %w", err)}
 	}

@@ -64,7 +64,7 @@ func TestTheCommandsReachAServerThatSpeaksTLS(t *testing.T) {
 	stranger, strangersKey := ca.Client(t, pkix.Name{CommonName: "ops", Organization: []string{"Example"}}).Files(t)
 	r = metagate(t, env(know, "METAGATE_CERT_FILE="+stranger, "METAGATE_CERT_KEY_FILE="+strangersKey), "startups")
 	require.Equal(t, exitFailed, r.code)
-	require.Contains(t, oneLine(t, r.log), "bad certificate")
+	require.Contains(t, oneLine(t, r.log), "METAGATE_CERT_FILE")
 
 	require.Zero(t, metagate(t, []string{"PORT=" + port(t, p.url), "TLS_CERT_FILE=" + cert}, "healthcheck").code)
 	require.Equal(t, 1, metagate(t, []string{"PORT=" + port(t, p.url)}, "healthcheck").code)
