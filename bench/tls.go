@@ -80,10 +80,12 @@ func (c tlsCmd) compare(
 	}
 	for _, connections := range []int{64, 256} {
 		p.figures = [3][2][]float64{}
-		p.prepare = func(_ context.Context, s *server) (turn, error) {
-			return bootstraps(load.Target{
+		p.prepare = func(ctx context.Context, s *server) (_ turn, err error) {
+			t := load.Target{
 				URL: s.url, TLS: trust, APIKeyHeader: "X-Api-Key", APIKey: s.key, Component: component, Concurrency: connections, Duration: pairTurn,
-			}), nil
+			}
+			t.Kept, err = t.Open(ctx)
+			return bootstraps(t), err
 		}
 		for round := range c.Rounds + 1 {
 			progress("%s, %d connections: round %d of %d", engine, connections, round, c.Rounds)

@@ -25,6 +25,7 @@ import (
 type Load struct {
 	URL         string
 	TLS         *tls.Config // of an https URL
+	Kept        *Kept       // connections that are there already; nil opens them
 	Concurrency int
 	Duration    time.Duration
 	// Next returns the bytes of a request (see Request); nil ends the connection.
@@ -78,6 +79,9 @@ func Run(ctx context.Context, l Load, sent *atomic.Int64) (Result, error) {
 	if (u.Scheme != "http" && (u.Scheme != "https" || l.TLS == nil)) || u.Host == "" {
 		return Result{}, errors.New("wants http://HOST:PORT")
 	}
+	if u.Scheme == "http" {
+		l.TLS = nil
+	}
 	if l.Duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, l.Duration)
@@ -90,6 +94,9 @@ func Run(ctx context.Context, l Load, sent *atomic.Int64) (Result, error) {
 	for i := range l.Concurrency {
 		group.Go(func() {
 			c := connection{address: hostPort(u), tls: l.TLS, histogram: hdrhistogram.New(1, slowest, precision), failures: map[string]int64{}}
+			if l.Kept != nil {
+				c.use(ctx, l.Kept.all[i])
+			}
 			c.run(ctx, l, i, sent)
 			mu.Lock()
 			defer mu.Unlock()
@@ -159,8 +166,7 @@ func (c *connection) send(ctx context.Context, request []byte) (*http.Response, 
 		if c.tls != nil {
 			conn = tls.Client(conn, c.tls) // which shakes hands with the first request
 		}
-		c.conn, c.in = conn, bufio.NewReaderSize(conn, 8<<10)
-		context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now().Add(grace)) })
+		c.use(ctx, conn)
 	}
 	if _, err := c.conn.Write(request); err != nil {
 		return nil, err
@@ -173,6 +179,36 @@ func (c *connection) send(ctx context.Context, request []byte) (*http.Response, 
 	c.body.Reset()
 	_, err = c.body.ReadFrom(r.Body)
 	return r, err
+}
+
+func (c *connection) use(ctx context.Context, conn net.Conn) {
+	c.conn, c.in = conn, bufio.NewReaderSize(conn, 8<<10)
+	context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now().Add(grace)) })
+}
+
+// Kept are connections for one Run, which closes them.
+type Kept struct{ all []net.Conn }
+
+// Open opens what l's connections will be: with their handshakes behind them, where it
+// is TLS.
+func (l Load) Open(ctx context.Context) (*Kept, error) {
+	u, err := url.Parse(l.URL)
+	if err != nil {
+		return nil, err
+	}
+	k := &Kept{}
+	for range l.Concurrency {
+		conn, err := (&net.Dialer{Timeout: grace}).DialContext(ctx, "tcp", hostPort(u))
+		if err == nil && u.Scheme == "https" {
+			shaken := tls.Client(conn, l.TLS)
+			conn, err = shaken, shaken.HandshakeContext(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		k.all = append(k.all, conn)
+	}
+	return k, nil
 }
 
 func (c *connection) close() {

@@ -80,7 +80,8 @@ var suites = []uint16{
 func (t *TLS) configured(trusts *trust) *tls.Config {
 	c := &tls.Config{
 		MinVersion: tls.VersionTLS12, CipherSuites: suites, NextProtos: protocols, Time: t.now,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return t.certificate.Load(), nil },
+		DynamicRecordSizingDisabled: true, // answers are small: one record each, from the first on
+		GetCertificate:              func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return t.certificate.Load(), nil },
 	}
 	if trusts != nil {
 		c.ClientAuth, c.ClientCAs = tls.RequestClientCert, trusts.all // whose names the client is told
