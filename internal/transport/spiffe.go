@@ -3,8 +3,6 @@ package transport
 import (
 	"bytes"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -31,15 +29,10 @@ func nameOf(leaf *x509.Certificate) (subject, domain string, err error) {
 		}
 		return uri.String(), domain, nil
 	}
-	// Read from its bytes: pkix.Name forgets the order of what it holds.
-	var name pkix.RDNSequence
-	if rest, err := asn1.Unmarshal(leaf.RawSubject, &name); err != nil || len(rest) > 0 {
-		return "", "", errors.New("the client certificate's subject can't be read")
+	if subject, err = subjectOf(leaf.RawSubject); err == nil && subject == "" {
+		err = errors.New("the client certificate has neither a SPIFFE id nor a subject")
 	}
-	if len(name) == 0 {
-		return "", "", errors.New("the client certificate has neither a SPIFFE id nor a subject")
-	}
-	return name.String(), "", nil
+	return subject, "", err
 }
 
 // isSVID refuses what X509-SVID does of a leaf (sections 2, 4.3 and 5.2).

@@ -114,7 +114,7 @@ func TestACertificateNamesItsSPIFFEIDElseItsSubject(t *testing.T) {
 		"spiffe://unknown.example/a":              ca.SVID(t, "spiffe://unknown.example/a"), // which the CA vouches for
 		"spiffe://example.org/below":              withChain(own.Intermediate(t, "below"), func(ca *pki.CA) pki.Pair { return ca.SVID(t, "spiffe://example.org/below") }),
 		"CN=indexer":                              ca.Client(t, pkix.Name{CommonName: "indexer"}),
-		`CN=a\,b,OU=two+OU=ones,O=Ex\+ample`:      ca.Client(t, pkix.Name{CommonName: "a,b", OrganizationalUnit: []string{"ones", "two"}, Organization: []string{"Ex+ample"}}),
+		`CN=a\,b,OU=ones+OU=two,O=Ex\+ample`:      ca.Client(t, pkix.Name{CommonName: "a,b", OrganizationalUnit: []string{"ones", "two"}, Organization: []string{"Ex+ample"}}),
 	} {
 		all := chain(t, p)
 		who, err := trusts.verify(all, time.Now())
