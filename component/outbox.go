@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -46,13 +47,13 @@ type outbox struct {
 	dir string
 
 	mu      sync.Mutex
-	memory  map[string][]byte // what no file could be written for, by its name
+	mine    map[string][]byte // the files to tell of, by name; with the text where it could not be written
 	running bool
 	changed bool // since the last look at the files
 }
 
 func newOutbox(c *caller) *outbox {
-	return &outbox{c: c, dir: filepath.Join(c.CacheDir, "starts-"+url.PathEscape(c.Component)), memory: map[string][]byte{}}
+	return &outbox{c: c, dir: filepath.Join(c.CacheDir, "starts-"+url.PathEscape(c.Component)), mine: map[string][]byte{}}
 }
 
 // put keeps a start, in the place of what was kept of it before, and has it told.
@@ -64,21 +65,27 @@ func (o *outbox) put(u untold) error {
 	name := filepath.Join(o.dir, u.StartupID+".json")
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.mine[name] = nil
 	if err := write(name, json.RawMessage(text)); err != nil {
 		o.c.Logger.Warn("a start is kept in memory alone, to tell MetaGate of it", "error", err)
-		o.memory[name] = text
+		o.mine[name] = text
 	}
 	o.changed = true
 	o.begin()
 	return nil
 }
 
-// resume has told what those before have left.
+// resume has told what those before have left, and may be telling themselves: MetaGate
+// records each once.
 func (o *outbox) resume() {
+	files, _ := os.ReadDir(o.dir) // there need be none
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if files, err := os.ReadDir(o.dir); err == nil && len(files) > 0 {
-		o.begin()
+	for _, f := range files {
+		if name := filepath.Join(o.dir, f.Name()); strings.HasSuffix(name, ".json") {
+			o.mine[name] = nil
+			o.begin()
+		}
 	}
 }
 
@@ -136,18 +143,17 @@ type letter struct {
 func (o *outbox) all() (out []letter) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	files, _ := os.ReadDir(o.dir)
-	for _, f := range files {
-		name := filepath.Join(o.dir, f.Name())
-		if text, err := os.ReadFile(name); err == nil && strings.HasSuffix(name, ".json") {
-			if json.Valid(text) {
-				out = append(out, letter{name, text})
-			} else {
-				o.c.Logger.Warn("a start that can't be read is not told of", "file", name)
+	for name, text := range o.mine {
+		if text == nil {
+			var err error
+			if text, err = os.ReadFile(name); err != nil || !json.Valid(text) {
+				if !errors.Is(err, fs.ErrNotExist) { // another has told of it
+					o.c.Logger.Warn("a start that can't be read is not told of", "file", name, "error", err)
+				}
+				delete(o.mine, name)
+				continue
 			}
 		}
-	}
-	for name, text := range o.memory {
 		out = append(out, letter{name, text})
 	}
 	return out
@@ -196,10 +202,14 @@ func (o *outbox) send(ctx context.Context, letters []letter, budget time.Duratio
 func (o *outbox) done(l letter) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if text, err := os.ReadFile(l.name); err == nil && string(text) == string(l.text) {
-		_ = os.Remove(l.name)
+	now := o.mine[l.name]
+	if text, err := os.ReadFile(l.name); err == nil && now == nil {
+		now = text
+		if string(text) == string(l.text) {
+			_ = os.Remove(l.name)
+		}
 	}
-	if string(o.memory[l.name]) == string(l.text) {
-		delete(o.memory, l.name)
+	if now == nil || string(now) == string(l.text) {
+		delete(o.mine, l.name)
 	}
 }
