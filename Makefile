@@ -73,6 +73,17 @@ check: ## Vet, check the format and run the quick tests on SQLite alone: under a
 test-mcp-python: ## Drive POST /mcp with the official Python SDK and httpx
 	CI=true CGO_ENABLED=0 $(WITH_POSTGRES) go test -count 1 -v -run TestPythonClients ./internal/mcp
 
+# Each against a server of its own, on embedded SQLite; ONLY="python rust" for some of them.
+ONLY ?=
+.PHONY: clients
+clients: build ## Generate clients in five languages, and run them and the starts in examples/
+	@CGO_ENABLED=0 go run ./internal/test/clients $(ONLY)
+
+# On both engines, as an admin and as a component: some minutes.
+.PHONY: schemathesis
+schemathesis: build ## Hold the server against openapi.yaml with schemathesis
+	@CGO_ENABLED=0 go run ./internal/test/clients schemathesis
+
 # go test takes one fuzz target at a time.
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)

@@ -128,3 +128,13 @@ func withoutTimes(text string) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// examples/start has as files what docs/component.md shows.
+func TestTheStartsOfThePageAreThoseOfExamples(t *testing.T) {
+	t.Parallel()
+	page := read(t, "docs/component.md")
+	require.Equal(t, []string{read(t, "examples/start/start.py")}, blocks(page, "python"))
+	ask, _, found := strings.Cut(read(t, "examples/start/start.sh"), "\n}\n")
+	require.True(t, found)
+	require.Contains(t, page, strings.TrimPrefix(ask, "set -euo pipefail\n")+"\n}\n")
+}
