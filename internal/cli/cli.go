@@ -45,6 +45,7 @@ type cli struct {
 	Get         getCmd         `cmd:"" help:"Show principals, profiles, manifests, bindings, secret references or API keys."`
 	Keys        keysCmd        `cmd:"" help:"Issue, list, rotate or revoke API keys."`
 	Audit       auditCmd       `cmd:"" help:"List who changed what, newest first."`
+	Exec        execCmd        `cmd:"" help:"Start a command under MetaGate: get its packet, hand it over, report READY or FAILED, end as it does."`
 	Migrate     migrateCmd     `cmd:"" help:"Apply, take back or list database migrations."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 	Completion  completionCmd  `cmd:"" help:"Print what makes a shell complete commands and flags: source <(metagate completion bash)."`
@@ -56,6 +57,9 @@ type cli struct {
 func Main(args []string, version string) int {
 	if len(args) > 0 && args[0] == "serve" {
 		signal.Ignore(syscall.SIGPIPE) // who reads the log may go: the server stays
+	}
+	if len(args) > 0 && args[0] == "exec" {
+		return run(context.Background(), args, version, os.Stdout, os.Stderr) // its signals are the command's
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -71,7 +75,7 @@ type build string
 // run parses the command line and runs the command. It returns the exit code.
 func run(ctx context.Context, args []string, version string, out, log io.Writer) int {
 	var c cli
-	exit := -1
+	exit, environ := -1, environment(os.Environ())
 	k, err := kong.New(&c,
 		kong.Name("metagate"),
 		kong.Description("Bootstrap authority and startup witness. Every flag has an environment variable, named beside it, and with the prefix METAGATE_ too; a flag wins over its variable."),
@@ -79,7 +83,7 @@ func run(ctx context.Context, args []string, version string, out, log io.Writer)
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		kong.Vars{"version": "metagate " + version},
 		app.Environment(),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out, log}, build(version)),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out, log}, build(version), environ),
 	)
 	if err != nil {
 		return fail(log, exitFailed, err)
@@ -100,6 +104,9 @@ func run(ctx context.Context, args []string, version string, out, log io.Writer)
 		return fail(log, exitUsage, fmt.Errorf("%w (%s --help tells more)", err, helpfulCommand(err)))
 	}
 	if err := parsed.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		if e, ok := errors.AsType[ended](err); ok {
+			return int(e)
+		}
 		if c, ok := errors.AsType[coded](err); ok {
 			return fail(log, c.code, err)
 		}
