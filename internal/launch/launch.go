@@ -89,8 +89,7 @@ func Run(cfg Config) (int, error) {
 	l.signals = listen()
 	defer l.signals.stop()
 	becomeParent()
-	l.Component.HTTPClient = quietClient()
-	l.Component.Logger = slog.New(sayer{l.Say})
+	l.Component.HTTPClient, l.Component.Logger = quietClient(), logger(l.Say)
 
 	if err := l.open(); err != nil {
 		return 0, err
@@ -140,6 +139,8 @@ func (l *launch) report(send func(context.Context) error) error {
 		}
 	}
 }
+
+func logger(say func(string)) *slog.Logger { return slog.New(sayer{say}) }
 
 // sayer tells warnings of the package component in a line.
 type sayer struct{ say func(string) }

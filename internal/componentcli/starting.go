@@ -1,10 +1,8 @@
-package cli
+package componentcli
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -14,15 +12,14 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/legivellum/metagate/component"
-	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/launch"
 )
 
 // starting is who starts, and where MetaGate is. Its key is no flag: everybody sees a command line.
 type starting struct {
-	Servers      app.List      `name:"server" env:"METAGATE_URL" placeholder:"URL" help:"MetaGate's address; several with commas between them are asked in turn."`
+	Servers      list          `name:"server" env:"METAGATE_URL" placeholder:"URL" help:"MetaGate's address; several with commas between them are asked in turn."`
 	APIKeyFile   string        `name:"api-key-file" env:"METAGATE_API_KEY_FILE" placeholder:"FILE" help:"File with the API key or JWT, read again for each request. Without it the key is METAGATE_API_KEY, or systemd's credential metagate-api-key."`
-	APIKeyHeader string        `name:"api-key-header" env:"API_KEY_HEADER" default:"X-API-Key" help:"Header that carries the API key."`
+	APIKeyHeader string        `name:"api-key-header" env:"METAGATE_API_KEY_HEADER" default:"X-API-Key" help:"Header that carries the API key."`
 	Component    string        `env:"METAGATE_COMPONENT" placeholder:"KEY" help:"The component_key: what is started."`
 	Principal    string        `env:"METAGATE_PRINCIPAL" placeholder:"KEY" help:"Whose key it should be; another's is refused."`
 	InstanceID   string        `name:"instance-id" env:"METAGATE_INSTANCE_ID" placeholder:"ID" help:"Which replica this is, the same after each restart."`
@@ -32,6 +29,23 @@ type starting struct {
 
 	Templates texts  `name:"template" env:"METAGATE_TEMPLATE" placeholder:"SRC:DST" help:"Render a text/template from the packet; again for more of them."`
 	FileMode  string `name:"file-mode" env:"METAGATE_FILE_MODE" default:"0600" help:"Mode of the packet's file."`
+}
+
+// list are texts with commas between them.
+type list []string
+
+// Decode implements kong.MapperValue.
+func (l *list) Decode(ctx *kong.DecodeContext) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("list", &text); err != nil {
+		return err
+	}
+	for one := range strings.SplitSeq(text, ",") {
+		if one = strings.TrimSpace(one); one != "" {
+			*l = append(*l, one)
+		}
+	}
+	return nil
 }
 
 // texts are those that a flag has, given as often as need be; a variable has them as lines or as a JSON list.
@@ -65,76 +79,18 @@ func (c *starting) config() (component.Config, error) {
 	return cfg, nil
 }
 
-func wrong(text string) error { return coded{errors.New(text), exitUsage} }
-
-func (c *starting) mode() (fs.FileMode, error) {
-	mode, err := strconv.ParseUint(c.FileMode, 8, 12)
-	if err != nil || mode > 0o777 {
-		return 0, wrong(fmt.Sprintf("METAGATE_FILE_MODE %q: write it as 0640", c.FileMode))
-	}
-	return fs.FileMode(mode), nil
-}
-
-// environment is what the program was started with.
-type environment []string
-
-type execCmd struct {
-	starting
-	Ready        texts    `env:"METAGATE_READY" placeholder:"HOW" help:"What CMD is ready by: tcp:PORT, http:PORT/PATH, exec:COMMAND, file:PATH, log:REGEXP, notify, after:TIME or exit; again for more, which must all hold. Without it: after:1s."`
-	ForeignPorts bool     `env:"METAGATE_FOREIGN_PORTS" help:"Take a port for CMD's that a process listens on which is none of CMD's, as a container's."`
-	Map          texts    `env:"METAGATE_MAP" placeholder:"PATH=NAME" help:"Set a variable from the packet: services.memorygate.endpoint=MEMORYGATE_URL, with ?DEFAULT behind it where it may be missing; again for more."`
-	PacketFile   string   `env:"METAGATE_PACKET_FILE" placeholder:"FILE" help:"Where the packet goes; a file of its own where this is not set. CMD finds it in METAGATE_PACKET_FILE."`
-	KeepKey      bool     `env:"METAGATE_KEEP_KEY" help:"Leave MetaGate's key in CMD's environment."`
-	Stderr       bool     `name:"stderr" env:"METAGATE_STDERR" help:"Report the last 8 KiB that CMD wrote to stderr with FAILED."`
-	Group        bool     `name:"signal-group" env:"METAGATE_SIGNAL_GROUP" help:"Pass signals on to CMD's process group, not to CMD alone."`
-	Command      []string `arg:"" name:"cmd" passthrough:"partial" help:"The command, behind a --."`
-}
-
-// ended is that a command has ended, with its exit status.
-type ended int
-
-func (e ended) Error() string { return "exit status " + strconv.Itoa(int(e)) }
-
-func (c *execCmd) Run(s streams, environ environment) error {
-	cfg, err := c.launch(s.log, environ)
-	if err != nil {
+// fill says in cfg who starts, and what is written.
+func (c *starting) fill(cfg *launch.Config) (err error) {
+	if cfg.Component, err = c.config(); err != nil {
 		return err
 	}
-	code, err := launch.Run(cfg)
-	if e, ok := errors.AsType[*launch.Error](err); ok {
-		return coded{e, e.Code}
+	mode, err := strconv.ParseUint(c.FileMode, 8, 12)
+	if err != nil || mode > 0o777 {
+		return wrong(fmt.Sprintf("METAGATE_FILE_MODE %q: write it as 0640", c.FileMode))
 	}
-	if err == nil && code != 0 {
-		return ended(code)
-	}
-	return err
-}
-
-func (c *execCmd) launch(log io.Writer, environ environment) (cfg launch.Config, err error) {
-	cfg = launch.Config{
-		Command: c.Command, Environ: environ, ForeignPorts: c.ForeignPorts, PacketFile: c.PacketFile,
-		KeepKey: c.KeepKey, ReportStderr: c.Stderr, SignalGroup: c.Group, Say: func(text string) { fail(log, 0, errors.New(text)) },
-	}
-	if len(cfg.Command) > 0 && cfg.Command[0] == "--" {
-		cfg.Command = cfg.Command[1:]
-	}
-	if len(cfg.Command) == 0 || cfg.Command[0] == "" {
-		return cfg, wrong("no command: write metagate exec -- CMD")
-	}
-	if cfg.Component, err = c.config(); err != nil {
-		return cfg, err
-	}
-	if cfg.FileMode, err = c.mode(); err != nil {
-		return cfg, err
-	}
-	if cfg.Ready, err = each("--ready", c.Ready, launch.ParseCondition); err != nil {
-		return cfg, err
-	}
-	if cfg.Mappings, err = each("--map", c.Map, launch.ParseMapping); err != nil {
-		return cfg, err
-	}
+	cfg.FileMode = fs.FileMode(mode)
 	cfg.Templates, err = each("--template", c.Templates, launch.ParseTemplate)
-	return cfg, err
+	return err
 }
 
 // each reads what a flag has.
