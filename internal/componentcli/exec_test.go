@@ -177,7 +177,7 @@ func TestAKeyThatIsRotatedInItsFileWhileTheCommandStartsReportsREADY(t *testing.
 	mounted("..1", l.key)
 	require.NoError(t, os.Symlink("..data/token", dir+"/token"))
 	p := start(t, command(t, []string{"METAGATE_URL=" + l.URL, "METAGATE_COMPONENT=web", "METAGATE_API_KEY_FILE=" + dir + "/token"},
-		"exec", "--ready=file:up", "--", "sh", "-c", "echo started; sleep 60 & wait"))
+		"exec", "--ready=file:up", "--", "sh", "-c", "echo started; exec sleep 60"))
 	p.says(t, "started")
 	admin := l.AdminClient(t)
 	keys := *apptest.Got(admin.ListAPIKeysWithResponse(t.Context(), nil)).Is(t, 200).JSON200
@@ -234,7 +234,7 @@ func TestMetaGateBeingAwayChangesNothingForACommandThatRuns(t *testing.T) {
 		forward(t, w, r, l.URL)
 	}))
 	t.Cleanup(proxy.Close)
-	p := start(t, command(t, append(l.env(), "METAGATE_URL="+proxy.URL), "exec", "--ready=after:1ms", "--", "sh", "-c", "sleep 60 & wait"))
+	p := start(t, command(t, append(l.env(), "METAGATE_URL="+proxy.URL), "exec", "--ready=after:1ms", "--", "sh", "-c", "exec sleep 60"))
 	until(t, func() bool { return strings.Contains(p.log.String(), "READY isn't reported yet") }, "a word about it")
 	require.Equal(t, model.StartupStatusOPEN, l.startup(t).Status)
 	close(away)

@@ -92,7 +92,7 @@ func TestAShellScriptIsReadyByAFileThatWasNotThereByTimeByItsLogAndByItsEnd(t *t
 	up := t.TempDir() + "/up"
 	require.NoError(t, os.WriteFile(up, nil, 0o600)) // of the start before
 	l := sqlite(t)
-	cmd := command(t, l.env(), "exec", "--ready=file:"+up, "--ready=log:^up [0-9]+$", "--", "sh", "-c", "read x < fifo; echo up 12 >&2; read x < fifo; touch "+up+"; sleep 60 & wait")
+	cmd := command(t, l.env(), "exec", "--ready=file:"+up, "--ready=log:^up [0-9]+$", "--", "sh", "-c", "read x < fifo; echo up 12 >&2; read x < fifo; touch "+up+"; exec sleep 60")
 	require.NoError(t, syscall.Mkfifo(cmd.Dir+"/fifo", 0o600))
 	p := start(t, cmd)
 	next := func() { require.NoError(t, os.WriteFile(cmd.Dir+"/fifo", []byte("next\n"), 0o600)) }
@@ -103,8 +103,8 @@ func TestAShellScriptIsReadyByAFileThatWasNotThereByTimeByItsLogAndByItsEnd(t *t
 	l.becomes(t, model.StartupStatusREADY)
 
 	l = sqlite(t)
-	l.runs(t, 128+15, "--ready=after:1ms", "--", "sh", "-c", "sleep 60 & wait")
-	l.runs(t, 128+15, "--", "sh", "-c", "sleep 60 & wait")
+	l.runs(t, 128+15, "--ready=after:1ms", "--", "sh", "-c", "exec sleep 60")
+	l.runs(t, 128+15, "--", "sh", "-c", "exec sleep 60")
 	require.Zero(t, sh(t, l.env(), "echo done", "--ready=exit").code)
 	require.Equal(t, model.StartupStatusREADY, l.startup(t).Status)
 }
@@ -131,13 +131,13 @@ func TestAPortThatAnotherProcessHoldsIsNotTheCommands(t *testing.T) {
 	}()
 	l := sqlite(t)
 	ready := "--ready=tcp:" + old.Addr().String()
-	p := start(t, command(t, l.env(), "exec", ready, "--", "sh", "-c", "sleep 60 & wait"))
+	p := start(t, command(t, l.env(), "exec", ready, "--", "sh", "-c", "exec sleep 60"))
 	<-seen
 	<-seen // it looked, and looked again
 	p.send(t, syscall.SIGTERM)
 	require.Equal(t, 128+15, p.code(t))
 	require.Contains(t, l.details(t)["waited_for"].([]any)[0], "another process's") //nolint:forcetypeassert // it is a list
-	l.runs(t, 128+15, ready, "--foreign-ports", "--", "sh", "-c", "sleep 60 & wait")
+	l.runs(t, 128+15, ready, "--foreign-ports", "--", "sh", "-c", "exec sleep 60")
 }
 
 func TestAPortOfWhatTheCommandLeftBehindIsItsOwn(t *testing.T) {

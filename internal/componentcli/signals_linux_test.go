@@ -80,7 +80,7 @@ func TestASignalBeforeTheCommandIsStartedEndsExecAndIsReported(t *testing.T) {
 		forward(t, w, r, l.URL)
 	}))
 	t.Cleanup(proxy.Close)
-	p := start(t, command(t, append(l.env(), "METAGATE_URL="+proxy.URL), "exec", "--", "sh", "-c", "echo started; sleep 60 & wait"))
+	p := start(t, command(t, append(l.env(), "METAGATE_URL="+proxy.URL), "exec", "--", "sh", "-c", "echo started; exec sleep 60"))
 	<-asked
 	p.send(t, syscall.SIGWINCH) // ends nobody
 	p.send(t, syscall.SIGHUP)
@@ -91,7 +91,11 @@ func TestASignalBeforeTheCommandIsStartedEndsExecAndIsReported(t *testing.T) {
 	require.NotContains(t, p.out.String(), "started")
 
 	stuck := make(chan struct{}, 9)
-	hangs := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { stuck <- struct{}{}; <-r.Context().Done() }))
+	hangs := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		read(t, r.Body) // or its end isn't seen
+		stuck <- struct{}{}
+		<-r.Context().Done()
+	}))
 	t.Cleanup(hangs.Close)
 	p = start(t, command(t, append(l.env(), "METAGATE_URL="+hangs.URL, "METAGATE_BUDGET=10m"), "exec", "--", "true"))
 	<-stuck

@@ -18,6 +18,7 @@ const credential = "metagate-api-key"
 type handover struct {
 	environ []string
 	dir     string // of this process alone; others may go through, to the socket
+	extra   string // another one; empty for none
 	packet  string
 	files   []string
 }
@@ -152,7 +153,9 @@ func (h *handover) remove() {
 	for _, file := range h.files {
 		_ = os.Remove(file)
 	}
-	if h.dir != "" {
-		_ = os.RemoveAll(h.dir)
+	for _, dir := range []string{h.dir, h.extra} {
+		if dir != "" {
+			_ = os.RemoveAll(dir)
+		}
 	}
 }

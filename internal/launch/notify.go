@@ -24,39 +24,56 @@ func (o *outer) send(text string, fds ...int) {
 	if o == nil {
 		return
 	}
-	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: o.socket, Net: "unixgram"})
+	syscall.ForkLock.RLock()
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_DGRAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
 	if err != nil {
 		return
 	}
-	defer c.Close()
+	defer syscall.Close(fd)
+	_ = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &syscall.Timeval{Sec: 1}) // it may be busy
 	var rights []byte
 	if len(fds) > 0 {
 		rights = syscall.UnixRights(fds...)
 	}
-	_, _, _ = c.WriteMsgUnix([]byte(text), rights, nil)
+	_ = syscall.Sendmsg(fd, []byte(text), rights, &syscall.SockaddrUnix{Name: o.socket}, 0)
 }
 
 // inner is the socket that the command notifies: what it says goes on to the outer one, but READY=1 only when all of
 // readiness holds.
 type inner struct {
 	conn  *net.UnixConn
+	name  string
 	outer *outer
 	ready chan struct{} // closed at the first READY=1
 	open  chan struct{} // closed when READY=1 may pass
 }
 
-func newInner(dir string, o *outer) (*inner, error) {
+// longest is the longest name that a socket can have, in bytes (unix(7)).
+const longest = 107
+
+// newInner listens in dir or, where its name is too long for a socket, in a directory that is to be removed, too.
+func newInner(dir string, o *outer) (_ *inner, extra string, err error) {
 	name := filepath.Join(dir, "notify")
+	if len(name) > longest {
+		if extra, err = ownDir([]string{"RUNTIME_DIRECTORY=/tmp"}); err != nil {
+			return nil, "", err
+		}
+		name = filepath.Join(extra, "notify")
+	}
 	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
 	if err != nil {
-		return nil, err
+		return nil, extra, err
 	}
 	if err := os.Chmod(name, 0o666); err != nil { //nolint:gosec // the command may notify as another user, who knows the name
-		return nil, err
+		return nil, extra, err
 	}
-	n := &inner{c, o, make(chan struct{}), make(chan struct{})}
+	n := &inner{c, name, o, make(chan struct{}), make(chan struct{})}
 	go n.serve()
-	return n, nil
+	return n, extra, nil
 }
 
 func (n *inner) serve() {

@@ -17,10 +17,13 @@ func (l *launch) start(path string, c *command, looks []func([]byte)) (err error
 	h := l.files
 	notifies := slices.ContainsFunc(l.Ready, func(r Condition) bool { return r.kind == "notify" })
 	if notifies || l.outer != nil {
-		if c.inner, err = newInner(h.dir, l.outer); err != nil {
+		var extra string
+		c.inner, extra, err = newInner(h.dir, l.outer)
+		h.extra = extra
+		if err != nil {
 			return err
 		}
-		h.set("NOTIFY_SOCKET=" + h.dir + "/notify")
+		h.set("NOTIFY_SOCKET=" + c.inner.name)
 	}
 	h.unset("WATCHDOG_PID") // this process's: where it isn't set, WATCHDOG_USEC holds for whoever reads it
 
