@@ -90,8 +90,12 @@ bench-growth: ## Measure what 100,000 principals and 5,000,000 receipts cost
 	go run -C bench . growth
 
 .PHONY: bench-pairs
-bench-pairs: ## Measure this tree against OLD, a binary or a git revision, in ROUNDS turns
-	go run -C bench . pairs --old '$(OLD)' --rounds $(ROUNDS)
+bench-pairs: ## Measure this tree against OLD, a binary or a git revision, in ROUNDS turns; SLACK=1: as the systemd unit runs them
+	go run -C bench . pairs --old '$(OLD)' --rounds $(ROUNDS) $(if $(SLACK),--slack)
+
+.PHONY: bench-doors
+bench-doors: ## Measure bootstraps through /mcp beside those through REST, in ROUNDS turns
+	go run -C bench . doors --rounds $(ROUNDS)
 
 .PHONY: bench-mirror
 bench-mirror: ## Measure what the mirror to ReceiptGate costs bootstraps, in ROUNDS turns

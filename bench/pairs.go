@@ -19,6 +19,7 @@ const pairTurn = time.Second // of each server in each round
 type pairsCmd struct {
 	Old    string `required:"" placeholder:"REV" help:"What to measure against: a git revision, or a binary by its path from the repository's root."`
 	Rounds int    `default:"11" help:"How often each of a pair takes its turn."`
+	Slack  bool   `help:"Both with the timer slack that packaging/metagate.service gives."`
 }
 
 func (c pairsCmd) Validate() error {
@@ -30,6 +31,9 @@ func (c pairsCmd) Validate() error {
 
 func (c pairsCmd) Run(ctx context.Context) error {
 	return standUp(ctx, func(ctx context.Context, dir, binary string, cluster *testdb.Cluster) error {
+		if c.Slack { // the database has none
+			defer slacken()()
+		}
 		return pairs(ctx, dir, c.Old, binary, cluster, c.Rounds)
 	})
 }

@@ -28,7 +28,7 @@
 // 9110, section 10.2.3) isn't asked before that. Each attempt has a timeout of its
 // own, so a server that hangs leaves time for the others.
 //
-// All attempts of one Start carry the same Idempotency-Key, by which a server can know
+// All attempts of one Start carry the same Idempotency-Key, by which the server knows
 // a bootstrap whose answer was lost, and answer it with the same startup.
 //
 // # Credentials
@@ -38,6 +38,18 @@
 // is refused with 401 and the file has another by then, that is tried at once. No key
 // and no secret is logged or becomes part of an error, and a redirect to another host
 // is not followed: it would get the key.
+//
+// # Without MetaGate
+//
+// With [Config.CacheDir] the packet is kept on disk, once its signature is verified
+// (RFC 7515, Ed25519) against the keys that MetaGate publishes, or those of
+// Config.VerifyKeysFile. Where no address gives an answer within the budget, or all
+// answer with 5xx, Start succeeds with that packet: [Startup.Source] is SourceCache, and
+// [Startup.Age] says how old it is. Any other answer counts, as 401 or 403: whoever was
+// revoked does not start. Refused is a packet that was changed, is of another component,
+// principal or credential, older than Config.CacheMaxAge, or of a lower revision than
+// was seen. MetaGate is told of such a start when it answers again, in the background or
+// by the component's next start, and of reports that could not be sent, too.
 //
 // # Secrets
 //

@@ -18,6 +18,7 @@ type Target struct {
 	Duration             time.Duration
 	Source               string  // of the startups; empty leaves it to the server, as older ones know none
 	Opened               *Opened // where startups are kept that wait for their report; nil forgets them
+	MCP                  bool    // Bootstraps go through POST /mcp, as LegiVellum's programs send them
 }
 
 func (t Target) bootstrap() string {
@@ -64,7 +65,11 @@ func status(want int) func(int, *http.Response, []byte) bool {
 
 // Bootstraps repeats one bootstrap.
 func (t Target) Bootstraps(ctx context.Context, sent *atomic.Int64) (Result, error) {
-	request, err := t.request("/v1/bootstrap", t.APIKey, nil, t.bootstrap())
+	path, body := "/v1/bootstrap", t.bootstrap()
+	if t.MCP {
+		path, body = "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"metagate.bootstrap","arguments":`+body+`}}`
+	}
+	request, err := t.request(path, t.APIKey, nil, body)
 	if err != nil {
 		return Result{}, err
 	}

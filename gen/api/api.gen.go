@@ -24,6 +24,9 @@ type ServerInterface interface {
 	// GetInfo What this server is
 	// (GET /)
 	GetInfo(ctx echo.Context) error
+	// GetJWKS The keys that verify packets
+	// (GET /.well-known/jwks.json)
+	GetJWKS(ctx echo.Context) error
 	// GetDiscovery Service discovery
 	// (GET /.well-known/metagate.json)
 	GetDiscovery(ctx echo.Context) error
@@ -165,6 +168,9 @@ type ServerInterface interface {
 	// Bootstrap Bootstrap a component
 	// (POST /v1/bootstrap)
 	Bootstrap(ctx echo.Context, params BootstrapParams) error
+	// BackfillStartups Tell of starts without MetaGate
+	// (POST /v1/startup/backfill)
+	BackfillStartups(ctx echo.Context) error
 	// ReportFailed Report that a start was aborted
 	// (POST /v1/startup/failed)
 	ReportFailed(ctx echo.Context) error
@@ -187,6 +193,15 @@ func (w *ServerInterfaceWrapper) GetInfo(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetInfo(ctx)
+	return err
+}
+
+// GetJWKS converts echo context to params.
+func (w *ServerInterfaceWrapper) GetJWKS(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetJWKS(ctx)
 	return err
 }
 
@@ -1744,6 +1759,21 @@ func (w *ServerInterfaceWrapper) Bootstrap(ctx echo.Context) error {
 	var params BootstrapParams
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
 	// ------------- Optional header parameter "If-None-Match" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
 		var IfNoneMatch string
@@ -1762,6 +1792,15 @@ func (w *ServerInterfaceWrapper) Bootstrap(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.Bootstrap(ctx, params)
+	return err
+}
+
+// BackfillStartups converts echo context to params.
+func (w *ServerInterfaceWrapper) BackfillStartups(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.BackfillStartups(ctx)
 	return err
 }
 
@@ -1847,6 +1886,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	}
 
 	router.POST(options.BaseURL+"/v1/bootstrap", wrapper.Bootstrap, options.OperationMiddlewares["bootstrap"]...)
+	router.POST(options.BaseURL+"/v1/startup/backfill", wrapper.BackfillStartups, options.OperationMiddlewares["backfillStartups"]...)
 	router.POST(options.BaseURL+"/v1/startup/ready", wrapper.ReportReady, options.OperationMiddlewares["reportReady"]...)
 	router.POST(options.BaseURL+"/v1/startup/failed", wrapper.ReportFailed, options.OperationMiddlewares["reportFailed"]...)
 	router.GET(options.BaseURL+"/v1/startup/:startup_id", wrapper.GetStartup, options.OperationMiddlewares["getStartup"]...)
@@ -1892,6 +1932,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/health", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/ready", wrapper.GetReady, options.OperationMiddlewares["getReady"]...)
 	router.GET(options.BaseURL+"/.well-known/metagate.json", wrapper.GetDiscovery, options.OperationMiddlewares["getDiscovery"]...)
+	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetJWKS, options.OperationMiddlewares["getJWKS"]...)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetOpenapiYaml, options.OperationMiddlewares["getOpenapiYaml"]...)
 	router.GET(options.BaseURL+"/openapi.json", wrapper.GetOpenapiJSON, options.OperationMiddlewares["getOpenapiJson"]...)
 	router.GET(options.BaseURL+"/docs/", wrapper.GetDocs, options.OperationMiddlewares["getDocs"]...)
@@ -2052,6 +2093,52 @@ type GetInfo500ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetInfo500ApplicationProblemPlusJSONResponse) VisitGetInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetJWKSRequestObject struct {
+}
+
+type GetJWKSResponseObject interface {
+	VisitGetJWKSResponse(w http.ResponseWriter) error
+}
+
+type GetJWKS200ResponseHeaders struct {
+	XRequestID string
+}
+
+type GetJWKS200JSONResponse struct {
+	Body    JWKSet
+	Headers GetJWKS200ResponseHeaders
+}
+
+func (response GetJWKS200JSONResponse) VisitGetJWKSResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetJWKS500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetJWKS500ApplicationProblemPlusJSONResponse) VisitGetJWKSResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9222,6 +9309,7 @@ type BootstrapResponseObject interface {
 
 type Bootstrap200ResponseHeaders struct {
 	ETag                    string
+	MetagateSignature       string
 	MetagateStartupDeadline time.Time
 	MetagateStartupID       openapi_types.UUID
 	XRequestID              string
@@ -9240,6 +9328,7 @@ func (response Bootstrap200JSONResponse) VisitBootstrapResponse(w http.ResponseW
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Metagate-Signature", fmt.Sprint(response.Headers.MetagateSignature))
 	w.Header().Set("Metagate-Startup-Deadline", fmt.Sprint(response.Headers.MetagateStartupDeadline))
 	w.Header().Set("Metagate-Startup-Id", fmt.Sprint(response.Headers.MetagateStartupID))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
@@ -9250,6 +9339,7 @@ func (response Bootstrap200JSONResponse) VisitBootstrapResponse(w http.ResponseW
 
 type Bootstrap304ResponseHeaders struct {
 	ETag                    string
+	MetagateSignature       string
 	MetagateStartupDeadline time.Time
 	MetagateStartupID       openapi_types.UUID
 	XRequestID              string
@@ -9261,6 +9351,7 @@ type Bootstrap304Response struct {
 
 func (response Bootstrap304Response) VisitBootstrapResponse(w http.ResponseWriter) error {
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Metagate-Signature", fmt.Sprint(response.Headers.MetagateSignature))
 	w.Header().Set("Metagate-Startup-Deadline", fmt.Sprint(response.Headers.MetagateStartupDeadline))
 	w.Header().Set("Metagate-Startup-Id", fmt.Sprint(response.Headers.MetagateStartupID))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
@@ -9428,6 +9519,192 @@ type Bootstrap503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response Bootstrap503ApplicationProblemPlusJSONResponse) VisitBootstrapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartupsRequestObject struct {
+	Body *BackfillStartupsJSONRequestBody
+}
+
+type BackfillStartupsResponseObject interface {
+	VisitBackfillStartupsResponse(w http.ResponseWriter) error
+}
+
+type BackfillStartups200ResponseHeaders struct {
+	XRequestID string
+}
+
+type BackfillStartups200JSONResponse struct {
+	Body    BackfillResults
+	Headers BackfillStartups200ResponseHeaders
+}
+
+func (response BackfillStartups200JSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups400ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups401ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups403ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups408ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups413ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups415ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups429ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups500ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups503ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -10038,6 +10315,9 @@ type StrictServerInterface interface {
 	// GetInfo What this server is
 	// (GET /)
 	GetInfo(ctx context.Context, request GetInfoRequestObject) (GetInfoResponseObject, error)
+	// GetJWKS The keys that verify packets
+	// (GET /.well-known/jwks.json)
+	GetJWKS(ctx context.Context, request GetJWKSRequestObject) (GetJWKSResponseObject, error)
 	// GetDiscovery Service discovery
 	// (GET /.well-known/metagate.json)
 	GetDiscovery(ctx context.Context, request GetDiscoveryRequestObject) (GetDiscoveryResponseObject, error)
@@ -10179,6 +10459,9 @@ type StrictServerInterface interface {
 	// Bootstrap Bootstrap a component
 	// (POST /v1/bootstrap)
 	Bootstrap(ctx context.Context, request BootstrapRequestObject) (BootstrapResponseObject, error)
+	// BackfillStartups Tell of starts without MetaGate
+	// (POST /v1/startup/backfill)
+	BackfillStartups(ctx context.Context, request BackfillStartupsRequestObject) (BackfillStartupsResponseObject, error)
 	// ReportFailed Report that a start was aborted
 	// (POST /v1/startup/failed)
 	ReportFailed(ctx context.Context, request ReportFailedRequestObject) (ReportFailedResponseObject, error)
@@ -10219,6 +10502,29 @@ func (sh *strictHandler) GetInfo(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetInfoResponseObject); ok {
 		return validResponse.VisitGetInfoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetJWKS operation middleware
+func (sh *strictHandler) GetJWKS(ctx echo.Context) error {
+	var request GetJWKSRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetJWKS(ctx.Request().Context(), request.(GetJWKSRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetJWKS")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetJWKSResponseObject); ok {
+		return validResponse.VisitGetJWKSResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -11924,6 +12230,52 @@ func (sh *strictHandler) Bootstrap(ctx echo.Context, params BootstrapParams) err
 		return err
 	} else if validResponse, ok := response.(BootstrapResponseObject); ok {
 		return validResponse.VisitBootstrapResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// BackfillStartups operation middleware
+func (sh *strictHandler) BackfillStartups(ctx echo.Context) error {
+	var request BackfillStartupsRequestObject
+
+	var body BackfillStartupsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.BackfillStartups(ctx.Request().Context(), request.(BackfillStartupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BackfillStartups")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(BackfillStartupsResponseObject); ok {
+		return validResponse.VisitBackfillStartupsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

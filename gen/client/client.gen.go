@@ -102,6 +102,13 @@ type ClientInterface interface {
 	// Corresponds with GET / (the `GetInfo` operationId).
 	GetInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetJWKS The keys that verify packets
+	//
+	// A JWK set (RFC 7517) of Ed25519 keys (RFC 8037): those whose signatures may still be about, and the next one before it signs. It is empty where no packet is signed (SIGNING_KEY_FILE).
+	//
+	// Corresponds with GET /.well-known/jwks.json (the `GetJWKS` operationId).
+	GetJWKS(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetDiscovery Service discovery
 	//
 	// Where the endpoints are and which credentials this server accepts.
@@ -645,7 +652,7 @@ type ClientInterface interface {
 
 	// BootstrapWithBody Bootstrap a component
 	//
-	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
+	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB. Who got no answer asks again with the same `Idempotency-Key`, and finds the startup that it has opened already.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -654,12 +661,30 @@ type ClientInterface interface {
 
 	// Bootstrap Bootstrap a component
 	//
-	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
+	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB. Who got no answer asks again with the same `Idempotency-Key`, and finds the startup that it has opened already.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/bootstrap (the `Bootstrap` operationId).
 	Bootstrap(ctx context.Context, params *BootstrapParams, body BootstrapJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BackfillStartupsWithBody Tell of starts without MetaGate
+	//
+	// A component that got no answer may have started with the verified packet on its disk: it made the startup_id itself, and tells of it when MetaGate is back. Each is recorded once, with source `cache`: `opened_at`, `ready_at` and `failed_at` are when it was told, and what the component says are `claimed_opened_at` and `claimed_closed_at`. Telling again changes nothing, but closes a startup of the caller's that is still OPEN, whose report could not be sent. One that is refused does not hurt the others.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/startup/backfill (the `BackfillStartups` operationId).
+	BackfillStartupsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BackfillStartups Tell of starts without MetaGate
+	//
+	// A component that got no answer may have started with the verified packet on its disk: it made the startup_id itself, and tells of it when MetaGate is back. Each is recorded once, with source `cache`: `opened_at`, `ready_at` and `failed_at` are when it was told, and what the component says are `claimed_opened_at` and `claimed_closed_at`. Telling again changes nothing, but closes a startup of the caller's that is still OPEN, whose report could not be sent. One that is refused does not hurt the others.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/startup/backfill (the `BackfillStartups` operationId).
+	BackfillStartups(ctx context.Context, body BackfillStartupsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReportFailedWithBody Report that a start was aborted
 	//
@@ -712,6 +737,23 @@ type ClientInterface interface {
 // Corresponds with GET / (the `GetInfo` operationId).
 func (c *Client) GetInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetInfoRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetJWKS The keys that verify packets
+//
+// A JWK set (RFC 7517) of Ed25519 keys (RFC 8037): those whose signatures may still be about, and the next one before it signs. It is empty where no packet is signed (SIGNING_KEY_FILE).
+//
+// Corresponds with GET /.well-known/jwks.json (the `GetJWKS` operationId).
+func (c *Client) GetJWKS(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetJWKSRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -1935,7 +1977,7 @@ func (c *Client) AcknowledgeStartup(ctx context.Context, startupID UUID, body Ac
 
 // BootstrapWithBody Bootstrap a component
 //
-// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
+// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB. Who got no answer asks again with the same `Idempotency-Key`, and finds the startup that it has opened already.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1954,13 +1996,51 @@ func (c *Client) BootstrapWithBody(ctx context.Context, params *BootstrapParams,
 
 // Bootstrap Bootstrap a component
 //
-// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
+// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB. Who got no answer asks again with the same `Idempotency-Key`, and finds the startup that it has opened already.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/bootstrap (the `Bootstrap` operationId).
 func (c *Client) Bootstrap(ctx context.Context, params *BootstrapParams, body BootstrapJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewBootstrapRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BackfillStartupsWithBody Tell of starts without MetaGate
+//
+// A component that got no answer may have started with the verified packet on its disk: it made the startup_id itself, and tells of it when MetaGate is back. Each is recorded once, with source `cache`: `opened_at`, `ready_at` and `failed_at` are when it was told, and what the component says are `claimed_opened_at` and `claimed_closed_at`. Telling again changes nothing, but closes a startup of the caller's that is still OPEN, whose report could not be sent. One that is refused does not hurt the others.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/startup/backfill (the `BackfillStartups` operationId).
+func (c *Client) BackfillStartupsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBackfillStartupsRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BackfillStartups Tell of starts without MetaGate
+//
+// A component that got no answer may have started with the verified packet on its disk: it made the startup_id itself, and tells of it when MetaGate is back. Each is recorded once, with source `cache`: `opened_at`, `ready_at` and `failed_at` are when it was told, and what the component says are `claimed_opened_at` and `claimed_closed_at`. Telling again changes nothing, but closes a startup of the caller's that is still OPEN, whose report could not be sent. One that is refused does not hurt the others.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/startup/backfill (the `BackfillStartups` operationId).
+func (c *Client) BackfillStartups(ctx context.Context, body BackfillStartupsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBackfillStartupsRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2074,6 +2154,33 @@ func NewGetInfoRequest(server string) (*http.Request, error) {
 	}
 
 	operationPath := fmt.Sprintf("/")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetJWKSRequest constructs an http.Request for the GetJWKS method
+func NewGetJWKSRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/.well-known/jwks.json")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -5054,18 +5161,69 @@ func NewBootstrapRequestWithBody(server string, params *BootstrapParams, content
 
 	if params != nil {
 
-		if params.IfNoneMatch != nil {
+		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("If-None-Match", headerParam0)
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewBackfillStartupsRequest calls the generic BackfillStartups builder with application/json body
+func NewBackfillStartupsRequest(server string, body BackfillStartupsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewBackfillStartupsRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewBackfillStartupsRequestWithBody constructs an http.Request for the BackfillStartups method, with any body, and a specified content type
+func NewBackfillStartupsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/startup/backfill")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -5236,6 +5394,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET / (the `GetInfo` operationId).
 	GetInfoWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetInfoResult, error)
+
+	// GetJWKSWithResponse The keys that verify packets
+	//
+	// A JWK set (RFC 7517) of Ed25519 keys (RFC 8037): those whose signatures may still be about, and the next one before it signs. It is empty where no packet is signed (SIGNING_KEY_FILE).
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /.well-known/jwks.json (the `GetJWKS` operationId).
+	GetJWKSWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetJWKSResult, error)
 
 	// GetDiscoveryWithResponse Service discovery
 	//
@@ -5842,7 +6009,7 @@ type ClientWithResponsesInterface interface {
 
 	// BootstrapWithBodyWithResponse Bootstrap a component
 	//
-	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
+	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB. Who got no answer asks again with the same `Idempotency-Key`, and finds the startup that it has opened already.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5851,12 +6018,30 @@ type ClientWithResponsesInterface interface {
 
 	// BootstrapWithResponse Bootstrap a component
 	//
-	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
+	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB. Who got no answer asks again with the same `Idempotency-Key`, and finds the startup that it has opened already.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/bootstrap (the `Bootstrap` operationId).
 	BootstrapWithResponse(ctx context.Context, params *BootstrapParams, body BootstrapJSONRequestBody, reqEditors ...RequestEditorFn) (*BootstrapResult, error)
+
+	// BackfillStartupsWithBodyWithResponse Tell of starts without MetaGate
+	//
+	// A component that got no answer may have started with the verified packet on its disk: it made the startup_id itself, and tells of it when MetaGate is back. Each is recorded once, with source `cache`: `opened_at`, `ready_at` and `failed_at` are when it was told, and what the component says are `claimed_opened_at` and `claimed_closed_at`. Telling again changes nothing, but closes a startup of the caller's that is still OPEN, whose report could not be sent. One that is refused does not hurt the others.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/startup/backfill (the `BackfillStartups` operationId).
+	BackfillStartupsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BackfillStartupsResult, error)
+
+	// BackfillStartupsWithResponse Tell of starts without MetaGate
+	//
+	// A component that got no answer may have started with the verified packet on its disk: it made the startup_id itself, and tells of it when MetaGate is back. Each is recorded once, with source `cache`: `opened_at`, `ready_at` and `failed_at` are when it was told, and what the component says are `claimed_opened_at` and `claimed_closed_at`. Telling again changes nothing, but closes a startup of the caller's that is still OPEN, whose report could not be sent. One that is refused does not hurt the others.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/startup/backfill (the `BackfillStartups` operationId).
+	BackfillStartupsWithResponse(ctx context.Context, body BackfillStartupsJSONRequestBody, reqEditors ...RequestEditorFn) (*BackfillStartupsResult, error)
 
 	// ReportFailedWithBodyWithResponse Report that a start was aborted
 	//
@@ -5960,6 +6145,68 @@ func (r GetInfoResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetInfoResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetJWKSResult200Headers the declared response headers of an HTTP 200 response for GetJWKS
+type GetJWKSResult200Headers struct {
+	XRequestID string
+}
+
+// GetJWKSResult500Headers the declared response headers of an HTTP 500 response for GetJWKS
+type GetJWKSResult500Headers struct {
+	XRequestID string
+}
+
+type GetJWKSResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *JWKSet
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetJWKSResult200Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetJWKSResult500Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetJWKSResult) GetJSON200() *JWKSet {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetJWKSResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r GetJWKSResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetJWKSResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetJWKSResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetJWKSResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12878,6 +13125,7 @@ func (r AcknowledgeStartupResult) ContentType() string {
 // BootstrapResult200Headers the declared response headers of an HTTP 200 response for Bootstrap
 type BootstrapResult200Headers struct {
 	ETag                    string
+	MetagateSignature       string
 	MetagateStartupDeadline time.Time
 	MetagateStartupID       openapi_types.UUID
 	XRequestID              string
@@ -12886,6 +13134,7 @@ type BootstrapResult200Headers struct {
 // BootstrapResult304Headers the declared response headers of an HTTP 304 response for Bootstrap
 type BootstrapResult304Headers struct {
 	ETag                    string
+	MetagateSignature       string
 	MetagateStartupDeadline time.Time
 	MetagateStartupID       openapi_types.UUID
 	XRequestID              string
@@ -13073,6 +13322,183 @@ func (r BootstrapResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r BootstrapResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// BackfillStartupsResult200Headers the declared response headers of an HTTP 200 response for BackfillStartups
+type BackfillStartupsResult200Headers struct {
+	XRequestID string
+}
+
+// BackfillStartupsResult400Headers the declared response headers of an HTTP 400 response for BackfillStartups
+type BackfillStartupsResult400Headers struct {
+	XRequestID string
+}
+
+// BackfillStartupsResult401Headers the declared response headers of an HTTP 401 response for BackfillStartups
+type BackfillStartupsResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// BackfillStartupsResult403Headers the declared response headers of an HTTP 403 response for BackfillStartups
+type BackfillStartupsResult403Headers struct {
+	XRequestID string
+}
+
+// BackfillStartupsResult408Headers the declared response headers of an HTTP 408 response for BackfillStartups
+type BackfillStartupsResult408Headers struct {
+	XRequestID string
+}
+
+// BackfillStartupsResult413Headers the declared response headers of an HTTP 413 response for BackfillStartups
+type BackfillStartupsResult413Headers struct {
+	XRequestID string
+}
+
+// BackfillStartupsResult415Headers the declared response headers of an HTTP 415 response for BackfillStartups
+type BackfillStartupsResult415Headers struct {
+	XRequestID string
+}
+
+// BackfillStartupsResult429Headers the declared response headers of an HTTP 429 response for BackfillStartups
+type BackfillStartupsResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+// BackfillStartupsResult500Headers the declared response headers of an HTTP 500 response for BackfillStartups
+type BackfillStartupsResult500Headers struct {
+	XRequestID string
+}
+
+// BackfillStartupsResult503Headers the declared response headers of an HTTP 503 response for BackfillStartups
+type BackfillStartupsResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type BackfillStartupsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BackfillResults
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *BackfillStartupsResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *BackfillStartupsResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *BackfillStartupsResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *BackfillStartupsResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *BackfillStartupsResult408Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *BackfillStartupsResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *BackfillStartupsResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *BackfillStartupsResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *BackfillStartupsResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *BackfillStartupsResult503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r BackfillStartupsResult) GetJSON200() *BackfillResults {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r BackfillStartupsResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BackfillStartupsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BackfillStartupsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BackfillStartupsResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13651,6 +14077,21 @@ func (c *ClientWithResponses) GetInfoWithResponse(ctx context.Context, reqEditor
 		return nil, err
 	}
 	return ParseGetInfoResult(rsp)
+}
+
+// GetJWKSWithResponse The keys that verify packets
+//
+// A JWK set (RFC 7517) of Ed25519 keys (RFC 8037): those whose signatures may still be about, and the next one before it signs. It is empty where no packet is signed (SIGNING_KEY_FILE).
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /.well-known/jwks.json (the `GetJWKS` operationId).
+func (c *ClientWithResponses) GetJWKSWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetJWKSResult, error) {
+	rsp, err := c.GetJWKS(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetJWKSResult(rsp)
 }
 
 // GetDiscoveryWithResponse Service discovery
@@ -14660,7 +15101,7 @@ func (c *ClientWithResponses) AcknowledgeStartupWithResponse(ctx context.Context
 
 // BootstrapWithBodyWithResponse Bootstrap a component
 //
-// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
+// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB. Who got no answer asks again with the same `Idempotency-Key`, and finds the startup that it has opened already.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14675,7 +15116,7 @@ func (c *ClientWithResponses) BootstrapWithBodyWithResponse(ctx context.Context,
 
 // BootstrapWithResponse Bootstrap a component
 //
-// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB.
+// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB. Who got no answer asks again with the same `Idempotency-Key`, and finds the startup that it has opened already.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14686,6 +15127,36 @@ func (c *ClientWithResponses) BootstrapWithResponse(ctx context.Context, params 
 		return nil, err
 	}
 	return ParseBootstrapResult(rsp)
+}
+
+// BackfillStartupsWithBodyWithResponse Tell of starts without MetaGate
+//
+// A component that got no answer may have started with the verified packet on its disk: it made the startup_id itself, and tells of it when MetaGate is back. Each is recorded once, with source `cache`: `opened_at`, `ready_at` and `failed_at` are when it was told, and what the component says are `claimed_opened_at` and `claimed_closed_at`. Telling again changes nothing, but closes a startup of the caller's that is still OPEN, whose report could not be sent. One that is refused does not hurt the others.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/startup/backfill (the `BackfillStartups` operationId).
+func (c *ClientWithResponses) BackfillStartupsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BackfillStartupsResult, error) {
+	rsp, err := c.BackfillStartupsWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBackfillStartupsResult(rsp)
+}
+
+// BackfillStartupsWithResponse Tell of starts without MetaGate
+//
+// A component that got no answer may have started with the verified packet on its disk: it made the startup_id itself, and tells of it when MetaGate is back. Each is recorded once, with source `cache`: `opened_at`, `ready_at` and `failed_at` are when it was told, and what the component says are `claimed_opened_at` and `claimed_closed_at`. Telling again changes nothing, but closes a startup of the caller's that is still OPEN, whose report could not be sent. One that is refused does not hurt the others.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/startup/backfill (the `BackfillStartups` operationId).
+func (c *ClientWithResponses) BackfillStartupsWithResponse(ctx context.Context, body BackfillStartupsJSONRequestBody, reqEditors ...RequestEditorFn) (*BackfillStartupsResult, error) {
+	rsp, err := c.BackfillStartups(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBackfillStartupsResult(rsp)
 }
 
 // ReportFailedWithBodyWithResponse Report that a start was aborted
@@ -14806,6 +15277,62 @@ func ParseGetInfoResult(rsp *http.Response) (*GetInfoResult, error) {
 		response.Headers200 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetInfoResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetJWKSResult parses an HTTP response from a GetJWKSWithResponse call
+func ParseGetJWKSResult(rsp *http.Response) (*GetJWKSResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetJWKSResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest JWKSet
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetJWKSResult200Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetJWKSResult500Headers
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -23295,6 +23822,13 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 			}
 			headers.ETag = value
 		}
+		if values := rsp.Header.Values("Metagate-Signature"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Signature", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateSignature = value
+		}
 		if values := rsp.Header.Values("Metagate-Startup-Deadline"); len(values) > 0 {
 			var value time.Time
 			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Startup-Deadline", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "date-time"}); err != nil {
@@ -23325,6 +23859,13 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Metagate-Signature"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Signature", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateSignature = value
 		}
 		if values := rsp.Header.Values("Metagate-Startup-Deadline"); len(values) > 0 {
 			var value time.Time
@@ -23454,6 +23995,219 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers BootstrapResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseBackfillStartupsResult parses an HTTP response from a BackfillStartupsWithResponse call
+func ParseBackfillStartupsResult(rsp *http.Response) (*BackfillStartupsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BackfillStartupsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BackfillResults
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers BackfillStartupsResult200Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers BackfillStartupsResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers BackfillStartupsResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers BackfillStartupsResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers BackfillStartupsResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
+	case rsp.StatusCode == 413:
+		var headers BackfillStartupsResult413Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers BackfillStartupsResult415Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers BackfillStartupsResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers BackfillStartupsResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers BackfillStartupsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

@@ -119,23 +119,28 @@ func (q *Queries) ListStartsAfter(ctx context.Context, arg ListStartsAfterParams
 }
 
 const whichStartups = `-- name: WhichStartups :many
-SELECT id FROM startup_sessions WHERE id IN (SELECT value FROM json_each(CAST(?1 AS text)))
+SELECT id, packet_id FROM startup_sessions WHERE id IN (SELECT value FROM json_each(CAST(?1 AS text)))
 `
 
+type WhichStartupsRow struct {
+	ID       uuid.UUID
+	PacketID uuid.UUID
+}
+
 // Those of a JSON array of ids that there are.
-func (q *Queries) WhichStartups(ctx context.Context, ids string) ([]uuid.UUID, error) {
+func (q *Queries) WhichStartups(ctx context.Context, ids string) ([]WhichStartupsRow, error) {
 	rows, err := q.db.QueryContext(ctx, whichStartups, ids)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []uuid.UUID
+	var items []WhichStartupsRow
 	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
+		var i WhichStartupsRow
+		if err := rows.Scan(&i.ID, &i.PacketID); err != nil {
 			return nil, err
 		}
-		items = append(items, id)
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

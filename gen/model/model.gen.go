@@ -71,6 +71,30 @@ func (e AuthMethod) Valid() bool {
 	}
 }
 
+// Defines values for BackfillResultResult.
+const (
+	BackfillResultResultClosed   BackfillResultResult = "closed"
+	BackfillResultResultKnown    BackfillResultResult = "known"
+	BackfillResultResultRecorded BackfillResultResult = "recorded"
+	BackfillResultResultRefused  BackfillResultResult = "refused"
+)
+
+// Valid indicates whether the value is a known member of the BackfillResultResult enum.
+func (e BackfillResultResult) Valid() bool {
+	switch e {
+	case BackfillResultResultClosed:
+		return true
+	case BackfillResultResultKnown:
+		return true
+	case BackfillResultResultRecorded:
+		return true
+	case BackfillResultResultRefused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for BootstrapRequestSource.
 const (
 	BootstrapRequestSourceBench BootstrapRequestSource = "bench"
@@ -119,6 +143,66 @@ func (e DiscoverySupportedAuth) Valid() bool {
 	case DiscoverySupportedAuthAPIKey:
 		return true
 	case DiscoverySupportedAuthJwt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for JWKAlg.
+const (
+	JWKAlgEdDSA JWKAlg = "EdDSA"
+)
+
+// Valid indicates whether the value is a known member of the JWKAlg enum.
+func (e JWKAlg) Valid() bool {
+	switch e {
+	case JWKAlgEdDSA:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for JWKCrv.
+const (
+	JWKCrvEd25519 JWKCrv = "Ed25519"
+)
+
+// Valid indicates whether the value is a known member of the JWKCrv enum.
+func (e JWKCrv) Valid() bool {
+	switch e {
+	case JWKCrvEd25519:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for JWKKty.
+const (
+	JWKKtyOKP JWKKty = "OKP"
+)
+
+// Valid indicates whether the value is a known member of the JWKKty enum.
+func (e JWKKty) Valid() bool {
+	switch e {
+	case JWKKtyOKP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for JWKUse.
+const (
+	JWKUseSig JWKUse = "sig"
+)
+
+// Valid indicates whether the value is a known member of the JWKUse enum.
+func (e JWKUse) Valid() bool {
+	switch e {
+	case JWKUseSig:
 		return true
 	default:
 		return false
@@ -556,6 +640,30 @@ type AuditEntryAction string
 // AuthMethod defines model for AuthMethod.
 type AuthMethod string
 
+// Backfill defines model for Backfill.
+type Backfill struct {
+	Startups []OfflineStartup `json:"startups"`
+}
+
+// BackfillResult defines model for BackfillResult.
+type BackfillResult struct {
+	// Code Why it was refused.
+	Code   string `json:"code,omitempty,omitzero"`
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// Result `recorded` now; `known` already; `closed`: known, and no longer OPEN; `refused` for good.
+	Result    BackfillResultResult `json:"result"`
+	StartupID UUID                 `json:"startup_id"`
+}
+
+// BackfillResultResult `recorded` now; `known` already; `closed`: known, and no longer OPEN; `refused` for good.
+type BackfillResultResult string
+
+// BackfillResults defines model for BackfillResults.
+type BackfillResults struct {
+	Results []BackfillResult `json:"results"`
+}
+
 // Binding principal → profile + manifest (+ overrides). At most one is active per principal.
 type Binding struct {
 	Active bool `json:"active"`
@@ -752,6 +860,40 @@ type Info struct {
 
 // JSONObject A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
 type JSONObject = json.RawMessage
+
+// JWK A public key (RFC 7517, RFC 8037).
+type JWK struct {
+	Alg JWKAlg `json:"alg"`
+	Crv JWKCrv `json:"crv"`
+
+	// Exp Until when it is published, in seconds since 1970; absent while nothing ends it.
+	Exp int64 `json:"exp,omitempty,omitzero"`
+
+	// Kid Its thumbprint (RFC 7638).
+	Kid string `json:"kid"`
+	Kty JWKKty `json:"kty"`
+	Use JWKUse `json:"use"`
+
+	// X The key, base64url.
+	X string `json:"x"`
+}
+
+// JWKAlg defines model for JWK.Alg.
+type JWKAlg string
+
+// JWKCrv defines model for JWK.Crv.
+type JWKCrv string
+
+// JWKKty defines model for JWK.Kty.
+type JWKKty string
+
+// JWKUse defines model for JWK.Use.
+type JWKUse string
+
+// JWKSet defines model for JWKSet.
+type JWKSet struct {
+	Keys []JWK `json:"keys"`
+}
 
 // Key A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 type Key = string
@@ -1020,6 +1162,48 @@ type ManifestPatch = json.RawMessage
 
 // MirrorStatus Whether LegiVellum's ledger knows of all that happened: `off` where it is not to be told, `refused` where it would not hear of it (`mirror_error` says why).
 type MirrorStatus string
+
+// OfflineStartup A start without MetaGate.
+type OfflineStartup struct {
+	// BuildVersion As reported with READY.
+	BuildVersion string `json:"build_version,omitempty,omitzero"`
+
+	// ClosedAt When it was READY or FAILED, by its own clock.
+	ClosedAt *time.Time `json:"closed_at,omitempty"`
+
+	// ComponentKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	ComponentKey Key `json:"component_key"`
+
+	// Details As reported with FAILED.
+	Details json.RawMessage `json:"details,omitempty,omitzero"`
+
+	// Error As reported with FAILED.
+	Error string `json:"error,omitempty,omitzero"`
+
+	// Health As reported with READY.
+	Health json.RawMessage `json:"health,omitempty,omitzero"`
+
+	// Host As in a bootstrap.
+	Host Text `json:"host,omitempty,omitzero"`
+
+	// InstanceID As in a bootstrap.
+	InstanceID Text `json:"instance_id,omitempty,omitzero"`
+
+	// Labels As in a bootstrap.
+	Labels Labels `json:"labels,omitempty,omitzero"`
+
+	// OpenedAt When it began, by its own clock.
+	OpenedAt time.Time `json:"opened_at"`
+
+	// PacketEtag Of the packet that it started with: one that this principal was answered with in the last seven days, or would be now.
+	PacketEtag string `json:"packet_etag"`
+
+	// StartupID A UUIDv7 that the component made when it started, at most seven days ago.
+	StartupID UUID `json:"startup_id"`
+
+	// Status How it ended; absent is OPEN, and a report may follow.
+	Status StartupStatus `json:"status,omitempty,omitzero"`
+}
 
 // Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
 type Overrides = json.RawMessage
@@ -1415,6 +1599,12 @@ type StartupSession struct {
 
 	// BuildVersion As reported with READY.
 	BuildVersion nullable.Nullable[string] `json:"build_version"`
+
+	// ClaimedClosedAt When it says that it was READY or FAILED.
+	ClaimedClosedAt nullable.Nullable[time.Time] `json:"claimed_closed_at"`
+
+	// ClaimedOpenedAt When a component that started without this server says that it began.
+	ClaimedOpenedAt nullable.Nullable[time.Time] `json:"claimed_opened_at"`
 
 	// ComponentKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	ComponentKey Key `json:"component_key"`
@@ -2039,6 +2229,9 @@ type ListStartupsParams struct {
 
 // BootstrapParams defines parameters for Bootstrap.
 type BootstrapParams struct {
+	// IdempotencyKey A UUIDv7 (RFC 9562), made once for a start, in quotes or without; it becomes the startup_id. Sent again, as after an answer that was lost, it opens nothing while the packet is the same and the startup OPEN: the answer is that of the first time. If the packet has changed in between, a new startup supersedes the first. One that another principal or component has used, or whose startup is closed, is 409. A key of another form, or whose time is more than five minutes from the server's, is not used.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
 	// IfNoneMatch Etags of packets that the caller already has: a list of quoted etags, or `*` (RFC 9110, section 13.1.2).
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
@@ -2108,6 +2301,9 @@ type AcknowledgeStartupJSONRequestBody = Acknowledgement
 
 // BootstrapJSONRequestBody defines body for Bootstrap for application/json ContentType.
 type BootstrapJSONRequestBody = BootstrapRequest
+
+// BackfillStartupsJSONRequestBody defines body for BackfillStartups for application/json ContentType.
+type BackfillStartupsJSONRequestBody = Backfill
 
 // ReportFailedJSONRequestBody defines body for ReportFailed for application/json ContentType.
 type ReportFailedJSONRequestBody = FailedReport

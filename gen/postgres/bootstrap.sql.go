@@ -186,6 +186,7 @@ SELECT $1, r.tenant_key, $2, $3, $4,
        (SELECT n FROM change_number)
 FROM tenant_revisions r
 WHERE r.tenant_key = $19 AND r.epoch = $20
+ON CONFLICT (id) DO NOTHING
 `
 
 type OpenStartupParams struct {
@@ -211,7 +212,8 @@ type OpenStartupParams struct {
 	Epoch           int64
 }
 
-// Writes the receipt only if the world is still the one that was resolved.
+// Writes the receipt only if the world is still the one that was resolved, and the
+// id, which may be an Idempotency-Key, is new.
 func (q *Queries) OpenStartup(ctx context.Context, arg OpenStartupParams) (int64, error) {
 	result, err := q.db.Exec(ctx, openStartup,
 		arg.ID,

@@ -15,6 +15,10 @@ type Querier interface {
 	// Ends an alarm by an admin's word: the first one's.
 	AcknowledgeStartup(ctx context.Context, arg AcknowledgeStartupParams) (StartupSession, error)
 	AdvanceSink(ctx context.Context, arg AdvanceSinkParams) (int64, error)
+	// A start that is told of afterwards, once.
+	BackfillStartup(ctx context.Context, arg BackfillStartupParams) (int64, error)
+	// What became of a startup that is still OPEN here.
+	CloseBackfilled(ctx context.Context, arg CloseBackfilledParams) (int64, error)
 	// How many startups were changed after one change: row_limit at most.
 	CountChanges(ctx context.Context, arg CountChangesParams) (int64, error)
 	// Those that still are, or may become, an alarm.
@@ -38,6 +42,8 @@ type Querier interface {
 	DeleteProfile(ctx context.Context, id uuid.UUID) error
 	DeleteSecretRef(ctx context.Context, id uuid.UUID) error
 	FailSink(ctx context.Context, arg FailSinkParams) error
+	// The startup of a principal that was answered with an etag last.
+	FindAnswered(ctx context.Context, arg FindAnsweredParams) (StartupSession, error)
 	GetAPIKey(ctx context.Context, id uuid.UUID) (APIKey, error)
 	GetAPIKeyByHash(ctx context.Context, keyHash string) (APIKey, error)
 	GetBinding(ctx context.Context, id uuid.UUID) (Binding, error)
@@ -82,7 +88,8 @@ type Querier interface {
 	// The first statement of each admin write: its row lock puts the writes of a tenant
 	// one after another. It tells where the tenant is; a new one is at revision 0.
 	LockTenant(ctx context.Context, arg LockTenantParams) (LockTenantRow, error)
-	// Writes the receipt only if the world is still the one that was resolved.
+	// Writes the receipt only if the world is still the one that was resolved, and the
+	// id, which may be an Idempotency-Key, is new.
 	OpenStartup(ctx context.Context, arg OpenStartupParams) (int64, error)
 	// No change that anybody reads: it keeps its number.
 	RefuseStartup(ctx context.Context, arg RefuseStartupParams) error

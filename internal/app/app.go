@@ -22,6 +22,7 @@ import (
 	"github.com/legivellum/metagate/internal/feed"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/server"
+	"github.com/legivellum/metagate/internal/signing"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/telemetry"
 	"github.com/legivellum/metagate/internal/witness"
@@ -41,6 +42,8 @@ type App struct {
 	URL   string // where to reach it from this host, with the port as it was bound
 	Store *store.Store
 	Admin *admin.Service
+	// Signer has the keys that sign packets; nil where none does.
+	Signer *signing.Ring
 
 	config     Config
 	log        *slog.Logger
@@ -122,6 +125,10 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 			return blame("ADMIN_API_KEY", err)
 		}
 	}
+	var err error
+	if a.Signer, err = a.signer(ctx); err != nil {
+		return err
+	}
 	a.warn(ctx)
 	if !a.verifier.Enabled() {
 		a.log.WarnContext(ctx, "no JWT is accepted: JWT_SECRET is unset or the published default; API keys work")
@@ -136,7 +143,8 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 			CacheBytes: 3 * packets, FailureBurst: int(a.config.AuthFailureBurst),
 		}),
 		Alarms:   &witness.Alarms{Store: a.Store, Now: store.Now},
-		Witness:  witness.New(witness.Options{Store: a.Store.Hot(), Now: store.Now, CacheBytes: packets, MaxInFlight: waiting}),
+		Witness:  witness.New(witness.Options{Store: a.Store.Hot(), Now: store.Now, CacheBytes: packets, MaxInFlight: waiting, Signer: a.Signer}),
+		Signer:   a.Signer,
 		Metrics:  telemetry.NewMetrics(a.Store, b.Version),
 		Draining: a.draining.Load,
 		Version:  a.config.MetagateVersion, Build: b.Version, InstanceID: a.config.InstanceID,
@@ -217,6 +225,7 @@ func (a *App) run(listener net.Listener) {
 	a.background.Go(func() { a.options.Metrics.Count(ctx, store.Now, 15*time.Second) })
 	a.background.Go(func() { a.options.Alarms.Run(ctx, 15*time.Second) })
 	a.background.Go(func() { a.verifier.Watch(ctx) })
+	a.background.Go(func() { a.Signer.Watch(ctx) })
 	if hours := a.config.ReceiptRetentionHours; hours > 0 {
 		r := witness.Retention{
 			Store: a.Store, Now: store.Now, Keep: time.Duration(hours) * time.Hour,

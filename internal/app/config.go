@@ -64,6 +64,8 @@ type Config struct {
 	DefaultStartupSLASeconds int64  `name:"default-startup-sla-seconds" env:"DEFAULT_STARTUP_SLA_SECONDS" default:"120" help:"Seconds a component has to report READY or FAILED, where its profile does not say."`
 	ReceiptRetentionHours    int64  `env:"RECEIPT_RETENTION_HOURS" default:"72" help:"Hours that startup receipts are kept; 0 keeps them forever."`
 
+	SigningKeyFile string `env:"SIGNING_KEY_FILE" placeholder:"FILE" help:"PEM file with the Ed25519 key that signs packets, from metagate keys signing; read again when it changes. Empty: one beside the embedded database, made at the first start, and none on PostgreSQL; none signs nothing."`
+
 	ReceiptGate `kong:"embed"`
 
 	MaxBodyBytes       int64  `env:"MAX_BODY_BYTES" default:"1048576" help:"Largest request body in bytes; a larger one is answered with 413."`

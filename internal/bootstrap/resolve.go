@@ -154,10 +154,21 @@ func (b *Blueprint) Example(preferred string) string {
 // Etag is the packet_etag of a principal's packet for a component: lower-case hex
 // SHA-256 of the canonical JSON (RFC 8785) of what is stable in it.
 func (b *Blueprint) Etag(principal, component string) string {
+	return EtagOf(b.Stable(principal, component))
+}
+
+// Stable is the canonical JSON (RFC 8785) of what is stable in a principal's packet for
+// a component: what the packet_etag is over, and a signature.
+func (b *Blueprint) Stable(principal, component string) []byte {
 	text := make([]byte, 0, b.Size()+len(principal)+len(component)+8)
 	text = appendQuoted(append(text, b.head...), component)
 	text = appendQuoted(append(text, b.middle...), principal)
-	sum := sha256.Sum256(append(text, b.tail...))
+	return append(text, b.tail...)
+}
+
+// EtagOf is the packet_etag over what Stable returns.
+func EtagOf(stable []byte) string {
+	sum := sha256.Sum256(stable)
 	return hex.EncodeToString(sum[:])
 }
 
@@ -166,6 +177,7 @@ type Birth struct {
 	PacketID, StartupID        uuid.UUID
 	PrincipalKey, ComponentKey string
 	Etag                       string
+	Signature                  string // a detached JWS over the same as Etag; empty where nothing is signed
 	IssuedAt, DeadlineAt       time.Time
 }
 

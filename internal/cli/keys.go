@@ -17,6 +17,8 @@ type keysCmd struct {
 	List   keysListCmd   `cmd:"" help:"List API keys, with when they were last used."`
 	Rotate keysRotateCmd `cmd:"" help:"Print a new API key of a principal in place of those of the same name, which go on working unless --revoke-old or --grace says otherwise."`
 	Revoke keysRevokeCmd `cmd:"" help:"Revoke an API key: the next request with it is refused."`
+
+	Signing keysSigningCmd `cmd:"" help:"Make the key file that packets are signed with, or rotate it; print the new key's id."`
 }
 
 type keysIssueCmd struct {

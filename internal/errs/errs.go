@@ -28,6 +28,7 @@ const (
 	AlreadyExists         Code = "ALREADY_EXISTS"          // 409
 	InUse                 Code = "IN_USE"                  // 409
 	InvalidState          Code = "INVALID_STATE"           // 409
+	IdempotencyKeyReused  Code = "IDEMPOTENCY_KEY_REUSED"  // 409
 	LastAdmin             Code = "LAST_ADMIN"              // 409
 	PrincipalMismatch     Code = "PRINCIPAL_MISMATCH"      // 409
 	PreconditionFailed    Code = "PRECONDITION_FAILED"     // 412

@@ -65,22 +65,27 @@ func (c Caller) Scope() *string {
 	return &c.TenantKey
 }
 
-// Memo remembers the packet_etag that a Caller was answered with last: an epoch
-// has but one for each component, and hashing a packet of 100 KiB takes as long
-// as the rest of the answer.
-type Memo struct{ last atomic.Pointer[etagOf] }
+// Memo remembers the packet_etag and the signature that a Caller was answered with
+// last: an epoch has but one of each for a component and a time, and to hash a packet
+// of 100 KiB, or to sign one, takes as long as the rest of the answer.
+type Memo struct{ last atomic.Pointer[sealed] }
 
-type etagOf struct{ component, etag string }
+type sealed struct {
+	component       string
+	stamp           int64
+	etag, signature string
+}
 
-// Etag is the component's, computed unless it was the last one asked for.
-func (m *Memo) Etag(component string, compute func() string) string {
+// Seal is the component's etag and signature of the time that stamp names, computed
+// unless they were the last ones asked for.
+func (m *Memo) Seal(component string, stamp int64, compute func() (etag, signature string)) (etag, signature string) {
 	if m == nil {
 		return compute()
 	}
-	if last := m.last.Load(); last != nil && last.component == component {
-		return last.etag
+	if last := m.last.Load(); last != nil && last.component == component && last.stamp == stamp {
+		return last.etag, last.signature
 	}
-	etag := compute()
-	m.last.Store(&etagOf{component, etag})
-	return etag
+	etag, signature = compute()
+	m.last.Store(&sealed{component, stamp, etag, signature})
+	return etag, signature
 }

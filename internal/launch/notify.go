@@ -86,24 +86,31 @@ func (n *inner) serve() {
 		}
 		fds := descriptors(rights[:many])
 		lines := strings.Split(strings.TrimSuffix(string(text[:size]), "\n"), "\n")
-		if slices.Contains(lines, "READY=1") {
-			if !said {
-				close(n.ready)
+		first := !said && slices.Contains(lines, "READY=1")
+		select {
+		case <-n.open: // READY=1 after a reload, as Type=notify-reload wants it
+			if !first {
+				break
 			}
-			said = true
-			select {
-			case <-n.open: // after a reload, as Type=notify-reload wants it
-			default:
-				lines = slices.DeleteFunc(lines, func(line string) bool { return line == "READY=1" })
-			}
+			lines = withoutReady(lines)
+		default:
+			lines = withoutReady(lines)
 		}
 		if len(lines) > 0 {
 			n.outer.send(strings.Join(lines, "\n"), fds...)
+		}
+		if first {
+			said = true
+			close(n.ready)
 		}
 		for _, fd := range fds {
 			_ = syscall.Close(fd) // BARRIER=1 waits for that
 		}
 	}
+}
+
+func withoutReady(lines []string) []string {
+	return slices.DeleteFunc(lines, func(line string) bool { return line == "READY=1" })
 }
 
 // descriptors are the file descriptors that came with a datagram.

@@ -100,7 +100,7 @@ func (l *launch) pass(c *command, sig syscall.Signal) {
 // becameReady tells who waits for it: whoever is nearest first.
 func (l *launch) becameReady(ctx context.Context, c *command) {
 	c.ready = true
-	l.outer.send("READY=1\nSTATUS=ready")
+	l.outer.send("READY=1")
 	if c.inner != nil {
 		close(c.inner.open)
 	}

@@ -3,8 +3,11 @@ package server
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/internal/doc"
@@ -20,11 +23,17 @@ const (
 	headerStartupDeadline = "Metagate-Startup-Deadline"
 )
 
+// headerSignature is a detached JWS over what the etag is over (contract 15).
+const headerSignature = "Metagate-Signature"
+
 // Bootstrap implements POST /v1/bootstrap.
 func (s *Server) Bootstrap(ctx context.Context, r api.BootstrapRequestObject) (api.BootstrapResponseObject, error) {
 	birth, err := witness.BirthOf(*r.Body)
 	if err != nil {
 		return nil, err
+	}
+	if key := r.Params.IdempotencyKey; key != nil { // of another form it is none
+		birth.IdempotencyKey, _ = uuid.Parse(strings.Trim(*key, `"`))
 	}
 	opened, err := s.Witness.Bootstrap(ctx, callerOf(ctx), birth)
 	if err != nil {
@@ -43,8 +52,11 @@ type packetResponse struct {
 var contentJSON = []string{mediaJSON}
 
 func (p packetResponse) VisitBootstrapResponse(w http.ResponseWriter) error {
-	h, values := w.Header(), [...]string{doc.QuoteETag(p.Etag), p.StartupID.String(), p.DeadlineAt.Format(time.RFC3339Nano)}
+	h, values := w.Header(), [...]string{doc.QuoteETag(p.Etag), p.StartupID.String(), p.DeadlineAt.Format(time.RFC3339Nano), p.Signature}
 	h["Etag"], h[headerStartupID], h[headerStartupDeadline] = values[0:1:1], values[1:2:2], values[2:3:3] // one allocation
+	if p.Signature != "" {
+		h[headerSignature] = values[3:4:4]
+	}
 	if p.notModified {
 		w.WriteHeader(http.StatusNotModified)
 		return nil

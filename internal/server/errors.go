@@ -32,6 +32,7 @@ var status = map[errs.Code]int{
 	errs.AlreadyExists:         http.StatusConflict,
 	errs.InUse:                 http.StatusConflict,
 	errs.InvalidState:          http.StatusConflict,
+	errs.IdempotencyKeyReused:  http.StatusConflict,
 	errs.LastAdmin:             http.StatusConflict,
 	errs.PrincipalMismatch:     http.StatusConflict,
 	errs.PreconditionFailed:    http.StatusPreconditionFailed,

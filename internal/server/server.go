@@ -19,6 +19,7 @@ import (
 	"github.com/legivellum/metagate/internal/feed"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/mcp"
+	"github.com/legivellum/metagate/internal/signing"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/telemetry"
 	"github.com/legivellum/metagate/internal/witness"
@@ -34,6 +35,7 @@ type Options struct {
 	Admin    *admin.Service
 	World    *world.Service
 	Identity *identity.Service
+	Signer   *signing.Ring // nil where nothing is signed
 	Metrics  *telemetry.Metrics
 	Log      *slog.Logger
 	Now      func() time.Time

@@ -70,6 +70,11 @@ func (s *Server) GetDiscovery(context.Context, api.GetDiscoveryRequestObject) (a
 	}}, nil
 }
 
+// GetJWKS implements GET /.well-known/jwks.json.
+func (s *Server) GetJWKS(context.Context, api.GetJWKSRequestObject) (api.GetJWKSResponseObject, error) {
+	return api.GetJWKS200JSONResponse{Body: model.JWKSet{Keys: s.Signer.Published()}}, nil
+}
+
 // GetOpenapiYaml implements GET /openapi.yaml.
 func (s *Server) GetOpenapiYaml(context.Context, api.GetOpenapiYamlRequestObject) (api.GetOpenapiYamlResponseObject, error) {
 	return verbatim{contentType: "application/yaml", body: s.contract.YAML}, nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/legivellum/metagate/gen/litebatch"
 	"github.com/legivellum/metagate/gen/pgbatch"
@@ -21,16 +22,26 @@ type Reported struct {
 	At     time.Time
 }
 
+// Opening is what became of a row that was to open a startup.
+type Opening int8
+
+// What may become of it.
+const (
+	Stale    Opening = iota // not written: its epoch has passed
+	Opened                  // written
+	Repeated                // not written: there was one of its id already
+)
+
 // batches are the writes of the hot path: many rows, one commit.
 type batches interface {
-	openStartups(ctx context.Context, rows []OpenStartupParams) (opened []bool, err error)
+	openStartups(ctx context.Context, rows []OpenStartupParams) ([]Opening, error)
 	reportStartups(ctx context.Context, rows []ReportStartupParams) (map[uuid.UUID]Reported, error)
 }
 
-// OpenStartups is OpenStartup for many rows with one commit; opened tells of each
-// row whether it was written, or its epoch has passed. An error means that
-// none was written, unless the connection broke at the commit.
-func (s *Store) OpenStartups(ctx context.Context, rows []OpenStartupParams) (opened []bool, err error) {
+// OpenStartups is OpenStartup for many rows with one commit, and tells what became of
+// each. Of a row that is neither of its epoch nor new it tells the latter. An error
+// means that none was written, unless the connection broke at the commit.
+func (s *Store) OpenStartups(ctx context.Context, rows []OpenStartupParams) ([]Opening, error) {
 	return s.engine.openStartups(ctx, rows)
 }
 
@@ -40,7 +51,7 @@ func (s *Store) ReportStartups(ctx context.Context, rows []ReportStartupParams) 
 	return s.engine.reportStartups(ctx, rows)
 }
 
-func (e embedded) openStartups(ctx context.Context, rows []OpenStartupParams) (opened []bool, err error) {
+func (e embedded) openStartups(ctx context.Context, rows []OpenStartupParams) (openings []Opening, err error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
@@ -60,19 +71,20 @@ func (e embedded) openStartups(ctx context.Context, rows []OpenStartupParams) (o
 		if err != nil {
 			return err
 		}
-		opened, err = which(rows, n, func(ids []uuid.UUID) ([]uuid.UUID, error) {
+		openings, err = which(rows, n, func(ids []uuid.UUID) ([]pgbatch.WhichStartupsRow, error) {
 			list, err := json.Marshal(ids)
 			if err != nil {
 				return nil, err
 			}
-			return litebatch.New(tx).WhichStartups(ctx, string(list))
+			there, err := litebatch.New(tx).WhichStartups(ctx, string(list))
+			return column(there, func(r *litebatch.WhichStartupsRow) pgbatch.WhichStartupsRow { return pgbatch.WhichStartupsRow(*r) }), err
 		})
 		return err
 	})
 	if err != nil {
 		return nil, err // what was opened was rolled back
 	}
-	return opened, nil
+	return openings, nil
 }
 
 func (e embedded) reportStartups(ctx context.Context, rows []ReportStartupParams) (map[uuid.UUID]Reported, error) {
@@ -137,7 +149,7 @@ func reportedAt(r ReportStartupParams) *time.Time {
 	return r.FailedAt
 }
 
-func (e pg) openStartups(ctx context.Context, rows []OpenStartupParams) ([]bool, error) {
+func (e pg) openStartups(ctx context.Context, rows []OpenStartupParams) ([]Opening, error) {
 	a := pgbatch.OpenStartupsParams{
 		Ids:        column(rows, func(r *OpenStartupParams) uuid.UUID { return r.ID }),
 		TenantKeys: column(rows, func(r *OpenStartupParams) string { return r.TenantKey }),
@@ -167,28 +179,47 @@ func (e pg) openStartups(ctx context.Context, rows []OpenStartupParams) ([]bool,
 	}
 	q := pgbatch.New(e.pool)
 	n, err := q.OpenStartups(ctx, a)
+	if IsUnique(err) {
+		n, err = pgbatch.New(leavingOut{e.pool}).OpenStartups(ctx, a)
+	}
 	if err != nil {
 		return nil, e.writable(err)
 	}
-	return which(rows, n, func(ids []uuid.UUID) ([]uuid.UUID, error) { return q.WhichStartups(ctx, ids) })
+	return which(rows, n, func(ids []uuid.UUID) ([]pgbatch.WhichStartupsRow, error) { return q.WhichStartups(ctx, ids) })
 }
 
-// which tells of each row whether it was written. Nearly always all n of them
-// were; else there gives those of the ids that are.
-func which(rows []OpenStartupParams, n int64, there func(ids []uuid.UUID) ([]uuid.UUID, error)) ([]bool, error) {
+// leavingOut has an INSERT leave out the rows whose id there is.
+type leavingOut struct{ pgbatch.DBTX }
+
+func (l leavingOut) Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error) {
+	return l.DBTX.Exec(ctx, query+"\nON CONFLICT (id) DO NOTHING", args...)
+}
+
+// which tells what became of each row. Nearly always all n of them were written;
+// else there gives those of the ids that are, with the packet_id by which a row
+// knows itself: it is new each time.
+func which(rows []OpenStartupParams, n int64, there func(ids []uuid.UUID) ([]pgbatch.WhichStartupsRow, error)) ([]Opening, error) {
 	if n == int64(len(rows)) {
-		return slices.Repeat([]bool{true}, len(rows)), nil
+		return slices.Repeat([]Opening{Opened}, len(rows)), nil
 	}
-	ids := column(rows, func(r *OpenStartupParams) uuid.UUID { return r.ID })
-	written, err := there(ids)
+	written, err := there(column(rows, func(r *OpenStartupParams) uuid.UUID { return r.ID }))
 	if err != nil { // never tried again: the rows may be there
 		return nil, errs.Wrap(err, errs.Unavailable, "the database does not answer: try again")
 	}
-	opened := make([]bool, len(rows))
-	for i, id := range ids {
-		opened[i] = slices.Contains(written, id)
+	packets := make(map[uuid.UUID]uuid.UUID, len(written))
+	for _, w := range written {
+		packets[w.ID] = w.PacketID
 	}
-	return opened, nil
+	openings := make([]Opening, len(rows))
+	for i, r := range rows {
+		switch packet, found := packets[r.ID]; {
+		case found && packet == r.PacketID:
+			openings[i] = Opened
+		case found:
+			openings[i] = Repeated
+		}
+	}
+	return openings, nil
 }
 
 func (e pg) reportStartups(ctx context.Context, rows []ReportStartupParams) (map[uuid.UUID]Reported, error) {

@@ -76,7 +76,11 @@ func compound(s statement) (string, error) {
 		return "", fmt.Errorf("parameters are not each used once and in order: %s", s.query)
 	}
 	if insert, one, found := strings.Cut(query, "\nSELECT "); found {
+		one, conflict, _ := strings.Cut(one, "\nON CONFLICT ")
 		query = insert + "\nSELECT " + one + strings.Repeat("\nUNION ALL\nSELECT "+one, s.rows-1)
+		if conflict != "" {
+			query += "\nON CONFLICT " + conflict
+		}
 	}
 	return query, nil
 }

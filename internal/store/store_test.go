@@ -88,7 +88,7 @@ func TestTheHotConnectionsAreFreeWhenAllOthersAreTaken(t *testing.T) {
 				ID: store.NewID(now), TenantKey: "default", Epoch: epoch, Source: "live", PacketID: uuid.New(), OpenedAt: now, DeadlineAt: now,
 			}})
 			require.NoError(t, err)
-			require.Equal(t, []bool{true}, opened)
+			require.Equal(t, []store.Opening{store.Opened}, opened)
 			return nil
 		}
 		require.NoError(t, hold(others))

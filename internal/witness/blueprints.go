@@ -27,7 +27,7 @@ type blueprintKey struct {
 }
 
 type blueprintAt struct {
-	epoch int64
+	epoch, revision int64 // when it was read
 	*bootstrap.Blueprint
 }
 
@@ -39,19 +39,19 @@ func newBlueprints(maxBytes uint64) *blueprints {
 }
 
 // blueprint returns the blueprint of who's binding at who's epoch, or errStale.
-func (s *Service) blueprint(ctx context.Context, who identity.Caller) (*bootstrap.Blueprint, error) {
+func (s *Service) blueprint(ctx context.Context, who identity.Caller) (blueprintAt, error) {
 	key := blueprintKey{*who.ProfileID, *who.ManifestID, string(who.Overrides)}
 	b, ok := s.blueprints.cache.GetIfPresent(key)
 	if !ok || b.epoch != who.Epoch {
 		var err error
 		if b, err = s.loaded(ctx, who, key); err != nil {
-			return nil, err
+			return b, err
 		}
 	}
 	if b.epoch != who.Epoch {
-		return nil, errStale
+		return b, errStale
 	}
-	return b.Blueprint, nil
+	return b, nil
 }
 
 // loaded reads what is missing: once for all who need it now, who wait no longer
@@ -104,7 +104,7 @@ func (s *Service) load(ctx context.Context, q store.Queries, who identity.Caller
 	if err != nil {
 		return b, err
 	}
-	b.epoch = at.Epoch
+	b.epoch, b.revision = at.Epoch, at.Revision
 	b.Blueprint, err = bootstrap.Compile(bootstrap.World{Profile: profile, Manifest: manifest, Overrides: who.Overrides, Secrets: secrets})
 	if err != nil {
 		return b, errs.Wrap(err, errs.Internal, "internal error")

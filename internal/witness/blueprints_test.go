@@ -27,7 +27,7 @@ func TestCompiledPacketsStayWithinTheirBound(t *testing.T) {
 		for n := range 1000 {
 			overrides := fmt.Sprintf(`{"policy":{"n":%d,"text":%q}}`, n, strings.Repeat("y", n))
 			key := blueprintKey{uuid.New(), uuid.New(), overrides}
-			c.cache.Set(key, blueprintAt{1, b})
+			c.cache.Set(key, blueprintAt{epoch: 1, Blueprint: b})
 			if n%100 == 0 {
 				c.cache.CleanUp()
 				require.LessOrEqual(t, c.cache.WeightedSize(), max(bound, 1))

@@ -80,7 +80,7 @@ func (s *Service) settleAll(ctx context.Context, calls []settlement) ([]settled,
 				return err
 			}
 		}
-		inside := &Service{desk: within{q}, store: s.store, now: s.now, blueprints: s.blueprints}
+		inside := &Service{desk: within{q}, store: s.store, now: s.now, blueprints: s.blueprints, signer: s.signer}
 		for i, c := range calls {
 			err := c.ctx.Err()
 			if err == nil {
@@ -99,10 +99,19 @@ func (s *Service) settleAll(ctx context.Context, calls []settlement) ([]settled,
 // within is a desk in a transaction: each write by itself.
 type within struct{ store.Queries }
 
-func (w within) open(ctx context.Context, r store.OpenStartupParams) (bool, error) {
+func (w within) open(ctx context.Context, r store.OpenStartupParams) (store.Opening, error) {
 	n, err := w.OpenStartup(ctx, r)
-	return n == 1, err
+	if err != nil || n == 1 {
+		return store.Opened, err
+	}
+	_, err = w.GetStartup(ctx, r.ID)
+	if store.IsNotFound(err) {
+		return store.Stale, nil
+	}
+	return store.Repeated, err
 }
+
+func (w within) tx(_ context.Context, fn func(store.Queries) error) error { return fn(w.Queries) }
 
 func (w within) report(ctx context.Context, r store.ReportStartupParams) (store.Reported, error) {
 	n, err := w.ReportStartup(ctx, r)

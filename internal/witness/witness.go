@@ -17,6 +17,7 @@ import (
 	"github.com/legivellum/metagate/internal/bootstrap"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
+	"github.com/legivellum/metagate/internal/signing"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -30,6 +31,7 @@ type Options struct {
 	Now         func() time.Time // UTC, whole microseconds
 	CacheBytes  uint64           // bound of the compiled packets in memory (PACKET_CACHE_BYTES)
 	MaxInFlight int              // bound of those who wait for a write (MAX_IN_FLIGHT)
+	Signer      *signing.Ring    // nil signs nothing
 }
 
 // Service opens and closes startup receipts.
@@ -38,9 +40,10 @@ type Service struct {
 	store      *store.Store
 	now        func() time.Time
 	blueprints *blueprints
-	opens      *batcher[store.OpenStartupParams, bool]
+	opens      *batcher[store.OpenStartupParams, store.Opening]
 	reports    *batcher[store.ReportStartupParams, store.Reported]
 	settles    *batcher[settlement, settled]
+	signer     *signing.Ring
 	snapshot   func(ctx context.Context, fn func(store.Queries) error) error
 	closed     sync.Once
 	fate       *fate
@@ -53,7 +56,8 @@ func (s *Service) Opened() int64 { return s.opened.Load() }
 // desk is where receipts are read and written: the batches, or one transaction.
 type desk interface {
 	store.Queries
-	open(ctx context.Context, r store.OpenStartupParams) (opened bool, err error)
+	open(ctx context.Context, r store.OpenStartupParams) (store.Opening, error)
+	tx(ctx context.Context, fn func(store.Queries) error) error
 	report(ctx context.Context, r store.ReportStartupParams) (store.Reported, error)
 }
 
@@ -62,8 +66,12 @@ type batched struct {
 	*Service
 }
 
-func (b batched) open(ctx context.Context, r store.OpenStartupParams) (bool, error) {
+func (b batched) open(ctx context.Context, r store.OpenStartupParams) (store.Opening, error) {
 	return b.opens.do(ctx, r.PrincipalID, r)
+}
+
+func (b batched) tx(ctx context.Context, fn func(store.Queries) error) error {
+	return b.store.InTx(ctx, fn)
 }
 
 func (b batched) report(ctx context.Context, r store.ReportStartupParams) (store.Reported, error) {
@@ -86,7 +94,7 @@ const (
 func New(o Options) *Service {
 	last := &fate{}
 	s := &Service{
-		store: o.Store, snapshot: o.Store.InSnapshot, now: o.Now, blueprints: newBlueprints(o.CacheBytes), fate: last,
+		store: o.Store, snapshot: o.Store.InSnapshot, now: o.Now, signer: o.Signer, blueprints: newBlueprints(o.CacheBytes), fate: last,
 		reports: newBatcher(writers, maxRows, o.MaxInFlight, noted(last, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
 			reported, err := o.Store.ReportStartups(ctx, rows)
 			leaveOutRivals(rows, reported)
@@ -97,7 +105,7 @@ func New(o Options) *Service {
 			return out, err
 		})),
 	}
-	s.opens = newBatcher(writers, maxRows, o.MaxInFlight, noted(last, func(ctx context.Context, rows []store.OpenStartupParams) ([]bool, error) {
+	s.opens = newBatcher(writers, maxRows, o.MaxInFlight, noted(last, func(ctx context.Context, rows []store.OpenStartupParams) ([]store.Opening, error) {
 		s.opened.Add(int64(len(rows)))
 		return o.Store.OpenStartups(ctx, rows)
 	}))
@@ -137,7 +145,7 @@ func (s *Service) Close() {
 // Opened is an answered bootstrap, whose receipt is on disk.
 type Opened struct {
 	bootstrap.Birth
-	blueprint *bootstrap.Blueprint
+	blueprint blueprintAt
 }
 
 // Followup is what a component is told to report with.
@@ -162,6 +170,8 @@ type Birth struct {
 	Host         string
 	Labels       store.JSON
 	Source       string // api.StartupSource
+	// IdempotencyKey becomes the startup's id where it can (see newID).
+	IdempotencyKey uuid.UUID
 }
 
 // maxLabels is how many bytes a startup's labels may have (contract 4).
@@ -196,11 +206,14 @@ func (s *Service) bootstrap(ctx context.Context, who identity.Caller, b Birth) (
 	}
 	now := s.now()
 	birth := bootstrap.Birth{
-		StartupID: store.NewID(now), PacketID: store.NewID(now), PrincipalKey: who.PrincipalKey, ComponentKey: b.ComponentKey,
-		Etag:     who.Memo.Etag(b.ComponentKey, func() string { return blueprint.Etag(who.PrincipalKey, b.ComponentKey) }),
+		StartupID: newID(now, b.IdempotencyKey), PacketID: store.NewID(now), PrincipalKey: who.PrincipalKey, ComponentKey: b.ComponentKey,
 		IssuedAt: now, DeadlineAt: now.Add(blueprint.SLA),
 	}
-	opened, err := s.open(ctx, store.OpenStartupParams{
+	birth.Etag, birth.Signature = who.Memo.Seal(b.ComponentKey, s.signer.Stamp(now), func() (etag, signature string) {
+		stable := blueprint.Stable(who.PrincipalKey, b.ComponentKey)
+		return bootstrap.EtagOf(stable), s.signer.Sign(stable, signing.Claims{Tenant: who.TenantKey, Revision: blueprint.revision})
+	})
+	opening, err := s.open(ctx, store.OpenStartupParams{
 		ID: birth.StartupID, TenantKey: who.TenantKey, Epoch: who.Epoch,
 		PrincipalID: who.ID, PrincipalKey: who.PrincipalKey, ComponentKey: b.ComponentKey,
 		ProfileKey: blueprint.ProfileKey, ManifestKey: blueprint.ManifestKey, ManifestVersion: blueprint.ManifestVersion,
@@ -210,10 +223,15 @@ func (s *Service) bootstrap(ctx context.Context, who identity.Caller, b Birth) (
 		Source: cmp.Or(b.Source, sourceLive), Credential: who.Credential, RemoteAddr: said(who.RemoteAddr),
 		DeploymentKey: unusual(blueprint.DeploymentKey),
 	})
-	if err == nil && !opened {
-		err = errStale
+	switch {
+	case err != nil:
+		return Opened{}, err
+	case opening == store.Stale:
+		return Opened{}, errStale
+	case opening == store.Repeated:
+		return s.repeat(ctx, who, b, Opened{birth, blueprint})
 	}
-	return Opened{Birth: birth, blueprint: blueprint}, err
+	return Opened{birth, blueprint}, nil
 }
 
 const (
@@ -237,16 +255,15 @@ func said(text string) *string {
 	return &text
 }
 
-func (s *Service) permitted(ctx context.Context, who identity.Caller, birth Birth) (*bootstrap.Blueprint, error) {
+func (s *Service) permitted(ctx context.Context, who identity.Caller, birth Birth) (b blueprintAt, err error) {
 	if hint := birth.PrincipalKey; hint != "" && hint != who.PrincipalKey {
-		return nil, errs.New(errs.PrincipalMismatch, "the credential belongs to another principal than %q", hint)
+		return b, errs.New(errs.PrincipalMismatch, "the credential belongs to another principal than %q", hint)
 	}
 	if who.ProfileID == nil || who.ManifestID == nil {
-		return nil, errs.New(errs.NoBinding, "principal %q has no active binding", who.PrincipalKey)
+		return b, errs.New(errs.NoBinding, "principal %q has no active binding", who.PrincipalKey)
 	}
-	b, err := s.blueprint(ctx, who)
-	if err != nil {
-		return nil, err
+	if b, err = s.blueprint(ctx, who); err != nil {
+		return b, err
 	}
 	return b, b.Permits(birth.ComponentKey)
 }

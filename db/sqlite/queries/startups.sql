@@ -12,7 +12,7 @@ LIMIT CAST(sqlc.arg(row_limit) AS bigint);
 
 -- name: WhichStartups :many
 -- Those of a JSON array of ids that there are.
-SELECT id FROM startup_sessions WHERE id IN (SELECT value FROM json_each(CAST(sqlc.arg(ids) AS text)));
+SELECT id, packet_id FROM startup_sessions WHERE id IN (SELECT value FROM json_each(CAST(sqlc.arg(ids) AS text)));
 
 -- name: ListStartsAfter :many
 -- What some principals started from a startup on, oldest first. Principal_ids is a JSON array.

@@ -167,7 +167,7 @@ func superseding(t *testing.T, s *store.Store) {
 	alarm(&unknown, &late)
 	alarm(&due, nil)
 
-	require.NotContains(t, must(s.OpenStartups(t.Context(), shuffled(rows)))(t), false)
+	requireOpened(t, must(s.OpenStartups(t.Context(), shuffled(rows)))(t))
 	itself := func(a store.ListAlarmsRow) uuid.UUID { return a.ID }
 	require.Equal(t, want, must(s.Superseding(t.Context(), asked, itself))(t))
 	require.Equal(t, want, must(s.Superseding(t.Context(), shuffled(asked), func(store.ListAlarmsRow) uuid.UUID { return store.MinID }))(t))

@@ -36,7 +36,7 @@ func emptyBatches(t *testing.T, s *store.Store) {
 func openBatch(t *testing.T, s *store.Store) {
 	w, other := newWorld(t, s), newWorld(t, s)
 	var rows []store.OpenStartupParams
-	want := map[uuid.UUID]bool{}
+	want := map[uuid.UUID]store.Opening{}
 	for i := range 150 {
 		who := []*world{w, other}[i%2]
 		p := who.newStartup(w.now.Add(time.Duration(i)*time.Microsecond), w.now.Add(time.Duration(i)*time.Second))
@@ -47,7 +47,7 @@ func openBatch(t *testing.T, s *store.Store) {
 		if i%7 == 0 {
 			p.TenantKey = unique("tenant") // that there isn't
 		} else if p.Epoch == who.epoch {
-			want[p.ID] = true
+			want[p.ID] = store.Opened
 		}
 		rows = append(rows, p)
 	}
@@ -58,7 +58,7 @@ func openBatch(t *testing.T, s *store.Store) {
 	stored := receipts(t, s)
 	require.Len(t, stored, len(want))
 	for _, p := range rows {
-		if !want[p.ID] {
+		if want[p.ID] == store.Stale {
 			continue
 		}
 		require.Equal(t, asOpened(p), unnumbered(stored[p.ID]), "as OpenStartup writes it")
@@ -69,22 +69,63 @@ func openBatchBadRow(t *testing.T, s *store.Store) {
 	w := newWorld(t, s)
 	there := w.open(t, w.now, w.now)
 	fresh := func() store.OpenStartupParams { return w.newStartup(w.now, w.now) }
-	twice, again := fresh(), fresh()
-	again.ID = there.ID
-	for name, rows := range map[string][]store.OpenStartupParams{
-		"an id twice in the batch":     {fresh(), twice, fresh(), twice},
-		"an id that is there already":  {fresh(), fresh(), again},
-		"an id that is there, first":   {again, fresh(), fresh()},
-		"the same row twice in a row":  {twice, twice},
-		"nothing but what there is":    {again},
-		"the same and a stale one too": {twice, twice, {ID: uuid.New(), TenantKey: w.tenant}},
-	} {
-		opened, err := s.OpenStartups(t.Context(), rows)
-		requireUnique(t, err)
-		require.Empty(t, opened, name)
-		require.Equal(t, map[uuid.UUID]store.StartupSession{there.ID: there}, receipts(t, s), name)
+	bad := fresh()
+	bad.Source = "rumour"
+	for _, rows := range [][]store.OpenStartupParams{{bad}, {fresh(), fresh(), bad}, {bad, fresh(), fresh()}} {
+		openings, err := s.OpenStartups(t.Context(), rows)
+		require.Error(t, err)
+		require.Empty(t, openings)
+		require.Equal(t, map[uuid.UUID]store.StartupSession{there.ID: there}, receipts(t, s))
 	}
-	require.Equal(t, []bool{true}, must(s.OpenStartups(t.Context(), []store.OpenStartupParams{twice}))(t))
+}
+
+func requireOpened(t *testing.T, all []store.Opening) {
+	t.Helper()
+	require.NotContains(t, all, store.Stale)
+	require.NotContains(t, all, store.Repeated)
+}
+
+// openBatchRepeated: an id opens one startup, whoever comes with it again.
+func openBatchRepeated(t *testing.T, s *store.Store) {
+	w := newWorld(t, s)
+	there := w.open(t, w.now, w.now)
+	fresh := func() store.OpenStartupParams { return w.newStartup(w.now, w.now) }
+	again := func(id uuid.UUID) store.OpenStartupParams {
+		p := fresh()
+		p.ID = id
+		return p
+	}
+	stale := again(there.ID)
+	stale.Epoch++
+	twice, other := fresh(), fresh()
+	const stays, opens, is = store.Stale, store.Opened, store.Repeated
+	want := map[uuid.UUID]store.StartupSession{there.ID: there}
+	for _, c := range []struct {
+		name string
+		rows []store.OpenStartupParams
+		all  []store.Opening
+	}{
+		{"an id twice in the batch", []store.OpenStartupParams{fresh(), twice, fresh(), again(twice.ID)}, []store.Opening{opens, opens, opens, is}},
+		{"in a later one", []store.OpenStartupParams{again(twice.ID)}, []store.Opening{is}},
+		{"an id that is there already", []store.OpenStartupParams{fresh(), fresh(), again(there.ID)}, []store.Opening{opens, opens, is}},
+		{"first", []store.OpenStartupParams{again(there.ID), fresh(), fresh()}, []store.Opening{is, opens, opens}},
+		{"and stale", []store.OpenStartupParams{stale}, []store.Opening{is}},
+		{"beside a stale one", []store.OpenStartupParams{other, again(other.ID), {ID: uuid.New(), TenantKey: w.tenant}}, []store.Opening{opens, is, stays}},
+	} {
+		require.Equal(t, c.all, must(s.OpenStartups(t.Context(), c.rows))(t), c.name)
+		for i, p := range c.rows {
+			if c.all[i] == opens {
+				want[p.ID] = asOpened(p)
+			}
+		}
+		got := receipts(t, s)
+		for id, row := range got {
+			if id != there.ID {
+				got[id] = unnumbered(row)
+			}
+		}
+		require.Equal(t, want, got, c.name)
+	}
 }
 
 // reportBatch mixes every report that there is with those that must change nothing.

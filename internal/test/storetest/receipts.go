@@ -194,7 +194,7 @@ func lastComponents(t *testing.T, s *store.Store) {
 	newer := other.newStartup(w.now.Add(time.Hour), w.now)
 	newer.PrincipalKey = long
 	rows = append(rows, newer)
-	require.NotContains(t, must(s.OpenStartups(t.Context(), shuffled(rows)))(t), false)
+	requireOpened(t, must(s.OpenStartups(t.Context(), shuffled(rows)))(t))
 	w.ready(t, ago.ID)
 
 	keys := append(slices.Collect(maps.Keys(want)), never)

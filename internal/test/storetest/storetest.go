@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"an empty batch writes nothing":                                      emptyBatches,
 		"a batch of receipts is that of each of its rows":                    openBatch,
 		"a batch with a bad row fails and writes nothing":                    openBatchBadRow,
+		"an id opens one startup, whoever comes with it again":               openBatchRepeated,
 		"a batch of reports is that of each of its rows":                     reportBatch,
 		"of two reports in one batch one wins":                               reportBatchTwice,
 		"a batch whose context has ended writes nothing":                     batchesCancelled,
