@@ -5,14 +5,15 @@ import "github.com/legivellum/metagate/internal/launch"
 // Exec is `metagate exec`.
 type Exec struct {
 	starting
-	Ready        texts    `env:"METAGATE_READY" placeholder:"HOW" help:"What CMD is ready by: tcp:PORT, http:PORT/PATH, exec:COMMAND, file:PATH, log:REGEXP, notify, after:TIME or exit; again for more, which must all hold. Without it: after:1s."`
-	ForeignPorts bool     `env:"METAGATE_FOREIGN_PORTS" help:"Take a port for CMD's that a process listens on which is none of CMD's, as a container's."`
-	Map          texts    `env:"METAGATE_MAP" placeholder:"PATH=NAME" help:"Set a variable from the packet: services.memorygate.endpoint=MEMORYGATE_URL, with ?DEFAULT behind it where it may be missing; again for more."`
-	PacketFile   string   `env:"METAGATE_PACKET_FILE" placeholder:"FILE" help:"Where the packet goes; a file of its own where this is not set. CMD finds it in METAGATE_PACKET_FILE."`
-	KeepKey      bool     `env:"METAGATE_KEEP_KEY" help:"Leave MetaGate's key in CMD's environment."`
-	Stderr       bool     `name:"stderr" env:"METAGATE_STDERR" help:"Report the last 8 KiB that CMD wrote to stderr with FAILED."`
-	Group        bool     `name:"signal-group" env:"METAGATE_SIGNAL_GROUP" help:"Pass signals on to CMD's process group, not to CMD alone."`
-	Command      []string `arg:"" name:"cmd" passthrough:"partial" help:"The command, behind a --."`
+	Ready        texts  `env:"METAGATE_READY" placeholder:"HOW" help:"What CMD is ready by: tcp:PORT, http:PORT/PATH, exec:COMMAND, file:PATH, log:REGEXP, notify, after:TIME or exit; again for more, which must all hold. Without it: after:1s."`
+	ForeignPorts bool   `env:"METAGATE_FOREIGN_PORTS" help:"Take a port for CMD's that a process listens on which is none of CMD's, as a container's."`
+	Map          texts  `env:"METAGATE_MAP" placeholder:"PATH=NAME" help:"Set a variable from the packet: services.memorygate.endpoint=MEMORYGATE_URL, with ?DEFAULT behind it where it may be missing; again for more."`
+	PacketFile   string `env:"METAGATE_PACKET_FILE" placeholder:"FILE" help:"Where the packet goes; a file of its own where this is not set. CMD finds it in METAGATE_PACKET_FILE."`
+	KeepKey      bool   `env:"METAGATE_KEEP_KEY" help:"Leave MetaGate's key in CMD's environment."`
+	Stderr       bool   `name:"stderr" env:"METAGATE_STDERR" help:"Report the last 8 KiB that CMD wrote to stderr with FAILED."`
+	Group        bool   `name:"signal-group" env:"METAGATE_SIGNAL_GROUP" help:"Pass signals on to CMD's process group, not to CMD alone."`
+	offline
+	Command []string `arg:"" name:"cmd" passthrough:"partial" help:"The command, behind a --."`
 }
 
 // Run starts the command and ends as it does.
@@ -36,7 +37,10 @@ func (c *Exec) launch(h Host) (cfg launch.Config, err error) {
 	if len(cfg.Command) == 0 || cfg.Command[0] == "" {
 		return cfg, wrong("no command: write metagate exec -- CMD")
 	}
-	if err = c.fill(&cfg); err != nil {
+	if err = c.starting.fill(&cfg); err != nil {
+		return cfg, err
+	}
+	if err = c.offline.fill(&cfg.Component); err != nil {
 		return cfg, err
 	}
 	if cfg.Ready, err = each("--ready", c.Ready, launch.ParseCondition); err != nil {

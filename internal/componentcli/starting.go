@@ -61,6 +61,7 @@ func (c *starting) config() (component.Config, error) {
 		}
 	}
 	cfg := component.FromEnv()
+	cfg.CacheDir = "" // that is for exec to say
 	cfg.Addresses, cfg.Component, cfg.Principal, cfg.InstanceID = c.Servers, c.Component, c.Principal, c.InstanceID
 	cfg.APIKeyHeader, cfg.Budget, cfg.Version = c.APIKeyHeader, c.Budget, c.Build
 	cfg.ReportBudget = 2 * time.Second // the end isn't held up for longer

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/legivellum/metagate/component"
 )
 
 // credential is what MetaGate's key is called among systemd's credentials.
@@ -38,13 +40,17 @@ func (l *launch) handOver() (_ *handover, err error) {
 		h.packet = filepath.Join(h.dir, "packet.json")
 	}
 	h.files = []string{h.packet, stateFile(h.packet)}
-	if err := WriteFile(h.packet, l.packet.Raw, cmp.Or(l.FileMode, 0o600)); err != nil {
+	raw, err := l.document()
+	if err != nil {
+		return nil, err
+	}
+	if err := WriteFile(h.packet, raw, cmp.Or(l.FileMode, 0o600)); err != nil {
 		return nil, fmt.Errorf("the packet can't be written: set METAGATE_PACKET_FILE to where it can: %w", err)
 	}
 	if err := h.state(l.startup.ID(), "OPEN"); err != nil {
 		return nil, err
 	}
-	packet, err := decode(l.packet.Raw)
+	packet, err := decode(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -60,9 +66,25 @@ func (l *launch) handOver() (_ *handover, err error) {
 	if !l.KeepKey {
 		h.hideKey()
 	}
-	h.set("METAGATE_PACKET_FILE="+h.packet, "METAGATE_STARTUP_ID="+l.startup.ID())
+	h.set("METAGATE_PACKET_FILE="+h.packet, "METAGATE_STARTUP_ID="+l.startup.ID(), "METAGATE_PACKET_SOURCE="+l.startup.Source())
 	h.set(mapped...)
 	return h, nil
+}
+
+// document is the packet as it was sent; of one from the disk with the startup that it is used for.
+func (l *launch) document() ([]byte, error) {
+	if l.startup.Source() == component.SourceLive {
+		return l.packet.Raw, nil
+	}
+	var members map[string]json.RawMessage
+	err := json.Unmarshal(l.packet.Raw, &members)
+	if err == nil {
+		members["startup"], err = json.Marshal(l.packet.Startup)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(members)
 }
 
 // ownDir makes a directory of this process: in systemd's RUNTIME_DIRECTORY, else where temporary files go, else in

@@ -48,7 +48,7 @@ func (l *launch) supervise(path string) (int, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	ready := l.ready(ctx, c, prober, found)
-	overdue := time.After(l.startup.Deadline().Sub(l.packet.IssuedAt))
+	overdue := time.After(l.allowed())
 	for {
 		select {
 		case <-l.signals.children:
@@ -71,6 +71,14 @@ func (l *launch) supervise(path string) (int, error) {
 			return l.ended(c, status, cancel)
 		}
 	}
+}
+
+// allowed is how long the command has until it is overdue; the clocks here and at MetaGate may differ.
+func (l *launch) allowed() time.Duration {
+	if l.startup.Source() == component.SourceCache {
+		return time.Until(l.startup.Deadline())
+	}
+	return l.startup.Deadline().Sub(l.packet.IssuedAt)
 }
 
 // lookers are what looks at the lines of the command's streams, and what tells each condition that one matched.
