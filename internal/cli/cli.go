@@ -46,8 +46,8 @@ type cli struct {
 	Get         getCmd             `cmd:"" help:"Show principals, profiles, manifests, bindings, secret references or API keys."`
 	Keys        keysCmd            `cmd:"" help:"Issue, list, rotate or revoke API keys."`
 	Audit       auditCmd           `cmd:"" help:"List who changed what, newest first."`
-	Exec        componentcli.Exec  `cmd:"" help:"${exec}"`
-	Fetch       componentcli.Fetch `cmd:"" help:"${fetch}"`
+	Exec        componentcli.Exec  `cmd:"" help:"Start a command under MetaGate: get its packet, hand it over, report READY or FAILED, end as it does."`
+	Fetch       componentcli.Fetch `cmd:"" help:"Write a component's packet to a file, for a command that somebody else starts."`
 	Migrate     migrateCmd         `cmd:"" help:"Apply, take back or list database migrations."`
 	Version     versionCmd         `cmd:"" help:"Print the version."`
 	Completion  completionCmd      `cmd:"" help:"Print what makes a shell complete commands and flags: source <(metagate completion bash)."`
@@ -83,7 +83,7 @@ func run(ctx context.Context, args []string, version string, out, log io.Writer)
 		kong.Description("Bootstrap authority and startup witness. Every flag has an environment variable, named beside it, and with the prefix METAGATE_ too; a flag wins over its variable."),
 		kong.UsageOnError(), kong.Writers(out, log), kong.Exit(func(code int) { exit = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
-		kong.Vars{"version": "metagate " + version}, componentcli.Help(),
+		kong.Vars{"version": "metagate " + version},
 		app.Environment(),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out, log}, build(version), host),
 	)

@@ -87,16 +87,16 @@ func (versionCmd) Run(out io.Writer, version string) error {
 // Main runs metagate-component with its arguments and returns the exit code.
 func Main(args []string, version string) int {
 	var c struct {
-		Exec        Exec       `cmd:"" help:"${exec}"`
-		Fetch       Fetch      `cmd:"" help:"${fetch}"`
-		Healthcheck Startup    `cmd:"" help:"${healthcheck}"`
+		Exec        Exec       `cmd:"" help:"Start a command under MetaGate: get its packet, hand it over, report READY or FAILED, end as it does."`
+		Fetch       Fetch      `cmd:"" help:"Write a component's packet to a file, for a command that somebody else starts."`
+		Healthcheck Startup    `cmd:"" help:"With --startup: exit 0 once the component is ready."`
 		Version     versionCmd `cmd:"" help:"Print the version."`
 	}
 	say, status := Say(os.Stderr), -1
 	host := Host{os.Environ(), say}
 	k, err := kong.New(&c, kong.Name("metagate"), kong.Description("MetaGate beside a component: the whole program has the same commands, and the server."),
 		kong.UsageOnError(), kong.Exit(func(code int) { status = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}), Help(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		kong.Bind(host, version), kong.BindTo(os.Stdout, (*io.Writer)(nil)))
 	if err != nil {
 		say(err.Error())
@@ -125,13 +125,4 @@ func Main(args []string, version string) int {
 		return 1
 	}
 	return 0
-}
-
-// Help has the commands' help texts, which both programs show.
-func Help() kong.Vars {
-	return kong.Vars{
-		"exec":        "Start a command under MetaGate: get its packet, hand it over, report READY or FAILED, end as it does.",
-		"fetch":       "Write a component's packet to a file, for a command that somebody else starts.",
-		"healthcheck": "With --startup: exit 0 once the component is ready.",
-	}
 }
