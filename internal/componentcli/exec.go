@@ -37,10 +37,10 @@ func (c *Exec) launch(h Host) (cfg launch.Config, err error) {
 	if len(cfg.Command) == 0 || cfg.Command[0] == "" {
 		return cfg, wrong("no command: write metagate exec -- CMD")
 	}
-	if err = c.starting.fill(&cfg); err != nil {
+	if err := c.begin(&cfg); err != nil {
 		return cfg, err
 	}
-	if err = c.offline.fill(&cfg.Component); err != nil {
+	if err := c.keep(&cfg.Component); err != nil {
 		return cfg, err
 	}
 	if cfg.Ready, err = each("--ready", c.Ready, launch.ParseCondition); err != nil {

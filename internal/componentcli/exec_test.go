@@ -1,6 +1,7 @@
 package componentcli
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -201,7 +202,7 @@ func TestExecEndsAsItsCommandAndReportsFAILEDWhereThatWasNotReady(t *testing.T) 
 	r = sh(t, l.env(), "echo out; head -c 9000 /dev/zero | tr '\\0' x >&2; echo the end >&2; exit 41", "--stderr")
 	require.Equal(t, 41, r.code)
 	require.Equal(t, "out\n", r.out)
-	require.Equal(t, 9000+len("the end\n"), len(r.log), "all of it is passed on")
+	require.Len(t, r.log, 9000+len("the end\n"), "all of it is passed on")
 	d := l.details(t)
 	require.EqualValues(t, 41, d["exit_code"])
 	require.Len(t, d["stderr"], 8<<10)
@@ -255,9 +256,7 @@ func forward(t *testing.T, w http.ResponseWriter, r *http.Request, url string) {
 		return
 	}
 	defer answer.Body.Close()
-	for name, values := range answer.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), answer.Header)
 	w.WriteHeader(answer.StatusCode)
 	if _, err := w.Write(read(t, answer.Body)); err != nil {
 		t.Log(err)

@@ -22,7 +22,7 @@ func (c *Fetch) Run(h Host) error {
 		return wrong("no file for the packet: set METAGATE_PACKET_FILE or --packet-file")
 	}
 	cfg := launch.Config{Environ: h.Environ, PacketFile: c.Out, Command: []string{"the component"}, Say: h.Say}
-	if err := c.starting.fill(&cfg); err != nil {
+	if err := c.begin(&cfg); err != nil {
 		return err
 	}
 	cfg.Component.SkipSecretCheck = !c.Check

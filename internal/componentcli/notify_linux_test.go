@@ -20,7 +20,7 @@ type manager struct {
 
 func newManager(t *testing.T) manager {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "notify") // t.TempDir may be longer than a socket's name
+	dir, err := os.MkdirTemp("", "notify") //nolint:usetesting // t.TempDir may be longer than a socket's name
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: dir + "/s", Net: "unixgram"})

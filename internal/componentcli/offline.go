@@ -17,8 +17,8 @@ type offline struct {
 	VerifyKeysFile string        `name:"verify-keys-file" env:"METAGATE_VERIFY_KEYS_FILE" placeholder:"FILE" help:"JWK set that verifies it; by default the keys that MetaGate publishes at the first start."`
 }
 
-// fill says in cfg where packets are kept: nowhere, unless they may be started with.
-func (o offline) fill(cfg *component.Config) error {
+// keep says in cfg where packets are kept: nowhere, unless they may be started with.
+func (o offline) keep(cfg *component.Config) error {
 	cfg.CacheDir = ""
 	if !o.OfflineOK {
 		return nil

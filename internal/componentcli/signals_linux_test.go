@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -172,7 +173,7 @@ func TestACommandThatIsStoppedFromTheTerminalGivesTheShellBack(t *testing.T) {
 	r, w := terminal(t)
 	self := command(t, l.env())
 	cmd := exec.CommandContext(t.Context(), bash, "--norc", "-i")
-	cmd.Env, cmd.Dir = append(self.Env, "PS1=$ ", "SELF="+self.Path), self.Dir
+	cmd.Env, cmd.Dir = slices.Concat(self.Env, []string{"PS1=$ ", "SELF=" + self.Path}), self.Dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = w, w, w
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	require.NoError(t, cmd.Start())

@@ -80,8 +80,8 @@ func (c *starting) config() (component.Config, error) {
 	return cfg, nil
 }
 
-// fill says in cfg who starts, and what is written.
-func (c *starting) fill(cfg *launch.Config) (err error) {
+// begin says in cfg who starts, and what is written.
+func (c *starting) begin(cfg *launch.Config) (err error) {
 	if cfg.Component, err = c.config(); err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // credential is what MetaGate's key is called among systemd's credentials.
-const credential = "metagate-api-key"
+const credential = "metagate-api-key" //nolint:gosec // its name
 
 // handover is what the command gets, and what is to be removed at the end.
 type handover struct {

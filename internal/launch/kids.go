@@ -18,7 +18,7 @@ func newKids() *kids { return &kids{waiting: map[int]func(syscall.WaitStatus){}}
 func (k *kids) start(path string, argv []string, attr *syscall.ProcAttr, told func(syscall.WaitStatus)) (pid int, err error) {
 	k.mu.Lock() // it may end before it is known
 	defer k.mu.Unlock()
-	pid, err = syscall.ForkExec(path, argv, attr)
+	pid, err = syscall.ForkExec(path, argv, attr) //nolint:gosec // to start what it is told to is what it is for
 	if err == nil {
 		k.waiting[pid] = told
 	}

@@ -16,6 +16,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os/exec"
+	"slices"
+	"strings"
 
 	"github.com/legivellum/metagate/component"
 )
@@ -161,17 +163,10 @@ func (s sayer) Handle(_ context.Context, r slog.Record) error {
 
 // lookup is a variable of an environment.
 func lookup(environ []string, name string) string {
-	for i := len(environ) - 1; i >= 0; i-- {
-		if value, ok := cut(environ[i], name); ok {
+	for _, entry := range slices.Backward(environ) { // the last one holds
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
 			return value
 		}
 	}
 	return ""
-}
-
-func cut(entry, name string) (value string, ok bool) {
-	if len(entry) > len(name) && entry[len(name)] == '=' && entry[:len(name)] == name {
-		return entry[len(name)+1:], true
-	}
-	return "", false
 }

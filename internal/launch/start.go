@@ -114,4 +114,4 @@ func quieterMemory() {
 func lookPath(name string) (string, error) { return exec.LookPath(name) }
 
 // jitter is a random time up to d, so that those who report together don't return together.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) } //nolint:gosec // nobody gains by guessing it

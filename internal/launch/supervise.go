@@ -161,7 +161,7 @@ func (l *launch) ended(c *command, status syscall.WaitStatus, cancel func()) (in
 		return code, nil
 	}
 	cancel()
-	reason, details := l.death(c, status)
+	details, reason := l.death(c, status)
 	if err := l.report(func(ctx context.Context) error { return l.startup.FailedWith(ctx, reason, details) }); err != nil {
 		l.Say(fmt.Sprintf("%v; FAILED can't be reported: %v", reason, err))
 	}
@@ -178,8 +178,8 @@ func (l *launch) readyAtExit(c *command) bool {
 }
 
 // death is how a command ended that wasn't ready.
-func (l *launch) death(c *command, status syscall.WaitStatus) (error, map[string]any) {
-	details := map[string]any{"command": l.Command[0], "ran_ms": time.Since(c.started).Milliseconds(), "waited_for": c.waiting.list()}
+func (l *launch) death(c *command, status syscall.WaitStatus) (details map[string]any, reason error) {
+	details = map[string]any{"command": l.Command[0], "ran_ms": time.Since(c.started).Milliseconds(), "waited_for": c.waiting.list()}
 	if status.Signaled() {
 		details["signal"] = name(status.Signal())
 		details["core_dumped"] = status.CoreDump()
@@ -194,7 +194,7 @@ func (l *launch) death(c *command, status syscall.WaitStatus) (error, map[string
 	if l.ReportStderr {
 		details["stderr"] = c.tail.String()
 	}
-	return errors.New(text), details
+	return details, errors.New(text)
 }
 
 // how is how a program ended.
