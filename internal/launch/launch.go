@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -88,6 +89,7 @@ func Run(cfg Config) (int, error) {
 	if len(l.Ready) == 0 {
 		l.Ready = []Condition{After(DefaultAfter)}
 	}
+	runtime.GOMAXPROCS(1) // it waits, mostly: more would cost the host threads and time
 	l.signals = listen()
 	defer l.signals.stop()
 	becomeParent()
