@@ -105,6 +105,8 @@ func TestAShellScriptIsReadyByAFileThatWasNotThereByTimeByItsLogAndByItsEnd(t *t
 	l = sqlite(t)
 	l.runs(t, 128+15, "--ready=after:1ms", "--", "sh", "-c", "exec sleep 60")
 	l.runs(t, 128+15, "--", "sh", "-c", "exec sleep 60")
+	require.Equal(t, 3, sh(t, l.env(), "echo up; exit 3", "--ready=log:up").code)
+	require.Equal(t, model.StartupStatusREADY, l.startup(t).Status, "it said so")
 	require.Zero(t, sh(t, l.env(), "echo done", "--ready=exit").code)
 	require.Equal(t, model.StartupStatusREADY, l.startup(t).Status)
 }

@@ -136,6 +136,13 @@ func (w *waiting) set(c Condition, err error) {
 	w.all[c.text] = err.Error()
 }
 
+func (w *waiting) has(c Condition) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, ok := w.all[c.text]
+	return ok
+}
+
 // list is what is waited for, each with its last answer.
 func (w *waiting) list() (out []string) {
 	w.mu.Lock()

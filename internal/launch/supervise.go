@@ -21,6 +21,7 @@ type command struct {
 	inner    *inner
 	terminal *terminal
 
+	found   map[string]<-chan struct{} // log conditions: closed at the first line that matches
 	waiting *waiting
 	passed  []string // signals, by name, before it was ready
 	ready   bool
@@ -34,7 +35,8 @@ func (l *launch) supervise(path string) (int, error) {
 		waiting: &waiting{all: map[string]string{}}, terminal: openTerminal(),
 	}
 	defer func() { c.terminal.restore(c.pid) }()
-	looks, found := l.lookers()
+	var looks []func([]byte)
+	looks, c.found = l.lookers()
 	prober := &Prober{Run: l.runProbe}
 	prober.Remember(l.Ready)
 	if err := l.start(path, c, looks); err != nil {
@@ -47,7 +49,7 @@ func (l *launch) supervise(path string) (int, error) {
 
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	ready := l.ready(ctx, c, prober, found)
+	ready := l.ready(ctx, c, prober)
 	overdue := time.After(l.allowed())
 	for {
 		select {
@@ -62,7 +64,7 @@ func (l *launch) supervise(path string) (int, error) {
 			l.becameReady(ctx, c)
 		case <-overdue:
 			if !c.ready {
-				l.Say(fmt.Sprintf("%s is overdue: it isn't ready yet: %v", l.Command[0], c.waiting.list()))
+				go l.Say(fmt.Sprintf("%s is overdue: it isn't ready yet: %v", l.Command[0], c.waiting.list()))
 			}
 		case status := <-c.status:
 			for _, p := range c.pumps {
@@ -145,7 +147,7 @@ func (l *launch) ended(c *command, status syscall.WaitStatus, cancel func()) (in
 	if status.Signaled() {
 		code = exitSignal + int(status.Signal())
 	}
-	if !c.ready && code == 0 && l.readyAtExit(c) {
+	if !c.ready && l.readyAtEnd(c, code) {
 		l.outer.send("READY=1")
 		if err := l.report(l.startup.Ready); err != nil {
 			l.Say("READY can't be reported: " + err.Error())
@@ -168,13 +170,25 @@ func (l *launch) ended(c *command, status syscall.WaitStatus, cancel func()) (in
 	return code, nil
 }
 
-// readyAtExit reports whether a good end is all that was waited for.
-func (l *launch) readyAtExit(c *command) bool {
-	exit := false
+// readyAtEnd reports whether nothing is waited for any more: a good end may be the last thing, and what the command
+// said last may have been heard just now.
+func (l *launch) readyAtEnd(c *command, code int) bool {
 	for _, r := range l.Ready {
-		exit = exit || r.kind == "exit"
+		happened := r.kind == "exit" && code == 0 || r.kind == "log" && closed(c.found[r.text]) || r.kind == "notify" && closed(c.inner.ready)
+		if c.waiting.has(r) && !happened {
+			return false
+		}
 	}
-	return exit && len(c.waiting.list()) <= 1
+	return true
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // death is how a command ended that wasn't ready.
@@ -206,7 +220,7 @@ func how(status syscall.WaitStatus) string {
 }
 
 // ready is closed when all conditions hold.
-func (l *launch) ready(ctx context.Context, c *command, prober *Prober, found map[string]<-chan struct{}) <-chan struct{} {
+func (l *launch) ready(ctx context.Context, c *command, prober *Prober) <-chan struct{} {
 	all := make(chan struct{})
 	left := make(chan struct{}, len(l.Ready))
 	for _, r := range l.Ready {
@@ -214,7 +228,7 @@ func (l *launch) ready(ctx context.Context, c *command, prober *Prober, found ma
 	}
 	for _, r := range l.Ready {
 		go func() {
-			if l.holds(ctx, c, r, prober, found[r.text]) {
+			if l.holds(ctx, c, r, prober) {
 				c.waiting.set(r, nil)
 				left <- struct{}{}
 			}
@@ -234,11 +248,11 @@ func (l *launch) ready(ctx context.Context, c *command, prober *Prober, found ma
 }
 
 // holds returns true when a condition holds, false with ctx.
-func (l *launch) holds(ctx context.Context, c *command, r Condition, prober *Prober, found <-chan struct{}) bool {
+func (l *launch) holds(ctx context.Context, c *command, r Condition, prober *Prober) bool {
 	var happens <-chan struct{}
 	switch r.kind {
 	case "log":
-		happens = found
+		happens = c.found[r.text]
 	case "notify":
 		happens = c.inner.ready
 	case "exit": // told by its end
