@@ -33,8 +33,8 @@ run: build ## Build bin/metagate and start a demo server on embedded SQLite
 	@exec bin/metagate dev
 
 .PHONY: build
-build: ## Build the static binary bin/metagate
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/metagate ./cmd/metagate
+build: ## Build the static binaries bin/metagate and bin/metagate-component
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/metagate ./cmd/metagate-component
 
 .PHONY: docker
 docker: ## Build the container image metagate
