@@ -32,6 +32,7 @@ type Tokens struct {
 	JWTAudience      string `name:"jwt-audience" env:"JWT_AUDIENCE" placeholder:"AUD" help:"The aud that tokens must have. Empty: not checked."`
 	JWTPublicKeyFile string `name:"jwt-public-key-file" env:"JWT_PUBLIC_KEY_FILE" placeholder:"FILE" help:"PEM file with the public key of RS, PS, ES or EdDSA tokens."`
 	JWTJWKSFile      string `name:"jwt-jwks-file" env:"JWT_JWKS_FILE" placeholder:"FILE" help:"JWKS file with the public keys of RS, PS, ES or EdDSA tokens; read again when it changes."`
+	IssuersFile      string `name:"issuers-file" env:"ISSUERS_FILE" placeholder:"FILE" help:"YAML or JSON file with further issuers of tokens, each with its keys, audience and subject: Kubernetes, GitHub, SPIRE, OpenID providers."`
 }
 
 // ReceiptGate says where startups are mirrored to.
