@@ -152,7 +152,7 @@ func (c Config) source(e *entry) (from source, member string, err error) {
 	if err != nil {
 		return source{}, member, err
 	}
-	r := &remote{issuer: e.Issuer, caFile: c.beside(e.CAFile), tokenFile: c.beside(e.TokenFile), home: u.Scheme + "://" + u.Host, plain: c.Plain}
+	r := &remote{issuer: e.Issuer, caFile: c.beside(e.CAFile), tokenFile: c.beside(e.TokenFile), home: u.Scheme + "://" + u.Host, plain: c.Plain, transport: c.transport}
 	if member == "issuer" || member == "discovery" {
 		r.discovery = where
 	} else {
@@ -168,4 +168,3 @@ func (c Config) beside(path string) string {
 	}
 	return filepath.Join(filepath.Dir(c.File), path)
 }
-

@@ -3,6 +3,7 @@ package issuers
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -18,12 +19,14 @@ import (
 
 // Config says where a set of issuers comes from.
 type Config struct {
-	File  string          // ISSUERS_FILE, in YAML or JSON
-	Taken string          // JWT_ISSUER, which no issuer of the file may be
-	Plain bool            // DEBUG: http is good enough anywhere
+	File  string           // ISSUERS_FILE, in YAML or JSON
+	Taken string           // JWT_ISSUER, which no issuer of the file may be
+	Plain bool             // DEBUG: http is good enough anywhere
 	Now   func() time.Time // nil means time.Now
 
 	Fallback identity.Tokens // asked about tokens of no issuer of the file
+
+	transport http.RoundTripper // of tests
 }
 
 // file is the document; its members are what docs/identity.md says.
