@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,4 +87,10 @@ func refused(t *testing.T, s *Set, token string, code errs.Code, why string) {
 	require.Equal(t, code, e.Code, "%v", err)
 	require.ErrorContains(t, e, why)
 	require.NotContains(t, e.Error(), "\n")
+}
+
+// replaceFile puts a file with the issuer's keys where FILE stands.
+func replaceFile(t *testing.T, members string, i *idp.Issuer) string {
+	t.Helper()
+	return strings.ReplaceAll(members, "FILE", write(t, "keys.json", string(i.KeySet())))
 }

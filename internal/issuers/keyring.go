@@ -46,6 +46,7 @@ type keyring struct {
 
 	current  atomic.Pointer[held]
 	fetching atomic.Bool
+	failing  atomic.Bool  // the last fetch failed
 	tried    atomic.Int64 // when the last fetch began, in nanoseconds
 	asked    chan struct{}
 	fetches  atomic.Int64
@@ -62,15 +63,16 @@ func (k *keyring) good(now time.Time) (*identity.Keys, time.Time) {
 	return h.keys, h.until
 }
 
-// look asks for newer keys, unless the last ones are younger than ten seconds, and
-// tells whether they are on their way. It doesn't wait.
-func (k *keyring) look(now time.Time) (underway bool) {
+// look asks for newer keys, unless it was tried within ten seconds, and tells whether
+// there may be newer ones: they are on their way, or the issuer didn't give them. It
+// doesn't wait.
+func (k *keyring) look(now time.Time) (maybe bool) {
 	last := k.tried.Load()
 	if k.fetching.Load() {
 		return true
 	}
 	if now.UnixNano()-last < int64(askedFor) || !k.tried.CompareAndSwap(last, now.UnixNano()) {
-		return k.fetching.Load()
+		return k.fetching.Load() || k.failing.Load()
 	}
 	k.fetching.Store(true)
 	select {
@@ -126,10 +128,12 @@ func (k *keyring) refresh(ctx context.Context) bool {
 	}
 	if err != nil {
 		k.failures.Add(1)
+		k.failing.Store(true)
 		k.complain(ctx, err)
 		return false
 	}
 	k.take(ctx, keys, began)
+	k.failing.Store(false)
 	return true
 }
 
