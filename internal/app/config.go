@@ -32,7 +32,6 @@ type Tokens struct {
 	JWTAudience      string `name:"jwt-audience" env:"JWT_AUDIENCE" placeholder:"AUD" help:"The aud that tokens must have. Empty: not checked."`
 	JWTPublicKeyFile string `name:"jwt-public-key-file" env:"JWT_PUBLIC_KEY_FILE" placeholder:"FILE" help:"PEM file with the public key of RS, PS, ES or EdDSA tokens."`
 	JWTJWKSFile      string `name:"jwt-jwks-file" env:"JWT_JWKS_FILE" placeholder:"FILE" help:"JWKS file with the public keys of RS, PS, ES or EdDSA tokens; read again when it changes."`
-	IssuersFile      string `name:"issuers-file" env:"ISSUERS_FILE" placeholder:"FILE" help:"YAML or JSON file with further issuers of tokens, each with its keys, audience and subject: Kubernetes, GitHub, SPIRE, OpenID providers."`
 }
 
 // ReceiptGate says where startups are mirrored to.
@@ -52,6 +51,7 @@ type Config struct {
 	AutoMigrate bool `env:"AUTO_MIGRATE" default:"true" negatable:"" help:"Apply pending migrations at start."`
 
 	Tokens
+	IssuersFile  string `name:"issuers-file" env:"ISSUERS_FILE" placeholder:"FILE" help:"YAML or JSON file with further issuers of tokens, each with its keys, audience and subject: Kubernetes, GitHub, SPIRE, OpenID providers."`
 	APIKeyHeader string `name:"api-key-header" env:"API_KEY_HEADER" default:"X-API-Key" help:"Header that carries an API key."`
 
 	AdminAPIKey           string `name:"admin-api-key" env:"ADMIN_API_KEY" secret:"" placeholder:"KEY" help:"Makes sure at start that this key opens principal admin of the default tenant; at least 32 visible ASCII characters."`
