@@ -23,15 +23,16 @@ type caller struct {
 	own       bool // its connections are ours to close
 	agent     string
 	preferred atomic.Int64 // the index of the address that answered last
+	outbox    *outbox      // nil without Config.CacheDir
 }
 
 // request is what is asked, whatever the address.
 type request struct {
 	path           string
 	body           []byte
-	idempotencyKey string             // empty for none
-	budget         time.Duration      // of all attempts
-	accept         func([]byte) error // takes the body of a 200, or says why it can't be one
+	idempotencyKey string                          // empty for none
+	budget         time.Duration                   // of all attempts
+	accept         func(http.Header, []byte) error // takes a 200, or says why it can't be one
 }
 
 func newCaller(cfg Config) (*caller, error) {
@@ -48,6 +49,9 @@ func newCaller(cfg Config) (*caller, error) {
 	}
 	client.CheckRedirect = sameHost
 	c.http = &client
+	if c.CacheDir != "" {
+		c.outbox = newOutbox(c)
+	}
 	return c, nil
 }
 
@@ -107,19 +111,33 @@ func (c *caller) post(ctx context.Context, address, key string, r request) error
 		return err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	body, err := readAll(resp, maxAnswer)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%d, cut short: %w", resp.StatusCode, err)
-	case len(body) > maxAnswer:
-		return final{fmt.Errorf("%d with more than %d bytes: no answer of MetaGate's", resp.StatusCode, maxAnswer)}
+		return err
 	case resp.StatusCode != http.StatusOK:
 		return c.refused(resp, body)
 	}
-	if err := r.accept(body); err != nil {
-		return fmt.Errorf("200, but not MetaGate's: %w", err)
+	if err := r.accept(resp.Header, body); err != nil {
+		return fmt.Errorf("200, but not MetaGate's: %w", foreign{err})
 	}
 	return nil
+}
+
+// foreign is an answer that isn't MetaGate's.
+type foreign struct{ error }
+
+func (f foreign) Unwrap() error { return f.error }
+
+func readAll(resp *http.Response, limit int64) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%d, cut short: %w", resp.StatusCode, err)
+	case int64(len(body)) > limit:
+		return nil, final{fmt.Errorf("%d with more than %d bytes: no answer of MetaGate's", resp.StatusCode, limit)}
+	}
+	return body, nil
 }
 
 // refused is a Problem; of a redirect it says where that leads.

@@ -65,6 +65,20 @@ type Config struct {
 	// DefaultAttemptTimeout at most. MetaGate answers within a second, if only with 503.
 	AttemptTimeout time.Duration
 
+	// CacheDir is a directory for the packet and for starts that MetaGate hasn't been told
+	// of: with one, a component starts with the verified packet on its disk where no
+	// MetaGate answers. It is made if it isn't there, and may be shared by the components
+	// of a host that run as one user. Empty: no packet is kept.
+	CacheDir string
+	// CacheMaxAge is how old a packet on disk may be that is started with; 0 is
+	// DefaultCacheMaxAge.
+	CacheMaxAge time.Duration
+	// VerifyKeysFile is a JWK set (RFC 7517), one of whose Ed25519 keys has to have signed
+	// the packet: a copy of MetaGate's /.well-known/jwks.json that came another way. Without
+	// it the keys that MetaGate publishes at the first start are trusted, and those that
+	// follow them there.
+	VerifyKeysFile string
+
 	// SkipSecretCheck lets Start succeed though secrets are missing: for a component
 	// that creates or waits for them itself.
 	SkipSecretCheck bool
@@ -109,7 +123,7 @@ func (c Config) complete() (Config, error) {
 	case c.APIKey != "" && c.APIKeyFile != "":
 		problems = append(problems, errors.New("two API keys: set one of Config.APIKey and Config.APIKeyFile, of METAGATE_API_KEY and METAGATE_API_KEY_FILE"))
 	}
-	if c.Budget < 0 || c.ReportBudget < 0 || c.AttemptTimeout < 0 {
+	if c.Budget < 0 || c.ReportBudget < 0 || c.AttemptTimeout < 0 || c.CacheMaxAge < 0 {
 		problems = append(problems, errors.New("a budget or timeout below zero"))
 	}
 	if err := errors.Join(problems...); err != nil {

@@ -25,6 +25,9 @@ func (c Config) withDefaults() Config {
 	if c.ReportBudget == 0 {
 		c.ReportBudget = DefaultBudget
 	}
+	if c.CacheMaxAge == 0 {
+		c.CacheMaxAge = DefaultCacheMaxAge
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +25,9 @@ const credentialName = "metagate-api-key"
 //	METAGATE_INSTANCE_ID     which replica this is
 //	METAGATE_LABELS          labels for the receipt: zone=eu,rack=7
 //	METAGATE_BUDGET          how long Start tries: 5s, 1m30s
+//	METAGATE_CACHE_DIR       where the packet is kept; "state" is systemd's $STATE_DIRECTORY
+//	METAGATE_CACHE_MAX_AGE   how old a packet may be that is started with: 24h
+//	METAGATE_VERIFY_KEYS_FILE  the JWK set that verifies packets
 //
 // Where neither METAGATE_API_KEY nor METAGATE_API_KEY_FILE is set, the file is
 // $CREDENTIALS_DIRECTORY/metagate-api-key, if there is one: what
@@ -36,6 +40,22 @@ func FromEnv() Config {
 		Component:    os.Getenv("METAGATE_COMPONENT"),
 		Principal:    os.Getenv("METAGATE_PRINCIPAL"),
 		InstanceID:   os.Getenv("METAGATE_INSTANCE_ID"),
+		CacheDir:     os.Getenv("METAGATE_CACHE_DIR"),
+
+		VerifyKeysFile: os.Getenv("METAGATE_VERIFY_KEYS_FILE"),
+	}
+	if c.CacheDir == "state" {
+		if c.CacheDir = os.Getenv("STATE_DIRECTORY"); c.CacheDir == "" {
+			c.err = errors.New("METAGATE_CACHE_DIR is state, and there is no STATE_DIRECTORY: set StateDirectory= in the unit")
+		}
+	}
+	for name, d := range map[string]*time.Duration{"METAGATE_BUDGET": &c.Budget, "METAGATE_CACHE_MAX_AGE": &c.CacheMaxAge} {
+		if text := os.Getenv(name); text != "" {
+			var err error
+			if *d, err = time.ParseDuration(text); err != nil || *d <= 0 {
+				c.err = fmt.Errorf("%s %q: write it as 5s or 1m30s", name, text)
+			}
+		}
 	}
 	for address := range strings.SplitSeq(os.Getenv("METAGATE_URL"), ",") {
 		if address = strings.TrimSpace(address); address != "" {
@@ -56,13 +76,6 @@ func FromEnv() Config {
 			}
 			c.Labels[name] = value
 		}
-	}
-	if text := os.Getenv("METAGATE_BUDGET"); text != "" {
-		budget, err := time.ParseDuration(text)
-		if err != nil || budget <= 0 {
-			c.err = fmt.Errorf("METAGATE_BUDGET %q: write it as 5s or 1m30s", text)
-		}
-		c.Budget = budget
 	}
 	return c
 }

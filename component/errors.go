@@ -13,6 +13,9 @@ var (
 	// ErrUnavailable is that no address gave an answer that counts within the budget.
 	// Behind it are what went wrong last at each address.
 	ErrUnavailable = errors.New("MetaGate is unavailable")
+	// ErrUnverified is that MetaGate's packet must not be believed: it is not signed by
+	// the keys that it has to be, or older than one that was seen.
+	ErrUnverified = errors.New("metagate: the packet is not verified")
 	// ErrReported is that the startup was reported or closed before, and can't be
 	// reported otherwise now. Nothing was sent.
 	ErrReported = errors.New("metagate: the startup is closed already")

@@ -62,6 +62,9 @@ func (tl *timeline) now() time.Time {
 }
 
 func (tl *timeline) sleep(ctx context.Context, d time.Duration) error {
+	if ctx == context.Background() { // of who tells in the background, perhaps for ever
+		time.Sleep(time.Millisecond)
+	}
 	tl.mu.Lock()
 	defer tl.mu.Unlock()
 	if tl.onSleep != nil {
@@ -175,3 +178,25 @@ func write(t *testing.T, name, text string) string {
 }
 
 func asError[T error](err error, target *T) bool { return errors.As(err, target) }
+
+func half(d time.Duration) time.Duration { return d / 2 }
+
+// pass lets time pass.
+func (tl *timeline) pass(d time.Duration) {
+	tl.mu.Lock()
+	defer tl.mu.Unlock()
+	tl.at = tl.at.Add(d)
+}
+
+// sleepThenStop sleeps as tl does within a Start, and for ever afterwards: as in a
+// process that has ended.
+func (tl *timeline) sleepThenStop(t *testing.T) func(context.Context, time.Duration) error {
+	t.Helper()
+	return func(ctx context.Context, d time.Duration) error {
+		if ctx == context.Background() {
+			<-t.Context().Done()
+			return t.Context().Err()
+		}
+		return tl.sleep(ctx, d)
+	}
+}

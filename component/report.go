@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 )
 
@@ -34,7 +35,8 @@ type failedReport struct {
 // Ready reports that the component is up, with its build version. It tries for
 // Config.ReportBudget. Once it has succeeded it returns nil without asking again; after
 // a FAILED it is ErrReported. Where it is ErrUnavailable, MetaGate may have the report
-// all the same: call Ready again, when the component runs.
+// all the same: call Ready again, when the component runs. With Config.CacheDir it is
+// none: the report is kept, told when MetaGate answers, and the receipt then says when.
 func (s *Startup) Ready(ctx context.Context) error { return s.ReadyWith(ctx, nil) }
 
 // ReadyWith is Ready with a health: a text, or whatever encoding/json makes an object
@@ -84,7 +86,13 @@ func (s *Startup) send(ctx context.Context, path, state string, body any) error 
 	if err != nil {
 		return fmt.Errorf("metagate: %s: %w", state, err)
 	}
+	if s.Source() == SourceCache {
+		return s.postpone(state, body)
+	}
 	err = s.caller.call(ctx, request{path: path, body: text, budget: s.caller.ReportBudget, accept: s.acknowledged})
+	if err != nil && s.caller.outbox != nil && errors.Is(err, ErrUnavailable) {
+		return s.postpone(state, body)
+	}
 	if err != nil {
 		if p := (*Problem)(nil); errors.As(err, &p) && (p.Code == CodeInvalidState || p.Code == CodeSessionNotFound) {
 			s.state = stateElse
@@ -98,7 +106,7 @@ func (s *Startup) send(ctx context.Context, path, state string, body any) error 
 }
 
 // acknowledged reads the answer to a report.
-func (s *Startup) acknowledged(body []byte) error {
+func (s *Startup) acknowledged(_ http.Header, body []byte) error {
 	var ack struct {
 		StartupID string `json:"startup_id"`
 	}

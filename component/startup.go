@@ -5,8 +5,10 @@ import "time"
 // Startup is a component's start, from its packet to its report. Its methods may be
 // called by several goroutines at once.
 type Startup struct {
-	caller *caller
-	packet Packet
+	caller  *caller
+	packet  Packet
+	fetched time.Time // when a packet of the disk came there; zero for a live one
+	opened  time.Time // by the clock here
 
 	turn  chan struct{} // has a token while somebody reports
 	state string        // how it is closed; empty while it is OPEN; of who has the turn
@@ -22,5 +24,18 @@ func (s *Startup) ID() string { return s.packet.Startup.StartupID }
 // clock. A READY after it is accepted, and marked late.
 func (s *Startup) Deadline() time.Time { return s.packet.Startup.DeadlineAt }
 
-// Source is where the packet comes from: "live", from MetaGate itself.
-func (s *Startup) Source() string { return "live" }
+// Source is where the packet comes from: SourceLive or SourceCache.
+func (s *Startup) Source() string {
+	if s.fetched.IsZero() {
+		return SourceLive
+	}
+	return SourceCache
+}
+
+// Age is how long ago MetaGate answered with the packet; 0 for a live one.
+func (s *Startup) Age() time.Duration {
+	if s.fetched.IsZero() {
+		return 0
+	}
+	return s.caller.clock.now().Sub(s.fetched)
+}

@@ -40,6 +40,14 @@ func (s *Server) Heal() {
 	s.faults = nil
 }
 
+// SetAway has every connection cut, as by a MetaGate that isn't there, until it is taken
+// back. Requests are kept all the same.
+func (s *Server) SetAway(away bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away = away
+}
+
 // refuses is that the request isn't handled.
 func (f Fault) refuses() bool { return f.Hang || f.Status != 0 || f.Body != "" }
 
@@ -57,11 +65,11 @@ func (f Fault) answer(w http.ResponseWriter, r *http.Request, closed <-chan stru
 	}
 	switch {
 	case f.Body != "":
-		write(w, answer{max(f.Status, http.StatusOK), "text/plain", []byte(f.Body)})
+		write(w, answer{status: max(f.Status, http.StatusOK), contentType: "text/plain", body: []byte(f.Body)})
 	case f.Code != "":
 		write(w, problem(f.Status, f.Code, "it is to fail"))
 	default:
-		write(w, answer{f.Status, "text/html", []byte("<html>" + http.StatusText(f.Status) + "</html>")})
+		write(w, answer{status: f.Status, contentType: "text/html", body: []byte("<html>" + http.StatusText(f.Status) + "</html>")})
 	}
 }
 
@@ -86,10 +94,14 @@ type answer struct {
 	status      int
 	contentType string
 	body        []byte
+	signature   string // empty for none
 }
 
 func write(w http.ResponseWriter, a answer) {
 	w.Header().Set("Content-Type", a.contentType)
+	if a.signature != "" {
+		w.Header().Set("Metagate-Signature", a.signature)
+	}
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body) // the caller may be gone
 }

@@ -13,15 +13,21 @@ import (
 // maxBody is the size of the largest body that MetaGate takes from a component, in bytes.
 const maxBody = 64 << 10
 
+const mediaJSON = "application/json"
+
 // key is what keys are made of.
 var key = regexp.MustCompile(`^[A-Za-z0-9._:/@+-]{1,255}$`)
 
 // handle does what is asked for. Whoever calls holds s.mu.
 func (s *Server) handle(r *http.Request, body []byte) answer {
 	handlers := map[string]func(http.Header, []byte) answer{
-		"/v1/bootstrap":      s.bootstrap,
-		"/v1/startup/ready":  s.ready,
-		"/v1/startup/failed": s.failed,
+		"/v1/bootstrap":        s.bootstrap,
+		"/v1/startup/ready":    s.ready,
+		"/v1/startup/failed":   s.failed,
+		"/v1/startup/backfill": s.backfill,
+	}
+	if r.URL.Path == "/.well-known/jwks.json" && r.Method == http.MethodGet {
+		return s.jwks()
 	}
 	do := handlers[r.URL.Path]
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -34,7 +40,7 @@ func (s *Server) handle(r *http.Request, body []byte) answer {
 		return problem(http.StatusUnauthorized, "UNAUTHENTICATED", "the credential is missing or wrong")
 	case mediaType != "application/json":
 		return s.wrong(http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", "Content-Type "+mediaType)
-	case len(body) > maxBody:
+	case len(body) > maxBody && r.URL.Path != "/v1/startup/backfill":
 		return s.wrong(http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "a body of more than 64 KiB")
 	}
 	return do(r.Header, body)
@@ -55,7 +61,7 @@ func (s *Server) bad(detail string, err error) answer {
 }
 
 func problem(status int, code, detail string) answer {
-	return answer{status, "application/problem+json", encode(map[string]any{
+	return answer{status: status, contentType: "application/problem+json", body: encode(map[string]any{
 		"type": "about:blank", "title": http.StatusText(status), "status": status, "code": code, "detail": detail, "request_id": newID(),
 	})}
 }

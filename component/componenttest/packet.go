@@ -1,8 +1,6 @@
 package componenttest
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,6 +8,7 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/component"
+	sealed "github.com/legivellum/metagate/component/internal/packet"
 )
 
 // empty is a packet that says nothing.
@@ -46,13 +45,16 @@ func readPacket(text string) (map[string]json.RawMessage, error) {
 func (s *Server) welcome(one *Startup) answer {
 	p := maps.Clone(s.packet)
 	p["component_key"] = encode(one.ComponentKey)
-	sum := sha256.Sum256(encode(p))
-	p["packet_etag"] = encode(hex.EncodeToString(sum[:]))
+	stable, err := sealed.Stable(encode(p))
+	if err != nil {
+		panic(err) // it is made of what was JSON before
+	}
+	p["packet_etag"] = encode(sealed.Etag(stable))
 	p["packet_id"] = encode(newID())
 	p["issued_at"] = encode(time.Now().UTC().Truncate(time.Microsecond))
 	p["startup"] = encode(map[string]any{
 		"startup_id": one.ID, "status": one.Status, "deadline_at": one.deadline,
 		"followup": []string{"POST /v1/startup/ready", "POST /v1/startup/failed"},
 	})
-	return answer{http.StatusOK, "application/json", encode(p)}
+	return answer{status: http.StatusOK, contentType: mediaJSON, body: encode(p), signature: s.sign(stable)}
 }

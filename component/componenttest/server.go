@@ -33,6 +33,9 @@ type Server struct {
 
 	mu       sync.Mutex
 	packet   map[string]json.RawMessage
+	revision int64
+	keys     []signer // the last one signs; none does where there is none
+	away     bool
 	faults   []Fault
 	startups []*Startup
 	requests []Request
@@ -44,7 +47,7 @@ type Request struct {
 	Method, Path string
 	// Header has the credential, the User-Agent, the Idempotency-Key.
 	Header http.Header
-	// Body is at most 64 KiB and a byte: MetaGate takes 64 KiB.
+	// Body is at most 1 MiB and a byte. MetaGate takes 64 KiB, and of a backfill 1 MiB.
 	Body []byte
 }
 
@@ -59,6 +62,7 @@ func NewServer(tb TB, packet string) *Server {
 	if s.packet, err = readPacket(packet); err != nil {
 		tb.Fatalf("componenttest: packet: %v", err)
 	}
+	s.RotateKey()
 	server := httptest.NewServer(http.HandlerFunc(s.serve))
 	s.URL = server.URL
 	tb.Cleanup(func() {
@@ -66,6 +70,18 @@ func NewServer(tb TB, packet string) *Server {
 		server.Close()
 	})
 	return s
+}
+
+// SetPacket has later starts answered with another packet, of a later revision.
+func (s *Server) SetPacket(packet string) {
+	s.tb.Helper()
+	p, err := readPacket(packet)
+	if err != nil {
+		s.tb.Fatalf("componenttest: packet: %v", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.packet, s.revision = p, s.revision+1
 }
 
 // Config is a configuration to start a component with, to be changed at will.
@@ -94,12 +110,16 @@ func (s *Server) Requests() []Request {
 
 // serve keeps a request and answers it, or does what a fault says.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20+1))
 	if err != nil {
 		return // the caller has hung up
 	}
 	s.mu.Lock()
 	s.requests = append(s.requests, Request{r.Method, r.URL.Path, r.Header.Clone(), body})
+	if s.away {
+		s.mu.Unlock()
+		panic(http.ErrAbortHandler)
+	}
 	var f Fault
 	if len(s.faults) > 0 {
 		f, s.faults = s.faults[0], s.faults[1:]

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"time"
+
+	"github.com/legivellum/metagate/component"
 )
 
 // Startup is a startup that a bootstrap opened, and what was reported of it.
@@ -26,6 +28,10 @@ type Startup struct {
 	// Error and Details are what was reported with FAILED.
 	Error   string
 	Details json.RawMessage
+	// Source is cache where MetaGate was told of the startup afterwards, else live.
+	Source string
+	// OpenedAt and ClosedAt are what the component says of such a one.
+	OpenedAt, ClosedAt time.Time
 
 	deadline, acknowledged time.Time
 }
@@ -53,7 +59,7 @@ func (s *Server) bootstrap(h http.Header, body []byte) answer {
 	}
 	one := &Startup{
 		ID: newID(), IdempotencyKey: idempotencyKey, ComponentKey: *q.ComponentKey, PrincipalKey: q.PrincipalKey,
-		InstanceID: q.InstanceID, Host: q.Host, Labels: q.Labels, Status: "OPEN", deadline: time.Now().UTC().Add(time.Hour).Truncate(time.Microsecond),
+		InstanceID: q.InstanceID, Host: q.Host, Labels: q.Labels, Status: "OPEN", Source: component.SourceLive, deadline: time.Now().UTC().Add(time.Hour).Truncate(time.Microsecond),
 	}
 	s.startups = append(s.startups, one)
 	return s.welcome(one)
@@ -95,7 +101,7 @@ func (s *Server) report(id, status string, keep func(*Startup)) answer {
 		case one.Status != status:
 			return problem(http.StatusConflict, "INVALID_STATE", "the startup is "+one.Status)
 		}
-		return answer{http.StatusOK, "application/json", encode(map[string]any{
+		return answer{status: http.StatusOK, contentType: mediaJSON, body: encode(map[string]any{
 			"startup_id": id, "status": one.Status, "acknowledged_at": one.acknowledged,
 		})}
 	}

@@ -168,6 +168,9 @@ type ServerInterface interface {
 	// Bootstrap Bootstrap a component
 	// (POST /v1/bootstrap)
 	Bootstrap(ctx echo.Context, params BootstrapParams) error
+	// BackfillStartups Tell of starts without MetaGate
+	// (POST /v1/startup/backfill)
+	BackfillStartups(ctx echo.Context) error
 	// ReportFailed Report that a start was aborted
 	// (POST /v1/startup/failed)
 	ReportFailed(ctx echo.Context) error
@@ -1792,6 +1795,15 @@ func (w *ServerInterfaceWrapper) Bootstrap(ctx echo.Context) error {
 	return err
 }
 
+// BackfillStartups converts echo context to params.
+func (w *ServerInterfaceWrapper) BackfillStartups(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.BackfillStartups(ctx)
+	return err
+}
+
 // ReportFailed converts echo context to params.
 func (w *ServerInterfaceWrapper) ReportFailed(ctx echo.Context) error {
 	var err error
@@ -1874,6 +1886,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	}
 
 	router.POST(options.BaseURL+"/v1/bootstrap", wrapper.Bootstrap, options.OperationMiddlewares["bootstrap"]...)
+	router.POST(options.BaseURL+"/v1/startup/backfill", wrapper.BackfillStartups, options.OperationMiddlewares["backfillStartups"]...)
 	router.POST(options.BaseURL+"/v1/startup/ready", wrapper.ReportReady, options.OperationMiddlewares["reportReady"]...)
 	router.POST(options.BaseURL+"/v1/startup/failed", wrapper.ReportFailed, options.OperationMiddlewares["reportFailed"]...)
 	router.GET(options.BaseURL+"/v1/startup/:startup_id", wrapper.GetStartup, options.OperationMiddlewares["getStartup"]...)
@@ -9519,6 +9532,192 @@ func (response Bootstrap503ApplicationProblemPlusJSONResponse) VisitBootstrapRes
 	return err
 }
 
+type BackfillStartupsRequestObject struct {
+	Body *BackfillStartupsJSONRequestBody
+}
+
+type BackfillStartupsResponseObject interface {
+	VisitBackfillStartupsResponse(w http.ResponseWriter) error
+}
+
+type BackfillStartups200ResponseHeaders struct {
+	XRequestID string
+}
+
+type BackfillStartups200JSONResponse struct {
+	Body    BackfillResults
+	Headers BackfillStartups200ResponseHeaders
+}
+
+func (response BackfillStartups200JSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups400ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups401ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups403ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups408ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups413ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups415ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups429ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups500ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillStartups503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillStartups503ApplicationProblemPlusJSONResponse) VisitBackfillStartupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReportFailedRequestObject struct {
 	Body *ReportFailedJSONRequestBody
 }
@@ -10260,6 +10459,9 @@ type StrictServerInterface interface {
 	// Bootstrap Bootstrap a component
 	// (POST /v1/bootstrap)
 	Bootstrap(ctx context.Context, request BootstrapRequestObject) (BootstrapResponseObject, error)
+	// BackfillStartups Tell of starts without MetaGate
+	// (POST /v1/startup/backfill)
+	BackfillStartups(ctx context.Context, request BackfillStartupsRequestObject) (BackfillStartupsResponseObject, error)
 	// ReportFailed Report that a start was aborted
 	// (POST /v1/startup/failed)
 	ReportFailed(ctx context.Context, request ReportFailedRequestObject) (ReportFailedResponseObject, error)
@@ -12028,6 +12230,52 @@ func (sh *strictHandler) Bootstrap(ctx echo.Context, params BootstrapParams) err
 		return err
 	} else if validResponse, ok := response.(BootstrapResponseObject); ok {
 		return validResponse.VisitBootstrapResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// BackfillStartups operation middleware
+func (sh *strictHandler) BackfillStartups(ctx echo.Context) error {
+	var request BackfillStartupsRequestObject
+
+	var body BackfillStartupsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.BackfillStartups(ctx.Request().Context(), request.(BackfillStartupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BackfillStartups")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(BackfillStartupsResponseObject); ok {
+		return validResponse.VisitBackfillStartupsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -668,6 +668,24 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/bootstrap (the `Bootstrap` operationId).
 	Bootstrap(ctx context.Context, params *BootstrapParams, body BootstrapJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// BackfillStartupsWithBody Tell of starts without MetaGate
+	//
+	// A component that got no answer may have started with the verified packet on its disk: it made the startup_id itself, and tells of it when MetaGate is back. Each is recorded once, with source `cache`: `opened_at`, `ready_at` and `failed_at` are when it was told, and what the component says are `claimed_opened_at` and `claimed_closed_at`. Telling again changes nothing, but closes a startup of the caller's that is still OPEN, whose report could not be sent. One that is refused does not hurt the others.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/startup/backfill (the `BackfillStartups` operationId).
+	BackfillStartupsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BackfillStartups Tell of starts without MetaGate
+	//
+	// A component that got no answer may have started with the verified packet on its disk: it made the startup_id itself, and tells of it when MetaGate is back. Each is recorded once, with source `cache`: `opened_at`, `ready_at` and `failed_at` are when it was told, and what the component says are `claimed_opened_at` and `claimed_closed_at`. Telling again changes nothing, but closes a startup of the caller's that is still OPEN, whose report could not be sent. One that is refused does not hurt the others.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/startup/backfill (the `BackfillStartups` operationId).
+	BackfillStartups(ctx context.Context, body BackfillStartupsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ReportFailedWithBody Report that a start was aborted
 	//
 	// OPEN becomes FAILED, once. The same report again is answered with the first `acknowledged_at`; after a READY it is refused with 409 `INVALID_STATE`. The body has at most 64 KiB; null means absent for every optional member.
@@ -1985,6 +2003,44 @@ func (c *Client) BootstrapWithBody(ctx context.Context, params *BootstrapParams,
 // Corresponds with POST /v1/bootstrap (the `Bootstrap` operationId).
 func (c *Client) Bootstrap(ctx context.Context, params *BootstrapParams, body BootstrapJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewBootstrapRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BackfillStartupsWithBody Tell of starts without MetaGate
+//
+// A component that got no answer may have started with the verified packet on its disk: it made the startup_id itself, and tells of it when MetaGate is back. Each is recorded once, with source `cache`: `opened_at`, `ready_at` and `failed_at` are when it was told, and what the component says are `claimed_opened_at` and `claimed_closed_at`. Telling again changes nothing, but closes a startup of the caller's that is still OPEN, whose report could not be sent. One that is refused does not hurt the others.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/startup/backfill (the `BackfillStartups` operationId).
+func (c *Client) BackfillStartupsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBackfillStartupsRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BackfillStartups Tell of starts without MetaGate
+//
+// A component that got no answer may have started with the verified packet on its disk: it made the startup_id itself, and tells of it when MetaGate is back. Each is recorded once, with source `cache`: `opened_at`, `ready_at` and `failed_at` are when it was told, and what the component says are `claimed_opened_at` and `claimed_closed_at`. Telling again changes nothing, but closes a startup of the caller's that is still OPEN, whose report could not be sent. One that is refused does not hurt the others.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/startup/backfill (the `BackfillStartups` operationId).
+func (c *Client) BackfillStartups(ctx context.Context, body BackfillStartupsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBackfillStartupsRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5132,6 +5188,46 @@ func NewBootstrapRequestWithBody(server string, params *BootstrapParams, content
 	return req, nil
 }
 
+// NewBackfillStartupsRequest calls the generic BackfillStartups builder with application/json body
+func NewBackfillStartupsRequest(server string, body BackfillStartupsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewBackfillStartupsRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewBackfillStartupsRequestWithBody constructs an http.Request for the BackfillStartups method, with any body, and a specified content type
+func NewBackfillStartupsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/startup/backfill")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewReportFailedRequest calls the generic ReportFailed builder with application/json body
 func NewReportFailedRequest(server string, body ReportFailedJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -5928,6 +6024,24 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/bootstrap (the `Bootstrap` operationId).
 	BootstrapWithResponse(ctx context.Context, params *BootstrapParams, body BootstrapJSONRequestBody, reqEditors ...RequestEditorFn) (*BootstrapResult, error)
+
+	// BackfillStartupsWithBodyWithResponse Tell of starts without MetaGate
+	//
+	// A component that got no answer may have started with the verified packet on its disk: it made the startup_id itself, and tells of it when MetaGate is back. Each is recorded once, with source `cache`: `opened_at`, `ready_at` and `failed_at` are when it was told, and what the component says are `claimed_opened_at` and `claimed_closed_at`. Telling again changes nothing, but closes a startup of the caller's that is still OPEN, whose report could not be sent. One that is refused does not hurt the others.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/startup/backfill (the `BackfillStartups` operationId).
+	BackfillStartupsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BackfillStartupsResult, error)
+
+	// BackfillStartupsWithResponse Tell of starts without MetaGate
+	//
+	// A component that got no answer may have started with the verified packet on its disk: it made the startup_id itself, and tells of it when MetaGate is back. Each is recorded once, with source `cache`: `opened_at`, `ready_at` and `failed_at` are when it was told, and what the component says are `claimed_opened_at` and `claimed_closed_at`. Telling again changes nothing, but closes a startup of the caller's that is still OPEN, whose report could not be sent. One that is refused does not hurt the others.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/startup/backfill (the `BackfillStartups` operationId).
+	BackfillStartupsWithResponse(ctx context.Context, body BackfillStartupsJSONRequestBody, reqEditors ...RequestEditorFn) (*BackfillStartupsResult, error)
 
 	// ReportFailedWithBodyWithResponse Report that a start was aborted
 	//
@@ -13214,6 +13328,183 @@ func (r BootstrapResult) ContentType() string {
 	return ""
 }
 
+// BackfillStartupsResult200Headers the declared response headers of an HTTP 200 response for BackfillStartups
+type BackfillStartupsResult200Headers struct {
+	XRequestID string
+}
+
+// BackfillStartupsResult400Headers the declared response headers of an HTTP 400 response for BackfillStartups
+type BackfillStartupsResult400Headers struct {
+	XRequestID string
+}
+
+// BackfillStartupsResult401Headers the declared response headers of an HTTP 401 response for BackfillStartups
+type BackfillStartupsResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// BackfillStartupsResult403Headers the declared response headers of an HTTP 403 response for BackfillStartups
+type BackfillStartupsResult403Headers struct {
+	XRequestID string
+}
+
+// BackfillStartupsResult408Headers the declared response headers of an HTTP 408 response for BackfillStartups
+type BackfillStartupsResult408Headers struct {
+	XRequestID string
+}
+
+// BackfillStartupsResult413Headers the declared response headers of an HTTP 413 response for BackfillStartups
+type BackfillStartupsResult413Headers struct {
+	XRequestID string
+}
+
+// BackfillStartupsResult415Headers the declared response headers of an HTTP 415 response for BackfillStartups
+type BackfillStartupsResult415Headers struct {
+	XRequestID string
+}
+
+// BackfillStartupsResult429Headers the declared response headers of an HTTP 429 response for BackfillStartups
+type BackfillStartupsResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+// BackfillStartupsResult500Headers the declared response headers of an HTTP 500 response for BackfillStartups
+type BackfillStartupsResult500Headers struct {
+	XRequestID string
+}
+
+// BackfillStartupsResult503Headers the declared response headers of an HTTP 503 response for BackfillStartups
+type BackfillStartupsResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type BackfillStartupsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BackfillResults
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *BackfillStartupsResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *BackfillStartupsResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *BackfillStartupsResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *BackfillStartupsResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *BackfillStartupsResult408Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *BackfillStartupsResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *BackfillStartupsResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *BackfillStartupsResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *BackfillStartupsResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *BackfillStartupsResult503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r BackfillStartupsResult) GetJSON200() *BackfillResults {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r BackfillStartupsResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r BackfillStartupsResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BackfillStartupsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BackfillStartupsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BackfillStartupsResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ReportFailedResult200Headers the declared response headers of an HTTP 200 response for ReportFailed
 type ReportFailedResult200Headers struct {
 	XRequestID string
@@ -14836,6 +15127,36 @@ func (c *ClientWithResponses) BootstrapWithResponse(ctx context.Context, params 
 		return nil, err
 	}
 	return ParseBootstrapResult(rsp)
+}
+
+// BackfillStartupsWithBodyWithResponse Tell of starts without MetaGate
+//
+// A component that got no answer may have started with the verified packet on its disk: it made the startup_id itself, and tells of it when MetaGate is back. Each is recorded once, with source `cache`: `opened_at`, `ready_at` and `failed_at` are when it was told, and what the component says are `claimed_opened_at` and `claimed_closed_at`. Telling again changes nothing, but closes a startup of the caller's that is still OPEN, whose report could not be sent. One that is refused does not hurt the others.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/startup/backfill (the `BackfillStartups` operationId).
+func (c *ClientWithResponses) BackfillStartupsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BackfillStartupsResult, error) {
+	rsp, err := c.BackfillStartupsWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBackfillStartupsResult(rsp)
+}
+
+// BackfillStartupsWithResponse Tell of starts without MetaGate
+//
+// A component that got no answer may have started with the verified packet on its disk: it made the startup_id itself, and tells of it when MetaGate is back. Each is recorded once, with source `cache`: `opened_at`, `ready_at` and `failed_at` are when it was told, and what the component says are `claimed_opened_at` and `claimed_closed_at`. Telling again changes nothing, but closes a startup of the caller's that is still OPEN, whose report could not be sent. One that is refused does not hurt the others.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/startup/backfill (the `BackfillStartups` operationId).
+func (c *ClientWithResponses) BackfillStartupsWithResponse(ctx context.Context, body BackfillStartupsJSONRequestBody, reqEditors ...RequestEditorFn) (*BackfillStartupsResult, error) {
+	rsp, err := c.BackfillStartups(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBackfillStartupsResult(rsp)
 }
 
 // ReportFailedWithBodyWithResponse Report that a start was aborted
@@ -23674,6 +23995,219 @@ func ParseBootstrapResult(rsp *http.Response) (*BootstrapResult, error) {
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers BootstrapResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseBackfillStartupsResult parses an HTTP response from a BackfillStartupsWithResponse call
+func ParseBackfillStartupsResult(rsp *http.Response) (*BackfillStartupsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BackfillStartupsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BackfillResults
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers BackfillStartupsResult200Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers BackfillStartupsResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers BackfillStartupsResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers BackfillStartupsResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers BackfillStartupsResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
+	case rsp.StatusCode == 413:
+		var headers BackfillStartupsResult413Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers BackfillStartupsResult415Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers BackfillStartupsResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers BackfillStartupsResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers BackfillStartupsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

@@ -71,6 +71,30 @@ func (e AuthMethod) Valid() bool {
 	}
 }
 
+// Defines values for BackfillResultResult.
+const (
+	BackfillResultResultClosed   BackfillResultResult = "closed"
+	BackfillResultResultKnown    BackfillResultResult = "known"
+	BackfillResultResultRecorded BackfillResultResult = "recorded"
+	BackfillResultResultRefused  BackfillResultResult = "refused"
+)
+
+// Valid indicates whether the value is a known member of the BackfillResultResult enum.
+func (e BackfillResultResult) Valid() bool {
+	switch e {
+	case BackfillResultResultClosed:
+		return true
+	case BackfillResultResultKnown:
+		return true
+	case BackfillResultResultRecorded:
+		return true
+	case BackfillResultResultRefused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for BootstrapRequestSource.
 const (
 	BootstrapRequestSourceBench BootstrapRequestSource = "bench"
@@ -637,6 +661,30 @@ type AuditEntryAction string
 // AuthMethod defines model for AuthMethod.
 type AuthMethod string
 
+// Backfill defines model for Backfill.
+type Backfill struct {
+	Startups []OfflineStartup `json:"startups"`
+}
+
+// BackfillResult defines model for BackfillResult.
+type BackfillResult struct {
+	// Code Why it was refused.
+	Code   string `json:"code,omitempty,omitzero"`
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// Result `recorded` now; `known` already; `closed`: known, and no longer OPEN; `refused` for good.
+	Result    BackfillResultResult `json:"result"`
+	StartupID UUID                 `json:"startup_id"`
+}
+
+// BackfillResultResult `recorded` now; `known` already; `closed`: known, and no longer OPEN; `refused` for good.
+type BackfillResultResult string
+
+// BackfillResults defines model for BackfillResults.
+type BackfillResults struct {
+	Results []BackfillResult `json:"results"`
+}
+
 // Binding principal → profile + manifest (+ overrides). At most one is active per principal.
 type Binding struct {
 	Active bool `json:"active"`
@@ -1148,6 +1196,48 @@ type ManifestPatch = json.RawMessage
 // MirrorStatus Whether LegiVellum's ledger knows of all that happened: `off` where it is not to be told, `refused` where it would not hear of it (`mirror_error` says why).
 type MirrorStatus string
 
+// OfflineStartup A start without MetaGate.
+type OfflineStartup struct {
+	// BuildVersion As reported with READY.
+	BuildVersion string `json:"build_version,omitempty,omitzero"`
+
+	// ClosedAt When it was READY or FAILED, by its own clock.
+	ClosedAt *time.Time `json:"closed_at,omitempty"`
+
+	// ComponentKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	ComponentKey Key `json:"component_key"`
+
+	// Details As reported with FAILED.
+	Details json.RawMessage `json:"details,omitempty,omitzero"`
+
+	// Error As reported with FAILED.
+	Error string `json:"error,omitempty,omitzero"`
+
+	// Health As reported with READY.
+	Health json.RawMessage `json:"health,omitempty,omitzero"`
+
+	// Host As in a bootstrap.
+	Host Text `json:"host,omitempty,omitzero"`
+
+	// InstanceID As in a bootstrap.
+	InstanceID Text `json:"instance_id,omitempty,omitzero"`
+
+	// Labels As in a bootstrap.
+	Labels Labels `json:"labels,omitempty,omitzero"`
+
+	// OpenedAt When it began, by its own clock.
+	OpenedAt time.Time `json:"opened_at"`
+
+	// PacketEtag Of the packet that it started with: one that this principal was answered with in the last seven days, or would be now.
+	PacketEtag string `json:"packet_etag"`
+
+	// StartupID A UUIDv7 that the component made when it started, at most seven days ago.
+	StartupID UUID `json:"startup_id"`
+
+	// Status How it ended; absent is OPEN, and a report may follow.
+	Status StartupStatus `json:"status,omitempty,omitzero"`
+}
+
 // Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
 type Overrides = json.RawMessage
 
@@ -1544,6 +1634,12 @@ type StartupSession struct {
 
 	// BuildVersion As reported with READY.
 	BuildVersion nullable.Nullable[string] `json:"build_version"`
+
+	// ClaimedClosedAt When it says that it was READY or FAILED.
+	ClaimedClosedAt nullable.Nullable[time.Time] `json:"claimed_closed_at"`
+
+	// ClaimedOpenedAt When a component that started without this server says that it began.
+	ClaimedOpenedAt nullable.Nullable[time.Time] `json:"claimed_opened_at"`
 
 	// ComponentKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	ComponentKey Key `json:"component_key"`
@@ -2240,6 +2336,9 @@ type AcknowledgeStartupJSONRequestBody = Acknowledgement
 
 // BootstrapJSONRequestBody defines body for Bootstrap for application/json ContentType.
 type BootstrapJSONRequestBody = BootstrapRequest
+
+// BackfillStartupsJSONRequestBody defines body for BackfillStartups for application/json ContentType.
+type BackfillStartupsJSONRequestBody = Backfill
 
 // ReportFailedJSONRequestBody defines body for ReportFailed for application/json ContentType.
 type ReportFailedJSONRequestBody = FailedReport

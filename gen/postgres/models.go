@@ -157,6 +157,8 @@ type StartupSession struct {
 	Changed            int64
 	DeploymentKey      *string
 	MirrorError        *string
+	ClaimedOpenedAt    *time.Time
+	ClaimedClosedAt    *time.Time
 }
 
 type TenantRevision struct {

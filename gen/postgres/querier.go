@@ -15,6 +15,10 @@ type Querier interface {
 	// Ends an alarm by an admin's word: the first one's.
 	AcknowledgeStartup(ctx context.Context, arg AcknowledgeStartupParams) (StartupSession, error)
 	AdvanceSink(ctx context.Context, arg AdvanceSinkParams) (int64, error)
+	// A start that is told of afterwards, once.
+	BackfillStartup(ctx context.Context, arg BackfillStartupParams) (int64, error)
+	// What became of a startup that is still OPEN here.
+	CloseBackfilled(ctx context.Context, arg CloseBackfilledParams) (int64, error)
 	// How many startups were changed after one change: row_limit at most.
 	CountChanges(ctx context.Context, arg CountChangesParams) (int64, error)
 	// Those that still are, or may become, an alarm.
@@ -38,6 +42,8 @@ type Querier interface {
 	DeleteProfile(ctx context.Context, id uuid.UUID) error
 	DeleteSecretRef(ctx context.Context, id uuid.UUID) error
 	FailSink(ctx context.Context, arg FailSinkParams) error
+	// The startup of a principal that was answered with an etag last.
+	FindAnswered(ctx context.Context, arg FindAnsweredParams) (StartupSession, error)
 	GetAPIKey(ctx context.Context, id uuid.UUID) (APIKey, error)
 	GetAPIKeyByHash(ctx context.Context, keyHash string) (APIKey, error)
 	GetBinding(ctx context.Context, id uuid.UUID) (Binding, error)

@@ -52,12 +52,14 @@ func TestAStartupIsOpenUntilItIsReportedReady(t *testing.T) {
 		want.Source, want.Revision, want.Credential, want.RemoteAddr = model.StartupSource("live"), got.Revision, got.Credential, got.RemoteAddr
 		for _, n := range []interface{ IsNull() bool }{
 			got.InstanceID, got.Host, got.Labels, got.SupersededBy, got.SupersededAt, got.AcknowledgedAt, got.AcknowledgedBy, got.AcknowledgedReason, got.MirrorError,
+			got.ClaimedOpenedAt, got.ClaimedClosedAt,
 		} {
 			require.True(t, n.IsNull())
 		}
 		want.InstanceID, want.Host, want.Labels, want.SupersededBy, want.SupersededAt = got.InstanceID, got.Host, got.Labels, got.SupersededBy, got.SupersededAt
 		want.AcknowledgedAt, want.AcknowledgedBy, want.AcknowledgedReason = got.AcknowledgedAt, got.AcknowledgedBy, got.AcknowledgedReason
 		want.MirrorStatus, want.MirrorError = model.MirrorStatusOff, got.MirrorError
+		want.ClaimedOpenedAt, want.ClaimedClosedAt = got.ClaimedOpenedAt, got.ClaimedClosedAt
 		require.Equal(t, want, got)
 
 		ack := *apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(id))).Is(t, 200).JSON200

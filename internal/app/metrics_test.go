@@ -46,7 +46,7 @@ func TestEveryBootstrapIsCountedWhoeverRefusesIt(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		want := map[string]string{}
 		for _, code := range []string{
-			"OK", "INVALID_REQUEST", "UNAUTHENTICATED", "FORBIDDEN", "NO_BINDING", "COMPONENT_NOT_PERMITTED", "PRINCIPAL_MISMATCH",
+			"OK", "INVALID_REQUEST", "UNAUTHENTICATED", "FORBIDDEN", "NO_BINDING", "COMPONENT_NOT_PERMITTED", "PRINCIPAL_MISMATCH", "IDEMPOTENCY_KEY_REUSED",
 			"PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "TOO_MANY_REQUESTS", "INTERNAL", "UNAVAILABLE",
 		} {
 			want[code] = "0"

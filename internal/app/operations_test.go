@@ -19,6 +19,7 @@ import (
 
 	"github.com/legivellum/metagate/gen/client"
 	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/test/apptest"
 )
 
@@ -115,6 +116,11 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 	},
 	"reportFailed 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.mesh.ReportFailedWithResponse(o.ctx, model.FailedReport{StartupID: o.start(t).Startup.StartupID, Error: "e"}))
+	},
+	"backfillStartups 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.mesh.BackfillStartupsWithResponse(o.ctx, model.Backfill{Startups: []model.OfflineStartup{{
+			StartupID: store.NewID(time.Now()), ComponentKey: "c", PacketEtag: "e", OpenedAt: time.Now(),
+		}}}))
 	},
 	"getStartup 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.mesh.GetStartupWithResponse(o.ctx, o.start(t).Startup.StartupID))
@@ -259,6 +265,7 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 	"getInfo 200":        func(t *testing.T, o *operator) (int, error) { return answered(o.GetInfoWithResponse(o.ctx)) },
 	"getHealth 200":      func(t *testing.T, o *operator) (int, error) { return answered(o.GetHealthWithResponse(o.ctx)) },
 	"getReady 200":       func(t *testing.T, o *operator) (int, error) { return answered(o.GetReadyWithResponse(o.ctx)) },
+	"getJWKS 200":        func(t *testing.T, o *operator) (int, error) { return answered(o.GetJWKSWithResponse(o.ctx)) },
 	"getDiscovery 200":   func(t *testing.T, o *operator) (int, error) { return answered(o.GetDiscoveryWithResponse(o.ctx)) },
 	"getOpenapiYaml 200": func(t *testing.T, o *operator) (int, error) { return answered(o.GetOpenapiYamlWithResponse(o.ctx)) },
 	"getOpenapiJson 200": func(t *testing.T, o *operator) (int, error) { return answered(o.GetOpenapiJSONWithResponse(o.ctx)) },

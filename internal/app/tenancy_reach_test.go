@@ -135,6 +135,19 @@ func reachStartup(t *testing.T, ours, theirs wireWorld, cross bool) {
 	got.refused(t, 404, "SESSION_NOT_FOUND")
 }
 
+// reachBackfill: nobody tells of another's startup, whoever sees it.
+func reachBackfill(t *testing.T, ours, theirs wireWorld, _ bool) {
+	t.Helper()
+	before := theirs.admin.send(t, "GET", "/v1/startup/"+theirs.startup, "")
+	body := fmt.Sprintf(`{"startups":[{"startup_id":%q,"component_key":"c","packet_etag":"e","opened_at":"2026-11-27T00:00:00Z","status":"READY"}]}`, theirs.startup)
+	for _, who := range []wire{ours.component, ours.admin} {
+		got := who.send(t, "POST", "/v1/startup/backfill", body)
+		require.Equal(t, 200, got.Status)
+		require.Contains(t, got.Body, `"result":"refused"`)
+	}
+	require.Equal(t, before.Body, theirs.admin.send(t, "GET", "/v1/startup/"+theirs.startup, "").Body)
+}
+
 func reachReport(what, members string) reach {
 	return func(t *testing.T, ours, theirs wireWorld, cross bool) {
 		t.Helper()

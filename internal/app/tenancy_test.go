@@ -39,6 +39,7 @@ type reach func(t *testing.T, ours, theirs wireWorld, cross bool)
 // the ones that know no tenant. Destruction comes last, in tenancyOrder.
 var reaches = map[string]reach{
 	"bootstrap":          reachBootstrap,
+	"backfillStartups":   reachBackfill,
 	"reportReady":        reachReport("ready", `"build_version":"1"`),
 	"reportFailed":       reachReport("failed", `"error":"e"`),
 	"getStartup":         reachStartup,
@@ -83,7 +84,7 @@ var reaches = map[string]reach{
 
 	"listSinks": ofNoTenant,
 
-	"getInfo": public, "getHealth": public, "getReady": public, "getDiscovery": public, "getMetrics": public,
+	"getInfo": public, "getHealth": public, "getReady": public, "getDiscovery": public, "getJWKS": public, "getMetrics": public,
 	"getOpenapiYaml": public, "getOpenapiJson": public, "getDocs": public, "getDocsAsset": public,
 }
 

@@ -36,6 +36,7 @@ func (s *Server) startupView(r store.StartupSession) model.StartupSession {
 		SupersededBy: null(r.SupersededBy), SupersededAt: null(r.SupersededAt),
 		AcknowledgedAt: null(r.AcknowledgedAt), AcknowledgedBy: null(r.AcknowledgedBy), AcknowledgedReason: null(r.AcknowledgedReason),
 		MirrorStatus: s.Mirror.Status(r), MirrorError: null(r.MirrorError),
+		ClaimedOpenedAt: null(r.ClaimedOpenedAt), ClaimedClosedAt: null(r.ClaimedClosedAt),
 	}
 }
 

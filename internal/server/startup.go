@@ -27,6 +27,18 @@ func (s *Server) ReportFailed(ctx context.Context, r api.ReportFailedRequestObje
 	return api.ReportFailed200JSONResponse{Body: ack}, nil
 }
 
+// BackfillStartups implements POST /v1/startup/backfill.
+func (s *Server) BackfillStartups(ctx context.Context, r api.BackfillStartupsRequestObject) (api.BackfillStartupsResponseObject, error) {
+	results, err := s.Witness.Backfill(ctx, callerOf(ctx), r.Body.Startups)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range results {
+		s.Metrics.Backfilled(one.Result)
+	}
+	return api.BackfillStartups200JSONResponse{Body: model.BackfillResults{Results: results}}, nil
+}
+
 // GetStartup implements GET /v1/startup/{startup_id}.
 func (s *Server) GetStartup(ctx context.Context, r api.GetStartupRequestObject) (api.GetStartupResponseObject, error) {
 	row, err := s.Witness.Get(ctx, callerOf(ctx), r.StartupID)

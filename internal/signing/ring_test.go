@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -39,7 +38,7 @@ func newFile(t *testing.T, now time.Time) (path, kid string) {
 
 func open(t *testing.T, path string, now *time.Time) *Ring {
 	t.Helper()
-	r, err := Open(path, func() time.Time { return *now }, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	r, err := Open(path, func() time.Time { return *now }, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	return r
 }

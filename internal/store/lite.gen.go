@@ -23,6 +23,14 @@ func (q lite) AdvanceSink(ctx context.Context, arg postgres.AdvanceSinkParams) (
 	return q.w.AdvanceSink(ctx, sqlite.AdvanceSinkParams(arg))
 }
 
+func (q lite) BackfillStartup(ctx context.Context, arg postgres.BackfillStartupParams) (int64, error) {
+	return q.w.BackfillStartup(ctx, sqlite.BackfillStartupParams(arg))
+}
+
+func (q lite) CloseBackfilled(ctx context.Context, arg postgres.CloseBackfilledParams) (int64, error) {
+	return q.w.CloseBackfilled(ctx, sqlite.CloseBackfilledParams(arg))
+}
+
 func (q lite) CountChanges(ctx context.Context, arg postgres.CountChangesParams) (int64, error) {
 	return q.r.CountChanges(ctx, sqlite.CountChangesParams(arg))
 }
@@ -100,6 +108,11 @@ func (q lite) DeleteSecretRef(ctx context.Context, id uuid.UUID) error {
 
 func (q lite) FailSink(ctx context.Context, arg postgres.FailSinkParams) error {
 	return q.w.FailSink(ctx, sqlite.FailSinkParams(arg))
+}
+
+func (q lite) FindAnswered(ctx context.Context, arg postgres.FindAnsweredParams) (postgres.StartupSession, error) {
+	row, err := q.r.FindAnswered(ctx, sqlite.FindAnsweredParams(arg))
+	return postgres.StartupSession(row), err
 }
 
 func (q lite) GetAPIKey(ctx context.Context, id uuid.UUID) (postgres.APIKey, error) {

@@ -10,7 +10,9 @@ type (
 	AcknowledgeStartupParams = postgres.AcknowledgeStartupParams
 	AdvanceSinkParams        = postgres.AdvanceSinkParams
 	AuditLog                 = postgres.AuditLog
+	BackfillStartupParams    = postgres.BackfillStartupParams
 	Binding                  = postgres.Binding
+	CloseBackfilledParams    = postgres.CloseBackfilledParams
 	CountChangesParams       = postgres.CountChangesParams
 	CountOpenStartupsRow     = postgres.CountOpenStartupsRow
 	CountOthersOfTypeParams  = postgres.CountOthersOfTypeParams
@@ -24,6 +26,7 @@ type (
 	CreateSinkParams         = postgres.CreateSinkParams
 	DeleteOldStartupsParams  = postgres.DeleteOldStartupsParams
 	FailSinkParams           = postgres.FailSinkParams
+	FindAnsweredParams       = postgres.FindAnsweredParams
 	GetIdentityByKeyHashRow  = postgres.GetIdentityByKeyHashRow
 	GetIdentityBySubjectRow  = postgres.GetIdentityBySubjectRow
 	GetManifestByKeyParams   = postgres.GetManifestByKeyParams

@@ -27,13 +27,14 @@ type Metrics struct {
 	bootstraps *prometheus.CounterVec
 	opened     prometheus.Counter // of bootstraps, OK
 	reports    *prometheus.CounterVec
+	backfilled *prometheus.CounterVec
 	open       *prometheus.GaugeVec
 }
 
 // bootstrapCodes are what a bootstrap may end with: a rate needs its zero.
 var bootstrapCodes = []errs.Code{
 	codeOK, errs.InvalidRequest, errs.Unauthenticated, errs.Forbidden, errs.NoBinding, errs.ComponentNotPermitted, errs.PrincipalMismatch,
-	errs.TooLarge, errs.UnsupportedMediaType, errs.TooManyRequests, errs.Internal, errs.Unavailable,
+	errs.IdempotencyKeyReused, errs.TooLarge, errs.UnsupportedMediaType, errs.TooManyRequests, errs.Internal, errs.Unavailable,
 }
 
 const codeOK errs.Code = "OK"
@@ -53,11 +54,14 @@ func NewMetrics(st *store.Store, build string) *Metrics {
 		reports: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "metagate_startup_reports_total", Help: "Accepted reports by the state they name.",
 		}, []string{"state"}),
+		backfilled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "metagate_startups_backfilled_total", Help: "Starts without this server that were told of afterwards, by result.",
+		}, []string{"result"}),
 		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "metagate_startups", Help: "Startups that are OPEN, and those of them that are OVERDUE; counted now and then.",
 		}, []string{"state"}),
 	}
-	m.registry.MustRegister(m.requests, m.bootstraps, m.reports, m.open, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.requests, m.bootstraps, m.reports, m.backfilled, m.open, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.pool("max_connections", "Size of the database pool.", func(s store.Stats) float64 { return float64(s.Max) })
 	m.pool("open_connections", "Open database connections.", func(s store.Stats) float64 { return float64(s.Open) })
@@ -132,6 +136,11 @@ func (m *Metrics) Bootstrap(code errs.Code) {
 		return
 	}
 	m.bootstraps.WithLabelValues(string(code)).Inc()
+}
+
+// Backfilled counts a start that was told of afterwards.
+func (m *Metrics) Backfilled(r model.BackfillResultResult) {
+	m.backfilled.WithLabelValues(string(r)).Inc()
 }
 
 // Report counts an accepted report.

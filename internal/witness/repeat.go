@@ -50,5 +50,8 @@ func (s *Service) repeat(ctx context.Context, who identity.Caller, b Birth, agai
 	if again, err = s.bootstrap(ctx, who, b); err != nil {
 		return Opened{}, err
 	}
-	return again, s.supersede(ctx, store.SupersedeStartupParams{ID: first.ID, SupersededBy: &again.StartupID, SupersededAt: &again.IssuedAt})
+	return again, s.tx(ctx, func(q store.Queries) error {
+		_, err := q.SupersedeStartup(ctx, store.SupersedeStartupParams{ID: first.ID, SupersededBy: &again.StartupID, SupersededAt: &again.IssuedAt})
+		return err
+	})
 }

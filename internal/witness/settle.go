@@ -111,10 +111,7 @@ func (w within) open(ctx context.Context, r store.OpenStartupParams) (store.Open
 	return store.Repeated, err
 }
 
-func (w within) supersede(ctx context.Context, p store.SupersedeStartupParams) error {
-	_, err := w.SupersedeStartup(ctx, p)
-	return err
-}
+func (w within) tx(_ context.Context, fn func(store.Queries) error) error { return fn(w.Queries) }
 
 func (w within) report(ctx context.Context, r store.ReportStartupParams) (store.Reported, error) {
 	n, err := w.ReportStartup(ctx, r)

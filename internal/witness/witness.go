@@ -57,7 +57,7 @@ func (s *Service) Opened() int64 { return s.opened.Load() }
 type desk interface {
 	store.Queries
 	open(ctx context.Context, r store.OpenStartupParams) (store.Opening, error)
-	supersede(ctx context.Context, p store.SupersedeStartupParams) error
+	tx(ctx context.Context, fn func(store.Queries) error) error
 	report(ctx context.Context, r store.ReportStartupParams) (store.Reported, error)
 }
 
@@ -70,11 +70,8 @@ func (b batched) open(ctx context.Context, r store.OpenStartupParams) (store.Ope
 	return b.opens.do(ctx, r.PrincipalID, r)
 }
 
-func (b batched) supersede(ctx context.Context, p store.SupersedeStartupParams) error {
-	return b.store.InTx(ctx, func(q store.Queries) error {
-		_, err := q.SupersedeStartup(ctx, p)
-		return err
-	})
+func (b batched) tx(ctx context.Context, fn func(store.Queries) error) error {
+	return b.store.InTx(ctx, fn)
 }
 
 func (b batched) report(ctx context.Context, r store.ReportStartupParams) (store.Reported, error) {

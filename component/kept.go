@@ -1,0 +1,305 @@
+package component
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	sealed "github.com/legivellum/metagate/component/internal/packet"
+)
+
+const (
+	// DefaultCacheMaxAge is how old a packet on disk may be that a component starts with.
+	DefaultCacheMaxAge = 24 * time.Hour
+
+	headerSignature = "Metagate-Signature"
+	pathKeys        = "/.well-known/jwks.json"
+	maxKeys         = 1 << 20         // bytes of a JWK set
+	clockSkew       = time.Minute * 5 // by which a packet may seem to come from the future
+)
+
+// kept is a verified packet on disk.
+type kept struct {
+	FetchedAt  time.Time       `json:"fetched_at"`
+	Signature  string          `json:"signature"`
+	Credential string          `json:"credential"` // whose it is: see credentialID
+	JWKS       json.RawMessage `json:"jwks"`       // the keys that were trusted then
+	Packet     json.RawMessage `json:"packet"`
+
+	keys sealed.Keys
+	seen seen
+}
+
+// seen is the newest packet that was verified, in a file of its own: an older copy of
+// the packet is no newer for being there again.
+type seen struct {
+	Revision int64  `json:"revision"`
+	ETag     string `json:"packet_etag"`
+}
+
+// older is why a packet is refused for its revision; nil if it isn't.
+func (s seen) older(revision int64, etag string) error {
+	if revision < s.Revision && etag != s.ETag {
+		return fmt.Errorf("it is of revision %d, and %d was seen", revision, s.Revision)
+	}
+	return nil
+}
+
+// keptFile is where the packet of the component is; empty where none is kept.
+func (c *caller) keptFile() string {
+	if c.CacheDir == "" {
+		return ""
+	}
+	return filepath.Join(c.CacheDir, "packet-"+url.PathEscape(c.Component)+".json")
+}
+
+func (c *caller) seenFile() string {
+	return filepath.Join(c.CacheDir, "seen-"+url.PathEscape(c.Component)+".json")
+}
+
+// readKept reads what is on disk, unverified; nil where nothing is.
+func (c *caller) readKept() (*kept, error) {
+	file := c.keptFile()
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var k kept
+	if err == nil {
+		err = json.Unmarshal(text, &k)
+	}
+	if err == nil {
+		k.keys, err = sealed.ReadKeys(k.JWKS)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the packet on disk can't be read: %s: %w", file, err)
+	}
+	if text, err = os.ReadFile(c.seenFile()); err == nil {
+		err = json.Unmarshal(text, &k.seen)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("which packet was seen last can't be read: %s: %w", c.seenFile(), err)
+	}
+	return &k, nil
+}
+
+// pinned are the keys of Config.VerifyKeysFile; nil without one.
+func (c *caller) pinned() (sealed.Keys, error) {
+	if c.VerifyKeysFile == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(c.VerifyKeysFile)
+	if err != nil {
+		return nil, fmt.Errorf("VerifyKeysFile (METAGATE_VERIFY_KEYS_FILE): %w", err)
+	}
+	keys, err := sealed.ReadKeys(text)
+	if err == nil && len(keys) == 0 {
+		err = errors.New("it has no Ed25519 key")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("VerifyKeysFile (METAGATE_VERIFY_KEYS_FILE) %s: %w", c.VerifyKeysFile, err)
+	}
+	return keys, nil
+}
+
+// keep verifies the packet that MetaGate answered with, and puts it on disk. An error is
+// that it must not be believed; what merely can't be kept is logged.
+func (c *caller) keep(ctx context.Context, p Packet, signature string, before *kept) error {
+	if c.CacheDir == "" && c.VerifyKeysFile == "" {
+		return nil
+	}
+	pinned, err := c.pinned()
+	if err != nil {
+		return err
+	}
+	if signature == "" {
+		if pinned != nil {
+			return fmt.Errorf("%w: it isn't signed", ErrUnverified)
+		}
+		c.Logger.WarnContext(ctx, "MetaGate signs no packets (SIGNING_KEY_FILE): none is kept for a start without it")
+		return nil
+	}
+	now := &kept{FetchedAt: c.clock.now().UTC(), Signature: signature, Packet: p.Raw}
+	if before != nil {
+		now.JWKS, now.keys = before.JWKS, before.keys
+	}
+	stable, says, err := c.verify(ctx, p, now, pinned)
+	if err != nil {
+		return err
+	}
+	if sealed.Etag(stable) != p.ETag {
+		return fmt.Errorf("%w: packet_etag is not the packet's", ErrUnverified)
+	}
+	last := seen{says.Revision, p.ETag}
+	if before != nil {
+		if err := before.seen.older(last.Revision, last.ETag); err != nil {
+			return fmt.Errorf("%w: %w: if MetaGate's database was restored, any admin write there mends it", ErrUnverified, err)
+		}
+		last.Revision = max(last.Revision, before.seen.Revision)
+	}
+	if c.CacheDir == "" {
+		return nil
+	}
+	now.Credential, err = c.credentialID()
+	for _, f := range []struct {
+		name string
+		of   any
+	}{{c.keptFile(), now}, {c.seenFile(), last}} {
+		if err == nil {
+			err = write(f.name, f.of)
+		}
+	}
+	if err != nil {
+		c.Logger.WarnContext(ctx, "the packet can't be kept for a start without MetaGate", "error", err)
+	}
+	return nil
+}
+
+// verify finds the key that a live packet is signed with: among the pinned ones, or
+// those that were trusted before, or where they don't have it in what MetaGate publishes,
+// if one of those before is still there.
+func (c *caller) verify(ctx context.Context, p Packet, now *kept, pinned sealed.Keys) (stable []byte, says sealed.Signed, err error) {
+	if stable, err = sealed.Stable(p.Raw); err != nil {
+		return nil, says, fmt.Errorf("%w: %w", ErrUnverified, err)
+	}
+	keys := pinned
+	if keys == nil {
+		keys = now.keys
+	}
+	says, err = keys.Verify(now.Signature, stable)
+	if errors.Is(err, sealed.ErrUnknownKey) && pinned == nil {
+		before := now.keys
+		if now.JWKS, err = c.published(ctx); err == nil {
+			now.keys, err = sealed.ReadKeys(now.JWKS)
+		}
+		if err != nil {
+			return nil, says, fmt.Errorf("%w: its key can't be had: %w", ErrUnverified, err)
+		}
+		if len(before) > 0 && !before.Vouches(now.keys) {
+			return nil, says, fmt.Errorf("%w: MetaGate publishes none of the keys that it signed with before: if it has new ones, remove %s", ErrUnverified, c.keptFile())
+		}
+		says, err = now.keys.Verify(now.Signature, stable)
+	}
+	if err != nil {
+		return nil, says, fmt.Errorf("%w: %w", ErrUnverified, err)
+	}
+	return stable, says, nil
+}
+
+// published asks the address that answered last for its keys.
+func (c *caller) published(ctx context.Context) (jwks []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout(c.Budget))
+	defer cancel()
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Addresses[c.preferred.Load()]+pathKeys, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	q.Header.Set("User-Agent", c.agent)
+	resp, err := c.http.Do(q)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	jwks, err = readAll(resp, maxKeys)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", pathKeys, resp.Status)
+	}
+	return jwks, err
+}
+
+// offline is the packet on disk, if a component may start with it now.
+func (c *caller) offline(k *kept) (p Packet, err error) {
+	keys, err := c.pinned()
+	if err != nil {
+		return p, err
+	}
+	if keys == nil {
+		keys = k.keys
+	}
+	stable, err := sealed.Stable(k.Packet)
+	if err != nil {
+		return p, err
+	}
+	says, err := keys.Verify(k.Signature, stable)
+	if err != nil {
+		return p, err
+	}
+	if err := json.Unmarshal(k.Packet, &p); err != nil {
+		return p, err
+	}
+	who, err := c.credentialID()
+	if err != nil {
+		return p, err
+	}
+	age := c.clock.now().Sub(k.FetchedAt)
+	switch {
+	case sealed.Etag(stable) != p.ETag:
+		return p, errors.New("packet_etag is not the packet's")
+	case p.ComponentKey != c.Component:
+		return p, fmt.Errorf("it is of component %q", p.ComponentKey)
+	case c.Principal != "" && c.Principal != p.PrincipalKey:
+		return p, fmt.Errorf("it is of principal %q", p.PrincipalKey)
+	case c.Principal == "" && who != k.Credential:
+		return p, errors.New("it was answered to another credential: Config.Principal (METAGATE_PRINCIPAL) would say whose it has to be")
+	case age > c.CacheMaxAge:
+		return p, fmt.Errorf("it is %v old, and CacheMaxAge (METAGATE_CACHE_MAX_AGE) is %v", age.Round(time.Second), c.CacheMaxAge)
+	case age < -clockSkew:
+		return p, errors.New("it comes from the future: is the clock right?")
+	}
+	p.Raw = k.Packet
+	return p, k.seen.older(says.Revision, p.ETag)
+}
+
+// credentialID tells credentials apart without being one: the hash of an API key, or of
+// a JWT's issuer and subject, which outlive it.
+func (c *caller) credentialID() (string, error) {
+	key, err := c.key()
+	if err != nil {
+		return "", err
+	}
+	if parts := strings.Split(key, "."); len(parts) == 3 {
+		var claims struct{ Iss, Sub string }
+		if text, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil && json.Unmarshal(text, &claims) == nil && claims.Sub != "" {
+			key = claims.Iss + "\n" + claims.Sub
+		}
+	}
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// write replaces a file at once, for its owner alone.
+func write(file string, of any) error {
+	text, err := json.Marshal(of)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(file), ".new-*") // 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}

@@ -1,0 +1,342 @@
+package component_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/legivellum/metagate/component"
+	"github.com/legivellum/metagate/component/componenttest"
+)
+
+// cached is a MetaGate, and a configuration that keeps packets.
+func cached(t *testing.T) (*componenttest.Server, component.Config, *timeline) {
+	t.Helper()
+	server, c, tl := newServer(t)
+	c.CacheDir = filepath.Join(t.TempDir(), "cache")
+	return server, c, tl
+}
+
+// began is cached after a start that has left a packet.
+func began(t *testing.T) (*componenttest.Server, component.Config, *timeline) {
+	t.Helper()
+	server, c, tl := cached(t)
+	s := start(t, c)
+	noError(t, s.Ready(t.Context()))
+	equal(t, s.Source(), component.SourceLive)
+	equal(t, s.Age(), 0)
+	server.SetAway(true)
+	return server, c, tl
+}
+
+func file(c component.Config, name string) string { return filepath.Join(c.CacheDir, name) }
+
+// told waits until the server knows n startups, and none is left to tell.
+func told(t *testing.T, server *componenttest.Server, c component.Config, n int) []componenttest.Startup {
+	t.Helper()
+	for {
+		left, _ := filepath.Glob(file(c, "starts-*/*"))
+		if all := server.Startups(); len(all) >= n && len(left) == 0 {
+			return all
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatal("it is never told")
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+func TestNoPacketOfTheDiskIsStartedWithWhereItMustNotBe(t *testing.T) {
+	t.Parallel()
+	edit := func(name, old, changed string) func(*testing.T, *componenttest.Server, *component.Config, *timeline) {
+		return func(t *testing.T, _ *componenttest.Server, c *component.Config, _ *timeline) {
+			t.Helper()
+			text, err := os.ReadFile(file(*c, name))
+			noError(t, err)
+			if !strings.Contains(string(text), old) {
+				t.Fatalf("%s has no %s: %s", name, old, text)
+			}
+			noError(t, os.WriteFile(file(*c, name), []byte(strings.ReplaceAll(string(text), old, changed)), 0o600))
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(*testing.T, *componenttest.Server, *component.Config, *timeline)
+		says   string
+	}{
+		"there is none": {func(t *testing.T, _ *componenttest.Server, c *component.Config, _ *timeline) {
+			t.Helper()
+			noError(t, os.RemoveAll(c.CacheDir))
+		}, "no packet on disk"},
+		"it was changed":       {edit("packet-worker_1.json", `"max_memory_mb":1024`, `"max_memory_mb":9999`), "refused"},
+		"its signature was":    {edit("packet-worker_1.json", `..`, `..A`), "refused"},
+		"its etag was":         {edit("packet-worker_1.json", `"packet_etag":"`, `"packet_etag":"0`), "packet_etag"},
+		"it can't be read":     {edit("packet-worker_1.json", `"packet"`, `packet`), "no packet on disk"},
+		"a newer one was seen": {edit("seen-worker_1.json", `{"revision":0,"packet_etag":"`, `{"revision":5,"packet_etag":"0`), "revision 0, and 5 was seen"},
+		"it is another component's": {func(_ *testing.T, _ *componenttest.Server, c *component.Config, _ *timeline) {
+			_ = os.Rename(file(*c, "packet-worker_1.json"), file(*c, "packet-worker_2.json"))
+			_ = os.Rename(file(*c, "seen-worker_1.json"), file(*c, "seen-worker_2.json"))
+			c.Component = "worker_2"
+		}, `component "worker_1"`},
+		"it is another principal's": {func(_ *testing.T, _ *componenttest.Server, c *component.Config, _ *timeline) { c.Principal = "another" }, `principal "principal"`},
+		"the key is another's": {func(_ *testing.T, _ *componenttest.Server, c *component.Config, _ *timeline) {
+			c.APIKey = "mgk_another"
+		}, "another credential"},
+		"it is too old": {func(_ *testing.T, _ *componenttest.Server, _ *component.Config, tl *timeline) {
+			tl.pass(25 * time.Hour)
+		}, "METAGATE_CACHE_MAX_AGE"},
+		"it comes from the future": {func(_ *testing.T, _ *componenttest.Server, _ *component.Config, tl *timeline) { tl.pass(-time.Hour) }, "future"},
+		"the pinned keys are others": {func(t *testing.T, _ *componenttest.Server, c *component.Config, _ *timeline) {
+			t.Helper()
+			c.VerifyKeysFile = write(t, filepath.Join(t.TempDir(), "keys.json"), `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`)
+		}, "isn't known"},
+		"nothing is kept": {func(_ *testing.T, _ *componenttest.Server, c *component.Config, _ *timeline) { c.CacheDir = "" }, "unavailable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, cfg, tl := began(t)
+			c.change(t, server, &cfg, tl)
+			_, err := component.Start(t.Context(), cfg)
+			isError(t, err, component.ErrUnavailable)
+			says(t, err.Error(), c.says)
+			server.SetAway(false)
+			equal(t, len(server.Startups()), 1)
+		})
+	}
+}
+
+// What MetaGate says counts, even where it says no.
+func TestAnAnswerIsNoReasonToStartWithThePacketOfTheDisk(t *testing.T) {
+	t.Parallel()
+	for name, f := range map[string]componenttest.Fault{
+		"401": {Status: 401, Code: "UNAUTHENTICATED"}, "403": {Status: 403, Code: "NO_BINDING"}, "409": {Status: 409, Code: "PRINCIPAL_MISMATCH"},
+		"429": {Status: 429, Code: "TOO_MANY_REQUESTS"}, "408": {Status: 408, Code: "REQUEST_TIMEOUT"}, "a portal's page": {Body: "sign in"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, c, _ := began(t)
+			server.SetAway(false)
+			server.Fail(1000, f)
+			_, err := component.Start(t.Context(), c)
+			if err == nil {
+				t.Fatal("it started")
+			}
+		})
+	}
+}
+
+func TestAComponentStartsWithThePacketOfItsDiskWhileMetaGateIsAwayAndTellsOfItAfterwards(t *testing.T) {
+	t.Parallel()
+	for name, away := range map[string]func(*componenttest.Server){
+		"cut":         func(s *componenttest.Server) { s.SetAway(true) },
+		"502, a page": func(s *componenttest.Server) { s.SetAway(false); s.Fail(1000, componenttest.Fault{Status: 502}) },
+		"503": func(s *componenttest.Server) {
+			s.SetAway(false)
+			s.Fail(1000, componenttest.Fault{Status: 503, Code: "UNAVAILABLE"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, c, tl := began(t)
+			away(server)
+			c.InstanceID, c.Labels, c.Version = "pod-7", map[string]string{"zone": "eu"}, "1.2"
+			tl.pass(time.Hour)
+			began := tl.now()
+			s, err := component.Start(t.Context(), c)
+			noError(t, err)
+			if took := tl.now().Sub(began); took > component.DefaultBudget {
+				t.Errorf("it took %v", took)
+			}
+			equal(t, s.Source(), component.SourceCache)
+			if s.Age() < time.Hour {
+				t.Error(s.Age())
+			}
+			equal(t, s.Packet().Profile, "gate")
+			memorygate, err := s.Service("memorygate")
+			noError(t, err)
+			equal(t, memorygate.Auth, "jwt")
+			noError(t, s.ReadyWith(t.Context(), map[string]bool{"listening": true}))
+			noError(t, s.Ready(t.Context()))
+			isError(t, s.Failed(t.Context(), errors.New("x")), component.ErrReported)
+			noError(t, s.Close())
+			equal(t, len(server.Startups()), 1)
+
+			server.SetAway(false)
+			server.Heal()
+			got := told(t, server, c, 2)[1]
+			equal(t, fmt.Sprint(got.ID, got.Source, got.Status, got.BuildVersion, string(got.Health), got.InstanceID, got.Labels),
+				fmt.Sprint(s.ID(), "cache", "READY", "1.2", `{"listening":true}`, "pod-7", map[string]string{"zone": "eu"}))
+			if got.OpenedAt.Before(began) || got.ClosedAt.Before(got.OpenedAt) {
+				t.Error(got.OpenedAt, got.ClosedAt)
+			}
+		})
+	}
+}
+
+func TestWhoEndsBeforeMetaGateIsBackIsToldOfByTheNextStart(t *testing.T) {
+	t.Parallel()
+	server, c, tl := began(t)
+	for range 3 {
+		silent := component.WithClock(c, tl.now, tl.sleepThenStop(t), half) // its process ends
+		s, err := component.Start(t.Context(), silent)
+		noError(t, err)
+		noError(t, s.Close())
+	}
+	equal(t, len(server.Startups()), 1)
+	server.SetAway(false)
+	noError(t, start(t, c).Ready(t.Context()))
+	failed := 0
+	for _, s := range told(t, server, c, 5) {
+		if s.Source == component.SourceCache && s.Status == "FAILED" && s.Error == "closed before it was ready" {
+			failed++
+		}
+	}
+	equal(t, failed, 3)
+}
+
+func TestAReportThatCanNotBeSentIsToldAfterwards(t *testing.T) {
+	t.Parallel()
+	server, c, _ := cached(t)
+	s := start(t, c)
+	server.SetAway(true)
+	noError(t, s.Ready(t.Context()))
+	equal(t, server.Startups()[0].Status, "OPEN")
+	server.SetAway(false)
+	all := told(t, server, c, 1)
+	equal(t, len(all), 1)
+	equal(t, all[0].Status, "READY")
+	equal(t, all[0].Source, component.SourceLive)
+}
+
+func TestAMissingSecretFailsAStartWithoutMetaGateToo(t *testing.T) {
+	t.Parallel()
+	server, c, _ := cached(t)
+	server.SetPacket(`{"required_env":[{"secret_key":"k","ref_kind":"file","ref_name":"/nowhere/at/all","ref_meta":{}}]}`)
+	c.SkipSecretCheck = true
+	noError(t, start(t, c).Ready(t.Context()))
+	server.SetAway(true)
+	c.SkipSecretCheck = false
+	_, err := component.Start(t.Context(), c)
+	missing := (*component.MissingError)(nil)
+	if !asError(err, &missing) {
+		t.Fatal(err)
+	}
+	server.SetAway(false)
+	equal(t, told(t, server, c, 2)[1].Status, "FAILED")
+}
+
+func TestWithoutASecondPlaceForItAPacketIsVerifiedAllTheSame(t *testing.T) {
+	t.Parallel()
+	server, c, _ := cached(t)
+	blocked := write(t, filepath.Join(t.TempDir(), "a file"), "")
+	c.CacheDir = filepath.Join(blocked, "no directory")
+	var log logged
+	c.Logger = log.logger()
+	noError(t, start(t, c).Ready(t.Context()))
+	says(t, log.String(), "can't be kept")
+	server.SetAway(true)
+	_, err := component.Start(t.Context(), c)
+	isError(t, err, component.ErrUnavailable)
+}
+
+func TestAPacketThatMustNotBeBelievedIsRefusedThoughMetaGateAnswered(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*testing.T, *componenttest.Server, *component.Config)
+		says   string
+	}{
+		"an older revision": {func(_ *testing.T, s *componenttest.Server, _ *component.Config) {
+			s.SetPacket(`{"profile":"another"}`)
+			s.SetRevision(-1)
+		}, "any admin write there mends it"},
+		"keys that none of before vouches for": {func(_ *testing.T, s *componenttest.Server, _ *component.Config) {
+			s.DropKeys()
+			s.RotateKey()
+		}, "remove "},
+		"keys that aren't pinned": {func(t *testing.T, _ *componenttest.Server, c *component.Config) {
+			t.Helper()
+			c.VerifyKeysFile = write(t, filepath.Join(t.TempDir(), "keys.json"), `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`)
+		}, "isn't known"},
+		"unsigned, with pinned keys": {func(t *testing.T, s *componenttest.Server, c *component.Config) {
+			t.Helper()
+			s.DropKeys()
+			c.VerifyKeysFile = write(t, filepath.Join(t.TempDir(), "keys.json"), `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`)
+		}, "isn't signed"},
+		"no pinned key": {func(t *testing.T, _ *componenttest.Server, c *component.Config) {
+			t.Helper()
+			c.VerifyKeysFile = write(t, filepath.Join(t.TempDir(), "keys.json"), `{"keys":[]}`)
+		}, "METAGATE_VERIFY_KEYS_FILE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, cfg, _ := began(t)
+			server.SetAway(false)
+			before, err := os.ReadFile(file(cfg, "packet-worker_1.json"))
+			noError(t, err)
+			c.change(t, server, &cfg)
+			_, err = component.Start(t.Context(), cfg)
+			if err == nil {
+				t.Fatal("it started")
+			}
+			says(t, err.Error(), c.says)
+			all := server.Startups()
+			equal(t, all[len(all)-1].Status, "FAILED")
+			after, err := os.ReadFile(file(cfg, "packet-worker_1.json"))
+			noError(t, err)
+			equal(t, string(after), string(before))
+		})
+	}
+}
+
+func TestARotatedKeyIsFollowedAndASecondStartAsksForNoKeys(t *testing.T) {
+	t.Parallel()
+	server, c, _ := began(t)
+	server.SetAway(false)
+	asked := func() (n int) {
+		for _, r := range server.Requests() {
+			if r.Path == "/.well-known/jwks.json" {
+				n++
+			}
+		}
+		return n
+	}
+	equal(t, asked(), 1)
+	noError(t, start(t, c).Ready(t.Context()))
+	equal(t, asked(), 1)
+	server.RotateKey()
+	noError(t, start(t, c).Ready(t.Context()))
+	equal(t, asked(), 2)
+	server.SetAway(true)
+	s, err := component.Start(t.Context(), c)
+	noError(t, err)
+	equal(t, s.Source(), component.SourceCache)
+	noError(t, s.Close())
+}
+
+func TestAServerThatSignsNothingLeavesNoPacket(t *testing.T) {
+	t.Parallel()
+	server, c, _ := cached(t)
+	server.DropKeys()
+	noError(t, start(t, c).Ready(t.Context()))
+	_, err := os.Stat(file(c, "packet-worker_1.json"))
+	isError(t, err, os.ErrNotExist)
+}
+
+func TestAFileOfACacheIsItsOwnersAlone(t *testing.T) {
+	t.Parallel()
+	_, c, _ := began(t)
+	for _, name := range []string{".", "packet-worker_1.json", "seen-worker_1.json"} {
+		info, err := os.Stat(file(c, name))
+		noError(t, err)
+		equal(t, info.Mode().Perm()&0o077, 0)
+	}
+	text, err := os.ReadFile(file(c, "packet-worker_1.json"))
+	noError(t, err)
+	if strings.Contains(string(text), c.APIKey) {
+		t.Error("the key is in it")
+	}
+}
