@@ -37,7 +37,7 @@ func add(t *testing.T, a *apptest.App, subject string) {
 	c, key := a.AdminClient(t), strings.NewReplacer("/", "-", "spiffe:", "").Replace(subject)
 	world := `{"profiles":[{"profile_key":"p"}],"manifests":[{"manifest_key":"m"}],"principals":[{"principal_key":"` + key + `","auth_subject":"` + subject +
 		`"}],"bindings":[{"principal":"` + key + `","profile":"p","manifest":"m"}]}`
-	apptest.Got(c.ApplyWithBodyWithResponse(t.Context(), nil, "application/json", strings.NewReader(world))).Is(t, 200)
+	apptest.Got(c.ApplyWorldWithBodyWithResponse(t.Context(), nil, "application/json", strings.NewReader(world))).Is(t, 200)
 }
 
 // status is what a bootstrap with the token is answered.
