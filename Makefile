@@ -108,6 +108,10 @@ bench-pairs: ## Measure this tree against OLD, a binary or a git revision, in RO
 bench-doors: ## Measure bootstraps through /mcp beside those through REST, in ROUNDS turns
 	go run -C bench . doors --rounds $(ROUNDS)
 
+.PHONY: bench-tls
+bench-tls: ## Measure bootstraps over TLS beside those over plain HTTP, in ROUNDS turns
+	go run -C bench . tls --rounds $(ROUNDS)
+
 .PHONY: bench-mirror
 bench-mirror: ## Measure what the mirror to ReceiptGate costs bootstraps, in ROUNDS turns
 	go run -C bench . mirror --rounds $(ROUNDS)

@@ -25,6 +25,7 @@ import (
 	"github.com/legivellum/metagate/internal/signing"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/telemetry"
+	"github.com/legivellum/metagate/internal/transport"
 	"github.com/legivellum/metagate/internal/witness"
 	"github.com/legivellum/metagate/internal/world"
 )
@@ -49,6 +50,7 @@ type App struct {
 	log        *slog.Logger
 	http       *http.Server
 	verifier   *identity.Verifier
+	tls        *transport.TLS // nil for plain HTTP
 	options    server.Options
 	background sync.WaitGroup
 	stop       context.CancelFunc
@@ -70,6 +72,10 @@ func Start(ctx context.Context, c Config, b Build, log *slog.Logger) (*App, erro
 	if err != nil {
 		return nil, err
 	}
+	secured, err := c.secure(log)
+	if err != nil {
+		return nil, err
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Address()) // before anything is written
 	if err != nil {
 		return nil, fmt.Errorf("HOST, PORT: %w", err)
@@ -81,7 +87,10 @@ func Start(ctx context.Context, c Config, b Build, log *slog.Logger) (*App, erro
 	}
 	a := &App{
 		URL: "http://" + reachable(listener.Addr()), Store: st, Admin: Admin(c, st),
-		config: c, log: log, verifier: verifier, served: make(chan error, 1),
+		config: c, log: log, verifier: verifier, tls: secured, served: make(chan error, 1),
+	}
+	if secured != nil {
+		a.URL = "https" + strings.TrimPrefix(a.URL, "http")
 	}
 	if err := a.prepare(ctx, b); err != nil {
 		st.Close()
@@ -151,6 +160,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		APIKeyHeader: a.config.APIKeyHeader,
 		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
 	}
+	a.connections()
 	if a.config.mirrors() {
 		a.options.Mirror = feed.New(feed.Options{
 			Store: a.Store, Now: store.Now, Log: a.log,
@@ -164,10 +174,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	if err != nil {
 		return err
 	}
-	a.http = &http.Server{
-		Handler: a.closing(handler), ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-	}
+	a.http = a.listens(a.closing(handler))
 	return nil
 }
 
@@ -239,7 +246,11 @@ func (a *App) run(listener net.Listener) {
 	if m := a.options.Mirror; m != nil {
 		a.background.Go(func() { m.Run(ctx) })
 	}
-	go func() { a.served <- a.http.Serve(listener) }()
+	if a.tls != nil {
+		a.background.Go(func() { a.tls.Watch(ctx) })
+	}
+	go func() { a.served <- a.serve(listener) }()
+	a.warnOfPlainHTTP(ctx, listener.Addr())
 	a.log.Info("MetaGate listens", "url", a.URL, "docs", a.URL+"/docs/")
 }
 
