@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/gen/model"
@@ -185,7 +186,7 @@ func TestAnAnswerThatIsOfNoUseLeavesTheKeysInForce(t *testing.T) {
 				broken := false
 				s := newSet(t, "issuers: [{name: ci, issuer: 'https://idp.example', audience: metagate, algorithms: [EdDSA], jwks_uri: 'https://idp.example/keys'}]",
 					http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-						require.Equal(t, "idp.example", r.Host, "a redirect is followed")
+						assert.Equal(t, "idp.example", r.Host, "a redirect is followed")
 						if broken {
 							answer(w, r)
 							return
@@ -212,8 +213,12 @@ func TestAnAnswerThatIsOfNoUseLeavesTheKeysInForce(t *testing.T) {
 func TestDiscoveryMustComeFromTheIssuerItself(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ issuer, keys string }{
-		{"https://idp.example/", "https://idp.example/keys"}, {"https://evil.example", "https://idp.example/keys"}, {"", "https://idp.example/keys"},
-		{"https://idp.example", "http://idp.example/keys"}, {"https://idp.example", ""}, {"https://idp.example", "file:///etc/passwd"},
+		{"https://idp.example/", "https://idp.example/keys"},
+		{"https://evil.example", "https://idp.example/keys"},
+		{"", "https://idp.example/keys"},
+		{"https://idp.example", "http://idp.example/keys"},
+		{"https://idp.example", ""},
+		{"https://idp.example", "file:///etc/passwd"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			i := idp.New("EdDSA")
@@ -277,11 +282,11 @@ func TestATokenForTheKeysIsSentToNobodyElse(t *testing.T) {
 			s := newSet(t, "issuers: [{name: ci, issuer: 'https://idp.example', audience: metagate, algorithms: [EdDSA], token_file: "+token+"}]",
 				http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					if r.URL.Path == idp.Discovery {
-						require.Equal(t, "Bearer secret", r.Header.Get("Authorization"))
+						assert.Equal(t, "Bearer secret", r.Header.Get("Authorization"))
 						fmt.Fprintf(w, `{"issuer":"https://idp.example","jwks_uri":%q}`, keys)
 						return
 					}
-					require.Equal(t, want, r.Header.Get("Authorization"))
+					assert.Equal(t, want, r.Header.Get("Authorization"))
 					i.ServeHTTP(w, r)
 				}))
 			ctx, cancel := context.WithCancel(t.Context())

@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -149,8 +150,7 @@ func (i *Issuer) Token(claims map[string]any, header ...map[string]any) string {
 	i.mu.Unlock()
 	h := map[string]any{"alg": i.Alg, "kid": k.kid, "typ": "JWT"}
 	for _, change := range header {
-		change := With(h, change)
-		h = change
+		h = With(h, change)
 	}
 	return seal(k.signer, marshal(h), marshal(claims))
 }
@@ -158,9 +158,7 @@ func (i *Issuer) Token(claims map[string]any, header ...map[string]any) string {
 // With is a set of claims, or of a header's members, with some replaced; nil takes one out.
 func With(claims, change map[string]any) map[string]any {
 	out := make(map[string]any, len(claims)+len(change))
-	for name, value := range claims {
-		out[name] = value
-	}
+	maps.Copy(out, claims)
 	for name, value := range change {
 		if out[name] = value; value == nil {
 			delete(out, name)
