@@ -84,6 +84,21 @@ clients: build ## Generate clients in five languages, and run them and the start
 schemathesis: build ## Hold the server against openapi.yaml with schemathesis
 	@CGO_ENABLED=0 go run ./internal/test/clients schemathesis
 
+# A module of its own: who issues tokens brings dependencies that MetaGate has no use for.
+.PHONY: test-issuers
+test-issuers: ## Believe the tokens of a certified OpenID provider, and SVIDs as go-spiffe does
+	CGO_ENABLED=0 go build -o bin/with-postgres ./internal/test/testdb/with-postgres
+	cd internal/test/issuers && CGO_ENABLED=0 ../../../bin/with-postgres go test -count 1 -timeout 15m ./...
+
+# Building Kubernetes takes a quarter of an hour of processor time, once.
+.PHONY: test-kubernetes
+test-kubernetes: ## Believe the tokens of a real kube-apiserver, built from its Go module with its etcd
+	cd internal/test/kubernetes && CGO_ENABLED=0 go build -o ../../../bin/test-etcd ./etcd
+	cd internal/test/kubernetes && CGO_ENABLED=0 go build -ldflags '-X k8s.io/component-base/version.gitVersion=v1.36.3' -o ../../../bin/test-kube-apiserver ./apiserver
+	CGO_ENABLED=0 go build -o bin/with-postgres ./internal/test/testdb/with-postgres
+	cd internal/test/issuers && ETCD='$(CURDIR)/bin/test-etcd' KUBE_APISERVER='$(CURDIR)/bin/test-kube-apiserver' CGO_ENABLED=0 \
+		../../../bin/with-postgres go test -count 1 -timeout 15m -tags kubernetes -run Cluster -v ./...
+
 # go test takes one fuzz target at a time.
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)
@@ -125,6 +140,7 @@ lint-go:
 	$(TOOL) golangci-lint run
 	cd bench && $(TOOL) golangci-lint run
 	cd component && $(TOOL) golangci-lint run
+	cd internal/test/issuers && $(TOOL) golangci-lint run
 	@! go list -f '{{.ImportPath}} imports {{join .Imports " "}}' ./gen/... | grep metagate/internal || \
 		{ echo 'gen/ must not import internal/'; exit 1; }
 	@! go list -deps ./gen/client | grep -E 'labstack|kin-openapi' || \
@@ -140,6 +156,7 @@ verify: verify-gen verify-mod verify-fmt ## Check that everything committed is g
 	go vet ./...
 	go vet -C bench ./...
 	go vet -C component ./...
+	go vet -C internal/test/issuers -tags kubernetes ./...
 	@$(MAKE) --no-print-directory lint
 
 .PHONY: verify-gen
@@ -152,6 +169,7 @@ verify-mod:
 	go mod tidy -diff
 	cd bench && go mod tidy -diff
 	cd component && go mod tidy -diff
+	cd internal/test/issuers && go mod tidy -diff
 	cd internal/tools && go mod tidy -diff
 
 .PHONY: verify-fmt

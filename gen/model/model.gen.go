@@ -155,6 +155,27 @@ func (e DiscoverySupportedAuth) Valid() bool {
 	}
 }
 
+// Defines values for IssuerReadinessKeys.
+const (
+	IssuerReadinessKeysFresh IssuerReadinessKeys = "fresh"
+	IssuerReadinessKeysNone  IssuerReadinessKeys = "none"
+	IssuerReadinessKeysStale IssuerReadinessKeys = "stale"
+)
+
+// Valid indicates whether the value is a known member of the IssuerReadinessKeys enum.
+func (e IssuerReadinessKeys) Valid() bool {
+	switch e {
+	case IssuerReadinessKeysFresh:
+		return true
+	case IssuerReadinessKeysNone:
+		return true
+	case IssuerReadinessKeysStale:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for JWKAlg.
 const (
 	JWKAlgEdDSA JWKAlg = "EdDSA"
@@ -864,6 +885,18 @@ type Info struct {
 	Version string `json:"version"`
 }
 
+// IssuerReadiness defines model for IssuerReadiness.
+type IssuerReadiness struct {
+	// Keys `fresh`, `stale`: good, but the issuer doesn't answer, or `none`: its tokens are answered with 503 until it does.
+	Keys IssuerReadinessKeys `json:"keys"`
+
+	// Name Its name in ISSUERS_FILE.
+	Name string `json:"name"`
+}
+
+// IssuerReadinessKeys `fresh`, `stale`: good, but the issuer doesn't answer, or `none`: its tokens are answered with 503 until it does.
+type IssuerReadinessKeys string
+
 // JSONObject A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
 type JSONObject = json.RawMessage
 
@@ -1434,7 +1467,9 @@ type ProfilePatch = json.RawMessage
 
 // Readiness defines model for Readiness.
 type Readiness struct {
-	Status string `json:"status"`
+	// Issuers The issuers of ISSUERS_FILE. None of them makes the server unready, as tokens of the others and API keys open doors all the same.
+	Issuers []IssuerReadiness `json:"issuers,omitempty,omitzero"`
+	Status  string            `json:"status"`
 }
 
 // ReadyReport defines model for ReadyReport.

@@ -21,6 +21,7 @@ import (
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/feed"
 	"github.com/legivellum/metagate/internal/identity"
+	"github.com/legivellum/metagate/internal/issuers"
 	"github.com/legivellum/metagate/internal/server"
 	"github.com/legivellum/metagate/internal/signing"
 	"github.com/legivellum/metagate/internal/store"
@@ -51,6 +52,7 @@ type App struct {
 	http       *http.Server
 	verifier   *identity.Verifier
 	tls        *transport.TLS // nil for plain HTTP
+	issuers    *issuers.Set   // nil without ISSUERS_FILE
 	options    server.Options
 	background sync.WaitGroup
 	stop       context.CancelFunc
@@ -76,6 +78,10 @@ func Start(ctx context.Context, c Config, b Build, log *slog.Logger) (*App, erro
 	if err != nil {
 		return nil, err
 	}
+	trusted, err := c.trust(verifier)
+	if err != nil {
+		return nil, err
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Address()) // before anything is written
 	if err != nil {
 		return nil, fmt.Errorf("HOST, PORT: %w", err)
@@ -87,7 +93,7 @@ func Start(ctx context.Context, c Config, b Build, log *slog.Logger) (*App, erro
 	}
 	a := &App{
 		URL: "http://" + reachable(listener.Addr()), Store: st, Admin: Admin(c, st),
-		config: c, log: log, verifier: verifier, tls: secured, served: make(chan error, 1),
+		config: c, log: log, verifier: verifier, tls: secured, issuers: trusted, served: make(chan error, 1),
 	}
 	if secured != nil {
 		a.URL = "https" + strings.TrimPrefix(a.URL, "http")
@@ -139,7 +145,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		return err
 	}
 	a.warn(ctx)
-	if !a.verifier.Enabled() {
+	if !a.tokens().Enabled() {
 		a.log.WarnContext(ctx, "no JWT is accepted: JWT_SECRET is unset or the published default; API keys work")
 	}
 	// Packets are shared by principals, credentials aren't: they are by far the more.
@@ -147,7 +153,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	a.options = server.Options{
 		Store: a.Store, Admin: a.Admin, World: &world.Service{Admin: a.Admin}, Log: a.log, Now: store.Now,
 		Identity: identity.New(identity.Options{
-			Store: a.Store, Verifier: a.verifier, Now: store.Now,
+			Store: a.Store, Verifier: a.tokens(), Now: store.Now,
 			Admins: a.config.admins(), AnyTenant: a.config.AdminAllowCrossTenant,
 			CacheBytes: 3 * packets, FailureBurst: int(a.config.AuthFailureBurst),
 		}),
@@ -161,6 +167,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
 	}
 	a.connections()
+	a.watchIssuers(ctx)
 	if a.config.mirrors() {
 		a.options.Mirror = feed.New(feed.Options{
 			Store: a.Store, Now: store.Now, Log: a.log,
@@ -232,6 +239,9 @@ func (a *App) run(listener net.Listener) {
 	a.background.Go(func() { a.options.Metrics.Count(ctx, store.Now, 15*time.Second) })
 	a.background.Go(func() { a.options.Alarms.Run(ctx, 15*time.Second) })
 	a.background.Go(func() { a.verifier.Watch(ctx) })
+	if a.issuers != nil {
+		a.background.Go(func() { a.issuers.Run(ctx) })
+	}
 	a.background.Go(func() { a.Signer.Watch(ctx) })
 	if hours := a.config.ReceiptRetentionHours; hours > 0 {
 		r := witness.Retention{

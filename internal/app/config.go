@@ -52,6 +52,7 @@ type Config struct {
 	AutoMigrate bool `env:"AUTO_MIGRATE" default:"true" negatable:"" help:"Apply pending migrations at start."`
 
 	Tokens
+	IssuersFile  string `name:"issuers-file" env:"ISSUERS_FILE" placeholder:"FILE" help:"YAML or JSON file with further issuers of tokens, each with its keys, audience and subject: Kubernetes, GitHub, SPIRE, OpenID providers."`
 	APIKeyHeader string `name:"api-key-header" env:"API_KEY_HEADER" default:"X-API-Key" help:"Header that carries an API key."`
 
 	AdminAPIKey           string `name:"admin-api-key" env:"ADMIN_API_KEY" secret:"" placeholder:"KEY" help:"Makes sure at start that this key opens principal admin of the default tenant; at least 32 visible ASCII characters."`

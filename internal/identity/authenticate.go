@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,7 +19,7 @@ import (
 // Options are what a Service is made of.
 type Options struct {
 	Store        *store.Store
-	Verifier     *Verifier
+	Verifier     Tokens
 	Now          func() time.Time // UTC, whole microseconds
 	Admins       Admins
 	AnyTenant    bool   // ADMIN_ALLOW_CROSS_TENANT
@@ -155,7 +156,7 @@ func (s *Service) byToken(ctx context.Context, q store.Queries, field string) (C
 	if err != nil {
 		return Caller{}, err
 	}
-	row, err := q.GetIdentityBySubject(ctx, claims.Subject)
+	row, err := q.GetIdentityBySubject(ctx, cmp.Or(claims.AuthSubject, claims.Subject))
 	if store.IsNotFound(err) {
 		return Caller{}, errs.New(errs.Forbidden, "the token's subject is no active principal")
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 
 	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/contract"
 	"github.com/legivellum/metagate/internal/feed"
@@ -37,6 +38,7 @@ type Options struct {
 	Identity *identity.Service
 	Signer   *signing.Ring // nil where nothing is signed
 	Metrics  *telemetry.Metrics
+	Issuers  func() []model.IssuerReadiness // nil without ISSUERS_FILE
 	Log      *slog.Logger
 	Now      func() time.Time
 	Draining func() bool // the server goes soon

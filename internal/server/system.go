@@ -50,7 +50,11 @@ func (s *Server) GetReady(ctx context.Context, _ api.GetReadyRequestObject) (api
 	if err := s.Witness.Writes(ctx); err != nil {
 		return nil, errs.Wrap(err, errs.Unavailable, "not ready: the database takes no writes")
 	}
-	return api.GetReady200JSONResponse{Body: model.Readiness{Status: "ready"}}, nil
+	ready := model.Readiness{Status: "ready"}
+	if s.Issuers != nil {
+		ready.Issuers = s.Issuers()
+	}
+	return api.GetReady200JSONResponse{Body: ready}, nil
 }
 
 // GetDiscovery implements GET /.well-known/metagate.json.
