@@ -33,8 +33,8 @@ run: build ## Build bin/metagate and start a demo server on embedded SQLite
 	@exec bin/metagate dev
 
 .PHONY: build
-build: ## Build the static binary bin/metagate
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/metagate ./cmd/metagate
+build: ## Build the static binaries bin/metagate and bin/metagate-component
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/metagate ./cmd/metagate-component
 
 .PHONY: docker
 docker: ## Build the container image metagate
@@ -88,6 +88,17 @@ test-kubernetes: ## Believe the tokens of a real kube-apiserver, built from its 
 	cd internal/test/issuers && ETCD='$(CURDIR)/bin/test-etcd' KUBE_APISERVER='$(CURDIR)/bin/test-kube-apiserver' CGO_ENABLED=0 \
 		../../../bin/with-postgres go test -count 1 -timeout 15m -tags kubernetes -run Cluster -v ./...
 
+# Each against a server of its own, on embedded SQLite; ONLY="python rust" for some of them.
+ONLY ?=
+.PHONY: clients
+clients: build ## Generate clients in five languages, and run them and the starts in examples/
+	@CGO_ENABLED=0 go run ./internal/test/clients $(ONLY)
+
+# On both engines, as an admin and as a component: some minutes.
+.PHONY: schemathesis
+schemathesis: build ## Hold the server against openapi.yaml with schemathesis
+	@CGO_ENABLED=0 go run ./internal/test/clients schemathesis
+
 # go test takes one fuzz target at a time.
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)
@@ -111,6 +122,10 @@ bench-pairs: ## Measure this tree against OLD, a binary or a git revision, in RO
 .PHONY: bench-doors
 bench-doors: ## Measure bootstraps through /mcp beside those through REST, in ROUNDS turns
 	go run -C bench . doors --rounds $(ROUNDS)
+
+.PHONY: bench-tls
+bench-tls: ## Measure bootstraps over TLS beside those over plain HTTP, in ROUNDS turns
+	go run -C bench . tls --rounds $(ROUNDS)
 
 .PHONY: bench-mirror
 bench-mirror: ## Measure what the mirror to ReceiptGate costs bootstraps, in ROUNDS turns

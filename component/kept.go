@@ -253,6 +253,8 @@ func (c *caller) offline(k *kept) (p Packet, err error) {
 		return p, fmt.Errorf("it is of component %q", p.ComponentKey)
 	case c.Principal != "" && c.Principal != p.PrincipalKey:
 		return p, fmt.Errorf("it is of principal %q", p.PrincipalKey)
+	case c.Principal == "" && who == "":
+		return p, errors.New("a client certificate does not tell whose it is: Config.Principal (METAGATE_PRINCIPAL) would say whose it has to be")
 	case c.Principal == "" && who != k.Credential:
 		return p, errors.New("it was answered to another credential: Config.Principal (METAGATE_PRINCIPAL) would say whose it has to be")
 	case age > c.CacheMaxAge:
@@ -265,10 +267,11 @@ func (c *caller) offline(k *kept) (p Packet, err error) {
 }
 
 // credentialID tells credentials apart without being one: the hash of an API key, or of
-// a JWT's issuer and subject, which outlive it.
+// a JWT's issuer and subject, which outlive it. It is empty where there is neither, but
+// a client certificate.
 func (c *caller) credentialID() (string, error) {
 	key, err := c.key()
-	if err != nil {
+	if err != nil || key == "" {
 		return "", err
 	}
 	if parts := strings.Split(key, "."); len(parts) == 3 {

@@ -55,6 +55,7 @@ const (
 	AuthMethodAPIKey AuthMethod = "api_key"
 	AuthMethodCli    AuthMethod = "cli"
 	AuthMethodJwt    AuthMethod = "jwt"
+	AuthMethodMtls   AuthMethod = "mtls"
 )
 
 // Valid indicates whether the value is a known member of the AuthMethod enum.
@@ -65,6 +66,8 @@ func (e AuthMethod) Valid() bool {
 	case AuthMethodCli:
 		return true
 	case AuthMethodJwt:
+		return true
+	case AuthMethodMtls:
 		return true
 	default:
 		return false
@@ -117,6 +120,7 @@ func (e BootstrapRequestSource) Valid() bool {
 const (
 	DiscoveryAuthMethodsAPIKey DiscoveryAuthMethods = "api_key"
 	DiscoveryAuthMethodsJwt    DiscoveryAuthMethods = "jwt"
+	DiscoveryAuthMethodsMtls   DiscoveryAuthMethods = "mtls"
 )
 
 // Valid indicates whether the value is a known member of the DiscoveryAuthMethods enum.
@@ -125,6 +129,8 @@ func (e DiscoveryAuthMethods) Valid() bool {
 	case DiscoveryAuthMethodsAPIKey:
 		return true
 	case DiscoveryAuthMethodsJwt:
+		return true
+	case DiscoveryAuthMethodsMtls:
 		return true
 	default:
 		return false
@@ -631,7 +637,7 @@ type AuditEntry struct {
 	// CreatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	CreatedAt Timestamp `json:"created_at"`
 
-	// Credential What opened the door: an API key, with its name at that time, or a token's issuer and subject. Null for the command line, and in entries of an older server.
+	// Credential What opened the door: an API key, with its name at that time, a token's issuer and subject, or a client certificate's subject and fingerprint. Null for the command line, and in entries of an older server.
 	Credential nullable.Nullable[json.RawMessage] `json:"credential"`
 	ID         UUID                               `json:"id"`
 
@@ -1644,7 +1650,7 @@ type StartupSession struct {
 	// ComponentKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	ComponentKey Key `json:"component_key"`
 
-	// Credential What opened the door: an API key, or a token's issuer and subject.
+	// Credential What opened the door: an API key, a token's issuer and subject, or a client certificate's subject and fingerprint.
 	Credential nullable.Nullable[json.RawMessage] `json:"credential"`
 
 	// DeadlineAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
@@ -1697,7 +1703,7 @@ type StartupSession struct {
 	Profile Key                          `json:"profile"`
 	ReadyAt nullable.Nullable[time.Time] `json:"ready_at"`
 
-	// RemoteAddr The peer's address.
+	// RemoteAddr The peer's address or, behind a proxy of TRUSTED_PROXIES, that of the peer it tells of.
 	RemoteAddr nullable.Nullable[string] `json:"remote_addr"`
 
 	// Revision The tenant's revision that the packet was answered from; null for receipts of an older server.

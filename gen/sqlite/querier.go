@@ -35,8 +35,8 @@ type Querier interface {
 	CreateSink(ctx context.Context, arg CreateSinkParams) error
 	DeleteBinding(ctx context.Context, id uuid.UUID) error
 	DeleteManifest(ctx context.Context, id uuid.UUID) error
-	// One small batch. Ids are UUIDv7, so id < before_id is "opened before". What was
-	// changed after keep_after is kept, whatever its age.
+	// One small batch. Ids are UUIDv7, so id < before_id is "opened before", but for what
+	// was told of afterwards. What was changed after keep_after is kept, whatever its age.
 	DeleteOldStartups(ctx context.Context, arg DeleteOldStartupsParams) (int64, error)
 	DeletePrincipal(ctx context.Context, id uuid.UUID) error
 	DeleteProfile(ctx context.Context, id uuid.UUID) error

@@ -26,6 +26,7 @@ import (
 	"github.com/legivellum/metagate/internal/signing"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/telemetry"
+	"github.com/legivellum/metagate/internal/transport"
 	"github.com/legivellum/metagate/internal/witness"
 	"github.com/legivellum/metagate/internal/world"
 )
@@ -50,7 +51,8 @@ type App struct {
 	log        *slog.Logger
 	http       *http.Server
 	verifier   *identity.Verifier
-	issuers    *issuers.Set // nil without ISSUERS_FILE
+	issuers    *issuers.Set   // nil without ISSUERS_FILE
+	tls        *transport.TLS // nil for plain HTTP
 	options    server.Options
 	background sync.WaitGroup
 	stop       context.CancelFunc
@@ -76,6 +78,10 @@ func Start(ctx context.Context, c Config, b Build, log *slog.Logger) (*App, erro
 	if err != nil {
 		return nil, err
 	}
+	secured, err := c.secure(log)
+	if err != nil {
+		return nil, err
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Address()) // before anything is written
 	if err != nil {
 		return nil, fmt.Errorf("HOST, PORT: %w", err)
@@ -87,7 +93,10 @@ func Start(ctx context.Context, c Config, b Build, log *slog.Logger) (*App, erro
 	}
 	a := &App{
 		URL: "http://" + reachable(listener.Addr()), Store: st, Admin: Admin(c, st),
-		config: c, log: log, verifier: verifier, issuers: trusted, served: make(chan error, 1),
+		config: c, log: log, verifier: verifier, issuers: trusted, tls: secured, served: make(chan error, 1),
+	}
+	if secured != nil {
+		a.URL = "https" + strings.TrimPrefix(a.URL, "http")
 	}
 	if err := a.prepare(ctx, b); err != nil {
 		st.Close()
@@ -158,6 +167,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
 	}
 	a.watchIssuers(ctx)
+	a.connections()
 	if a.config.mirrors() {
 		a.options.Mirror = feed.New(feed.Options{
 			Store: a.Store, Now: store.Now, Log: a.log,
@@ -171,10 +181,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	if err != nil {
 		return err
 	}
-	a.http = &http.Server{
-		Handler: a.closing(handler), ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-	}
+	a.http = a.listens(a.closing(handler))
 	return nil
 }
 
@@ -249,7 +256,11 @@ func (a *App) run(listener net.Listener) {
 	if m := a.options.Mirror; m != nil {
 		a.background.Go(func() { m.Run(ctx) })
 	}
-	go func() { a.served <- a.http.Serve(listener) }()
+	if a.tls != nil {
+		a.background.Go(func() { a.tls.Watch(ctx) })
+	}
+	go func() { a.served <- a.serve(listener) }()
+	a.warnOfPlainHTTP(ctx, listener.Addr())
 	a.log.Info("MetaGate listens", "url", a.URL, "docs", a.URL+"/docs/")
 }
 

@@ -63,6 +63,9 @@ func (s *Server) GetDiscovery(context.Context, api.GetDiscoveryRequestObject) (a
 	if s.Identity.Verifier.Enabled() {
 		methods, supported = append(methods, model.DiscoveryAuthMethodsJwt), append(supported, model.DiscoverySupportedAuthJwt)
 	}
+	if s.Certificate != nil {
+		methods = append(methods, model.DiscoveryAuthMethodsMtls)
+	}
 	supported = append(supported, model.DiscoverySupportedAuthAPIKey)
 	return api.GetDiscovery200JSONResponse{Body: model.Discovery{
 		Service: service, Version: s.Version, AuthMethods: methods, APIKeyHeader: s.APIKeyHeader,

@@ -41,6 +41,7 @@ func (r Retention) Run(ctx context.Context) {
 // Sweep removes what is due, in small batches, and returns how many it removed.
 func (r Retention) Sweep(ctx context.Context) (removed int64, err error) {
 	now, read := r.Now(), int64(math.MaxInt64)
+	before := now.Add(-r.Keep)
 	if r.Read != nil {
 		if read, err = r.Read(ctx); err != nil {
 			return 0, err
@@ -48,7 +49,7 @@ func (r Retention) Sweep(ctx context.Context) (removed int64, err error) {
 	}
 	for {
 		n, err := r.Store.DeleteOldStartups(ctx, store.DeleteOldStartupsParams{
-			BeforeID: store.FirstID(now.Add(-r.Keep)), Now: now, KeepAfter: read, RowLimit: r.Batch,
+			BeforeID: store.FirstID(before), Before: before, Now: now, KeepAfter: read, RowLimit: r.Batch,
 		})
 		removed += n
 		if err != nil || n < r.Batch || !sleep(ctx, r.Pause) {

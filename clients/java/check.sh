@@ -1,0 +1,4 @@
+# Generates the client into target/, and builds and runs Check on it.
+set -eu
+mvn --quiet --batch-mode compile dependency:build-classpath -Dmdep.outputFile=target/classpath
+java -cp "target/classes:$(cat target/classpath)" Check
