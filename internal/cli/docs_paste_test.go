@@ -38,6 +38,7 @@ func TestWhatIsToBePastedWorksTwice(t *testing.T) {
 	says := map[string][]string{
 		"README.md":         {`"component_key":"worker_1"`, `"status":"READY"`, "worker_2", "packets that change: 1\n"},
 		"docs/component.md": {`"status":"READY"`},
+		"docs/exec.md":      {"memorygate is at http://memorygate:8001/mcp", "exit status 124", "exit status 3"},
 		"docs/mcp.md":       {`"followup":["metagate.startup_ready","metagate.startup_failed"]`},
 		"docs/api.md":       {`"status":"READY"`, `{"memorygate":{"port":9001}}`, `"action":"delete"`},
 		"docs/operations.md": {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -76,7 +75,7 @@ func choose(names []string) ([]check, error) {
 // missing says what to install, and nothing when all is there.
 func (c check) missing() string {
 	for _, t := range c.tools {
-		err := exec.Command(t.program, t.args...).Run() //nolint:noctx // it ends at once
+		err := exec.Command(t.program, t.args...).Run()
 		if len(t.args) == 0 {
 			_, err = exec.LookPath(t.program)
 		}
@@ -102,7 +101,7 @@ func (c check) script(ctx context.Context, log string, env ...string) error {
 	if err := cmd.Run(); err != nil {
 		said, _ := os.ReadFile(f.Name()) // else the error alone
 		lines := strings.Split(strings.TrimSpace(string(said)), "\n")
-		return errors.Join(fmt.Errorf("%w, all of it in %s, the end:", err, f.Name()), errors.New(strings.Join(lines[max(0, len(lines)-40):], "\n")))
+		return fmt.Errorf("%w; the end of %s:\n%s", err, f.Name(), strings.Join(lines[max(0, len(lines)-40):], "\n"))
 	}
 	return nil
 }

@@ -32,6 +32,10 @@ func run(ctx context.Context, w io.Writer, names []string, strict bool) error {
 	if err != nil {
 		return err
 	}
+	return runAll(ctx, w, todo, strict)
+}
+
+func runAll(ctx context.Context, w io.Writer, todo []check, strict bool) error {
 	var failed []string
 	for _, c := range todo {
 		if missing := c.missing(); missing != "" {
