@@ -57,7 +57,7 @@ func TestWhatIsExpectedOfABindingIsCheckedAndKept(t *testing.T) {
 		plan := apptest.Got(l.admin.ApplyWorldWithResponse(t.Context(), nil, *world)).Is(t, 200).JSON200
 		require.Zero(t, plan.Summary.Create+plan.Summary.Update+plan.Summary.Delete)
 		world.Bindings[0].Expected, world.Bindings[0].Labels = json.RawMessage(`{}`), nil
-		require.Equal(t, 1, int(apptest.Got(l.admin.ApplyWorldWithResponse(t.Context(), nil, *world)).Is(t, 200).JSON200.Summary.Update))
+		require.Equal(t, 1, apptest.Got(l.admin.ApplyWorldWithResponse(t.Context(), nil, *world)).Is(t, 200).JSON200.Summary.Update)
 		got = apptest.Got(l.admin.GetBindingWithResponse(t.Context(), l.binding.ID)).Is(t, 200).JSON200
 		require.Empty(t, got.Expected)
 		require.Empty(t, got.Labels)
