@@ -60,6 +60,19 @@ type ChangeNumber struct {
 	N int64
 }
 
+type HistoryBaseline struct {
+	ResourceID   uuid.UUID
+	TenantKey    string
+	ResourceType string
+	Document     db.JSON
+}
+
+type HistoryStart struct {
+	TenantKey string
+	Revision  int64
+	StartedAt time.Time
+}
+
 type Manifest struct {
 	ID            uuid.UUID
 	TenantKey     string
@@ -73,6 +86,15 @@ type Manifest struct {
 	Version       int64
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+}
+
+type PacketBody struct {
+	ID        int64
+	Hash      string
+	TenantKey string
+	Body      string
+	FirstSeen time.Time
+	LastSeen  time.Time
 }
 
 type Principal struct {
@@ -159,6 +181,7 @@ type StartupSession struct {
 	MirrorError        *string
 	ClaimedOpenedAt    *time.Time
 	ClaimedClosedAt    *time.Time
+	PacketBody         *int64
 }
 
 type TenantRevision struct {

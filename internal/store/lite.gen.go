@@ -90,6 +90,10 @@ func (q lite) DeleteManifest(ctx context.Context, id uuid.UUID) error {
 	return q.w.DeleteManifest(ctx, id)
 }
 
+func (q lite) DeleteOldPacketBodies(ctx context.Context, arg postgres.DeleteOldPacketBodiesParams) (int64, error) {
+	return q.w.DeleteOldPacketBodies(ctx, sqlite.DeleteOldPacketBodiesParams(arg))
+}
+
 func (q lite) DeleteOldStartups(ctx context.Context, arg postgres.DeleteOldStartupsParams) (int64, error) {
 	return q.w.DeleteOldStartups(ctx, sqlite.DeleteOldStartupsParams(arg))
 }
@@ -115,6 +119,11 @@ func (q lite) FindAnswered(ctx context.Context, arg postgres.FindAnsweredParams)
 	return postgres.StartupSession(row), err
 }
 
+func (q lite) FindPacketBody(ctx context.Context, hash string) (postgres.FindPacketBodyRow, error) {
+	row, err := q.r.FindPacketBody(ctx, hash)
+	return postgres.FindPacketBodyRow(row), err
+}
+
 func (q lite) GetAPIKey(ctx context.Context, id uuid.UUID) (postgres.APIKey, error) {
 	row, err := q.r.GetAPIKey(ctx, id)
 	return postgres.APIKey(row), err
@@ -128,6 +137,11 @@ func (q lite) GetAPIKeyByHash(ctx context.Context, keyHash string) (postgres.API
 func (q lite) GetBinding(ctx context.Context, id uuid.UUID) (postgres.Binding, error) {
 	row, err := q.r.GetBinding(ctx, id)
 	return postgres.Binding(row), err
+}
+
+func (q lite) GetHistoryStart(ctx context.Context, tenantKey string) (postgres.GetHistoryStartRow, error) {
+	row, err := q.r.GetHistoryStart(ctx, tenantKey)
+	return postgres.GetHistoryStartRow(row), err
 }
 
 func (q lite) GetIdentityByKeyHash(ctx context.Context, keyHash string) (postgres.GetIdentityByKeyHashRow, error) {
@@ -148,6 +162,11 @@ func (q lite) GetManifest(ctx context.Context, id uuid.UUID) (postgres.Manifest,
 func (q lite) GetManifestByKey(ctx context.Context, arg postgres.GetManifestByKeyParams) (postgres.Manifest, error) {
 	row, err := q.r.GetManifestByKey(ctx, sqlite.GetManifestByKeyParams(arg))
 	return postgres.Manifest(row), err
+}
+
+func (q lite) GetPacketBody(ctx context.Context, arg postgres.GetPacketBodyParams) (postgres.PacketBody, error) {
+	row, err := q.r.GetPacketBody(ctx, sqlite.GetPacketBodyParams(arg))
+	return postgres.PacketBody(row), err
 }
 
 func (q lite) GetPrincipal(ctx context.Context, id uuid.UUID) (postgres.Principal, error) {
@@ -195,6 +214,10 @@ func (q lite) GetStartup(ctx context.Context, id uuid.UUID) (postgres.StartupSes
 	return postgres.StartupSession(row), err
 }
 
+func (q lite) KeepPacketBody(ctx context.Context, arg postgres.KeepPacketBodyParams) (int64, error) {
+	return q.w.KeepPacketBody(ctx, sqlite.KeepPacketBodyParams(arg))
+}
+
 func (q lite) LeaseSink(ctx context.Context, arg postgres.LeaseSinkParams) (int64, error) {
 	return q.w.LeaseSink(ctx, sqlite.LeaseSinkParams(arg))
 }
@@ -217,6 +240,11 @@ func (q lite) ListAlarms(ctx context.Context, arg postgres.ListAlarmsParams) ([]
 func (q lite) ListAuditLog(ctx context.Context, arg postgres.ListAuditLogParams) ([]postgres.AuditLog, error) {
 	rows, err := q.r.ListAuditLog(ctx, sqlite.ListAuditLogParams(arg))
 	return convert(rows, func(r sqlite.AuditLog) postgres.AuditLog { return postgres.AuditLog(r) }), err
+}
+
+func (q lite) ListBaseline(ctx context.Context, tenantKey string) ([]postgres.ListBaselineRow, error) {
+	rows, err := q.r.ListBaseline(ctx, tenantKey)
+	return convert(rows, func(r sqlite.ListBaselineRow) postgres.ListBaselineRow { return postgres.ListBaselineRow(r) }), err
 }
 
 func (q lite) ListBindings(ctx context.Context, arg postgres.ListBindingsParams) ([]postgres.Binding, error) {
@@ -252,6 +280,11 @@ func (q lite) ListProfiles(ctx context.Context, arg postgres.ListProfilesParams)
 	return convert(rows, func(r sqlite.Profile) postgres.Profile { return postgres.Profile(r) }), err
 }
 
+func (q lite) ListRevisions(ctx context.Context, arg postgres.ListRevisionsParams) ([]postgres.ListRevisionsRow, error) {
+	rows, err := q.r.ListRevisions(ctx, sqlite.ListRevisionsParams(arg))
+	return convert(rows, func(r sqlite.ListRevisionsRow) postgres.ListRevisionsRow { return postgres.ListRevisionsRow(r) }), err
+}
+
 func (q lite) ListSecretRefs(ctx context.Context, arg postgres.ListSecretRefsParams) ([]postgres.SecretRef, error) {
 	rows, err := q.r.ListSecretRefs(ctx, sqlite.ListSecretRefsParams(arg))
 	return convert(rows, func(r sqlite.SecretRef) postgres.SecretRef { return postgres.SecretRef(r) }), err
@@ -265,6 +298,11 @@ func (q lite) ListSinks(ctx context.Context) ([]postgres.Sink, error) {
 func (q lite) ListStartups(ctx context.Context, arg postgres.ListStartupsParams) ([]postgres.StartupSession, error) {
 	rows, err := q.r.ListStartups(ctx, sqlite.ListStartupsParams(arg))
 	return convert(rows, func(r sqlite.StartupSession) postgres.StartupSession { return postgres.StartupSession(r) }), err
+}
+
+func (q lite) ListWorldAt(ctx context.Context, arg postgres.ListWorldAtParams) ([]postgres.ListWorldAtRow, error) {
+	rows, err := q.r.ListWorldAt(ctx, sqlite.ListWorldAtParams(arg))
+	return convert(rows, func(r sqlite.ListWorldAtRow) postgres.ListWorldAtRow { return postgres.ListWorldAtRow(r) }), err
 }
 
 func (q lite) LockTenant(ctx context.Context, arg postgres.LockTenantParams) (postgres.LockTenantRow, error) {
@@ -282,6 +320,10 @@ func (q lite) RefuseStartup(ctx context.Context, arg postgres.RefuseStartupParam
 
 func (q lite) ReportStartup(ctx context.Context, arg postgres.ReportStartupParams) (int64, error) {
 	return q.w.ReportStartup(ctx, sqlite.ReportStartupParams(arg))
+}
+
+func (q lite) RevisionAt(ctx context.Context, arg postgres.RevisionAtParams) (*int64, error) {
+	return q.r.RevisionAt(ctx, sqlite.RevisionAtParams(arg))
 }
 
 func (q lite) SetRevision(ctx context.Context, arg postgres.SetRevisionParams) error {
