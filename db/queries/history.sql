@@ -16,7 +16,7 @@ SELECT * FROM packet_bodies WHERE id = sqlc.arg(id) AND tenant_key = sqlc.arg(te
 DELETE FROM packet_bodies WHERE id IN (
     SELECT b.id FROM packet_bodies b WHERE b.last_seen < sqlc.arg(before)
     LIMIT CAST(sqlc.arg(row_limit) AS bigint)
-);
+) AND last_seen < sqlc.arg(before); -- again: one may have been seen just now
 
 -- name: GetHistoryStart :one
 -- Where a tenant's history begins; a tenant without a row has all of its own.

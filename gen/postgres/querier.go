@@ -50,6 +50,7 @@ type Querier interface {
 	GetAPIKey(ctx context.Context, id uuid.UUID) (APIKey, error)
 	GetAPIKeyByHash(ctx context.Context, keyHash string) (APIKey, error)
 	GetBinding(ctx context.Context, id uuid.UUID) (Binding, error)
+	// again: one may have been seen just now
 	// Where a tenant's history begins; a tenant without a row has all of its own.
 	GetHistoryStart(ctx context.Context, tenantKey string) (GetHistoryStartRow, error)
 	// The one indexed read that opens the door to an API key. It is one snapshot: who

@@ -17,7 +17,7 @@ const deleteOldPacketBodies = `-- name: DeleteOldPacketBodies :execrows
 DELETE FROM packet_bodies WHERE id IN (
     SELECT b.id FROM packet_bodies b WHERE b.last_seen < ?1
     LIMIT CAST(?2 AS bigint)
-)
+) AND last_seen < ?1
 `
 
 type DeleteOldPacketBodiesParams struct {
@@ -51,6 +51,7 @@ func (q *Queries) FindPacketBody(ctx context.Context, hash string) (FindPacketBo
 }
 
 const getHistoryStart = `-- name: GetHistoryStart :one
+
 SELECT revision, started_at FROM history_starts WHERE tenant_key = ?1
 `
 
@@ -59,6 +60,7 @@ type GetHistoryStartRow struct {
 	StartedAt time.Time
 }
 
+// again: one may have been seen just now
 // Where a tenant's history begins; a tenant without a row has all of its own.
 func (q *Queries) GetHistoryStart(ctx context.Context, tenantKey string) (GetHistoryStartRow, error) {
 	row := q.db.QueryRowContext(ctx, getHistoryStart, tenantKey)
