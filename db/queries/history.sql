@@ -59,3 +59,6 @@ FROM (SELECT a.id, a.revision, a.created_at, a.actor, a.auth_method, a.credentia
           LIMIT CAST(sqlc.arg(row_limit) AS bigint))) w
 WHERE w.n = 1
 ORDER BY w.revision DESC, w.id;
+
+-- name: CountPacketBodies :one
+SELECT COUNT(*) FROM packet_bodies;

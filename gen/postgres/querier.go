@@ -25,6 +25,7 @@ type Querier interface {
 	CountOpenStartups(ctx context.Context, now time.Time) (CountOpenStartupsRow, error)
 	// The active principals of a type beside one.
 	CountOthersOfType(ctx context.Context, arg CountOthersOfTypeParams) (int64, error)
+	CountPacketBodies(ctx context.Context) (int64, error)
 	CreateAPIKey(ctx context.Context, arg CreateAPIKeyParams) (APIKey, error)
 	CreateAuditEntry(ctx context.Context, arg CreateAuditEntryParams) error
 	CreateBinding(ctx context.Context, arg CreateBindingParams) (Binding, error)

@@ -13,6 +13,17 @@ import (
 	"github.com/legivellum/metagate/db"
 )
 
+const countPacketBodies = `-- name: CountPacketBodies :one
+SELECT COUNT(*) FROM packet_bodies
+`
+
+func (q *Queries) CountPacketBodies(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countPacketBodies)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const deleteOldPacketBodies = `-- name: DeleteOldPacketBodies :execrows
 DELETE FROM packet_bodies WHERE id IN (
     SELECT b.id FROM packet_bodies b WHERE b.last_seen < ?1

@@ -44,6 +44,10 @@ func (q lite) CountOthersOfType(ctx context.Context, arg postgres.CountOthersOfT
 	return q.r.CountOthersOfType(ctx, sqlite.CountOthersOfTypeParams(arg))
 }
 
+func (q lite) CountPacketBodies(ctx context.Context) (int64, error) {
+	return q.r.CountPacketBodies(ctx)
+}
+
 func (q lite) CreateAPIKey(ctx context.Context, arg postgres.CreateAPIKeyParams) (postgres.APIKey, error) {
 	row, err := q.w.CreateAPIKey(ctx, sqlite.CreateAPIKeyParams(arg))
 	return postgres.APIKey(row), err

@@ -62,7 +62,7 @@ func (s *Service) loaded(ctx context.Context, who identity.Caller, key blueprint
 		if b, err = s.load(ctx, q, who, key); err != nil {
 			return b, err
 		}
-		return b, s.keep(ctx, q, who.TenantKey, key, &b)
+		return b, s.keep(ctx, q, who.TenantKey, &b)
 	}
 	flight := s.blueprints.loads.DoChan(fmt.Sprint(key, who.Epoch), func() (any, error) {
 		// Not the first caller's context: one that hangs up must not take the others along.
@@ -76,7 +76,7 @@ func (s *Service) loaded(ctx context.Context, who identity.Caller, key blueprint
 		if err != nil {
 			return loaded, err
 		}
-		if err := s.keep(ctx, s.store, who.TenantKey, key, &loaded); err != nil {
+		if err := s.keep(ctx, s.store, who.TenantKey, &loaded); err != nil {
 			return loaded, err
 		}
 		s.blueprints.cache.Set(key, loaded) // not before its body is on disk: no receipt names one that isn't

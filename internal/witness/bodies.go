@@ -35,13 +35,9 @@ func (k keeping) aged(now time.Time) bool { return now.Sub(k.seen) >= seenEvery 
 
 // keep puts b's body on disk before b is served, unless it is there; a world that moved
 // and left b as it was, or a server that starts anew, writes nothing.
-func (s *Service) keep(ctx context.Context, q store.Queries, tenant string, key blueprintKey, b *blueprintAt) error {
+func (s *Service) keep(ctx context.Context, q store.Queries, tenant string, b *blueprintAt) error {
 	body, now := b.Body(), s.now()
 	b.keeping = keeping{hash: hashOf(tenant, body), seen: now}
-	if known, ok := s.blueprints.cache.GetIfPresent(key); ok && known.hash == b.hash && !known.aged(now) {
-		b.keeping = known.keeping
-		return nil
-	}
 	found, err := q.FindPacketBody(ctx, b.hash)
 	if known := (keeping{body: found.ID, hash: b.hash, seen: found.LastSeen}); err == nil && !known.aged(now) {
 		b.keeping = known
