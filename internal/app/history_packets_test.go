@@ -117,7 +117,7 @@ func (l *lab) startMany(t *testing.T, c *client.ClientWithResponses, revision, n
 						continue
 					}
 					body := `{"id":1,"method":"tools/call","params":{"name":"metagate.bootstrap","arguments":{"component_key":"` + component + `"}}}`
-					r, err := c.MCPWithBodyWithResponse(t.Context(), nil, "application/json", strings.NewReader(body))
+					r, err := c.MCPWithBodyWithResponse(t.Context(), "application/json", strings.NewReader(body))
 					if err == nil {
 						_, id, _ := strings.Cut(string(r.Body), `"startup_id":"`)
 						out[i].id, _ = uuid.Parse(id[:min(36, len(id))])
