@@ -8,7 +8,7 @@ COPY . .
 ARG TARGETOS TARGETARCH VERSION
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false \
-      -ldflags "-s -w ${VERSION:+-X main.version=$VERSION}" -o /out/metagate ./cmd/metagate
+      -ldflags "-s -w ${VERSION:+-X main.version=$VERSION}" -o /out/ ./cmd/metagate ./cmd/metagate-component
 # What the empty image needs beside the binary; /tmp is for SQLite's temporary files.
 RUN mkdir /out/data /out/tmp && \
     echo 'metagate:x:65532:65532::/data:/sbin/nologin' > /out/passwd && \
@@ -23,7 +23,8 @@ LABEL org.opencontainers.image.title="MetaGate" \
       org.opencontainers.image.version="$VERSION"
 COPY --from=build /out/passwd /out/group /etc/
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-COPY --from=build /out/metagate /usr/local/bin/
+# The second is for other images: COPY --from=metagate /usr/local/bin/metagate-component /usr/local/bin/metagate
+COPY --from=build /out/metagate /out/metagate-component /usr/local/bin/
 COPY --from=build --chown=65532:65532 /out/data /data
 COPY --from=build --chown=65532:65532 /out/tmp /tmp
 # `docker exec CONTAINER metagate seed` finds the binary here.

@@ -33,8 +33,8 @@ run: build ## Build bin/metagate and start a demo server on embedded SQLite
 	@exec bin/metagate dev
 
 .PHONY: build
-build: ## Build the static binary bin/metagate
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/metagate ./cmd/metagate
+build: ## Build the static binaries bin/metagate and bin/metagate-component
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/metagate ./cmd/metagate-component
 
 .PHONY: docker
 docker: ## Build the container image metagate
@@ -73,6 +73,32 @@ check: ## Vet, check the format and run the quick tests on SQLite alone: under a
 test-mcp-python: ## Drive POST /mcp with the official Python SDK and httpx
 	CI=true CGO_ENABLED=0 $(WITH_POSTGRES) go test -count 1 -v -run TestPythonClients ./internal/mcp
 
+# Each against a server of its own, on embedded SQLite; ONLY="python rust" for some of them.
+ONLY ?=
+.PHONY: clients
+clients: build ## Generate clients in five languages, and run them and the starts in examples/
+	@CGO_ENABLED=0 go run ./internal/test/clients $(ONLY)
+
+# On both engines, as an admin and as a component: some minutes.
+.PHONY: schemathesis
+schemathesis: build ## Hold the server against openapi.yaml with schemathesis
+	@CGO_ENABLED=0 go run ./internal/test/clients schemathesis
+
+# A module of its own: who issues tokens brings dependencies that MetaGate has no use for.
+.PHONY: test-issuers
+test-issuers: ## Believe the tokens of a certified OpenID provider, and SVIDs as go-spiffe does
+	CGO_ENABLED=0 go build -o bin/with-postgres ./internal/test/testdb/with-postgres
+	cd internal/test/issuers && CGO_ENABLED=0 ../../../bin/with-postgres go test -count 1 -timeout 15m ./...
+
+# Building Kubernetes takes a quarter of an hour of processor time, once.
+.PHONY: test-kubernetes
+test-kubernetes: ## Believe the tokens of a real kube-apiserver, built from its Go module with its etcd
+	cd internal/test/kubernetes && CGO_ENABLED=0 go build -o ../../../bin/test-etcd ./etcd
+	cd internal/test/kubernetes && CGO_ENABLED=0 go build -ldflags '-X k8s.io/component-base/version.gitVersion=v1.36.3' -o ../../../bin/test-kube-apiserver ./apiserver
+	CGO_ENABLED=0 go build -o bin/with-postgres ./internal/test/testdb/with-postgres
+	cd internal/test/issuers && ETCD='$(CURDIR)/bin/test-etcd' KUBE_APISERVER='$(CURDIR)/bin/test-kube-apiserver' CGO_ENABLED=0 \
+		../../../bin/with-postgres go test -count 1 -timeout 15m -tags kubernetes -run Cluster -v ./...
+
 # go test takes one fuzz target at a time.
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)
@@ -97,6 +123,10 @@ bench-pairs: ## Measure this tree against OLD, a binary or a git revision, in RO
 bench-doors: ## Measure bootstraps through /mcp beside those through REST, in ROUNDS turns
 	go run -C bench . doors --rounds $(ROUNDS)
 
+.PHONY: bench-tls
+bench-tls: ## Measure bootstraps over TLS beside those over plain HTTP, in ROUNDS turns
+	go run -C bench . tls --rounds $(ROUNDS)
+
 .PHONY: bench-mirror
 bench-mirror: ## Measure what the mirror to ReceiptGate costs bootstraps, in ROUNDS turns
 	go run -C bench . mirror --rounds $(ROUNDS)
@@ -110,6 +140,7 @@ lint-go:
 	$(TOOL) golangci-lint run
 	cd bench && $(TOOL) golangci-lint run
 	cd component && $(TOOL) golangci-lint run
+	cd internal/test/issuers && $(TOOL) golangci-lint run
 	@! go list -f '{{.ImportPath}} imports {{join .Imports " "}}' ./gen/... | grep metagate/internal || \
 		{ echo 'gen/ must not import internal/'; exit 1; }
 	@! go list -deps ./gen/client | grep -E 'labstack|kin-openapi' || \
@@ -125,6 +156,7 @@ verify: verify-gen verify-mod verify-fmt ## Check that everything committed is g
 	go vet ./...
 	go vet -C bench ./...
 	go vet -C component ./...
+	go vet -C internal/test/issuers -tags kubernetes ./...
 	@$(MAKE) --no-print-directory lint
 
 .PHONY: verify-gen
@@ -137,6 +169,7 @@ verify-mod:
 	go mod tidy -diff
 	cd bench && go mod tidy -diff
 	cd component && go mod tidy -diff
+	cd internal/test/issuers && go mod tidy -diff
 	cd internal/tools && go mod tidy -diff
 
 .PHONY: verify-fmt

@@ -27,14 +27,21 @@ func build(ctx context.Context, dir, binary string) error {
 type server struct {
 	cmd                *exec.Cmd
 	url, key, adminKey string
+	client             http.Client
 }
 
 func start(ctx context.Context, binary, database string, settings ...string) (*server, error) {
+	s := &server{url: "http"}
+	return s, s.start(ctx, binary, database, settings...)
+}
+
+// start serves a database; s.url is the scheme, and becomes the address.
+func (s *server) start(ctx context.Context, binary, database string, settings ...string) error {
 	port, err := freePort(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := &server{url: "http://127.0.0.1:" + port}
+	s.url += "://127.0.0.1:" + port
 	env := append(os.Environ(), "DATABASE_URL="+database, "HOST=127.0.0.1", "PORT="+port, "APPLY_MAX_BYTES=33554432")
 	env = append(env, settings...)
 	for command, key := range map[string]*string{"seed": &s.key, "admin-key": &s.adminKey} {
@@ -42,16 +49,16 @@ func start(ctx context.Context, binary, database string, settings ...string) (*s
 		c.Env = env
 		out, err := c.Output()
 		if err != nil {
-			return nil, fmt.Errorf("metagate %s: %w", command, err)
+			return fmt.Errorf("metagate %s: %w", command, err)
 		}
 		*key = strings.TrimSpace(string(out))
 	}
 	s.cmd = exec.CommandContext(ctx, binary, "serve")
 	s.cmd.Env = env
 	if err := s.exec(); err != nil {
-		return nil, err
+		return err
 	}
-	return s, s.await(ctx)
+	return s.await(ctx)
 }
 
 func (s *server) exec() error {
@@ -118,7 +125,7 @@ func (s *server) get(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := s.client.Do(r)
 	if err != nil {
 		return "", err
 	}

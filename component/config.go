@@ -18,7 +18,8 @@ const (
 )
 
 // Config is who starts, where MetaGate is, and how long to wait for it. Addresses,
-// Component and one of APIKey and APIKeyFile are required.
+// Component and one of APIKey and APIKeyFile are required; no key is with an HTTPClient
+// that has a client certificate.
 type Config struct {
 	// Addresses are the base addresses of MetaGate's replicas, such as
 	// http://metagate:8000, asked in turn. The first is preferred until another has
@@ -118,7 +119,7 @@ func (c Config) complete() (Config, error) {
 		problems = append(problems, errors.New("no component key: set Config.Component or METAGATE_COMPONENT"))
 	}
 	switch {
-	case c.APIKey == "" && c.APIKeyFile == "":
+	case c.APIKey == "" && c.APIKeyFile == "" && !mayHaveCertificate(c.HTTPClient):
 		problems = append(problems, errors.New("no API key: set Config.APIKey or Config.APIKeyFile, METAGATE_API_KEY or METAGATE_API_KEY_FILE"))
 	case c.APIKey != "" && c.APIKeyFile != "":
 		problems = append(problems, errors.New("two API keys: set one of Config.APIKey and Config.APIKeyFile, of METAGATE_API_KEY and METAGATE_API_KEY_FILE"))

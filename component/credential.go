@@ -9,8 +9,21 @@ import (
 	"strings"
 )
 
-// key is the credential as it is now.
+// mayHaveCertificate reports whether a client may have a certificate that says who asks:
+// one whose transport can't be looked into may.
+func mayHaveCertificate(client *http.Client) bool {
+	if client == nil || client.Transport == nil {
+		return false
+	}
+	t, ok := client.Transport.(*http.Transport)
+	return !ok || (t.TLSClientConfig != nil && (len(t.TLSClientConfig.Certificates) > 0 || t.TLSClientConfig.GetClientCertificate != nil))
+}
+
+// key is the credential as it is now; empty where the client's certificate is it.
 func (c Config) key() (string, error) {
+	if c.APIKey == "" && c.APIKeyFile == "" {
+		return "", nil
+	}
 	key, from := c.APIKey, "the API key"
 	if c.APIKeyFile != "" {
 		from = c.APIKeyFile
@@ -36,9 +49,11 @@ var jwt = regexp.MustCompile(`^eyJ[\w-]*\.[\w-]+\.[\w-]*$`)
 
 // authorize says in a header who asks.
 func (c Config) authorize(h http.Header, key string) {
-	if jwt.MatchString(key) {
+	switch {
+	case key == "":
+	case jwt.MatchString(key):
 		h.Set("Authorization", "Bearer "+key)
-	} else {
+	default:
 		h.Set(c.APIKeyHeader, key)
 	}
 }

@@ -39,6 +39,18 @@
 // and no secret is logged or becomes part of an error, and a redirect to another host
 // is not followed: it would get the key.
 //
+// # Without MetaGate
+//
+// With [Config.CacheDir] the packet is kept on disk, once its signature is verified
+// (RFC 7515, Ed25519) against the keys that MetaGate publishes, or those of
+// Config.VerifyKeysFile. Where no address gives an answer within the budget, or all
+// answer with 5xx, Start succeeds with that packet: [Startup.Source] is SourceCache, and
+// [Startup.Age] says how old it is. Any other answer counts, as 401 or 403: whoever was
+// revoked does not start. Refused is a packet that was changed, is of another component,
+// principal or credential, older than Config.CacheMaxAge, or of a lower revision than
+// was seen. MetaGate is told of such a start when it answers again, in the background or
+// by the component's next start, and of reports that could not be sent, too.
+//
 // # Secrets
 //
 // MetaGate never holds a secret. The packet says in which environment variable or

@@ -2,18 +2,13 @@ package component
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	sealed "github.com/legivellum/metagate/component/internal/packet"
@@ -23,10 +18,7 @@ const (
 	// DefaultCacheMaxAge is how old a packet on disk may be that a component starts with.
 	DefaultCacheMaxAge = 24 * time.Hour
 
-	headerSignature = "Metagate-Signature"
-	pathKeys        = "/.well-known/jwks.json"
-	maxKeys         = 1 << 20         // bytes of a JWK set
-	clockSkew       = time.Minute * 5 // by which a packet may seem to come from the future
+	clockSkew = 5 * time.Minute // by which a packet may seem to come from the future
 )
 
 // kept is a verified packet on disk.
@@ -97,25 +89,6 @@ func (c *caller) readKept() (*kept, error) {
 	return &k, nil
 }
 
-// pinned are the keys of Config.VerifyKeysFile; nil without one.
-func (c *caller) pinned() (sealed.Keys, error) {
-	if c.VerifyKeysFile == "" {
-		return nil, nil
-	}
-	text, err := os.ReadFile(c.VerifyKeysFile)
-	if err != nil {
-		return nil, fmt.Errorf("VerifyKeysFile (METAGATE_VERIFY_KEYS_FILE): %w", err)
-	}
-	keys, err := sealed.ReadKeys(text)
-	if err == nil && len(keys) == 0 {
-		err = errors.New("it has no Ed25519 key")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("VerifyKeysFile (METAGATE_VERIFY_KEYS_FILE) %s: %w", c.VerifyKeysFile, err)
-	}
-	return keys, nil
-}
-
 // keep verifies the packet that MetaGate answered with, and puts it on disk. An error is
 // that it must not be believed; what merely can't be kept is logged.
 func (c *caller) keep(ctx context.Context, p Packet, signature string, before *kept) error {
@@ -169,58 +142,6 @@ func (c *caller) keep(ctx context.Context, p Packet, signature string, before *k
 	return nil
 }
 
-// verify finds the key that a live packet is signed with: among the pinned ones, or
-// those that were trusted before, or where they don't have it in what MetaGate publishes,
-// if one of those before is still there.
-func (c *caller) verify(ctx context.Context, p Packet, now *kept, pinned sealed.Keys) (stable []byte, says sealed.Signed, err error) {
-	if stable, err = sealed.Stable(p.Raw); err != nil {
-		return nil, says, fmt.Errorf("%w: %w", ErrUnverified, err)
-	}
-	keys := pinned
-	if keys == nil {
-		keys = now.keys
-	}
-	says, err = keys.Verify(now.Signature, stable)
-	if errors.Is(err, sealed.ErrUnknownKey) && pinned == nil {
-		before := now.keys
-		if now.JWKS, err = c.published(ctx); err == nil {
-			now.keys, err = sealed.ReadKeys(now.JWKS)
-		}
-		if err != nil {
-			return nil, says, fmt.Errorf("%w: its key can't be had: %w", ErrUnverified, err)
-		}
-		if len(before) > 0 && !before.Vouches(now.keys) {
-			return nil, says, fmt.Errorf("%w: MetaGate publishes none of the keys that it signed with before: if it has new ones, remove %s", ErrUnverified, c.keptFile())
-		}
-		says, err = now.keys.Verify(now.Signature, stable)
-	}
-	if err != nil {
-		return nil, says, fmt.Errorf("%w: %w", ErrUnverified, err)
-	}
-	return stable, says, nil
-}
-
-// published asks the address that answered last for its keys.
-func (c *caller) published(ctx context.Context) (jwks []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout(c.Budget))
-	defer cancel()
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Addresses[c.preferred.Load()]+pathKeys, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	q.Header.Set("User-Agent", c.agent)
-	resp, err := c.http.Do(q)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	jwks, err = readAll(resp, maxKeys)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", pathKeys, resp.Status)
-	}
-	return jwks, err
-}
-
 // offline is the packet on disk, if a component may start with it now.
 func (c *caller) offline(k *kept) (p Packet, err error) {
 	keys, err := c.pinned()
@@ -253,6 +174,8 @@ func (c *caller) offline(k *kept) (p Packet, err error) {
 		return p, fmt.Errorf("it is of component %q", p.ComponentKey)
 	case c.Principal != "" && c.Principal != p.PrincipalKey:
 		return p, fmt.Errorf("it is of principal %q", p.PrincipalKey)
+	case c.Principal == "" && who == "":
+		return p, errors.New("a client certificate does not tell whose it is: Config.Principal (METAGATE_PRINCIPAL) would say whose it has to be")
 	case c.Principal == "" && who != k.Credential:
 		return p, errors.New("it was answered to another credential: Config.Principal (METAGATE_PRINCIPAL) would say whose it has to be")
 	case age > c.CacheMaxAge:
@@ -262,23 +185,6 @@ func (c *caller) offline(k *kept) (p Packet, err error) {
 	}
 	p.Raw = k.Packet
 	return p, k.seen.older(says.Revision, p.ETag)
-}
-
-// credentialID tells credentials apart without being one: the hash of an API key, or of
-// a JWT's issuer and subject, which outlive it.
-func (c *caller) credentialID() (string, error) {
-	key, err := c.key()
-	if err != nil {
-		return "", err
-	}
-	if parts := strings.Split(key, "."); len(parts) == 3 {
-		var claims struct{ Iss, Sub string }
-		if text, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil && json.Unmarshal(text, &claims) == nil && claims.Sub != "" {
-			key = claims.Iss + "\n" + claims.Sub
-		}
-	}
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:]), nil
 }
 
 // write replaces a file at once, for its owner alone.

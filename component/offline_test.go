@@ -3,6 +3,7 @@ package component_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,6 +87,9 @@ func TestNoPacketOfTheDiskIsStartedWithWhereItMustNotBe(t *testing.T) {
 		"the key is another's": {func(_ *testing.T, _ *componenttest.Server, c *component.Config, _ *timeline) {
 			c.APIKey = "mgk_another"
 		}, "another credential"},
+		"a certificate doesn't tell whose it is": {func(_ *testing.T, _ *componenttest.Server, c *component.Config, _ *timeline) {
+			c.APIKey, c.HTTPClient = "", &http.Client{Transport: roundTrip(http.DefaultTransport.RoundTrip)}
+		}, "METAGATE_PRINCIPAL"},
 		"it is too old": {func(_ *testing.T, _ *componenttest.Server, _ *component.Config, tl *timeline) {
 			tl.pass(25 * time.Hour)
 		}, "METAGATE_CACHE_MAX_AGE"},

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -23,6 +24,8 @@ import (
 // there is none, ctx ends, or Duration has passed, but asks once at least.
 type Load struct {
 	URL         string
+	TLS         *tls.Config // of an https URL
+	Kept        *Kept       // connections that are there already; nil opens them
 	Concurrency int
 	Duration    time.Duration
 	// Next returns the bytes of a request (see Request); nil ends the connection.
@@ -73,8 +76,11 @@ func Run(ctx context.Context, l Load, sent *atomic.Int64) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if u.Scheme != "http" || u.Host == "" {
+	if (u.Scheme != "http" && (u.Scheme != "https" || l.TLS == nil)) || u.Host == "" {
 		return Result{}, errors.New("wants http://HOST:PORT")
+	}
+	if u.Scheme == "http" {
+		l.TLS = nil
 	}
 	if l.Duration > 0 {
 		var cancel context.CancelFunc
@@ -87,7 +93,10 @@ func Run(ctx context.Context, l Load, sent *atomic.Int64) (Result, error) {
 	start := time.Now()
 	for i := range l.Concurrency {
 		group.Go(func() {
-			c := connection{address: hostPort(u), histogram: hdrhistogram.New(1, slowest, precision), failures: map[string]int64{}}
+			c := connection{address: hostPort(u), tls: l.TLS, histogram: hdrhistogram.New(1, slowest, precision), failures: map[string]int64{}}
+			if l.Kept != nil {
+				c.use(ctx, l.Kept.all[i])
+			}
 			c.run(ctx, l, i, sent)
 			mu.Lock()
 			defer mu.Unlock()
@@ -112,6 +121,7 @@ func hostPort(u *url.URL) string {
 
 type connection struct {
 	address   string
+	tls       *tls.Config // nil is plain
 	conn      net.Conn
 	in        *bufio.Reader
 	body      bytes.Buffer // of the last answer
@@ -153,8 +163,10 @@ func (c *connection) send(ctx context.Context, request []byte) (*http.Response, 
 		if err != nil {
 			return nil, err
 		}
-		c.conn, c.in = conn, bufio.NewReaderSize(conn, 8<<10)
-		context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now().Add(grace)) })
+		if c.tls != nil {
+			conn = tls.Client(conn, c.tls) // which shakes hands with the first request
+		}
+		c.use(ctx, conn)
 	}
 	if _, err := c.conn.Write(request); err != nil {
 		return nil, err
@@ -167,6 +179,36 @@ func (c *connection) send(ctx context.Context, request []byte) (*http.Response, 
 	c.body.Reset()
 	_, err = c.body.ReadFrom(r.Body)
 	return r, err
+}
+
+func (c *connection) use(ctx context.Context, conn net.Conn) {
+	c.conn, c.in = conn, bufio.NewReaderSize(conn, 8<<10)
+	context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now().Add(grace)) })
+}
+
+// Kept are connections for one Run, which closes them.
+type Kept struct{ all []net.Conn }
+
+// Open opens what l's connections will be: with their handshakes behind them, where it
+// is TLS.
+func (l Load) Open(ctx context.Context) (*Kept, error) {
+	u, err := url.Parse(l.URL)
+	if err != nil {
+		return nil, err
+	}
+	k := &Kept{}
+	for range l.Concurrency {
+		conn, err := (&net.Dialer{Timeout: grace}).DialContext(ctx, "tcp", hostPort(u))
+		if err == nil && u.Scheme == "https" {
+			shaken := tls.Client(conn, l.TLS)
+			conn, err = shaken, shaken.HandshakeContext(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		k.all = append(k.all, conn)
+	}
+	return k, nil
 }
 
 func (c *connection) close() {

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"maps"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 // Target is a running MetaGate and how hard to press it.
 type Target struct {
 	URL                  string
+	TLS                  *tls.Config // of an https URL
+	Kept                 *Kept       // see Load
 	APIKeyHeader, APIKey string
 	Component            string
 	Concurrency          int
@@ -20,6 +23,9 @@ type Target struct {
 	Opened               *Opened // where startups are kept that wait for their report; nil forgets them
 	MCP                  bool    // Bootstraps go through POST /mcp, as LegiVellum's programs send them
 }
+
+// Open opens the connections that a load will use.
+func (t Target) Open(ctx context.Context) (*Kept, error) { return t.load(nil, nil).Open(ctx) }
 
 func (t Target) bootstrap() string {
 	if t.Source == "" {
@@ -43,7 +49,7 @@ func (t Target) load(next func(int) []byte, want func(int, *http.Response, []byt
 	if t.Opened != nil {
 		want = t.Opened.keeping(want)
 	}
-	return Load{URL: t.URL, Concurrency: t.Concurrency, Duration: t.Duration, Next: next, Want: want}
+	return Load{URL: t.URL, TLS: t.TLS, Kept: t.Kept, Concurrency: t.Concurrency, Duration: t.Duration, Next: next, Want: want}
 }
 
 // EachOnce sends each request once, Concurrency at a time, until all are answered.

@@ -53,11 +53,11 @@ WHERE id = sqlc.arg(id) AND status = 'OPEN' AND deadline_at < sqlc.arg(acknowled
 RETURNING *;
 
 -- name: DeleteOldStartups :execrows
--- One small batch. Ids are UUIDv7, so id < before_id is "opened before". What was
--- changed after keep_after is kept, whatever its age.
+-- One small batch. Ids are UUIDv7, so id < before_id is "opened before", but for what
+-- was told of afterwards. What was changed after keep_after is kept, whatever its age.
 DELETE FROM startup_sessions WHERE id IN (
     SELECT s.id FROM startup_sessions s
-    WHERE s.id < sqlc.arg(before_id)
+    WHERE s.id < sqlc.arg(before_id) AND s.opened_at < sqlc.arg(before)
       AND (s.status <> 'OPEN' OR s.deadline_at < sqlc.arg(now))
       AND s.changed <= sqlc.arg(keep_after)
     ORDER BY s.id

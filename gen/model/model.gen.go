@@ -55,6 +55,7 @@ const (
 	AuthMethodAPIKey AuthMethod = "api_key"
 	AuthMethodCli    AuthMethod = "cli"
 	AuthMethodJwt    AuthMethod = "jwt"
+	AuthMethodMtls   AuthMethod = "mtls"
 )
 
 // Valid indicates whether the value is a known member of the AuthMethod enum.
@@ -65,6 +66,8 @@ func (e AuthMethod) Valid() bool {
 	case AuthMethodCli:
 		return true
 	case AuthMethodJwt:
+		return true
+	case AuthMethodMtls:
 		return true
 	default:
 		return false
@@ -117,6 +120,7 @@ func (e BootstrapRequestSource) Valid() bool {
 const (
 	DiscoveryAuthMethodsAPIKey DiscoveryAuthMethods = "api_key"
 	DiscoveryAuthMethodsJwt    DiscoveryAuthMethods = "jwt"
+	DiscoveryAuthMethodsMtls   DiscoveryAuthMethods = "mtls"
 )
 
 // Valid indicates whether the value is a known member of the DiscoveryAuthMethods enum.
@@ -125,6 +129,8 @@ func (e DiscoveryAuthMethods) Valid() bool {
 	case DiscoveryAuthMethodsAPIKey:
 		return true
 	case DiscoveryAuthMethodsJwt:
+		return true
+	case DiscoveryAuthMethodsMtls:
 		return true
 	default:
 		return false
@@ -143,6 +149,27 @@ func (e DiscoverySupportedAuth) Valid() bool {
 	case DiscoverySupportedAuthAPIKey:
 		return true
 	case DiscoverySupportedAuthJwt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IssuerReadinessKeys.
+const (
+	IssuerReadinessKeysFresh IssuerReadinessKeys = "fresh"
+	IssuerReadinessKeysNone  IssuerReadinessKeys = "none"
+	IssuerReadinessKeysStale IssuerReadinessKeys = "stale"
+)
+
+// Valid indicates whether the value is a known member of the IssuerReadinessKeys enum.
+func (e IssuerReadinessKeys) Valid() bool {
+	switch e {
+	case IssuerReadinessKeysFresh:
+		return true
+	case IssuerReadinessKeysNone:
+		return true
+	case IssuerReadinessKeysStale:
 		return true
 	default:
 		return false
@@ -631,7 +658,7 @@ type AuditEntry struct {
 	// CreatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 	CreatedAt Timestamp `json:"created_at"`
 
-	// Credential What opened the door: an API key, with its name at that time, or a token's issuer and subject. Null for the command line, and in entries of an older server.
+	// Credential What opened the door: an API key, with its name at that time, a token's issuer and subject, or a client certificate's subject and fingerprint. Null for the command line, and in entries of an older server.
 	Credential nullable.Nullable[json.RawMessage] `json:"credential"`
 	ID         UUID                               `json:"id"`
 
@@ -878,6 +905,18 @@ type Info struct {
 	// Version The API's version (METAGATE_VERSION).
 	Version string `json:"version"`
 }
+
+// IssuerReadiness defines model for IssuerReadiness.
+type IssuerReadiness struct {
+	// Keys `fresh`, `stale`: good, but the issuer doesn't answer, or `none`: its tokens are answered with 503 until it does.
+	Keys IssuerReadinessKeys `json:"keys"`
+
+	// Name Its name in ISSUERS_FILE.
+	Name string `json:"name"`
+}
+
+// IssuerReadinessKeys `fresh`, `stale`: good, but the issuer doesn't answer, or `none`: its tokens are answered with 503 until it does.
+type IssuerReadinessKeys string
 
 // JSONObject A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
 type JSONObject = json.RawMessage
@@ -1449,7 +1488,9 @@ type ProfilePatch = json.RawMessage
 
 // Readiness defines model for Readiness.
 type Readiness struct {
-	Status string `json:"status"`
+	// Issuers The issuers of ISSUERS_FILE. None of them makes the server unready, as tokens of the others and API keys open doors all the same.
+	Issuers []IssuerReadiness `json:"issuers,omitempty,omitzero"`
+	Status  string            `json:"status"`
 }
 
 // ReadyReport defines model for ReadyReport.
@@ -1685,7 +1726,7 @@ type StartupSession struct {
 	// ComponentKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	ComponentKey Key `json:"component_key"`
 
-	// Credential What opened the door: an API key, or a token's issuer and subject.
+	// Credential What opened the door: an API key, a token's issuer and subject, or a client certificate's subject and fingerprint.
 	Credential nullable.Nullable[json.RawMessage] `json:"credential"`
 
 	// DeadlineAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
@@ -1738,7 +1779,7 @@ type StartupSession struct {
 	Profile Key                          `json:"profile"`
 	ReadyAt nullable.Nullable[time.Time] `json:"ready_at"`
 
-	// RemoteAddr The peer's address.
+	// RemoteAddr The peer's address or, behind a proxy of TRUSTED_PROXIES, that of the peer it tells of.
 	RemoteAddr nullable.Nullable[string] `json:"remote_addr"`
 
 	// Revision The tenant's revision that the packet was answered from; null for receipts of an older server.

@@ -38,8 +38,8 @@ type Querier interface {
 	DeleteManifest(ctx context.Context, id uuid.UUID) error
 	// One small batch of those that no startup has been answered with since before.
 	DeleteOldPacketBodies(ctx context.Context, arg DeleteOldPacketBodiesParams) (int64, error)
-	// One small batch. Ids are UUIDv7, so id < before_id is "opened before". What was
-	// changed after keep_after is kept, whatever its age.
+	// One small batch. Ids are UUIDv7, so id < before_id is "opened before", but for what
+	// was told of afterwards. What was changed after keep_after is kept, whatever its age.
 	DeleteOldStartups(ctx context.Context, arg DeleteOldStartupsParams) (int64, error)
 	DeletePrincipal(ctx context.Context, id uuid.UUID) error
 	DeleteProfile(ctx context.Context, id uuid.UUID) error

@@ -100,26 +100,28 @@ func (q *Queries) CountOpenStartups(ctx context.Context, now time.Time) (CountOp
 const deleteOldStartups = `-- name: DeleteOldStartups :execrows
 DELETE FROM startup_sessions WHERE id IN (
     SELECT s.id FROM startup_sessions s
-    WHERE s.id < $1
-      AND (s.status <> 'OPEN' OR s.deadline_at < $2)
-      AND s.changed <= $3
+    WHERE s.id < $1 AND s.opened_at < $2
+      AND (s.status <> 'OPEN' OR s.deadline_at < $3)
+      AND s.changed <= $4
     ORDER BY s.id
-    LIMIT CAST($4 AS bigint)
+    LIMIT CAST($5 AS bigint)
 )
 `
 
 type DeleteOldStartupsParams struct {
 	BeforeID  uuid.UUID
+	Before    time.Time
 	Now       time.Time
 	KeepAfter int64
 	RowLimit  int64
 }
 
-// One small batch. Ids are UUIDv7, so id < before_id is "opened before". What was
-// changed after keep_after is kept, whatever its age.
+// One small batch. Ids are UUIDv7, so id < before_id is "opened before", but for what
+// was told of afterwards. What was changed after keep_after is kept, whatever its age.
 func (q *Queries) DeleteOldStartups(ctx context.Context, arg DeleteOldStartupsParams) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteOldStartups,
 		arg.BeforeID,
+		arg.Before,
 		arg.Now,
 		arg.KeepAfter,
 		arg.RowLimit,

@@ -21,10 +21,12 @@ import (
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/feed"
 	"github.com/legivellum/metagate/internal/identity"
+	"github.com/legivellum/metagate/internal/issuers"
 	"github.com/legivellum/metagate/internal/server"
 	"github.com/legivellum/metagate/internal/signing"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/telemetry"
+	"github.com/legivellum/metagate/internal/transport"
 	"github.com/legivellum/metagate/internal/witness"
 	"github.com/legivellum/metagate/internal/world"
 )
@@ -49,6 +51,8 @@ type App struct {
 	log        *slog.Logger
 	http       *http.Server
 	verifier   *identity.Verifier
+	tls        *transport.TLS // nil for plain HTTP
+	issuers    *issuers.Set   // nil without ISSUERS_FILE
 	options    server.Options
 	background sync.WaitGroup
 	stop       context.CancelFunc
@@ -70,6 +74,14 @@ func Start(ctx context.Context, c Config, b Build, log *slog.Logger) (*App, erro
 	if err != nil {
 		return nil, err
 	}
+	secured, err := c.secure(log)
+	if err != nil {
+		return nil, err
+	}
+	trusted, err := c.trust(verifier)
+	if err != nil {
+		return nil, err
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Address()) // before anything is written
 	if err != nil {
 		return nil, fmt.Errorf("HOST, PORT: %w", err)
@@ -81,7 +93,10 @@ func Start(ctx context.Context, c Config, b Build, log *slog.Logger) (*App, erro
 	}
 	a := &App{
 		URL: "http://" + reachable(listener.Addr()), Store: st, Admin: Admin(c, st),
-		config: c, log: log, verifier: verifier, served: make(chan error, 1),
+		config: c, log: log, verifier: verifier, tls: secured, issuers: trusted, served: make(chan error, 1),
+	}
+	if secured != nil {
+		a.URL = "https" + strings.TrimPrefix(a.URL, "http")
 	}
 	if err := a.prepare(ctx, b); err != nil {
 		st.Close()
@@ -130,7 +145,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		return err
 	}
 	a.warn(ctx)
-	if !a.verifier.Enabled() {
+	if !a.tokens().Enabled() {
 		a.log.WarnContext(ctx, "no JWT is accepted: JWT_SECRET is unset or the published default; API keys work")
 	}
 	// Packets are shared by principals, credentials aren't: they are by far the more.
@@ -138,7 +153,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	a.options = server.Options{
 		Store: a.Store, Admin: a.Admin, World: &world.Service{Admin: a.Admin}, Log: a.log, Now: store.Now,
 		Identity: identity.New(identity.Options{
-			Store: a.Store, Verifier: a.verifier, Now: store.Now,
+			Store: a.Store, Verifier: a.tokens(), Now: store.Now,
 			Admins: a.config.admins(), AnyTenant: a.config.AdminAllowCrossTenant,
 			CacheBytes: 3 * packets, FailureBurst: int(a.config.AuthFailureBurst),
 		}),
@@ -151,6 +166,8 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		APIKeyHeader: a.config.APIKeyHeader,
 		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
 	}
+	a.connections()
+	a.watchIssuers(ctx)
 	if a.config.mirrors() {
 		a.options.Mirror = feed.New(feed.Options{
 			Store: a.Store, Now: store.Now, Log: a.log,
@@ -164,10 +181,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	if err != nil {
 		return err
 	}
-	a.http = &http.Server{
-		Handler: a.closing(handler), ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-	}
+	a.http = a.listens(a.closing(handler))
 	return nil
 }
 
@@ -225,6 +239,9 @@ func (a *App) run(listener net.Listener) {
 	a.background.Go(func() { a.options.Metrics.Count(ctx, store.Now, 15*time.Second) })
 	a.background.Go(func() { a.options.Alarms.Run(ctx, 15*time.Second) })
 	a.background.Go(func() { a.verifier.Watch(ctx) })
+	if a.issuers != nil {
+		a.background.Go(func() { a.issuers.Run(ctx) })
+	}
 	a.background.Go(func() { a.Signer.Watch(ctx) })
 	if receipts, packets := time.Duration(a.config.ReceiptRetentionHours)*time.Hour, a.config.keepPackets(); receipts > 0 || packets > 0 {
 		r := witness.Retention{
@@ -239,7 +256,11 @@ func (a *App) run(listener net.Listener) {
 	if m := a.options.Mirror; m != nil {
 		a.background.Go(func() { m.Run(ctx) })
 	}
-	go func() { a.served <- a.http.Serve(listener) }()
+	if a.tls != nil {
+		a.background.Go(func() { a.tls.Watch(ctx) })
+	}
+	go func() { a.served <- a.serve(listener) }()
+	a.warnOfPlainHTTP(ctx, listener.Addr())
 	a.log.Info("MetaGate listens", "url", a.URL, "docs", a.URL+"/docs/")
 }
 

@@ -47,10 +47,12 @@ type ReceiptGate struct {
 type Config struct {
 	Host string `env:"HOST" default:"0.0.0.0" help:"Address to listen on."`
 	Port int    `env:"PORT" default:"8000" help:"Port to listen on; 0 picks a free one."`
+	TLS
 	Database
 	AutoMigrate bool `env:"AUTO_MIGRATE" default:"true" negatable:"" help:"Apply pending migrations at start."`
 
 	Tokens
+	IssuersFile  string `name:"issuers-file" env:"ISSUERS_FILE" placeholder:"FILE" help:"YAML or JSON file with further issuers of tokens, each with its keys, audience and subject: Kubernetes, GitHub, SPIRE, OpenID providers."`
 	APIKeyHeader string `name:"api-key-header" env:"API_KEY_HEADER" default:"X-API-Key" help:"Header that carries an API key."`
 
 	AdminAPIKey           string `name:"admin-api-key" env:"ADMIN_API_KEY" secret:"" placeholder:"KEY" help:"Makes sure at start that this key opens principal admin of the default tenant; at least 32 visible ASCII characters."`
@@ -137,6 +139,9 @@ func (c *Config) Check() error {
 func (c *Config) checkNetwork() error {
 	if c.Port < 0 || c.Port > 65535 {
 		return errors.New("PORT must be between 0 and 65535")
+	}
+	if err := c.checkTLS(); err != nil {
+		return err
 	}
 	if c.APIKeyHeader == "" || strings.ContainsFunc(c.APIKeyHeader, notToken) || http.CanonicalHeaderKey(c.APIKeyHeader) == "Authorization" {
 		return fmt.Errorf("API_KEY_HEADER %q is no usable header name", c.APIKeyHeader)

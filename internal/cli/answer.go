@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,6 +77,9 @@ func (m *server) refused(r *http.Response, body []byte) error {
 		return nil
 	}
 	err := stranger(r)
+	if bytes.Contains(body, []byte("HTTP request to an HTTPS server")) { // net/http says so
+		err = fmt.Errorf("METAGATE_URL: this server speaks TLS: write https://%s", r.Request.URL.Host)
+	}
 	var p model.Problem
 	if json.Unmarshal(body, &p) == nil && p.Code != "" {
 		for _, place := range p.Errors {

@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/legivellum/metagate/internal/app"
+	"github.com/legivellum/metagate/internal/componentcli"
 )
 
 // The exit codes.
@@ -31,28 +32,30 @@ const (
 type cli struct {
 	VersionFlag kong.VersionFlag `name:"version" help:"Print the version and quit."`
 
-	Serve       serveCmd       `cmd:"" help:"Run the server."`
-	Dev         devCmd         `cmd:"" help:"Run a server to try things out: embedded SQLite, demo world, keys, lines to paste."`
-	Seed        seedCmd        `cmd:"" help:"Create the demo world if it isn't there, and print a new API key for its component; the one before is revoked."`
-	Token       tokenCmd       `cmd:"" help:"Print a JWT for testing, signed with JWT_SECRET."`
-	AdminKey    adminKeyCmd    `cmd:"" help:"Print a new API key of principal admin; creates the principal if need be."`
-	Apply       applyCmd       `cmd:"" help:"Make a server's world as a file says, or show what that would change."`
-	Export      exportCmd      `cmd:"" help:"Print a server's world, or what it was, as a file that apply takes."`
-	Import      importCmd      `cmd:"" help:"Make a server's world of the Python original's database, which is only read."`
-	Explain     explainCmd     `cmd:"" help:"Show the packet that a principal would get now, or would have got then, and where its values come from."`
-	Revisions   revisionsCmd   `cmd:"" help:"List what each admin write made of the world, newest first."`
-	Diff        diffCmd        `cmd:"" help:"Show what changed between two revisions, and whose packets."`
-	Rollback    rollbackCmd    `cmd:"" help:"Make a server's world as it was at a revision, or show what that would change."`
-	Packet      packetCmd      `cmd:"" help:"Print the very packet that a startup was answered with."`
-	Startups    startupsCmd    `cmd:"" help:"List who came up and who did not, newest first."`
-	Startup     startupCmd     `cmd:"" help:"Show one startup: what happened when, and with which packet."`
-	Get         getCmd         `cmd:"" help:"Show principals, profiles, manifests, bindings, secret references or API keys."`
-	Keys        keysCmd        `cmd:"" help:"Issue, list, rotate or revoke API keys."`
-	Audit       auditCmd       `cmd:"" help:"List who changed what, newest first."`
-	Migrate     migrateCmd     `cmd:"" help:"Apply, take back or list database migrations."`
-	Version     versionCmd     `cmd:"" help:"Print the version."`
-	Completion  completionCmd  `cmd:"" help:"Print what makes a shell complete commands and flags: source <(metagate completion bash)."`
-	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Exit 0 if the server on this host is alive."`
+	Serve       serveCmd           `cmd:"" help:"Run the server."`
+	Dev         devCmd             `cmd:"" help:"Run a server to try things out: embedded SQLite, demo world, keys, lines to paste."`
+	Seed        seedCmd            `cmd:"" help:"Create the demo world if it isn't there, and print a new API key for its component; the one before is revoked."`
+	Token       tokenCmd           `cmd:"" help:"Print a JWT for testing, signed with JWT_SECRET."`
+	AdminKey    adminKeyCmd        `cmd:"" help:"Print a new API key of principal admin; creates the principal if need be."`
+	Apply       applyCmd           `cmd:"" help:"Make a server's world as a file says, or show what that would change."`
+	Export      exportCmd          `cmd:"" help:"Print a server's world, or what it was, as a file that apply takes."`
+	Import      importCmd          `cmd:"" help:"Make a server's world of the Python original's database, which is only read."`
+	Explain     explainCmd         `cmd:"" help:"Show the packet that a principal would get now, or would have got then, and where its values come from."`
+	Revisions   revisionsCmd       `cmd:"" help:"List what each admin write made of the world, newest first."`
+	Diff        diffCmd            `cmd:"" help:"Show what changed between two revisions, and whose packets."`
+	Rollback    rollbackCmd        `cmd:"" help:"Make a server's world as it was at a revision, or show what that would change."`
+	Packet      packetCmd          `cmd:"" help:"Print the very packet that a startup was answered with."`
+	Startups    startupsCmd        `cmd:"" help:"List who came up and who did not, newest first."`
+	Startup     startupCmd         `cmd:"" help:"Show one startup: what happened when, and with which packet."`
+	Get         getCmd             `cmd:"" help:"Show principals, profiles, manifests, bindings, secret references or API keys."`
+	Keys        keysCmd            `cmd:"" help:"Issue, list, rotate or revoke API keys."`
+	Audit       auditCmd           `cmd:"" help:"List who changed what, newest first."`
+	Exec        componentcli.Exec  `cmd:"" help:"Start a command under MetaGate: get its packet, hand it over, report READY or FAILED, end as it does."`
+	Fetch       componentcli.Fetch `cmd:"" help:"Write a component's packet to a file, for a command that somebody else starts."`
+	Migrate     migrateCmd         `cmd:"" help:"Apply, take back or list database migrations."`
+	Version     versionCmd         `cmd:"" help:"Print the version."`
+	Completion  completionCmd      `cmd:"" help:"Print what makes a shell complete commands and flags: source <(metagate completion bash)."`
+	Healthcheck healthcheckCmd     `cmd:"" hidden:"" help:"Exit 0 if the server on this host is alive."`
 }
 
 // Main runs metagate with its arguments, until it is done or told to end by
@@ -60,6 +63,9 @@ type cli struct {
 func Main(args []string, version string) int {
 	if len(args) > 0 && args[0] == "serve" {
 		signal.Ignore(syscall.SIGPIPE) // who reads the log may go: the server stays
+	}
+	if len(args) > 0 && args[0] == "exec" {
+		return run(context.Background(), args, version, os.Stdout, os.Stderr) // its signals are the command's
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -75,7 +81,7 @@ type build string
 // run parses the command line and runs the command. It returns the exit code.
 func run(ctx context.Context, args []string, version string, out, log io.Writer) int {
 	var c cli
-	exit := -1
+	exit, host := -1, componentcli.Host{Environ: os.Environ(), Say: componentcli.Say(log)}
 	k, err := kong.New(&c,
 		kong.Name("metagate"),
 		kong.Description("Bootstrap authority and startup witness. Every flag has an environment variable, named beside it, and with the prefix METAGATE_ too; a flag wins over its variable."),
@@ -83,7 +89,7 @@ func run(ctx context.Context, args []string, version string, out, log io.Writer)
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		kong.Vars{"version": "metagate " + version},
 		app.Environment(),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out, log}, build(version)),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out, log}, build(version), host),
 	)
 	if err != nil {
 		return fail(log, exitFailed, err)
@@ -104,6 +110,12 @@ func run(ctx context.Context, args []string, version string, out, log io.Writer)
 		return fail(log, exitUsage, fmt.Errorf("%w (%s --help tells more)", err, helpfulCommand(err)))
 	}
 	if err := parsed.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		if e, ok := errors.AsType[*componentcli.Exit](err); ok {
+			if e.Err == nil { // a command's own
+				return e.Code
+			}
+			return fail(log, e.Code, err)
+		}
 		if c, ok := errors.AsType[coded](err); ok {
 			return fail(log, c.code, err)
 		}

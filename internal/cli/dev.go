@@ -28,6 +28,7 @@ func (c *devCmd) Run(ctx context.Context, s streams, b build) error {
 	}
 	conf.Host, conf.Port, conf.DatabaseURL, conf.AutoMigrate = c.Host, c.Port, "sqlite:"+c.File, true
 	conf.DrainSeconds = 0 // Ctrl-C ends it
+	conf.TLS = app.TLS{}  // the lines to paste would have to name a CA
 	file := strings.TrimSuffix(c.File, ".db") + ".json"
 	var kept devKeys
 	if !c.NewKeys {

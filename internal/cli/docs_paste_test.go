@@ -38,6 +38,7 @@ func TestWhatIsToBePastedWorksTwice(t *testing.T) {
 	says := map[string][]string{
 		"README.md":         {`"component_key":"worker_1"`, `"status":"READY"`, "worker_2", "packets that change: 1\n"},
 		"docs/component.md": {`"status":"READY"`},
+		"docs/exec.md":      {"memorygate is at http://memorygate:8001/mcp", "exit status 124", "exit status 3"},
 		"docs/mcp.md":       {`"followup":["metagate.startup_ready","metagate.startup_failed"]`},
 		"docs/api.md":       {`"status":"READY"`, `{"memorygate":{"port":9001}}`, `"action":"delete"`},
 		"docs/operations.md": {
@@ -128,4 +129,14 @@ func withoutTimes(text string) string {
 		lines[i] = aligned.ReplaceAllString(ofTheMoment.ReplaceAllString(line, "…"), "  ")
 	}
 	return strings.Join(lines, "\n")
+}
+
+// examples/start has as files what docs/component.md shows.
+func TestTheStartsOfThePageAreThoseOfExamples(t *testing.T) {
+	t.Parallel()
+	page := read(t, "docs/component.md")
+	require.Equal(t, []string{read(t, "examples/start/start.py")}, blocks(page, "python"))
+	ask, _, found := strings.Cut(read(t, "examples/start/start.sh"), "\n}\n")
+	require.True(t, found)
+	require.Contains(t, page, strings.TrimPrefix(ask, "set -euo pipefail\n")+"\n}\n")
 }

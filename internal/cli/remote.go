@@ -21,7 +21,8 @@ type remote struct {
 	Server       string `env:"METAGATE_URL" default:"http://127.0.0.1:8000" help:"The server."`
 	APIKey       string `name:"api-key" env:"METAGATE_API_KEY" placeholder:"KEY" help:"API key of an admin."`
 	APIKeyHeader string `name:"api-key-header" env:"API_KEY_HEADER" default:"X-API-Key" help:"Header that carries the API key."`
-	Output       string `short:"o" env:"METAGATE_OUTPUT" default:"text" enum:"text,json,yaml" help:"text for people, json or yaml for scripts."`
+	TLSFiles
+	Output string `short:"o" env:"METAGATE_OUTPUT" default:"text" enum:"text,json,yaml" help:"text for people, json or yaml for scripts."`
 
 	reason string // why something is changed
 }
@@ -49,7 +50,7 @@ func (c coded) Unwrap() error { return c.error }
 
 // connect prepares to ask the server; nothing is sent yet.
 func (r remote) connect(s streams) (*server, error) {
-	if r.APIKey == "" {
+	if r.APIKey == "" && r.CertFile == "" {
 		return nil, coded{errors.New("no API key: set METAGATE_API_KEY or --api-key (metagate admin-key makes one)"), exitUsage}
 	}
 	u, err := url.Parse(r.Server)
@@ -59,10 +60,16 @@ func (r remote) connect(s streams) (*server, error) {
 		}
 		return nil, coded{fmt.Errorf("METAGATE_URL: %q is no address: write http://HOST:PORT", r.Server), exitUsage}
 	}
+	doer, err := r.client()
+	if err != nil {
+		return nil, coded{err, exitUsage}
+	}
 	m := &server{remote: r, log: s.log}
-	m.Client, err = client.NewClient(strings.TrimRight(r.Server, "/"), client.WithRequestEditorFn(
+	m.Client, err = client.NewClient(strings.TrimRight(r.Server, "/"), client.WithHTTPClient(doer), client.WithRequestEditorFn(
 		func(_ context.Context, q *http.Request) error {
-			q.Header.Set(m.APIKeyHeader, m.APIKey)
+			if m.APIKey != "" {
+				q.Header.Set(m.APIKeyHeader, m.APIKey)
+			}
 			if m.reason != "" {
 				q.Header.Set("Metagate-Reason", m.reason)
 			}
@@ -83,10 +90,14 @@ func (r remote) unreached(err error) error {
 	switch {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("METAGATE_URL: this server speaks plain HTTP: write http://%s", server.Host)
+	case untrusted(err) != nil:
+		return untrusted(err)
 	case errors.Is(err, syscall.ECONNREFUSED) && r.Server == defaultServer:
 		return passing{fmt.Errorf("nobody listens at %s (default; set METAGATE_URL)", r.Server)}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return passing{fmt.Errorf("METAGATE_URL: nobody listens at %s", r.Server)}
+	case r.CertFile != "": // with TLS 1.3 a refused client may see no more than that the connection ends
+		return passing{fmt.Errorf("METAGATE_URL: %w (or does the server not believe in METAGATE_CERT_FILE?)", err)}
 	default:
 		return passing{fmt.Errorf("METAGATE_URL: %w", err)}
 	}

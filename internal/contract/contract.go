@@ -56,7 +56,7 @@ const scopeAdmin = "admin"
 type Route struct {
 	ID string // operationId
 	Traits
-	Schemes []string // of security, in order; none is an open operation
+	Schemes []string // of security, in order, but for mutualTLS, which is no part of a request; none is an open operation
 	Open    bool     // security may be left out: the operation itself asks who it is, where it has to know
 	Admin   bool     // only admins pass, and misspelt query parameters are refused
 
@@ -130,7 +130,9 @@ func newRoute(route routers.Route) (*Route, error) {
 	for _, requirement := range *op.Security {
 		r.Open = r.Open || len(requirement) == 0
 		for scheme, scopes := range requirement { // each names one
-			r.Schemes = append(r.Schemes, scheme)
+			if s := route.Spec.Components.SecuritySchemes[scheme]; s == nil || s.Value.Type != "mutualTLS" {
+				r.Schemes = append(r.Schemes, scheme)
+			}
 			r.Admin = r.Admin || len(scopes) > 0 && scopes[0] == scopeAdmin
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
+	"github.com/legivellum/metagate"
 	"github.com/legivellum/metagate/internal/doc"
 )
 
@@ -40,4 +41,30 @@ func TestTheContractIsInTheSameOrderAsJSON(t *testing.T) {
 	require.JSONEq(t, texts[0], texts[1])
 	require.Contains(t, string(c.JSON), `"name":"X-Other-Key"`)
 	require.Contains(t, string(c.JSON), `"example":{"secret_key":"billing_db","ref_kind":"env"`, "members of examples, too")
+}
+
+// A certificate is the connection's, so that it opens what any credential does.
+func TestWhatOneCredentialOpensEachOfThemDoes(t *testing.T) {
+	t.Parallel()
+	spec, err := openapi3.NewLoader().LoadFromData(metagate.OpenAPI)
+	require.NoError(t, err)
+	n := 0
+	for path, item := range spec.Paths.Map() {
+		for method, op := range item.Operations() {
+			var schemes []string
+			for _, requirement := range *op.Security {
+				for scheme := range requirement {
+					schemes = append(schemes, scheme)
+				}
+			}
+			if schemes != nil {
+				require.Equal(t, []string{"bearerAuth", "apiKeyAuth", "clientCertificate"}, schemes, "%s %s", method, path)
+				n++
+			}
+		}
+	}
+	require.Greater(t, n, 40)
+	c, err := Load("X-API-Key")
+	require.NoError(t, err)
+	require.Equal(t, []string{"bearerAuth", "apiKeyAuth"}, c.Route("POST", "/v1/bootstrap", "/v1/bootstrap").Schemes, "it is in no header")
 }

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,7 +19,7 @@ import (
 // Options are what a Service is made of.
 type Options struct {
 	Store        *store.Store
-	Verifier     *Verifier
+	Verifier     Tokens
 	Now          func() time.Time // UTC, whole microseconds
 	Admins       Admins
 	AnyTenant    bool   // ADMIN_ALLOW_CROSS_TENANT
@@ -51,8 +52,9 @@ type Scheme string
 
 // The schemes. A Bearer's text is the whole Authorization field.
 const (
-	Bearer Scheme = "bearerAuth"
-	APIKey Scheme = "apiKeyAuth"
+	Bearer            Scheme = "bearerAuth"
+	APIKey            Scheme = "apiKeyAuth"
+	ClientCertificate Scheme = "clientCertificate" // which a Door has, not a text
 )
 
 // Shown is a credential that a request shows; without a text it doesn't.
@@ -63,8 +65,9 @@ type Shown struct {
 
 // Door is what a request shows to be let in, and what its operation asks for.
 type Door struct {
-	Shown []Shown // tried in this order; none at all is an open operation
-	Admin bool    // only admins pass
+	Shown       []Shown      // tried in this order; none at all is an open operation
+	Certificate *Certificate // of the connection, tried last; nil for none
+	Admin       bool         // only admins pass
 
 	RequestID, RemoteAddr string
 }
@@ -75,7 +78,7 @@ type Door struct {
 // where it is known whom it refuses.
 func (s *Service) Authenticate(ctx context.Context, q store.Queries, d Door, fresh bool) (who Caller, err error) {
 	var refusals []error
-	for _, shown := range d.Shown {
+	for _, shown := range d.all() {
 		known, err := s.try(ctx, q, d, shown, fresh)
 		if err == nil {
 			known.RequestID, known.RemoteAddr = d.RequestID, d.RemoteAddr
@@ -115,8 +118,11 @@ func (s *Service) try(ctx context.Context, q store.Queries, d Door, shown Shown,
 		return Caller{}, errNothingShown
 	}
 	who, err := s.remembered.get(shown, fresh, func(known bool) (Caller, error) {
-		if shown.Scheme == Bearer {
+		switch shown.Scheme {
+		case Bearer:
 			return s.byToken(ctx, q, shown.Text)
+		case ClientCertificate:
+			return s.byCertificate(ctx, q, d.Certificate)
 		}
 		return s.byAPIKey(ctx, q, d.RemoteAddr, shown.Text, known)
 	})
@@ -138,6 +144,7 @@ type credential struct {
 	APIKeyID uuid.UUID `json:"api_key_id,omitzero"`
 	Issuer   string    `json:"issuer,omitempty"`
 	Subject  string    `json:"subject,omitempty"`
+	SHA256   string    `json:"certificate_sha256,omitempty"`
 }
 
 func (s *Service) byToken(ctx context.Context, q store.Queries, field string) (Caller, error) {
@@ -149,7 +156,7 @@ func (s *Service) byToken(ctx context.Context, q store.Queries, field string) (C
 	if err != nil {
 		return Caller{}, err
 	}
-	row, err := q.GetIdentityBySubject(ctx, claims.Subject)
+	row, err := q.GetIdentityBySubject(ctx, cmp.Or(claims.AuthSubject, claims.Subject))
 	if store.IsNotFound(err) {
 		return Caller{}, errs.New(errs.Forbidden, "the token's subject is no active principal")
 	}

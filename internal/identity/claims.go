@@ -1,8 +1,10 @@
 package identity
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -24,6 +26,10 @@ type Claims struct {
 	// Subject is sub: 1–255 characters, no control characters (contract section 2).
 	Subject string
 
+	// AuthSubject is the auth_subject of the principal that the token speaks for,
+	// in the same bounds; empty where that is Subject.
+	AuthSubject string
+
 	// Issuer is iss, empty where there is none that could be written down.
 	Issuer string
 
@@ -32,9 +38,16 @@ type Claims struct {
 	ExpiresAt time.Time
 }
 
-// checkClaims checks the claims of a payload whose signature is good (RFC 7519
+// expected is what the claims of a token must be.
+type expected struct {
+	issuer    string   // empty: not checked
+	audiences []string // one of them must be in aud; none: not checked
+	now       func() time.Time
+}
+
+// check checks the claims of a payload whose signature is good (RFC 7519
 // section 4.1) as contract section 3 wants them.
-func (v *Verifier) checkClaims(payload []byte) (Claims, error) {
+func (want expected) check(payload []byte) (Claims, error) {
 	token := jwt.New()
 	if err := json.Unmarshal(payload, token); err != nil {
 		return Claims{}, fmt.Errorf("jwt: the payload is not an object of claims: %w", err)
@@ -45,15 +58,15 @@ func (v *Verifier) checkClaims(payload []byte) (Claims, error) {
 		return Claims{}, errors.New("jwt: sub is not a string of 1 to 255 characters without control characters")
 	case claims.ExpiresAt.Unix() > lastDate:
 		return Claims{}, errors.New("jwt: exp is not in seconds")
-	case !v.config.Now().Before(claims.ExpiresAt): // jwx would add the leeway, and take 0 for no exp
+	case !want.now().Before(claims.ExpiresAt): // jwx would add the leeway, and take 0 for no exp
 		return Claims{}, errors.New("jwt: expired, or without exp")
 	}
-	rules := []jwt.ValidateOption{jwt.WithClock(jwt.ClockFunc(v.config.Now)), jwt.WithAcceptableSkew(leeway)}
-	if v.config.Issuer != "" {
-		rules = append(rules, jwt.WithIssuer(v.config.Issuer))
+	rules := []jwt.ValidateOption{jwt.WithClock(jwt.ClockFunc(want.now)), jwt.WithAcceptableSkew(leeway)}
+	if want.issuer != "" {
+		rules = append(rules, jwt.WithIssuer(want.issuer))
 	}
-	if v.config.Audience != "" {
-		rules = append(rules, jwt.WithAudience(v.config.Audience))
+	if len(want.audiences) > 0 {
+		rules = append(rules, jwt.WithValidator(jwt.ValidatorFunc(want.heard)))
 	}
 	if err := jwt.Validate(token, rules...); err != nil {
 		return Claims{}, fmt.Errorf("jwt: %w", err)
@@ -62,6 +75,14 @@ func (v *Verifier) checkClaims(payload []byte) (Claims, error) {
 		claims.Issuer = ""
 	}
 	return claims, nil
+}
+
+// heard demands one of the audiences in aud.
+func (want expected) heard(_ context.Context, token jwt.Token) jwt.ValidationError {
+	if slices.ContainsFunc(token.Audience(), func(aud string) bool { return slices.Contains(want.audiences, aud) }) {
+		return nil
+	}
+	return jwt.NewValidationError(errors.New("aud is not satisfied"))
 }
 
 // validSubject refuses U+FFFD too: a lone surrogate decodes to it, and two

@@ -130,5 +130,9 @@ func (v *Verifier) verify(token string) (Claims, error) {
 	if err != nil { // not told: it may quote what nobody has signed
 		return Claims{}, errors.New("jwt: the signature does not match")
 	}
-	return v.checkClaims(payload)
+	want := expected{issuer: v.config.Issuer, now: v.config.Now}
+	if v.config.Audience != "" {
+		want.audiences = []string{v.config.Audience}
+	}
+	return want.check(payload)
 }

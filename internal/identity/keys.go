@@ -20,6 +20,9 @@ const minRSA = 2048
 
 var errPrivate = errors.New("a private key in it, give the public key alone")
 
+// ErrUnknownKid is the cause of a refusal that newer keys of the issuer might undo.
+var ErrUnknownKid = errors.New("jwt: unknown kid")
+
 // keySet holds the keys that fit the pinned algorithm. It never changes.
 type keySet struct {
 	all  []any          // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
@@ -38,7 +41,7 @@ func (s *keySet) find(kid any) (any, error) {
 	case text && known:
 		return key, nil
 	case text && s.kids != nil:
-		return nil, errors.New("jwt: unknown kid")
+		return nil, ErrUnknownKid
 	case len(s.all) != 1:
 		return nil, errors.New("jwt: no kid, and several keys fit")
 	}
@@ -92,7 +95,7 @@ func (a algorithm) addJWK(set *keySet, raw jsontext.Value) error {
 		return err
 	}
 	if members["kty"] == ktyOct {
-		return errors.New("a symmetric key, which JWT_JWKS_FILE must not hold")
+		return errors.New("a symmetric key, which a published set must not hold")
 	}
 	// Every private JWK has d, the exponent, scalar or seed (RFC 7518 section 6).
 	if _, ok := members["d"]; ok {

@@ -60,9 +60,9 @@ func (c *call) authenticate(ctx context.Context) (err error) {
 		}
 	}
 	d := identity.Door{
-		Shown: Shown(argument.Token, c.Authorization, c.APIKey), Admin: c.tool.Admin, RequestID: c.RequestID, RemoteAddr: c.RemoteAddr,
+		Shown: Shown(argument.Token, c.Authorization, c.APIKey), Certificate: c.Certificate, Admin: c.tool.Admin, RequestID: c.RequestID, RemoteAddr: c.RemoteAddr,
 	}
-	if d.Shown == nil {
+	if d.Shown == nil && d.Certificate == nil {
 		return errs.New(errs.Unauthenticated, "Missing auth token")
 	}
 	c.caller, err = c.Identity.Authenticate(ctx, c.queries(), d, !c.tool.Remembers)

@@ -70,6 +70,8 @@ type Request struct {
 	Method, Name          string // Mcp-Method and Mcp-Name
 	Reason                string // Metagate-Reason
 
+	Certificate *identity.Certificate // of the connection; nil for none
+
 	RequestID, RemoteAddr string
 }
 

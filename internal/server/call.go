@@ -21,12 +21,13 @@ type call struct {
 	header         http.Header     // of the request
 	route          *contract.Route // its operation; nil where there is none
 	caller         identity.Caller
-	body           []byte       // as JSON
-	yaml           doc.Document // which that was, if it was
-	bodyRead       bool         // to its end
-	invalid        error        // what is wrong with a world by its schema, or why an MCP message is no JSON
-	tool           string       // of an MCP message
-	err            error        // for the log
+	certificate    *identity.Certificate // that the connection has shown
+	body           []byte                // as JSON
+	yaml           doc.Document          // which that was, if it was
+	bodyRead       bool                  // to its end
+	invalid        error                 // what is wrong with a world by its schema, or why an MCP message is no JSON
+	tool           string                // of an MCP message
+	err            error                 // for the log
 }
 
 type (

@@ -47,7 +47,7 @@ func (s *Server) MCP(ctx context.Context, _ api.MCPRequestObject) (api.MCPRespon
 	a := s.mcp.Serve(ctx, mcp.Request{
 		Body: k.body, Invalid: k.invalid, Authorization: k.header.Get(echo.HeaderAuthorization), APIKey: k.header.Get(s.keyHeader),
 		Revision: k.header.Get("Mcp-Protocol-Version"), Method: k.header.Get("Mcp-Method"), Name: k.header.Get("Mcp-Name"), Reason: k.header.Get(headerReason),
-		RequestID: k.id, RemoteAddr: k.remoteAddr,
+		Certificate: k.certificate, RequestID: k.id, RemoteAddr: k.remoteAddr,
 	})
 	k.caller, k.err, k.tool = a.Caller, hungUp(ctx, a.Err), a.Tool
 	switch {
@@ -84,10 +84,10 @@ func (s *Server) mayBeLarge(r *http.Request, k *call) bool {
 		return true // it isn't
 	}
 	shown := mcp.Shown("", r.Header.Get(echo.HeaderAuthorization), r.Header.Get(s.keyHeader))
-	if shown == nil {
+	if shown == nil && k.certificate == nil {
 		return false
 	}
-	_, err := s.Identity.Authenticate(r.Context(), s.Store, identity.Door{Shown: shown, Admin: true, RequestID: k.id, RemoteAddr: k.remoteAddr}, true)
+	_, err := s.Identity.Authenticate(r.Context(), s.Store, identity.Door{Shown: shown, Certificate: k.certificate, Admin: true, RequestID: k.id, RemoteAddr: k.remoteAddr}, true)
 	return err == nil
 }
 

@@ -44,6 +44,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			id: requestID(r), trace: ownID(r, headerTraceID), remoteAddr: c.RealIP(), began: start, url: r.URL, header: r.Header,
 			route: s.contract.Route(r.Method, r.URL.Path, c.Path()),
 		}
+		if s.Certificate != nil {
+			k.certificate = s.ownCertificate(r)
+		}
 		allowed := componentTimeout
 		if k.route != nil {
 			allowed = timeouts[k.route.Deadline]

@@ -34,9 +34,10 @@ func elsewhere(u *url.URL) (to string, leads bool) {
 const linger = 500 * time.Millisecond
 
 // leaveBody ends the connection of a request whose body nobody has read: net/http
-// would wait for the rest of it before it answers.
+// would wait for the rest of it before it answers. HTTP/2 resets the one stream, and
+// the connection goes on.
 func leaveBody(c echo.Context) {
-	if r := c.Request(); r.ContentLength != 0 && !callOf(r.Context()).bodyRead {
+	if r := c.Request(); r.ProtoMajor == 1 && r.ContentLength != 0 && !callOf(r.Context()).bodyRead {
 		c.Response().Header().Set(echo.HeaderConnection, "close")
 		_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(linger))
 	}

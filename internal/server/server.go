@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 
 	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/contract"
 	"github.com/legivellum/metagate/internal/feed"
@@ -37,9 +38,13 @@ type Options struct {
 	Identity *identity.Service
 	Signer   *signing.Ring // nil where nothing is signed
 	Metrics  *telemetry.Metrics
+	Issuers  func() []model.IssuerReadiness // nil without ISSUERS_FILE
 	Log      *slog.Logger
 	Now      func() time.Time
 	Draining func() bool // the server goes soon
+
+	Peer        func(*http.Request) string                // address of who asks; nil is the connection's
+	Certificate func(*http.Request) *identity.Certificate // of the connection's client; nil where none is asked for
 
 	Version, Build     string // of the API, of the binary
 	InstanceID         string // of this server
@@ -79,7 +84,9 @@ func New(o Options) (http.Handler, error) {
 	e := echo.New()
 	e.Binder = strictBinder{}
 	e.HTTPErrorHandler = s.answerError
-	e.IPExtractor = echo.ExtractIPDirect()
+	if e.IPExtractor = s.Peer; s.Peer == nil {
+		e.IPExtractor = echo.ExtractIPDirect()
+	}
 	e.Use(s.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: s.logPanic}), securityHeaders)
 	if len(o.CORSAllowedOrigins) > 0 {
 		e.Use(s.cors())

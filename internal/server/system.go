@@ -50,7 +50,11 @@ func (s *Server) GetReady(ctx context.Context, _ api.GetReadyRequestObject) (api
 	if err := s.Witness.Writes(ctx); err != nil {
 		return nil, errs.Wrap(err, errs.Unavailable, "not ready: the database takes no writes")
 	}
-	return api.GetReady200JSONResponse{Body: model.Readiness{Status: "ready"}}, nil
+	ready := model.Readiness{Status: "ready"}
+	if s.Issuers != nil {
+		ready.Issuers = s.Issuers()
+	}
+	return api.GetReady200JSONResponse{Body: ready}, nil
 }
 
 // GetDiscovery implements GET /.well-known/metagate.json.
@@ -58,6 +62,9 @@ func (s *Server) GetDiscovery(context.Context, api.GetDiscoveryRequestObject) (a
 	methods, supported := []model.DiscoveryAuthMethods{model.DiscoveryAuthMethodsAPIKey}, []model.DiscoverySupportedAuth{}
 	if s.Identity.Verifier.Enabled() {
 		methods, supported = append(methods, model.DiscoveryAuthMethodsJwt), append(supported, model.DiscoverySupportedAuthJwt)
+	}
+	if s.Certificate != nil {
+		methods = append(methods, model.DiscoveryAuthMethodsMtls)
 	}
 	supported = append(supported, model.DiscoverySupportedAuthAPIKey)
 	return api.GetDiscovery200JSONResponse{Body: model.Discovery{

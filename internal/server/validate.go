@@ -69,7 +69,7 @@ func (s *Server) queries(route *contract.Route) store.Queries {
 
 // door is what the request shows to be let in, in the order of openapi.yaml.
 func (s *Server) door(r *http.Request, k *call) identity.Door {
-	d := identity.Door{Admin: k.route.Admin, RequestID: k.id, RemoteAddr: k.remoteAddr}
+	d := identity.Door{Certificate: k.certificate, Admin: k.route.Admin, RequestID: k.id, RemoteAddr: k.remoteAddr}
 	if len(k.route.Schemes) > 0 {
 		d.Shown = make([]identity.Shown, len(k.route.Schemes))
 	}

@@ -94,6 +94,13 @@ func (m *Metrics) LogDrops(read func() float64) {
 	}, read))
 }
 
+// CertificateExpiry registers when the server's own certificate expires.
+func (m *Metrics) CertificateExpiry(read func() time.Time) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "metagate_tls_certificate_expiry_timestamp_seconds", Help: "When the server's certificate expires, in seconds since 1970.",
+	}, func() float64 { return float64(read().Unix()) }))
+}
+
 // Mirror registers what the mirror of this replica has done.
 func (m *Metrics) Mirror(read func() (delivered, refused, failures int64, lag time.Duration)) {
 	count := func(name, help string, of func() float64) {

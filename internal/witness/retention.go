@@ -50,6 +50,7 @@ func (r Retention) Sweep(ctx context.Context) (removed int64, err error) {
 		return 0, nil
 	}
 	now, read := r.Now(), int64(math.MaxInt64)
+	before := now.Add(-r.Keep)
 	if r.Read != nil {
 		if read, err = r.Read(ctx); err != nil {
 			return 0, err
@@ -57,7 +58,7 @@ func (r Retention) Sweep(ctx context.Context) (removed int64, err error) {
 	}
 	for {
 		n, err := r.Store.DeleteOldStartups(ctx, store.DeleteOldStartupsParams{
-			BeforeID: store.FirstID(now.Add(-r.Keep)), Now: now, KeepAfter: read, RowLimit: r.Batch,
+			BeforeID: store.FirstID(before), Before: before, Now: now, KeepAfter: read, RowLimit: r.Batch,
 		})
 		removed += n
 		if err != nil || n < r.Batch || !sleep(ctx, r.Pause) {

@@ -29,6 +29,15 @@ type App struct {
 	*app.App
 	Config app.Config
 	Log    *strings.Builder // what it logged, complete once it is closed
+
+	transport http.RoundTripper // nil: http.DefaultTransport
+}
+
+// Through is the program as clients reach it by another transport.
+func (a *App) Through(rt http.RoundTripper) *App {
+	other := *a
+	other.transport = rt
+	return &other
 }
 
 // Each runs f on both engines, each time against a fresh database and program.
@@ -78,7 +87,11 @@ func Config(tb testing.TB, databaseURL string) app.Config {
 // where they differ: for requests that the generated client can't make.
 func (a *App) HTTP(tb testing.TB) *http.Client {
 	tb.Helper()
-	return &http.Client{Transport: checking{tb, http.DefaultTransport}}
+	rt := a.transport
+	if rt == nil {
+		rt = http.DefaultTransport
+	}
+	return &http.Client{Transport: checking{tb, rt}}
 }
 
 // Client calls the program with a credential: an API key, a JWT, or none. Every

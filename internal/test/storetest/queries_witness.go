@@ -87,8 +87,47 @@ var startups = tests{
 	},
 	// Over all tenants, so they have a database of their own: see receipts.go.
 	"CountOpenStartups": func(t *testing.T, w *world) { must(w.CountOpenStartups(t.Context(), w.now))(t) },
+	"BackfillStartup": func(t *testing.T, w *world) {
+		p := w.backfill(w.now.Add(-time.Hour))
+		require.EqualValues(t, 1, must(w.BackfillStartup(t.Context(), p))(t))
+		got := must(w.GetStartup(t.Context(), p.ID))(t)
+		require.Equal(t, []any{"cache", "READY", p.ReadyAt, p.ClaimedOpenedAt, p.ClaimedClosedAt, p.BuildVersion, p.Health, p.Labels, p.Credential, p.Revision},
+			[]any{got.Source, got.Status, got.ReadyAt, got.ClaimedOpenedAt, got.ClaimedClosedAt, got.BuildVersion, got.Health, got.Labels, got.Credential, got.Revision})
+		require.EqualValues(t, 0, must(w.BackfillStartup(t.Context(), p))(t), "once")
+		require.Equal(t, got, must(w.GetStartup(t.Context(), p.ID))(t))
+	},
+	"CloseBackfilled": func(t *testing.T, w *world) {
+		open := w.open(t, w.now, w.now)
+		p := store.CloseBackfilledParams{ID: open.ID, PrincipalID: uuid.New(), Status: "FAILED", FailedAt: &w.now, Error: new("no"), ClaimedClosedAt: &w.now}
+		require.EqualValues(t, 0, must(w.CloseBackfilled(t.Context(), p))(t), "another's")
+		p.PrincipalID = open.PrincipalID
+		require.EqualValues(t, 1, must(w.CloseBackfilled(t.Context(), p))(t))
+		require.EqualValues(t, 0, must(w.CloseBackfilled(t.Context(), p))(t), "closed")
+		got := must(w.GetStartup(t.Context(), open.ID))(t)
+		require.Equal(t, []any{"FAILED", &w.now, new("no"), &w.now}, []any{got.Status, got.FailedAt, got.Error, got.ClaimedClosedAt})
+	},
+	"FindAnswered": func(t *testing.T, w *world) {
+		first, last := w.open(t, w.now.Add(-time.Hour), w.now), w.newStartup(w.now, w.now)
+		last.ComponentKey, last.PacketEtag = first.ComponentKey, first.PacketEtag
+		require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), last))(t))
+		p := store.FindAnsweredParams{
+			TenantKey: w.tenant, PrincipalKey: first.PrincipalKey, PrincipalID: first.PrincipalID, ComponentKey: first.ComponentKey,
+			PacketEtag: first.PacketEtag, FromID: store.FirstID(w.now.Add(-2 * time.Hour)),
+		}
+		require.Equal(t, last.ID, must(w.FindAnswered(t.Context(), p))(t).ID, "the last one")
+		for _, change := range []func(*store.FindAnsweredParams){
+			func(p *store.FindAnsweredParams) { p.TenantKey = "another" }, func(p *store.FindAnsweredParams) { p.PrincipalID = uuid.New() },
+			func(p *store.FindAnsweredParams) { p.ComponentKey = "another" }, func(p *store.FindAnsweredParams) { p.PacketEtag = "another" },
+			func(p *store.FindAnsweredParams) { p.FromID = store.FirstID(w.now.Add(time.Minute)) },
+		} {
+			other := p
+			change(&other)
+			_, err := w.FindAnswered(t.Context(), other)
+			require.True(t, store.IsNotFound(err))
+		}
+	},
 	"DeleteOldStartups": func(t *testing.T, w *world) {
-		p := store.DeleteOldStartupsParams{BeforeID: store.MinID, Now: w.now, KeepAfter: math.MaxInt64, RowLimit: all}
+		p := store.DeleteOldStartupsParams{BeforeID: store.MinID, Before: w.now, Now: w.now, KeepAfter: math.MaxInt64, RowLimit: all}
 		require.EqualValues(t, 0, must(w.DeleteOldStartups(t.Context(), p))(t))
 	},
 }

@@ -88,7 +88,10 @@ func retentionKeepsOpen(t *testing.T, s *store.Store) {
 	young := w.open(t, hour(-1), hour(-1))
 	w.ready(t, young.ID)
 
-	p := store.DeleteOldStartupsParams{BeforeID: store.FirstID(hour(-8)), Now: w.now, RowLimit: all, KeepAfter: -1}
+	told := w.backfill(hour(-9)) // just now
+	require.EqualValues(t, 1, must(w.BackfillStartup(t.Context(), told))(t))
+
+	p := store.DeleteOldStartupsParams{BeforeID: store.FirstID(hour(-8)), Before: hour(-8), Now: w.now, RowLimit: all, KeepAfter: -1}
 	require.EqualValues(t, 0, must(w.DeleteOldStartups(t.Context(), p))(t), "what somebody has to read yet stays")
 	p.KeepAfter = math.MaxInt64
 	require.EqualValues(t, 3, must(w.DeleteOldStartups(t.Context(), p))(t))
@@ -96,7 +99,7 @@ func retentionKeepsOpen(t *testing.T, s *store.Store) {
 		_, err := w.GetStartup(t.Context(), gone)
 		require.True(t, store.IsNotFound(err))
 	}
-	for _, stays := range []uuid.UUID{inTime.ID, due.ID, young.ID} {
+	for _, stays := range []uuid.UUID{inTime.ID, due.ID, young.ID, told.ID} {
 		must(w.GetStartup(t.Context(), stays))(t)
 	}
 	require.EqualValues(t, 0, must(w.DeleteOldStartups(t.Context(), p))(t))
@@ -109,7 +112,7 @@ func retentionBatches(t *testing.T, s *store.Store) {
 		who := []*world{w, other}[i%2]
 		ids[i] = who.open(t, w.now.Add(time.Duration(i-100)*time.Hour), w.now.Add(-time.Hour)).ID
 	}
-	p := store.DeleteOldStartupsParams{BeforeID: store.FirstID(w.now), Now: w.now, RowLimit: 3, KeepAfter: math.MaxInt64}
+	p := store.DeleteOldStartupsParams{BeforeID: store.FirstID(w.now), Before: w.now, Now: w.now, RowLimit: 3, KeepAfter: math.MaxInt64}
 	for _, want := range []int64{3, 3, 1, 0} {
 		require.Equal(t, want, must(s.DeleteOldStartups(t.Context(), p))(t))
 		ids = ids[want:]

@@ -151,6 +151,18 @@ func (w *world) newStartup(opened, deadline time.Time) store.OpenStartupParams {
 	}
 }
 
+// backfill is a start an hour ago that is told of now.
+func (w *world) backfill(at time.Time) store.BackfillStartupParams {
+	end := at.Add(time.Second)
+	return store.BackfillStartupParams{
+		ID: store.NewID(at), TenantKey: w.tenant, PrincipalID: w.principal.ID, PrincipalKey: w.principal.PrincipalKey,
+		ComponentKey: unique("component"), ProfileKey: w.profile.ProfileKey, ManifestKey: w.manifest.ManifestKey, ManifestVersion: 7,
+		PacketID: store.NewID(w.now), PacketEtag: unique("etag"), Status: "READY", OpenedAt: w.now, DeadlineAt: w.now.Add(time.Minute),
+		ReadyAt: &w.now, BuildVersion: new("1.2"), Health: store.JSON(`{"n":1.10}`), Labels: store.JSON(`{"zone":"a"}`),
+		Credential: store.JSON(`{"method":"api_key"}`), Revision: new(int64(3)), ClaimedOpenedAt: &at, ClaimedClosedAt: &end,
+	}
+}
+
 // asOpened is how the startup is stored while the tenant is at revision 1.
 func asOpened(p store.OpenStartupParams) store.StartupSession {
 	return store.StartupSession{
