@@ -340,6 +340,13 @@ type ClientInterface interface {
 	// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
 	UpdateBindingWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ID, params *UpdateBindingParams, body UpdateBindingApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DiffRevisions What changed between two revisions
+	//
+	// In the shape of a dry run: the resources that differ, and the packets that do, computed by the resolver that serves bootstrap. A revision that made something else, or none at all, is the world as it was by then. API keys are no part of it.
+	//
+	// Corresponds with GET /v1/admin/diff (the `DiffRevisions` operationId).
+	DiffRevisions(ctx context.Context, params *DiffRevisionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ExportWorld The world as a document
 	//
 	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
@@ -573,6 +580,31 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/admin/refusals (the `ListRefusals` operationId).
 	ListRefusals(ctx context.Context, params *ListRefusalsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListRevisions List revisions
+	//
+	// Newest first, of one tenant: each admin write makes one. Who made it, when and why, and how many resources of each type it created, updated or deleted; `GET /v1/admin/diff` tells what in them, `GET /v1/admin/audit-log?revision=` each of them.
+	//
+	// Corresponds with GET /v1/admin/revisions (the `ListRevisions` operationId).
+	ListRevisions(ctx context.Context, params *ListRevisionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RollbackWorldWithBody Make the world as it was
+	//
+	// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/admin/rollback (the `RollbackWorld` operationId).
+	RollbackWorldWithBody(ctx context.Context, params *RollbackWorldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RollbackWorld Make the world as it was
+	//
+	// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/admin/rollback (the `RollbackWorld` operationId).
+	RollbackWorld(ctx context.Context, params *RollbackWorldParams, body RollbackWorldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListRoster Who is up, and who is not
 	//
 	// Each principal with an active binding, by its id, with the last start of each instance of each component that it was seen as or that its binding expects. A component that never started is `NEVER`. A start outlives its receipt here, up to the newest 100 instances of a component; measurements (`source=bench`) are left out. It follows what is answered by a second.
@@ -756,6 +788,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/startup/{startup_id} (the `GetStartup` operationId).
 	GetStartup(ctx context.Context, startupID UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetStartupPacket Get the packet that a startup was answered with
+	//
+	// The very packet, byte for byte, whatever the world is now: the receipt's `packet_etag` is the SHA-256 of what is stable in it. Of a startup that was answered with a 304, the packet that its component had, with that startup's block. For the principal that opened the startup, and for an admin of its tenant. 410 `HISTORY_GONE` past PACKET_RETENTION_HOURS, for startups from before packets were kept, and for those that were told of afterwards.
+	//
+	// Corresponds with GET /v1/startup/{startup_id}/packet (the `GetStartupPacket` operationId).
+	GetStartupPacket(ctx context.Context, startupID UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // GetInfo What this server is
@@ -1313,6 +1352,23 @@ func (c *Client) UpdateBindingWithApplicationMergePatchPlusJSONBody(ctx context.
 	return c.Client.Do(req)
 }
 
+// DiffRevisions What changed between two revisions
+//
+// In the shape of a dry run: the resources that differ, and the packets that do, computed by the resolver that serves bootstrap. A revision that made something else, or none at all, is the world as it was by then. API keys are no part of it.
+//
+// Corresponds with GET /v1/admin/diff (the `DiffRevisions` operationId).
+func (c *Client) DiffRevisions(ctx context.Context, params *DiffRevisionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDiffRevisionsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ExportWorld The world as a document
 //
 // What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
@@ -1836,6 +1892,61 @@ func (c *Client) ListRefusals(ctx context.Context, params *ListRefusalsParams, r
 	return c.Client.Do(req)
 }
 
+// ListRevisions List revisions
+//
+// Newest first, of one tenant: each admin write makes one. Who made it, when and why, and how many resources of each type it created, updated or deleted; `GET /v1/admin/diff` tells what in them, `GET /v1/admin/audit-log?revision=` each of them.
+//
+// Corresponds with GET /v1/admin/revisions (the `ListRevisions` operationId).
+func (c *Client) ListRevisions(ctx context.Context, params *ListRevisionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRevisionsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RollbackWorldWithBody Make the world as it was
+//
+// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/admin/rollback (the `RollbackWorld` operationId).
+func (c *Client) RollbackWorldWithBody(ctx context.Context, params *RollbackWorldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRollbackWorldRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RollbackWorld Make the world as it was
+//
+// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/admin/rollback (the `RollbackWorld` operationId).
+func (c *Client) RollbackWorld(ctx context.Context, params *RollbackWorldParams, body RollbackWorldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRollbackWorldRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListRoster Who is up, and who is not
 //
 // Each principal with an active binding, by its id, with the last start of each instance of each component that it was seen as or that its binding expects. A component that never started is `NEVER`. A start outlives its receipt here, up to the newest 100 instances of a component; measurements (`source=bench`) are left out. It follows what is answered by a second.
@@ -2230,6 +2341,23 @@ func (c *Client) ReportReady(ctx context.Context, body ReportReadyJSONRequestBod
 // Corresponds with GET /v1/startup/{startup_id} (the `GetStartup` operationId).
 func (c *Client) GetStartup(ctx context.Context, startupID UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetStartupRequest(c.Server, startupID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetStartupPacket Get the packet that a startup was answered with
+//
+// The very packet, byte for byte, whatever the world is now: the receipt's `packet_etag` is the SHA-256 of what is stable in it. Of a startup that was answered with a 304, the packet that its component had, with that startup's block. For the principal that opened the startup, and for an admin of its tenant. 410 `HISTORY_GONE` past PACKET_RETENTION_HOURS, for startups from before packets were kept, and for those that were told of afterwards.
+//
+// Corresponds with GET /v1/startup/{startup_id}/packet (the `GetStartupPacket` operationId).
+func (c *Client) GetStartupPacket(ctx context.Context, startupID UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetStartupPacketRequest(c.Server, startupID)
 	if err != nil {
 		return nil, err
 	}
@@ -3531,6 +3659,80 @@ func NewUpdateBindingRequestWithBody(server string, id ID, params *UpdateBinding
 	return req, nil
 }
 
+// NewDiffRevisionsRequest constructs an http.Request for the DiffRevisions method
+func NewDiffRevisionsRequest(server string, params *DiffRevisionsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/diff")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TenantKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tenant_key", *params.TenantKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewExportWorldRequest constructs an http.Request for the ExportWorld method
 func NewExportWorldRequest(server string, params *ExportWorldParams) (*http.Request, error) {
 	var err error
@@ -3574,6 +3776,18 @@ func NewExportWorldRequest(server string, params *ExportWorldParams) (*http.Requ
 		if params.APIKeys != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "api_keys", *params.APIKeys, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Revision != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "revision", *params.Revision, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4514,6 +4728,30 @@ func NewExplainPacketRequest(server string, id IDOrKey, params *ExplainPacketPar
 			}
 		}
 
+		if params.Revision != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "revision", *params.Revision, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.At != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "at", *params.At, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -4960,6 +5198,139 @@ func NewListRefusalsRequest(server string, params *ListRefusalsParams) (*http.Re
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListRevisionsRequest constructs an http.Request for the ListRevisions method
+func NewListRevisionsRequest(server string, params *ListRevisionsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/revisions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TenantKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tenant_key", *params.TenantKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRollbackWorldRequest calls the generic RollbackWorld builder with application/json body
+func NewRollbackWorldRequest(server string, params *RollbackWorldParams, body RollbackWorldJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRollbackWorldRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewRollbackWorldRequestWithBody constructs an http.Request for the RollbackWorld method, with any body, and a specified content type
+func NewRollbackWorldRequestWithBody(server string, params *RollbackWorldParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/rollback")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.MetagateReason != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -5858,6 +6229,40 @@ func NewGetStartupRequest(server string, startupID UUID) (*http.Request, error) 
 	return req, nil
 }
 
+// NewGetStartupPacketRequest constructs an http.Request for the GetStartupPacket method
+func NewGetStartupPacketRequest(server string, startupID UUID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "startup_id", startupID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/startup/%s/packet", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -6181,6 +6586,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /v1/admin/bindings/{id} (the `UpdateBinding` operationId).
 	UpdateBindingWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ID, params *UpdateBindingParams, body UpdateBindingApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateBindingResult, error)
 
+	// DiffRevisionsWithResponse What changed between two revisions
+	//
+	// In the shape of a dry run: the resources that differ, and the packets that do, computed by the resolver that serves bootstrap. A revision that made something else, or none at all, is the world as it was by then. API keys are no part of it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/admin/diff (the `DiffRevisions` operationId).
+	DiffRevisionsWithResponse(ctx context.Context, params *DiffRevisionsParams, reqEditors ...RequestEditorFn) (*DiffRevisionsResult, error)
+
 	// ExportWorldWithResponse The world as a document
 	//
 	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
@@ -6442,6 +6856,33 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/admin/refusals (the `ListRefusals` operationId).
 	ListRefusalsWithResponse(ctx context.Context, params *ListRefusalsParams, reqEditors ...RequestEditorFn) (*ListRefusalsResult, error)
 
+	// ListRevisionsWithResponse List revisions
+	//
+	// Newest first, of one tenant: each admin write makes one. Who made it, when and why, and how many resources of each type it created, updated or deleted; `GET /v1/admin/diff` tells what in them, `GET /v1/admin/audit-log?revision=` each of them.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/admin/revisions (the `ListRevisions` operationId).
+	ListRevisionsWithResponse(ctx context.Context, params *ListRevisionsParams, reqEditors ...RequestEditorFn) (*ListRevisionsResult, error)
+
+	// RollbackWorldWithBodyWithResponse Make the world as it was
+	//
+	// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/admin/rollback (the `RollbackWorld` operationId).
+	RollbackWorldWithBodyWithResponse(ctx context.Context, params *RollbackWorldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RollbackWorldResult, error)
+
+	// RollbackWorldWithResponse Make the world as it was
+	//
+	// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/admin/rollback (the `RollbackWorld` operationId).
+	RollbackWorldWithResponse(ctx context.Context, params *RollbackWorldParams, body RollbackWorldJSONRequestBody, reqEditors ...RequestEditorFn) (*RollbackWorldResult, error)
+
 	// ListRosterWithResponse Who is up, and who is not
 	//
 	// Each principal with an active binding, by its id, with the last start of each instance of each component that it was seen as or that its binding expects. A component that never started is `NEVER`. A start outlives its receipt here, up to the newest 100 instances of a component; measurements (`source=bench`) are left out. It follows what is answered by a second.
@@ -6639,6 +7080,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/startup/{startup_id} (the `GetStartup` operationId).
 	GetStartupWithResponse(ctx context.Context, startupID UUID, reqEditors ...RequestEditorFn) (*GetStartupResult, error)
+
+	// GetStartupPacketWithResponse Get the packet that a startup was answered with
+	//
+	// The very packet, byte for byte, whatever the world is now: the receipt's `packet_etag` is the SHA-256 of what is stable in it. Of a startup that was answered with a 304, the packet that its component had, with that startup's block. For the principal that opened the startup, and for an admin of its tenant. 410 `HISTORY_GONE` past PACKET_RETENTION_HOURS, for startups from before packets were kept, and for those that were told of afterwards.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/startup/{startup_id}/packet (the `GetStartupPacket` operationId).
+	GetStartupPacketWithResponse(ctx context.Context, startupID UUID, reqEditors ...RequestEditorFn) (*GetStartupPacketResult, error)
 }
 
 // GetInfoResult200Headers the declared response headers of an HTTP 200 response for GetInfo
@@ -9488,6 +9938,169 @@ func (r UpdateBindingResult) ContentType() string {
 	return ""
 }
 
+// DiffRevisionsResult200Headers the declared response headers of an HTTP 200 response for DiffRevisions
+type DiffRevisionsResult200Headers struct {
+	XRequestID string
+}
+
+// DiffRevisionsResult400Headers the declared response headers of an HTTP 400 response for DiffRevisions
+type DiffRevisionsResult400Headers struct {
+	XRequestID string
+}
+
+// DiffRevisionsResult401Headers the declared response headers of an HTTP 401 response for DiffRevisions
+type DiffRevisionsResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// DiffRevisionsResult403Headers the declared response headers of an HTTP 403 response for DiffRevisions
+type DiffRevisionsResult403Headers struct {
+	XRequestID string
+}
+
+// DiffRevisionsResult404Headers the declared response headers of an HTTP 404 response for DiffRevisions
+type DiffRevisionsResult404Headers struct {
+	XRequestID string
+}
+
+// DiffRevisionsResult410Headers the declared response headers of an HTTP 410 response for DiffRevisions
+type DiffRevisionsResult410Headers struct {
+	XRequestID string
+}
+
+// DiffRevisionsResult429Headers the declared response headers of an HTTP 429 response for DiffRevisions
+type DiffRevisionsResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+// DiffRevisionsResult500Headers the declared response headers of an HTTP 500 response for DiffRevisions
+type DiffRevisionsResult500Headers struct {
+	XRequestID string
+}
+
+// DiffRevisionsResult503Headers the declared response headers of an HTTP 503 response for DiffRevisions
+type DiffRevisionsResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type DiffRevisionsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Plan
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *Gone
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *DiffRevisionsResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DiffRevisionsResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DiffRevisionsResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *DiffRevisionsResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *DiffRevisionsResult404Headers
+	// Headers410 the parsed response headers for an HTTP 410 response
+	Headers410 *DiffRevisionsResult410Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DiffRevisionsResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DiffRevisionsResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DiffRevisionsResult503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DiffRevisionsResult) GetJSON200() *Plan {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DiffRevisionsResult) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DiffRevisionsResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DiffRevisionsResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DiffRevisionsResult) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r DiffRevisionsResult) GetApplicationProblemJSON410() *Gone {
+	return r.ApplicationProblemJSON410
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DiffRevisionsResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DiffRevisionsResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DiffRevisionsResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DiffRevisionsResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DiffRevisionsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DiffRevisionsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DiffRevisionsResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ExportWorldResult200Headers the declared response headers of an HTTP 200 response for ExportWorld
 type ExportWorldResult200Headers struct {
 	XRequestID string
@@ -9506,6 +10119,16 @@ type ExportWorldResult401Headers struct {
 
 // ExportWorldResult403Headers the declared response headers of an HTTP 403 response for ExportWorld
 type ExportWorldResult403Headers struct {
+	XRequestID string
+}
+
+// ExportWorldResult404Headers the declared response headers of an HTTP 404 response for ExportWorld
+type ExportWorldResult404Headers struct {
+	XRequestID string
+}
+
+// ExportWorldResult410Headers the declared response headers of an HTTP 410 response for ExportWorld
+type ExportWorldResult410Headers struct {
 	XRequestID string
 }
 
@@ -9539,6 +10162,10 @@ type ExportWorldResult struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *Gone
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -9553,6 +10180,10 @@ type ExportWorldResult struct {
 	Headers401 *ExportWorldResult401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ExportWorldResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ExportWorldResult404Headers
+	// Headers410 the parsed response headers for an HTTP 410 response
+	Headers410 *ExportWorldResult410Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ExportWorldResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
@@ -9584,6 +10215,16 @@ func (r ExportWorldResult) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ExportWorldResult) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ExportWorldResult) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r ExportWorldResult) GetApplicationProblemJSON410() *Gone {
+	return r.ApplicationProblemJSON410
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
@@ -11664,6 +12305,11 @@ type ExplainPacketResult404Headers struct {
 	XRequestID string
 }
 
+// ExplainPacketResult410Headers the declared response headers of an HTTP 410 response for ExplainPacket
+type ExplainPacketResult410Headers struct {
+	XRequestID string
+}
+
 // ExplainPacketResult429Headers the declared response headers of an HTTP 429 response for ExplainPacket
 type ExplainPacketResult429Headers struct {
 	RetryAfter int
@@ -11694,6 +12340,8 @@ type ExplainPacketResult struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *Gone
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -11710,6 +12358,8 @@ type ExplainPacketResult struct {
 	Headers403 *ExplainPacketResult403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *ExplainPacketResult404Headers
+	// Headers410 the parsed response headers for an HTTP 410 response
+	Headers410 *ExplainPacketResult410Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ExplainPacketResult429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
@@ -11741,6 +12391,11 @@ func (r ExplainPacketResult) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r ExplainPacketResult) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r ExplainPacketResult) GetApplicationProblemJSON410() *Gone {
+	return r.ApplicationProblemJSON410
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
@@ -12786,6 +13441,361 @@ func (r ListRefusalsResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListRefusalsResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListRevisionsResult200Headers the declared response headers of an HTTP 200 response for ListRevisions
+type ListRevisionsResult200Headers struct {
+	Link       string
+	XRequestID string
+}
+
+// ListRevisionsResult400Headers the declared response headers of an HTTP 400 response for ListRevisions
+type ListRevisionsResult400Headers struct {
+	XRequestID string
+}
+
+// ListRevisionsResult401Headers the declared response headers of an HTTP 401 response for ListRevisions
+type ListRevisionsResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// ListRevisionsResult403Headers the declared response headers of an HTTP 403 response for ListRevisions
+type ListRevisionsResult403Headers struct {
+	XRequestID string
+}
+
+// ListRevisionsResult429Headers the declared response headers of an HTTP 429 response for ListRevisions
+type ListRevisionsResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+// ListRevisionsResult500Headers the declared response headers of an HTTP 500 response for ListRevisions
+type ListRevisionsResult500Headers struct {
+	XRequestID string
+}
+
+// ListRevisionsResult503Headers the declared response headers of an HTTP 503 response for ListRevisions
+type ListRevisionsResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type ListRevisionsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]Revision
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListRevisionsResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListRevisionsResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListRevisionsResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListRevisionsResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListRevisionsResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListRevisionsResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListRevisionsResult503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListRevisionsResult) GetJSON200() *[]Revision {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListRevisionsResult) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListRevisionsResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListRevisionsResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListRevisionsResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListRevisionsResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListRevisionsResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListRevisionsResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListRevisionsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListRevisionsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListRevisionsResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RollbackWorldResult200Headers the declared response headers of an HTTP 200 response for RollbackWorld
+type RollbackWorldResult200Headers struct {
+	XRequestID string
+}
+
+// RollbackWorldResult400Headers the declared response headers of an HTTP 400 response for RollbackWorld
+type RollbackWorldResult400Headers struct {
+	XRequestID string
+}
+
+// RollbackWorldResult401Headers the declared response headers of an HTTP 401 response for RollbackWorld
+type RollbackWorldResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// RollbackWorldResult403Headers the declared response headers of an HTTP 403 response for RollbackWorld
+type RollbackWorldResult403Headers struct {
+	XRequestID string
+}
+
+// RollbackWorldResult404Headers the declared response headers of an HTTP 404 response for RollbackWorld
+type RollbackWorldResult404Headers struct {
+	XRequestID string
+}
+
+// RollbackWorldResult408Headers the declared response headers of an HTTP 408 response for RollbackWorld
+type RollbackWorldResult408Headers struct {
+	XRequestID string
+}
+
+// RollbackWorldResult409Headers the declared response headers of an HTTP 409 response for RollbackWorld
+type RollbackWorldResult409Headers struct {
+	XRequestID string
+}
+
+// RollbackWorldResult410Headers the declared response headers of an HTTP 410 response for RollbackWorld
+type RollbackWorldResult410Headers struct {
+	XRequestID string
+}
+
+// RollbackWorldResult413Headers the declared response headers of an HTTP 413 response for RollbackWorld
+type RollbackWorldResult413Headers struct {
+	XRequestID string
+}
+
+// RollbackWorldResult415Headers the declared response headers of an HTTP 415 response for RollbackWorld
+type RollbackWorldResult415Headers struct {
+	XRequestID string
+}
+
+// RollbackWorldResult429Headers the declared response headers of an HTTP 429 response for RollbackWorld
+type RollbackWorldResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+// RollbackWorldResult500Headers the declared response headers of an HTTP 500 response for RollbackWorld
+type RollbackWorldResult500Headers struct {
+	XRequestID string
+}
+
+// RollbackWorldResult503Headers the declared response headers of an HTTP 503 response for RollbackWorld
+type RollbackWorldResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type RollbackWorldResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Plan
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *Gone
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RollbackWorldResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *RollbackWorldResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RollbackWorldResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *RollbackWorldResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *RollbackWorldResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *RollbackWorldResult408Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *RollbackWorldResult409Headers
+	// Headers410 the parsed response headers for an HTTP 410 response
+	Headers410 *RollbackWorldResult410Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *RollbackWorldResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *RollbackWorldResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RollbackWorldResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *RollbackWorldResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RollbackWorldResult503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RollbackWorldResult) GetJSON200() *Plan {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RollbackWorldResult) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RollbackWorldResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RollbackWorldResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RollbackWorldResult) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r RollbackWorldResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r RollbackWorldResult) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r RollbackWorldResult) GetApplicationProblemJSON410() *Gone {
+	return r.ApplicationProblemJSON410
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r RollbackWorldResult) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r RollbackWorldResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RollbackWorldResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r RollbackWorldResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r RollbackWorldResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RollbackWorldResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RollbackWorldResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RollbackWorldResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RollbackWorldResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15158,6 +16168,170 @@ func (r GetStartupResult) ContentType() string {
 	return ""
 }
 
+// GetStartupPacketResult200Headers the declared response headers of an HTTP 200 response for GetStartupPacket
+type GetStartupPacketResult200Headers struct {
+	ETag       string
+	XRequestID string
+}
+
+// GetStartupPacketResult400Headers the declared response headers of an HTTP 400 response for GetStartupPacket
+type GetStartupPacketResult400Headers struct {
+	XRequestID string
+}
+
+// GetStartupPacketResult401Headers the declared response headers of an HTTP 401 response for GetStartupPacket
+type GetStartupPacketResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// GetStartupPacketResult403Headers the declared response headers of an HTTP 403 response for GetStartupPacket
+type GetStartupPacketResult403Headers struct {
+	XRequestID string
+}
+
+// GetStartupPacketResult404Headers the declared response headers of an HTTP 404 response for GetStartupPacket
+type GetStartupPacketResult404Headers struct {
+	XRequestID string
+}
+
+// GetStartupPacketResult410Headers the declared response headers of an HTTP 410 response for GetStartupPacket
+type GetStartupPacketResult410Headers struct {
+	XRequestID string
+}
+
+// GetStartupPacketResult429Headers the declared response headers of an HTTP 429 response for GetStartupPacket
+type GetStartupPacketResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+// GetStartupPacketResult500Headers the declared response headers of an HTTP 500 response for GetStartupPacket
+type GetStartupPacketResult500Headers struct {
+	XRequestID string
+}
+
+// GetStartupPacketResult503Headers the declared response headers of an HTTP 503 response for GetStartupPacket
+type GetStartupPacketResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type GetStartupPacketResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WelcomePacket
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *Gone
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetStartupPacketResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetStartupPacketResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetStartupPacketResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetStartupPacketResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetStartupPacketResult404Headers
+	// Headers410 the parsed response headers for an HTTP 410 response
+	Headers410 *GetStartupPacketResult410Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetStartupPacketResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetStartupPacketResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetStartupPacketResult503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetStartupPacketResult) GetJSON200() *WelcomePacket {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetStartupPacketResult) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetStartupPacketResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetStartupPacketResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetStartupPacketResult) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r GetStartupPacketResult) GetApplicationProblemJSON410() *Gone {
+	return r.ApplicationProblemJSON410
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetStartupPacketResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetStartupPacketResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetStartupPacketResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetStartupPacketResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetStartupPacketResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetStartupPacketResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetStartupPacketResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetInfoWithResponse What this server is
 //
 // For whoever looks at the root: programs read /.well-known/metagate.json.
@@ -15623,6 +16797,21 @@ func (c *ClientWithResponses) UpdateBindingWithApplicationMergePatchPlusJSONBody
 	return ParseUpdateBindingResult(rsp)
 }
 
+// DiffRevisionsWithResponse What changed between two revisions
+//
+// In the shape of a dry run: the resources that differ, and the packets that do, computed by the resolver that serves bootstrap. A revision that made something else, or none at all, is the world as it was by then. API keys are no part of it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/admin/diff (the `DiffRevisions` operationId).
+func (c *ClientWithResponses) DiffRevisionsWithResponse(ctx context.Context, params *DiffRevisionsParams, reqEditors ...RequestEditorFn) (*DiffRevisionsResult, error) {
+	rsp, err := c.DiffRevisions(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDiffRevisionsResult(rsp)
+}
+
 // ExportWorldWithResponse The world as a document
 //
 // What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
@@ -16058,6 +17247,51 @@ func (c *ClientWithResponses) ListRefusalsWithResponse(ctx context.Context, para
 	return ParseListRefusalsResult(rsp)
 }
 
+// ListRevisionsWithResponse List revisions
+//
+// Newest first, of one tenant: each admin write makes one. Who made it, when and why, and how many resources of each type it created, updated or deleted; `GET /v1/admin/diff` tells what in them, `GET /v1/admin/audit-log?revision=` each of them.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/admin/revisions (the `ListRevisions` operationId).
+func (c *ClientWithResponses) ListRevisionsWithResponse(ctx context.Context, params *ListRevisionsParams, reqEditors ...RequestEditorFn) (*ListRevisionsResult, error) {
+	rsp, err := c.ListRevisions(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListRevisionsResult(rsp)
+}
+
+// RollbackWorldWithBodyWithResponse Make the world as it was
+//
+// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/admin/rollback (the `RollbackWorld` operationId).
+func (c *ClientWithResponses) RollbackWorldWithBodyWithResponse(ctx context.Context, params *RollbackWorldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RollbackWorldResult, error) {
+	rsp, err := c.RollbackWorldWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRollbackWorldResult(rsp)
+}
+
+// RollbackWorldWithResponse Make the world as it was
+//
+// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/admin/rollback (the `RollbackWorld` operationId).
+func (c *ClientWithResponses) RollbackWorldWithResponse(ctx context.Context, params *RollbackWorldParams, body RollbackWorldJSONRequestBody, reqEditors ...RequestEditorFn) (*RollbackWorldResult, error) {
+	rsp, err := c.RollbackWorld(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRollbackWorldResult(rsp)
+}
+
 // ListRosterWithResponse Who is up, and who is not
 //
 // Each principal with an active binding, by its id, with the last start of each instance of each component that it was seen as or that its binding expects. A component that never started is `NEVER`. A start outlives its receipt here, up to the newest 100 instances of a component; measurements (`source=bench`) are left out. It follows what is answered by a second.
@@ -16386,6 +17620,21 @@ func (c *ClientWithResponses) GetStartupWithResponse(ctx context.Context, startu
 		return nil, err
 	}
 	return ParseGetStartupResult(rsp)
+}
+
+// GetStartupPacketWithResponse Get the packet that a startup was answered with
+//
+// The very packet, byte for byte, whatever the world is now: the receipt's `packet_etag` is the SHA-256 of what is stable in it. Of a startup that was answered with a 304, the packet that its component had, with that startup's block. For the principal that opened the startup, and for an admin of its tenant. 410 `HISTORY_GONE` past PACKET_RETENTION_HOURS, for startups from before packets were kept, and for those that were told of afterwards.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/startup/{startup_id}/packet (the `GetStartupPacket` operationId).
+func (c *ClientWithResponses) GetStartupPacketWithResponse(ctx context.Context, startupID UUID, reqEditors ...RequestEditorFn) (*GetStartupPacketResult, error) {
+	rsp, err := c.GetStartupPacket(ctx, startupID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetStartupPacketResult(rsp)
 }
 
 // ParseGetInfoResult parses an HTTP response from a GetInfoWithResponse call
@@ -19703,6 +20952,202 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 	return response, nil
 }
 
+// ParseDiffRevisionsResult parses an HTTP response from a DiffRevisionsWithResponse call
+func ParseDiffRevisionsResult(rsp *http.Response) (*DiffRevisionsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DiffRevisionsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Plan
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest Gone
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers DiffRevisionsResult200Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers DiffRevisionsResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers DiffRevisionsResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers DiffRevisionsResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers DiffRevisionsResult404Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 410:
+		var headers DiffRevisionsResult410Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers410 = &headers
+	case rsp.StatusCode == 429:
+		var headers DiffRevisionsResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DiffRevisionsResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers DiffRevisionsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseExportWorldResult parses an HTTP response from a ExportWorldWithResponse call
 func ParseExportWorldResult(rsp *http.Response) (*ExportWorldResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -19751,6 +21196,20 @@ func ParseExportWorldResult(rsp *http.Response) (*ExportWorldResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest Gone
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest TooManyRequests
@@ -19823,6 +21282,26 @@ func ParseExportWorldResult(rsp *http.Response) (*ExportWorldResult, error) {
 			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ExportWorldResult404Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 410:
+		var headers ExportWorldResult410Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers410 = &headers
 	case rsp.StatusCode == 429:
 		var headers ExportWorldResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -22403,6 +23882,13 @@ func ParseExplainPacketResult(rsp *http.Response) (*ExplainPacketResult, error) 
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest Gone
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest TooManyRequests
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -22484,6 +23970,16 @@ func ParseExplainPacketResult(rsp *http.Response) (*ExplainPacketResult, error) 
 			headers.XRequestID = value
 		}
 		response.Headers404 = &headers
+	case rsp.StatusCode == 410:
+		var headers ExplainPacketResult410Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers410 = &headers
 	case rsp.StatusCode == 429:
 		var headers ExplainPacketResult429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -23761,6 +25257,439 @@ func ParseListRefusalsResult(rsp *http.Response) (*ListRefusalsResult, error) {
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListRefusalsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListRevisionsResult parses an HTTP response from a ListRevisionsWithResponse call
+func ParseListRevisionsResult(rsp *http.Response) (*ListRevisionsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListRevisionsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []Revision
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListRevisionsResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListRevisionsResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListRevisionsResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListRevisionsResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListRevisionsResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListRevisionsResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListRevisionsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRollbackWorldResult parses an HTTP response from a RollbackWorldWithResponse call
+func ParseRollbackWorldResult(rsp *http.Response) (*RollbackWorldResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RollbackWorldResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Plan
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest Gone
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RollbackWorldResult200Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers RollbackWorldResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers RollbackWorldResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers RollbackWorldResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers RollbackWorldResult404Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers RollbackWorldResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
+	case rsp.StatusCode == 409:
+		var headers RollbackWorldResult409Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 410:
+		var headers RollbackWorldResult410Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers410 = &headers
+	case rsp.StatusCode == 413:
+		var headers RollbackWorldResult413Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers RollbackWorldResult415Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers RollbackWorldResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers RollbackWorldResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers RollbackWorldResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
@@ -26697,6 +28626,209 @@ func ParseGetStartupResult(rsp *http.Response) (*GetStartupResult, error) {
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetStartupResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetStartupPacketResult parses an HTTP response from a GetStartupPacketWithResponse call
+func ParseGetStartupPacketResult(rsp *http.Response) (*GetStartupPacketResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetStartupPacketResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WelcomePacket
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest Gone
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetStartupPacketResult200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetStartupPacketResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetStartupPacketResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetStartupPacketResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetStartupPacketResult404Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 410:
+		var headers GetStartupPacketResult410Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers410 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetStartupPacketResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetStartupPacketResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetStartupPacketResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

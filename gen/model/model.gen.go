@@ -452,6 +452,27 @@ func (e ResourceType) Valid() bool {
 	}
 }
 
+// Defines values for RevisionChangeAction.
+const (
+	RevisionChangeActionCreate RevisionChangeAction = "create"
+	RevisionChangeActionDelete RevisionChangeAction = "delete"
+	RevisionChangeActionUpdate RevisionChangeAction = "update"
+)
+
+// Valid indicates whether the value is a known member of the RevisionChangeAction enum.
+func (e RevisionChangeAction) Valid() bool {
+	switch e {
+	case RevisionChangeActionCreate:
+		return true
+	case RevisionChangeActionDelete:
+		return true
+	case RevisionChangeActionUpdate:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RosterPacket.
 const (
 	RosterPacketCurrent  RosterPacket = "current"
@@ -1480,13 +1501,13 @@ type Plan struct {
 	// Changes Every resource of the document, and what is pruned.
 	Changes []PlanChange `json:"changes"`
 
-	// Deadlines Only of a dry run: who would have another time to come up, where there is a packet before and after.
+	// Deadlines Where packets are told: who has another time to come up, and a packet before and after.
 	Deadlines []DeadlineChange `json:"deadlines"`
 
-	// DryRun Nothing was changed.
+	// DryRun Nothing was changed, as always in a diff.
 	DryRun bool `json:"dry_run"`
 
-	// Packets Only of a dry run: whose packets would change.
+	// Packets Only of a dry run, a diff and a rollback: whose packets change.
 	Packets []PacketChange `json:"packets"`
 
 	// Summary How many resources.
@@ -1750,6 +1771,61 @@ type RequiredEnv struct {
 
 // ResourceType defines model for ResourceType.
 type ResourceType string
+
+// Revision What one admin write made of the world.
+type Revision struct {
+	// Actor The principal_key of who made it.
+	Actor      string           `json:"actor"`
+	AuthMethod AuthMethod       `json:"auth_method"`
+	Changes    []RevisionChange `json:"changes"`
+
+	// CreatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
+	CreatedAt Timestamp `json:"created_at"`
+
+	// Credential What the actor showed, as in the audit log.
+	Credential nullable.Nullable[json.RawMessage] `json:"credential"`
+
+	// Reason Why, where it was said.
+	Reason    nullable.Nullable[string] `json:"reason"`
+	RequestID string                    `json:"request_id"`
+
+	// Revision A revision of a tenant.
+	Revision RevisionNumber `json:"revision"`
+}
+
+// RevisionChange What a revision did to the resources of one type.
+type RevisionChange struct {
+	Action RevisionChangeAction `json:"action"`
+	Count  int64                `json:"count"`
+
+	// ResourceKey Its key, as in the audit log; of several that of the first.
+	ResourceKey  string       `json:"resource_key"`
+	ResourceType ResourceType `json:"resource_type"`
+}
+
+// RevisionChangeAction defines model for RevisionChange.Action.
+type RevisionChangeAction string
+
+// RevisionNumber A revision of a tenant.
+type RevisionNumber = int64
+
+// Rollback Which revision to go back to.
+type Rollback struct {
+	// DryRun Answer with the plan and change nothing.
+	DryRun bool `json:"dry_run,omitempty,omitzero"`
+
+	// Enable The principal_keys of principals that are disabled now and become active if they were then.
+	Enable []Key `json:"enable,omitempty,omitzero"`
+
+	// Reason Why, where it isn't in the header `Metagate-Reason`.
+	Reason Reason `json:"reason,omitempty,omitzero"`
+
+	// Revision A revision of a tenant.
+	Revision RevisionNumber `json:"revision"`
+
+	// TenantKey The tenant, when it isn't the caller's own (ADMIN_ALLOW_CROSS_TENANT).
+	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
+}
 
 // RosterEntry A principal with an active binding.
 type RosterEntry struct {
@@ -2201,6 +2277,9 @@ type Conflict = Problem
 // Forbidden A problem document (RFC 9457).
 type Forbidden = Problem
 
+// Gone A problem document (RFC 9457).
+type Gone = Problem
+
 // InternalError A problem document (RFC 9457).
 type InternalError = Problem
 
@@ -2369,13 +2448,28 @@ type UpdateBindingParams struct {
 	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
+// DiffRevisionsParams defines parameters for DiffRevisions.
+type DiffRevisionsParams struct {
+	// From The revision before.
+	From RevisionNumber `form:"from" json:"from"`
+
+	// To The revision after; the present one unless it is named.
+	To *RevisionNumber `form:"to,omitempty" json:"to,omitempty"`
+
+	// TenantKey The tenant, when it isn't the caller's own (ADMIN_ALLOW_CROSS_TENANT).
+	TenantKey *Key `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+}
+
 // ExportWorldParams defines parameters for ExportWorld.
 type ExportWorldParams struct {
 	// TenantKey The tenant, when it isn't the caller's own (ADMIN_ALLOW_CROSS_TENANT).
 	TenantKey *Key `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 
-	// APIKeys With the hashes of the API keys that open a door now.
+	// APIKeys With the hashes of the API keys that open a door now. Not beside `revision`.
 	APIKeys *bool `form:"api_keys,omitempty" json:"api_keys,omitempty"`
+
+	// Revision The world as it was at this revision.
+	Revision *RevisionNumber `form:"revision,omitempty" json:"revision,omitempty"`
 }
 
 // ListManifestsParams defines parameters for ListManifests.
@@ -2505,6 +2599,12 @@ type UpdatePrincipalParams struct {
 type ExplainPacketParams struct {
 	// ComponentKey The component that would start.
 	ComponentKey Key `form:"component_key" json:"component_key"`
+
+	// Revision The packet that it would have got at this revision.
+	Revision *RevisionNumber `form:"revision,omitempty" json:"revision,omitempty"`
+
+	// At The packet that it would have got at this time. Not beside `revision`.
+	At *Timestamp `form:"at,omitempty" json:"at,omitempty"`
 }
 
 // ListProfilesParams defines parameters for ListProfiles.
@@ -2565,6 +2665,24 @@ type ListRefusalsParams struct {
 
 	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
 	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+}
+
+// ListRevisionsParams defines parameters for ListRevisions.
+type ListRevisionsParams struct {
+	// Limit How many at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey The tenant, when it isn't the caller's own (ADMIN_ALLOW_CROSS_TENANT).
+	TenantKey *Key `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+}
+
+// RollbackWorldParams defines parameters for RollbackWorld.
+type RollbackWorldParams struct {
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
 // ListRosterParams defines parameters for ListRoster.
@@ -2719,6 +2837,9 @@ type UpdateProfileJSONRequestBody = ProfilePatch
 
 // UpdateProfileApplicationMergePatchPlusJSONRequestBody defines body for UpdateProfile for application/merge-patch+json ContentType.
 type UpdateProfileApplicationMergePatchPlusJSONRequestBody = ProfilePatch
+
+// RollbackWorldJSONRequestBody defines body for RollbackWorld for application/json ContentType.
+type RollbackWorldJSONRequestBody = Rollback
 
 // CreateSecretRefJSONRequestBody defines body for CreateSecretRef for application/json ContentType.
 type CreateSecretRefJSONRequestBody = SecretRefCreate

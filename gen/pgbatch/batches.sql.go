@@ -121,10 +121,10 @@ func (q *Queries) ListSuperseding(ctx context.Context, arg ListSupersedingParams
 
 const openStartups = `-- name: OpenStartups :execrows
 
-INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, changed, opened_change)
+INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, packet_body, changed, opened_change)
 SELECT u.id, u.tenant_key, u.principal_id, u.principal_key, u.component_key, u.profile_key, u.manifest_key, u.manifest_version, u.packet_id, u.packet_etag, 'OPEN', u.opened_at, u.deadline_at,
        nullif(u.instance_id, ''), nullif(u.host, ''), nullif(u.labels, '')::json, u.source, r.revision, nullif(u.credential, '')::json, nullif(u.remote_addr, ''),
-       nullif(u.deployment_key, ''), u.n, u.n
+       nullif(u.deployment_key, ''), nullif(u.packet_body, 0), u.n, u.n
 FROM (SELECT unnest($1::uuid[]) AS id,
              unnest($2::text[]) AS tenant_key,
              unnest($3::bigint[]) AS epoch,
@@ -145,6 +145,7 @@ FROM (SELECT unnest($1::uuid[]) AS id,
              unnest($18::text[]) AS credential,
              unnest($19::text[]) AS remote_addr,
              unnest($20::text[]) AS deployment_key,
+             unnest($21::bigint[]) AS packet_body,
              (SELECT n FROM change_number) AS n) u -- one number for all, taken once
 JOIN tenant_revisions r ON r.tenant_key = u.tenant_key AND r.epoch = u.epoch
 `
@@ -170,6 +171,7 @@ type OpenStartupsParams struct {
 	Credentials      []string
 	RemoteAddrs      []string
 	DeploymentKeys   []string
+	PacketBodies     []int64
 }
 
 // What only PostgreSQL can say: many rows in one statement, one commit.
@@ -198,6 +200,7 @@ func (q *Queries) OpenStartups(ctx context.Context, arg OpenStartupsParams) (int
 		arg.Credentials,
 		arg.RemoteAddrs,
 		arg.DeploymentKeys,
+		arg.PacketBodies,
 	)
 	if err != nil {
 		return 0, err

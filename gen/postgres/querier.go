@@ -29,6 +29,7 @@ type Querier interface {
 	// The active principals of a type beside one.
 	CountOthersOfType(ctx context.Context, arg CountOthersOfTypeParams) (int64, error)
 	CountOutcome(ctx context.Context, arg CountOutcomeParams) error
+	CountPacketBodies(ctx context.Context) (int64, error)
 	CreateAPIKey(ctx context.Context, arg CreateAPIKeyParams) (APIKey, error)
 	CreateAuditEntry(ctx context.Context, arg CreateAuditEntryParams) error
 	CreateBinding(ctx context.Context, arg CreateBindingParams) (Binding, error)
@@ -40,6 +41,8 @@ type Querier interface {
 	DeleteBinding(ctx context.Context, id uuid.UUID) error
 	DeleteManifest(ctx context.Context, id uuid.UUID) error
 	DeleteOldOutcomes(ctx context.Context, before time.Time) (int64, error)
+	// One small batch of those that no startup has been answered with since before.
+	DeleteOldPacketBodies(ctx context.Context, arg DeleteOldPacketBodiesParams) (int64, error)
 	DeleteOldRefusals(ctx context.Context, before time.Time) (int64, error)
 	// One small batch. Ids are UUIDv7, so id < before_id is "opened before", but for what
 	// was told of afterwards. What was changed after keep_after is kept, whatever its age.
@@ -51,11 +54,15 @@ type Querier interface {
 	FailSink(ctx context.Context, arg FailSinkParams) error
 	// The startup of a principal that was answered with an etag last.
 	FindAnswered(ctx context.Context, arg FindAnsweredParams) (StartupSession, error)
+	FindPacketBody(ctx context.Context, hash string) (FindPacketBodyRow, error)
 	// Of each component the newest instances stay, and nothing of a principal that is gone.
 	ForgetInstances(ctx context.Context, keep int64) (int64, error)
 	GetAPIKey(ctx context.Context, id uuid.UUID) (APIKey, error)
 	GetAPIKeyByHash(ctx context.Context, keyHash string) (APIKey, error)
 	GetBinding(ctx context.Context, id uuid.UUID) (Binding, error)
+	// again: one may have been seen just now
+	// Where a tenant's history begins; a tenant without a row has all of its own.
+	GetHistoryStart(ctx context.Context, tenantKey string) (GetHistoryStartRow, error)
 	// The one indexed read that opens the door to an API key. It is one snapshot: who
 	// it is, what binds it, and the epoch of the tenant's world that this holds for.
 	GetIdentityByKeyHash(ctx context.Context, keyHash string) (GetIdentityByKeyHashRow, error)
@@ -63,6 +70,7 @@ type Querier interface {
 	GetIdentityBySubject(ctx context.Context, authSubject string) (GetIdentityBySubjectRow, error)
 	GetManifest(ctx context.Context, id uuid.UUID) (Manifest, error)
 	GetManifestByKey(ctx context.Context, arg GetManifestByKeyParams) (Manifest, error)
+	GetPacketBody(ctx context.Context, arg GetPacketBodyParams) (PacketBody, error)
 	GetPrincipal(ctx context.Context, id uuid.UUID) (Principal, error)
 	GetPrincipalByKey(ctx context.Context, arg GetPrincipalByKeyParams) (Principal, error)
 	GetProfile(ctx context.Context, id uuid.UUID) (Profile, error)
@@ -72,6 +80,8 @@ type Querier interface {
 	GetSecretRefByKey(ctx context.Context, arg GetSecretRefByKeyParams) (SecretRef, error)
 	GetSink(ctx context.Context, name string) (Sink, error)
 	GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error)
+	// Keeps a body, once however many replicas compile it now, and tells its id.
+	KeepPacketBody(ctx context.Context, arg KeepPacketBodyParams) (int64, error)
 	// One replica reads at a time: who has the lease, until it has run out.
 	LeaseSink(ctx context.Context, arg LeaseSinkParams) (int64, error)
 	ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]APIKey, error)
@@ -80,6 +90,7 @@ type Querier interface {
 	ListAlarms(ctx context.Context, arg ListAlarmsParams) ([]ListAlarmsRow, error)
 	// Newest first: ids are UUIDv7, so from_id is what since is to the index.
 	ListAuditLog(ctx context.Context, arg ListAuditLogParams) ([]AuditLog, error)
+	ListBaseline(ctx context.Context, tenantKey string) ([]ListBaselineRow, error)
 	ListBindings(ctx context.Context, arg ListBindingsParams) ([]Binding, error)
 	// The active bindings by their principals, with all that a packet is made of but the secrets.
 	ListBound(ctx context.Context, arg ListBoundParams) ([]ListBoundRow, error)
@@ -100,6 +111,8 @@ type Querier interface {
 	ListProfiles(ctx context.Context, arg ListProfilesParams) ([]Profile, error)
 	// In the order of their first time, the latest first.
 	ListRefusals(ctx context.Context, arg ListRefusalsParams) ([]Refusal, error)
+	// Newest first: of each revision the first entry of each sort of change, and how many there are.
+	ListRevisions(ctx context.Context, arg ListRevisionsParams) ([]ListRevisionsRow, error)
 	ListRoster(ctx context.Context, arg ListRosterParams) ([]Roster, error)
 	ListSecretRefs(ctx context.Context, arg ListSecretRefsParams) ([]SecretRef, error)
 	// Who counts outcomes tells nobody.
@@ -108,6 +121,9 @@ type Querier interface {
 	ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error)
 	// The startups that still have time to report, in the order of their deadlines.
 	ListWaiting(ctx context.Context, arg ListWaitingParams) ([]ListWaitingRow, error)
+	// What each resource was last made, since the history's start and up to a revision; a
+	// deleted one has no document.
+	ListWorldAt(ctx context.Context, arg ListWorldAtParams) ([]ListWorldAtRow, error)
 	// The first statement of each admin write: its row lock puts the writes of a tenant
 	// one after another. It tells where the tenant is; a new one is at revision 0.
 	LockTenant(ctx context.Context, arg LockTenantParams) (LockTenantRow, error)
@@ -124,6 +140,8 @@ type Querier interface {
 	// OPEN becomes READY or FAILED, once, if the caller is still who it was taken for:
 	// caller_tenant is at caller_epoch.
 	ReportStartup(ctx context.Context, arg ReportStartupParams) (int64, error)
+	// The revision that a tenant was at, at a time: before_id is the first of the millisecond after it.
+	RevisionAt(ctx context.Context, arg RevisionAtParams) (*int64, error)
 	// The last statement of each admin write.
 	SetRevision(ctx context.Context, arg SetRevisionParams) error
 	SumOutcomes(ctx context.Context, arg SumOutcomesParams) ([]SumOutcomesRow, error)

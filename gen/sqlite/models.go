@@ -62,6 +62,19 @@ type ChangeNumber struct {
 	N int64
 }
 
+type HistoryBaseline struct {
+	ResourceID   uuid.UUID
+	TenantKey    string
+	ResourceType string
+	Document     db.JSON
+}
+
+type HistoryStart struct {
+	TenantKey string
+	Revision  int64
+	StartedAt time.Time
+}
+
 type Manifest struct {
 	ID            uuid.UUID
 	TenantKey     string
@@ -85,6 +98,15 @@ type Outcome struct {
 	Hour      time.Time
 	Measure   int64
 	N         int64
+}
+
+type PacketBody struct {
+	ID        int64
+	Hash      string
+	TenantKey string
+	Body      string
+	FirstSeen time.Time
+	LastSeen  time.Time
 }
 
 type Principal struct {
@@ -203,6 +225,7 @@ type StartupSession struct {
 	MirrorError        *string
 	ClaimedOpenedAt    *time.Time
 	ClaimedClosedAt    *time.Time
+	PacketBody         *int64
 	OpenedChange       int64
 }
 

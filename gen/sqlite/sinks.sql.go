@@ -150,7 +150,7 @@ func (q *Queries) LeaseSink(ctx context.Context, arg LeaseSinkParams) (int64, er
 }
 
 const listChanges = `-- name: ListChanges :many
-SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error, claimed_opened_at, claimed_closed_at, opened_change FROM startup_sessions
+SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error, claimed_opened_at, claimed_closed_at, packet_body, opened_change FROM startup_sessions
 WHERE changed > 0 AND changed >= ?1 AND changed <= ?2
   AND (changed > ?1 OR id > ?3)
 ORDER BY changed, id
@@ -216,6 +216,7 @@ func (q *Queries) ListChanges(ctx context.Context, arg ListChangesParams) ([]Sta
 			&i.MirrorError,
 			&i.ClaimedOpenedAt,
 			&i.ClaimedClosedAt,
+			&i.PacketBody,
 			&i.OpenedChange,
 		); err != nil {
 			return nil, err

@@ -149,3 +149,11 @@ func BindingView(r store.Binding) model.Binding {
 		Overrides: raw(r.Overrides), Expected: raw(r.Expected), Labels: raw(r.Labels), Active: r.Active, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 }
+
+// BindingRow is the row that a view is of.
+func BindingRow(v model.Binding) store.Binding {
+	return store.Binding{
+		ID: v.ID, TenantKey: v.TenantKey, PrincipalID: v.PrincipalID, ProfileID: v.ProfileID, ManifestID: v.ManifestID,
+		Overrides: store.JSON(v.Overrides), Active: v.Active, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+	}
+}

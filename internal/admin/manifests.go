@@ -65,3 +65,12 @@ func ManifestView(r store.Manifest) model.Manifest {
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 }
+
+// ManifestRow is the row that a view is of.
+func ManifestRow(v model.Manifest) store.Manifest {
+	return store.Manifest{
+		ID: v.ID, TenantKey: v.TenantKey, ManifestKey: v.ManifestKey, DeploymentKey: v.DeploymentKey, Version: v.Version,
+		Environment: store.JSON(v.Environment), Services: store.JSON(v.Services), MemoryMap: store.JSON(v.MemoryMap),
+		Polling: store.JSON(v.Polling), Schemas: store.JSON(v.Schemas), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+	}
+}

@@ -63,3 +63,11 @@ func PrincipalView(r store.Principal) model.Principal {
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 }
+
+// PrincipalRow is the row that a view is of.
+func PrincipalRow(v model.Principal) store.Principal {
+	return store.Principal{
+		ID: v.ID, TenantKey: v.TenantKey, PrincipalKey: v.PrincipalKey, AuthSubject: v.AuthSubject,
+		PrincipalType: v.PrincipalType, Status: string(v.Status), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+	}
+}

@@ -58,3 +58,12 @@ func ProfileView(r store.Profile) model.Profile {
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 }
+
+// ProfileRow is the row that a view is of.
+func ProfileRow(v model.Profile) store.Profile {
+	return store.Profile{
+		ID: v.ID, TenantKey: v.TenantKey, ProfileKey: v.ProfileKey,
+		Capabilities: store.JSON(v.Capabilities), Policy: store.JSON(v.Policy), StartupSLASeconds: v.StartupSLASeconds,
+		CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+	}
+}

@@ -73,3 +73,11 @@ func refKind(kind model.RefKind) error {
 	}
 	return errs.At(errs.InvalidRequest, "ref_kind "+detail, errs.Place{Pointer: "/ref_kind", Detail: detail})
 }
+
+// SecretRefRow is the row that a view is of.
+func SecretRefRow(v model.SecretRef) store.SecretRef {
+	return store.SecretRef{
+		ID: v.ID, TenantKey: v.TenantKey, SecretKey: v.SecretKey, RefKind: string(v.RefKind), RefName: v.RefName,
+		RefMeta: store.JSON(v.RefMeta), Status: string(v.Status), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+	}
+}

@@ -160,7 +160,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 			CacheBytes: 3 * packets, FailureBurst: int(a.config.AuthFailureBurst),
 		}),
 		Alarms:   &witness.Alarms{Store: a.Store, Now: store.Now},
-		Witness:  witness.New(witness.Options{Store: a.Store.Hot(), Now: store.Now, CacheBytes: packets, MaxInFlight: waiting, Signer: a.Signer}),
+		Witness:  witness.New(witness.Options{Store: a.Store.Hot(), Now: store.Now, CacheBytes: packets, MaxInFlight: waiting, Signer: a.Signer, KeepPackets: a.config.keepPackets()}),
 		Refusals: &outcomes.Refusals{Store: a.Store, Now: store.Now, Keep: time.Duration(a.config.ReceiptRetentionHours) * time.Hour},
 		Signer:   a.Signer,
 		Metrics:  telemetry.NewMetrics(a.Store, b.Version),
@@ -248,9 +248,9 @@ func (a *App) run(listener net.Listener) {
 		a.background.Go(func() { a.issuers.Run(ctx) })
 	}
 	a.background.Go(func() { a.Signer.Watch(ctx) })
-	if hours := a.config.ReceiptRetentionHours; hours > 0 {
+	if receipts, packets := time.Duration(a.config.ReceiptRetentionHours)*time.Hour, a.config.keepPackets(); receipts > 0 || packets > 0 {
 		r := witness.Retention{
-			Store: a.Store, Now: store.Now, Keep: time.Duration(hours) * time.Hour,
+			Store: a.Store, Now: store.Now, Keep: receipts, KeepPackets: packets,
 			Batch: 500, Pause: 50 * time.Millisecond, Every: time.Minute,
 		}
 		r.Read = a.read

@@ -125,6 +125,9 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 	"getStartup 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.mesh.GetStartupWithResponse(o.ctx, o.start(t).Startup.StartupID))
 	},
+	"getStartupPacket 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.mesh.GetStartupPacketWithResponse(o.ctx, o.start(t).Startup.StartupID))
+	},
 
 	"listPrincipals 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.ListPrincipalsWithResponse(o.ctx, nil))
@@ -237,6 +240,18 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		yaml := apptest.Got(o.ExportWorldWithResponse(o.ctx, nil, accept("application/yaml"))).Is(t, 200)
 		require.Equal(t, "application/yaml", yaml.HTTPResponse.Header.Get("Content-Type"))
 		return answered(o.ExportWorldWithResponse(o.ctx, nil))
+	},
+	"listRevisions 200": func(t *testing.T, o *operator) (int, error) {
+		o.principal(t)
+		return answered(o.ListRevisionsWithResponse(o.ctx, nil))
+	},
+	"diffRevisions 200": func(t *testing.T, o *operator) (int, error) {
+		o.principal(t)
+		return answered(o.DiffRevisionsWithResponse(o.ctx, &model.DiffRevisionsParams{From: 0}))
+	},
+	"rollbackWorld 200": func(t *testing.T, o *operator) (int, error) {
+		o.principal(t)
+		return answered(o.RollbackWorldWithResponse(o.ctx, nil, model.Rollback{Revision: 0, DryRun: true}))
 	},
 	"explainPacket 200": func(t *testing.T, o *operator) (int, error) {
 		refused := apptest.Got(o.ExplainPacketWithResponse(o.ctx, o.principal(t).String(), &model.ExplainPacketParams{ComponentKey: "c"})).Is(t, 200)

@@ -159,6 +159,32 @@ func reachStartup(t *testing.T, ours, theirs wireWorld, cross bool) {
 	got.refused(t, 404, "SESSION_NOT_FOUND")
 }
 
+// reachPacket: whose startup it isn't, doesn't learn its packet.
+func reachPacket(t *testing.T, ours, theirs wireWorld, cross bool) {
+	t.Helper()
+	ours.component.send(t, "GET", "/v1/startup/"+theirs.startup+"/packet", "").refused(t, 404, "SESSION_NOT_FOUND")
+	got := ours.admin.send(t, "GET", "/v1/startup/"+theirs.startup+"/packet", "")
+	if cross {
+		require.Equal(t, 200, got.Status, got.Body)
+		return
+	}
+	got.refused(t, 404, "SESSION_NOT_FOUND")
+}
+
+// reachHistory: the past of a tenant is as much its own as the present.
+func reachHistory(method, path, body string) reach {
+	return func(t *testing.T, ours, _ wireWorld, cross bool) {
+		t.Helper()
+		got := ours.admin.send(t, method, "/v1/admin/"+path, body)
+		if cross {
+			require.Equal(t, 200, got.Status, got.Body)
+			require.NotContains(t, got.Body, "ours")
+			return
+		}
+		got.refused(t, 403, "FORBIDDEN")
+	}
+}
+
 // reachBackfill: nobody tells of another's startup, whoever sees it.
 func reachBackfill(t *testing.T, ours, theirs wireWorld, _ bool) {
 	t.Helper()

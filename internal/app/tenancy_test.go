@@ -43,6 +43,7 @@ var reaches = map[string]reach{
 	"reportReady":        reachReport("ready", `"build_version":"1"`),
 	"reportFailed":       reachReport("failed", `"error":"e"`),
 	"getStartup":         reachStartup,
+	"getStartupPacket":   reachPacket,
 	"acknowledgeStartup": reachAcknowledge,
 	"listPrincipals":     reachList("principals", "principal_key=p-theirs"),
 	"listProfiles":       reachList("profiles", "profile_key=p-theirs"),
@@ -81,6 +82,9 @@ var reaches = map[string]reach{
 	"applyWorld":    reachApply,
 	"exportWorld":   reachExport,
 	"explainPacket": reachExplain,
+	"listRevisions": reachHistory("GET", "revisions?tenant_key=theirs", ""),
+	"diffRevisions": reachHistory("GET", "diff?from=0&tenant_key=theirs", ""),
+	"rollbackWorld": reachHistory("POST", "rollback", `{"revision":0,"dry_run":true,"tenant_key":"theirs"}`),
 
 	"listSinks":       ofNoTenant,
 	"listRoster":      reachList("roster", "principal_key=p-theirs"),

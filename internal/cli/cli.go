@@ -40,9 +40,13 @@ type cli struct {
 	Token       tokenCmd           `cmd:"" help:"Print a JWT for testing, signed with JWT_SECRET."`
 	AdminKey    adminKeyCmd        `cmd:"" help:"Print a new API key of principal admin; creates the principal if need be."`
 	Apply       applyCmd           `cmd:"" help:"Make a server's world as a file says, or show what that would change."`
-	Export      exportCmd          `cmd:"" help:"Print a server's world as a file that apply takes."`
+	Export      exportCmd          `cmd:"" help:"Print a server's world, or what it was, as a file that apply takes."`
 	Import      importCmd          `cmd:"" help:"Make a server's world of the Python original's database, which is only read."`
-	Explain     explainCmd         `cmd:"" help:"Show the packet that a principal would get now, and where its values come from."`
+	Explain     explainCmd         `cmd:"" help:"Show the packet that a principal would get now, or would have got then, and where its values come from."`
+	Revisions   revisionsCmd       `cmd:"" help:"List what each admin write made of the world, newest first."`
+	Diff        diffCmd            `cmd:"" help:"Show what changed between two revisions, and whose packets."`
+	Rollback    rollbackCmd        `cmd:"" help:"Make a server's world as it was at a revision, or show what that would change."`
+	Packet      packetCmd          `cmd:"" help:"Print the very packet that a startup was answered with."`
 	Startups    startupsCmd        `cmd:"" help:"List who came up and who did not, newest first."`
 	Startup     startupCmd         `cmd:"" help:"Show one startup: what happened when, and with which packet."`
 	Roster      rosterCmd          `cmd:"" help:"List who is up and who is not, who never called, and who has an old packet."`

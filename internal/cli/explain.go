@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -15,8 +16,10 @@ import (
 
 type explainCmd struct {
 	remote
-	Principal string `arg:"" help:"principal_key or id."`
-	Component string `arg:"" help:"component_key that would start."`
+	Principal string     `arg:"" help:"principal_key or id."`
+	Component string     `arg:"" help:"component_key that would start."`
+	Revision  *int64     `env:"METAGATE_REVISION" xor:"when" placeholder:"N" help:"As it was at this revision."`
+	At        *time.Time `env:"METAGATE_AT" xor:"when" placeholder:"TIME" help:"As it was at this time, in RFC 3339: 2026-11-27T12:00:00Z."`
 }
 
 func (c *explainCmd) Run(ctx context.Context, s streams) error {
@@ -24,16 +27,18 @@ func (c *explainCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	id, err := uuid.Parse(c.Principal)
-	if err != nil {
-		p, err := m.principal(ctx, c.Principal)
+	ref := c.Principal
+	if _, err := uuid.Parse(ref); err != nil && c.then() {
+		ref = "key:" + ref // which may be nobody's by now
+	} else if err != nil {
+		p, err := m.principal(ctx, ref)
 		if err != nil {
 			return err
 		}
-		id = p.ID
+		ref = p.ID.String()
 	}
 	packet, err := answer[model.Explanation](m, func() (*http.Response, error) {
-		return m.ExplainPacket(ctx, id.String(), &model.ExplainPacketParams{ComponentKey: c.Component})
+		return m.ExplainPacket(ctx, ref, &model.ExplainPacketParams{ComponentKey: c.Component, Revision: c.Revision, At: c.At})
 	})
 	if err != nil {
 		return err
@@ -44,13 +49,19 @@ func (c *explainCmd) Run(ctx context.Context, s streams) error {
 	return c.render(s, packet)
 }
 
+// then tells whether it is asked for the past.
+func (c *explainCmd) then() bool { return c.Revision != nil || c.At != nil }
+
 func (c *explainCmd) render(s streams, e model.Explanation) error {
-	p := painter(s.out)
+	p, would := painter(s.out), [2]string{"would be refused", "would get"}
+	if c.then() {
+		would = [2]string{"would have been refused", "would have got"}
+	}
 	if e.Refusal != nil {
-		fmt.Fprintf(s.out, "%s %s would be refused: %d %s: %s\n", e.PrincipalKey, e.ComponentKey,
+		fmt.Fprintf(s.out, "%s %s %s: %d %s: %s\n", e.PrincipalKey, e.ComponentKey, would[0],
 			e.Refusal.Status, p.in(red, e.Refusal.Code), e.Refusal.Detail)
 	} else {
-		fmt.Fprintf(s.out, "%s %s would get packet %s\n", e.PrincipalKey, e.ComponentKey, p.in(bold, e.PacketEtag))
+		fmt.Fprintf(s.out, "%s %s %s packet %s\n", e.PrincipalKey, e.ComponentKey, would[1], p.in(bold, e.PacketEtag))
 	}
 	var packet map[string]json.RawMessage
 	if e.Packet != nil {

@@ -9,7 +9,8 @@ import (
 
 type exportCmd struct {
 	remote
-	Tenant string `env:"METAGATE_TENANT" placeholder:"KEY" help:"Another tenant than the key's own (ADMIN_ALLOW_CROSS_TENANT)."`
+	Tenant   string `env:"METAGATE_TENANT" placeholder:"KEY" help:"Another tenant than the key's own (ADMIN_ALLOW_CROSS_TENANT)."`
+	Revision *int64 `env:"METAGATE_REVISION" placeholder:"N" help:"The world as it was at this revision."`
 }
 
 func (c *exportCmd) Run(ctx context.Context, s streams) error {
@@ -22,7 +23,7 @@ func (c *exportCmd) Run(ctx context.Context, s streams) error {
 		want = "application/json"
 	}
 	r, body, err := m.do(func() (*http.Response, error) {
-		return m.ExportWorld(ctx, &model.ExportWorldParams{TenantKey: filter(c.Tenant)}, func(_ context.Context, r *http.Request) error {
+		return m.ExportWorld(ctx, &model.ExportWorldParams{TenantKey: filter(c.Tenant), Revision: c.Revision}, func(_ context.Context, r *http.Request) error {
 			r.Header.Set("Accept", want)
 			return nil
 		})

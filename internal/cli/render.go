@@ -21,6 +21,11 @@ const (
 // renderPlan writes a plan that a person reads at a glance, in full with all.
 func renderPlan(out io.Writer, p model.Plan, all bool) {
 	renderResources(out, p, all)
+	renderPackets(out, p, all)
+	renderSummary(out, p)
+}
+
+func renderPackets(out io.Writer, p model.Plan, all bool) {
 	c := painter(out)
 	if len(p.Packets) > 0 {
 		fmt.Fprintf(out, "\n%s\n", c.in(bold, "packets that change: "+thousands(len(p.Packets))))
@@ -33,7 +38,15 @@ func renderPlan(out io.Writer, p model.Plan, all bool) {
 		fmt.Fprintf(out, "  %s (%s)  %s → %s  %s\n", k.PrincipalKey, k.ComponentKey,
 			short(k.EtagBefore), short(k.EtagAfter), c.in(dim, sections(k)))
 	}
-	renderSummary(out, p)
+}
+
+// renderChanged writes what changed between two revisions.
+func renderChanged(out io.Writer, p model.Plan, all bool) {
+	renderResources(out, p, all)
+	renderPackets(out, p, all)
+	c, n := painter(out), p.Summary
+	fmt.Fprintf(out, "%s created, %s updated, %s deleted, %s unchanged\n",
+		c.in(green, thousands(n.Create)), c.in(yellow, thousands(n.Update)), c.in(red, thousands(n.Delete)), thousands(n.Unchanged))
 }
 
 func renderSummary(out io.Writer, p model.Plan) {

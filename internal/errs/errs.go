@@ -31,6 +31,7 @@ const (
 	IdempotencyKeyReused  Code = "IDEMPOTENCY_KEY_REUSED"  // 409
 	LastAdmin             Code = "LAST_ADMIN"              // 409
 	PrincipalMismatch     Code = "PRINCIPAL_MISMATCH"      // 409
+	HistoryGone           Code = "HISTORY_GONE"            // 410
 	PreconditionFailed    Code = "PRECONDITION_FAILED"     // 412
 	TooLarge              Code = "PAYLOAD_TOO_LARGE"       // 413
 	RequestTimeout        Code = "REQUEST_TIMEOUT"         // 408

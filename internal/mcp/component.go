@@ -28,6 +28,7 @@ func bootstrap(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	birth.By = witness.ByMCP
 	opened, err := c.Witness.Bootstrap(ctx, c.caller, birth)
 	return born{opened, in.LastPacketEtag == opened.Etag}, err
 }

@@ -35,6 +35,7 @@ var status = map[errs.Code]int{
 	errs.IdempotencyKeyReused:  http.StatusConflict,
 	errs.LastAdmin:             http.StatusConflict,
 	errs.PrincipalMismatch:     http.StatusConflict,
+	errs.HistoryGone:           http.StatusGone,
 	errs.PreconditionFailed:    http.StatusPreconditionFailed,
 	errs.TooLarge:              http.StatusRequestEntityTooLarge,
 	errs.RequestTimeout:        http.StatusRequestTimeout,

@@ -2,9 +2,11 @@ package server
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/doc"
 )
 
 // ReportReady implements POST /v1/startup/ready.
@@ -46,4 +48,24 @@ func (s *Server) GetStartup(ctx context.Context, r api.GetStartupRequestObject) 
 		return nil, err
 	}
 	return api.GetStartup200JSONResponse{Body: s.startupView(row)}, nil
+}
+
+// GetStartupPacket implements GET /v1/startup/{startup_id}/packet.
+func (s *Server) GetStartupPacket(ctx context.Context, r api.GetStartupPacketRequestObject) (api.GetStartupPacketResponseObject, error) {
+	packet, etag, err := s.Witness.Packet(ctx, callerOf(ctx), r.StartupID)
+	if err != nil {
+		return nil, err
+	}
+	return pastPacket{verbatim{contentType: mediaJSON, body: packet}, etag}, nil
+}
+
+// pastPacket sends a packet as it was sent before.
+type pastPacket struct {
+	verbatim
+	etag string
+}
+
+func (p pastPacket) VisitGetStartupPacketResponse(w http.ResponseWriter) error {
+	w.Header()["Etag"] = []string{doc.QuoteETag(p.etag)}
+	return p.visit(w)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/legivellum/metagate/gen/api"
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/doc"
+	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/world"
 )
 
@@ -27,7 +28,7 @@ func (s *Server) ApplyWorld(ctx context.Context, r api.ApplyWorldRequestObject) 
 
 // ExportWorld implements GET /v1/admin/export.
 func (s *Server) ExportWorld(ctx context.Context, r api.ExportWorldRequestObject) (api.ExportWorldResponseObject, error) {
-	w, err := s.World.Export(ctx, callerOf(ctx), deref(r.Params.TenantKey), deref(r.Params.APIKeys))
+	w, err := s.export(ctx, r.Params)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func (v verbatim) VisitExportWorldResponse(w http.ResponseWriter) error { return
 
 // ExplainPacket implements GET /v1/admin/principals/{id}/packet.
 func (s *Server) ExplainPacket(ctx context.Context, r api.ExplainPacketRequestObject) (api.ExplainPacketResponseObject, error) {
-	e, err := s.World.Explain(ctx, callerOf(ctx), r.ID, r.Params.ComponentKey)
+	e, err := s.explain(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -54,4 +55,22 @@ func (s *Server) ExplainPacket(ctx context.Context, r api.ExplainPacketRequestOb
 		e.Explanation.Refusal = &model.Refusal{Status: status[no.Code], Code: string(no.Code), Detail: no.Message}
 	}
 	return api.ExplainPacket200JSONResponse{Body: e.Explanation}, nil
+}
+
+func (s *Server) export(ctx context.Context, p model.ExportWorldParams) (model.World, error) {
+	switch {
+	case p.Revision == nil:
+		return s.World.Export(ctx, callerOf(ctx), deref(p.TenantKey), deref(p.APIKeys))
+	case deref(p.APIKeys):
+		return model.World{}, errs.New(errs.InvalidRequest, `query parameters "revision" and "api_keys": one of them, since API keys have no history`)
+	}
+	return s.World.ExportAt(ctx, callerOf(ctx), deref(p.TenantKey), *p.Revision)
+}
+
+func (s *Server) explain(ctx context.Context, r api.ExplainPacketRequestObject) (world.Explanation, error) {
+	when := world.When{Revision: r.Params.Revision, At: r.Params.At}
+	if when == (world.When{}) {
+		return s.World.Explain(ctx, callerOf(ctx), r.ID, r.Params.ComponentKey)
+	}
+	return s.World.ExplainAt(ctx, callerOf(ctx), r.ID, r.Params.ComponentKey, when)
 }

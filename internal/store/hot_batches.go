@@ -176,6 +176,12 @@ func (e pg) openStartups(ctx context.Context, rows []OpenStartupParams) ([]Openi
 		RemoteAddrs: sparse(rows, func(r *OpenStartupParams) string { return empty(r.RemoteAddr) }),
 
 		DeploymentKeys: sparse(rows, func(r *OpenStartupParams) string { return empty(r.DeploymentKey) }),
+		PacketBodies: column(rows, func(r *OpenStartupParams) int64 {
+			if r.PacketBody == nil {
+				return 0
+			}
+			return *r.PacketBody
+		}),
 	}
 	q := pgbatch.New(e.pool)
 	n, err := q.OpenStartups(ctx, a)

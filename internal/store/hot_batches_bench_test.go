@@ -35,7 +35,7 @@ func BenchmarkOpenStartups(b *testing.B) {
 					rows[i] = store.OpenStartupParams{
 						ID: store.NewID(now), TenantKey: "default", Epoch: epoch, Source: "live", PrincipalID: uuid.Nil, PrincipalKey: "memorygate",
 						ComponentKey: "memorygate_main", ProfileKey: "memorygate-profile", ManifestKey: "legivellum-mesh", ManifestVersion: 1, PacketID: uuid.New(),
-						PacketEtag: "0000000000000000000000000000000000000000000000000000000000000000", OpenedAt: now, DeadlineAt: now.Add(time.Minute),
+						PacketEtag: "0000000000000000000000000000000000000000000000000000000000000000", OpenedAt: now, DeadlineAt: now.Add(time.Minute), PacketBody: new(int64(1 << 61)),
 					}
 				}
 				opened, err := s.OpenStartups(b.Context(), rows)

@@ -53,6 +53,10 @@ func (q lite) CountOutcome(ctx context.Context, arg postgres.CountOutcomeParams)
 	return q.w.CountOutcome(ctx, sqlite.CountOutcomeParams(arg))
 }
 
+func (q lite) CountPacketBodies(ctx context.Context) (int64, error) {
+	return q.r.CountPacketBodies(ctx)
+}
+
 func (q lite) CreateAPIKey(ctx context.Context, arg postgres.CreateAPIKeyParams) (postgres.APIKey, error) {
 	row, err := q.w.CreateAPIKey(ctx, sqlite.CreateAPIKeyParams(arg))
 	return postgres.APIKey(row), err
@@ -103,6 +107,10 @@ func (q lite) DeleteOldOutcomes(ctx context.Context, before time.Time) (int64, e
 	return q.w.DeleteOldOutcomes(ctx, before)
 }
 
+func (q lite) DeleteOldPacketBodies(ctx context.Context, arg postgres.DeleteOldPacketBodiesParams) (int64, error) {
+	return q.w.DeleteOldPacketBodies(ctx, sqlite.DeleteOldPacketBodiesParams(arg))
+}
+
 func (q lite) DeleteOldRefusals(ctx context.Context, before time.Time) (int64, error) {
 	return q.w.DeleteOldRefusals(ctx, before)
 }
@@ -136,6 +144,11 @@ func (q lite) FindAnswered(ctx context.Context, arg postgres.FindAnsweredParams)
 	return postgres.StartupSession(row), err
 }
 
+func (q lite) FindPacketBody(ctx context.Context, hash string) (postgres.FindPacketBodyRow, error) {
+	row, err := q.r.FindPacketBody(ctx, hash)
+	return postgres.FindPacketBodyRow(row), err
+}
+
 func (q lite) ForgetInstances(ctx context.Context, keep int64) (int64, error) {
 	return q.w.ForgetInstances(ctx, keep)
 }
@@ -153,6 +166,11 @@ func (q lite) GetAPIKeyByHash(ctx context.Context, keyHash string) (postgres.API
 func (q lite) GetBinding(ctx context.Context, id uuid.UUID) (postgres.Binding, error) {
 	row, err := q.r.GetBinding(ctx, id)
 	return postgres.Binding(row), err
+}
+
+func (q lite) GetHistoryStart(ctx context.Context, tenantKey string) (postgres.GetHistoryStartRow, error) {
+	row, err := q.r.GetHistoryStart(ctx, tenantKey)
+	return postgres.GetHistoryStartRow(row), err
 }
 
 func (q lite) GetIdentityByKeyHash(ctx context.Context, keyHash string) (postgres.GetIdentityByKeyHashRow, error) {
@@ -173,6 +191,11 @@ func (q lite) GetManifest(ctx context.Context, id uuid.UUID) (postgres.Manifest,
 func (q lite) GetManifestByKey(ctx context.Context, arg postgres.GetManifestByKeyParams) (postgres.Manifest, error) {
 	row, err := q.r.GetManifestByKey(ctx, sqlite.GetManifestByKeyParams(arg))
 	return postgres.Manifest(row), err
+}
+
+func (q lite) GetPacketBody(ctx context.Context, arg postgres.GetPacketBodyParams) (postgres.PacketBody, error) {
+	row, err := q.r.GetPacketBody(ctx, sqlite.GetPacketBodyParams(arg))
+	return postgres.PacketBody(row), err
 }
 
 func (q lite) GetPrincipal(ctx context.Context, id uuid.UUID) (postgres.Principal, error) {
@@ -220,6 +243,10 @@ func (q lite) GetStartup(ctx context.Context, id uuid.UUID) (postgres.StartupSes
 	return postgres.StartupSession(row), err
 }
 
+func (q lite) KeepPacketBody(ctx context.Context, arg postgres.KeepPacketBodyParams) (int64, error) {
+	return q.w.KeepPacketBody(ctx, sqlite.KeepPacketBodyParams(arg))
+}
+
 func (q lite) LeaseSink(ctx context.Context, arg postgres.LeaseSinkParams) (int64, error) {
 	return q.w.LeaseSink(ctx, sqlite.LeaseSinkParams(arg))
 }
@@ -242,6 +269,11 @@ func (q lite) ListAlarms(ctx context.Context, arg postgres.ListAlarmsParams) ([]
 func (q lite) ListAuditLog(ctx context.Context, arg postgres.ListAuditLogParams) ([]postgres.AuditLog, error) {
 	rows, err := q.r.ListAuditLog(ctx, sqlite.ListAuditLogParams(arg))
 	return convert(rows, func(r sqlite.AuditLog) postgres.AuditLog { return postgres.AuditLog(r) }), err
+}
+
+func (q lite) ListBaseline(ctx context.Context, tenantKey string) ([]postgres.ListBaselineRow, error) {
+	rows, err := q.r.ListBaseline(ctx, tenantKey)
+	return convert(rows, func(r sqlite.ListBaselineRow) postgres.ListBaselineRow { return postgres.ListBaselineRow(r) }), err
 }
 
 func (q lite) ListBindings(ctx context.Context, arg postgres.ListBindingsParams) ([]postgres.Binding, error) {
@@ -301,6 +333,11 @@ func (q lite) ListRefusals(ctx context.Context, arg postgres.ListRefusalsParams)
 	return convert(rows, func(r sqlite.Refusal) postgres.Refusal { return postgres.Refusal(r) }), err
 }
 
+func (q lite) ListRevisions(ctx context.Context, arg postgres.ListRevisionsParams) ([]postgres.ListRevisionsRow, error) {
+	rows, err := q.r.ListRevisions(ctx, sqlite.ListRevisionsParams(arg))
+	return convert(rows, func(r sqlite.ListRevisionsRow) postgres.ListRevisionsRow { return postgres.ListRevisionsRow(r) }), err
+}
+
 func (q lite) ListRoster(ctx context.Context, arg postgres.ListRosterParams) ([]postgres.Roster, error) {
 	rows, err := q.r.ListRoster(ctx, sqlite.ListRosterParams(arg))
 	return convert(rows, func(r sqlite.Roster) postgres.Roster { return postgres.Roster(r) }), err
@@ -324,6 +361,11 @@ func (q lite) ListStartups(ctx context.Context, arg postgres.ListStartupsParams)
 func (q lite) ListWaiting(ctx context.Context, arg postgres.ListWaitingParams) ([]postgres.ListWaitingRow, error) {
 	rows, err := q.r.ListWaiting(ctx, sqlite.ListWaitingParams(arg))
 	return convert(rows, func(r sqlite.ListWaitingRow) postgres.ListWaitingRow { return postgres.ListWaitingRow(r) }), err
+}
+
+func (q lite) ListWorldAt(ctx context.Context, arg postgres.ListWorldAtParams) ([]postgres.ListWorldAtRow, error) {
+	rows, err := q.r.ListWorldAt(ctx, sqlite.ListWorldAtParams(arg))
+	return convert(rows, func(r sqlite.ListWorldAtRow) postgres.ListWorldAtRow { return postgres.ListWorldAtRow(r) }), err
 }
 
 func (q lite) LockTenant(ctx context.Context, arg postgres.LockTenantParams) (postgres.LockTenantRow, error) {
@@ -353,6 +395,10 @@ func (q lite) RefuseStartup(ctx context.Context, arg postgres.RefuseStartupParam
 
 func (q lite) ReportStartup(ctx context.Context, arg postgres.ReportStartupParams) (int64, error) {
 	return q.w.ReportStartup(ctx, sqlite.ReportStartupParams(arg))
+}
+
+func (q lite) RevisionAt(ctx context.Context, arg postgres.RevisionAtParams) (*int64, error) {
+	return q.r.RevisionAt(ctx, sqlite.RevisionAtParams(arg))
 }
 
 func (q lite) SetRevision(ctx context.Context, arg postgres.SetRevisionParams) error {

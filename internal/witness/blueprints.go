@@ -28,6 +28,7 @@ type blueprintKey struct {
 
 type blueprintAt struct {
 	epoch, revision int64 // when it was read
+	keeping
 	*bootstrap.Blueprint
 }
 
@@ -42,7 +43,7 @@ func newBlueprints(maxBytes uint64) *blueprints {
 func (s *Service) blueprint(ctx context.Context, who identity.Caller) (blueprintAt, error) {
 	key := blueprintKey{*who.ProfileID, *who.ManifestID, string(who.Overrides)}
 	b, ok := s.blueprints.cache.GetIfPresent(key)
-	if !ok || b.epoch != who.Epoch {
+	if !ok || b.epoch != who.Epoch || b.aged(s.now()) {
 		var err error
 		if b, err = s.loaded(ctx, who, key); err != nil {
 			return b, err
@@ -57,8 +58,11 @@ func (s *Service) blueprint(ctx context.Context, who identity.Caller) (blueprint
 // loaded reads what is missing: once for all who need it now, who wait no longer
 // than their own time; or by itself within a transaction.
 func (s *Service) loaded(ctx context.Context, who identity.Caller, key blueprintKey) (b blueprintAt, err error) {
-	if q, ok := s.desk.(within); ok {
-		return s.load(ctx, q, who, key)
+	if q, ok := s.desk.(within); ok { // which may be rolled back: nothing of it is cached
+		if b, err = s.load(ctx, q, who, key); err != nil {
+			return b, err
+		}
+		return b, s.keep(ctx, q, who.TenantKey, &b)
 	}
 	flight := s.blueprints.loads.DoChan(fmt.Sprint(key, who.Epoch), func() (any, error) {
 		// Not the first caller's context: one that hangs up must not take the others along.
@@ -69,7 +73,14 @@ func (s *Service) loaded(ctx context.Context, who identity.Caller, key blueprint
 			loaded, err = s.load(ctx, q, who, key)
 			return err
 		})
-		return loaded, err
+		if err != nil {
+			return loaded, err
+		}
+		if err := s.keep(ctx, s.store, who.TenantKey, &loaded); err != nil {
+			return loaded, err
+		}
+		s.blueprints.cache.Set(key, loaded) // not before its body is on disk: no receipt names one that isn't
+		return loaded, nil
 	})
 	select {
 	case done := <-flight:
@@ -109,6 +120,5 @@ func (s *Service) load(ctx context.Context, q store.Queries, who identity.Caller
 	if err != nil {
 		return b, errs.Wrap(err, errs.Internal, "internal error")
 	}
-	s.blueprints.cache.Set(key, b)
 	return b, nil
 }

@@ -29,7 +29,7 @@ func newID(now time.Time, key uuid.UUID) uuid.UUID {
 
 // repeat answers a bootstrap whose Idempotency-Key has opened a startup before, with
 // that one: its answer was lost on the way. What it was told is on record, so where
-// the packet is another by now, a new startup supersedes it.
+// the packet is another by now, be it by its manifest_version alone, a new startup supersedes it.
 func (s *Service) repeat(ctx context.Context, who identity.Caller, b Birth, again Opened) (Opened, error) {
 	if err := s.confirm(ctx, who, nil); err != nil {
 		return Opened{}, err
@@ -42,7 +42,7 @@ func (s *Service) repeat(ctx context.Context, who identity.Caller, b Birth, agai
 		return Opened{}, errs.New(errs.IdempotencyKeyReused, "the Idempotency-Key is another startup's: make a new one for each start")
 	case first.Status != string(model.StartupStatusOPEN) || first.SupersededAt != nil:
 		return Opened{}, errs.New(errs.IdempotencyKeyReused, "the startup of the Idempotency-Key is no longer open: make a new one for each start")
-	case first.PacketEtag == again.Etag:
+	case first.PacketEtag == again.Etag && again.blueprint.made(first):
 		again.PacketID, again.IssuedAt, again.DeadlineAt = first.PacketID, first.OpenedAt, first.DeadlineAt
 		return again, nil
 	}
@@ -54,4 +54,9 @@ func (s *Service) repeat(ctx context.Context, who identity.Caller, b Birth, agai
 		_, err := q.SupersedeStartup(ctx, store.SupersedeStartupParams{ID: first.ID, SupersededBy: &again.StartupID, SupersededAt: &again.IssuedAt})
 		return err
 	})
+}
+
+// made tells whether a startup was answered with the very body of k, as far as it is known.
+func (k keeping) made(r store.StartupSession) bool {
+	return r.PacketBody == nil || *r.PacketBody == k.body || *r.PacketBody == -k.body
 }

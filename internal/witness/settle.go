@@ -80,7 +80,7 @@ func (s *Service) settleAll(ctx context.Context, calls []settlement) ([]settled,
 				return err
 			}
 		}
-		inside := &Service{desk: within{q}, store: s.store, now: s.now, blueprints: s.blueprints, signer: s.signer}
+		inside := &Service{desk: within{q}, store: s.store, now: s.now, blueprints: s.blueprints, signer: s.signer, keepPackets: s.keepPackets}
 		for i, c := range calls {
 			err := c.ctx.Err()
 			if err == nil {

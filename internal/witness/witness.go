@@ -32,22 +32,24 @@ type Options struct {
 	CacheBytes  uint64           // bound of the compiled packets in memory (PACKET_CACHE_BYTES)
 	MaxInFlight int              // bound of those who wait for a write (MAX_IN_FLIGHT)
 	Signer      *signing.Ring    // nil signs nothing
+	KeepPackets time.Duration    // how long Packet answers (PACKET_RETENTION_HOURS); 0 is for ever
 }
 
 // Service opens and closes startup receipts.
 type Service struct {
 	desk
-	store      *store.Store
-	now        func() time.Time
-	blueprints *blueprints
-	opens      *batcher[store.OpenStartupParams, store.Opening]
-	reports    *batcher[store.ReportStartupParams, store.Reported]
-	settles    *batcher[settlement, settled]
-	signer     *signing.Ring
-	snapshot   func(ctx context.Context, fn func(store.Queries) error) error
-	closed     sync.Once
-	fate       *fate
-	opened     atomic.Int64
+	store       *store.Store
+	now         func() time.Time
+	blueprints  *blueprints
+	opens       *batcher[store.OpenStartupParams, store.Opening]
+	reports     *batcher[store.ReportStartupParams, store.Reported]
+	settles     *batcher[settlement, settled]
+	signer      *signing.Ring
+	keepPackets time.Duration
+	snapshot    func(ctx context.Context, fn func(store.Queries) error) error
+	closed      sync.Once
+	fate        *fate
+	opened      atomic.Int64
 }
 
 // Opened is how many startups this server has opened since it began, about.
@@ -94,7 +96,7 @@ const (
 func New(o Options) *Service {
 	last := &fate{}
 	s := &Service{
-		store: o.Store, snapshot: o.Store.InSnapshot, now: o.Now, signer: o.Signer, blueprints: newBlueprints(o.CacheBytes), fate: last,
+		store: o.Store, snapshot: o.Store.InSnapshot, now: o.Now, signer: o.Signer, keepPackets: o.KeepPackets, blueprints: newBlueprints(o.CacheBytes), fate: last,
 		reports: newBatcher(writers, maxRows, o.MaxInFlight, noted(last, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
 			reported, err := o.Store.ReportStartups(ctx, rows)
 			leaveOutRivals(rows, reported)
@@ -172,6 +174,7 @@ type Birth struct {
 	Source       string // api.StartupSource
 	// IdempotencyKey becomes the startup's id where it can (see newID).
 	IdempotencyKey uuid.UUID
+	By             Followup // the door: empty is ByREST
 }
 
 // maxLabels is how many bytes a startup's labels may have (contract 4).
@@ -221,7 +224,7 @@ func (s *Service) bootstrap(ctx context.Context, who identity.Caller, b Birth) (
 		OpenedAt: birth.IssuedAt, DeadlineAt: birth.DeadlineAt,
 		InstanceID: said(b.InstanceID), Host: said(b.Host), Labels: b.Labels,
 		Source: cmp.Or(b.Source, sourceLive), Credential: who.Credential, RemoteAddr: said(who.RemoteAddr),
-		DeploymentKey: unusual(blueprint.DeploymentKey),
+		DeploymentKey: unusual(blueprint.DeploymentKey), PacketBody: blueprint.bodyBy(b.By),
 	})
 	switch {
 	case err != nil:

@@ -30,6 +30,8 @@ type Apply struct {
 	// of a principal or a binding that is there stands, and a binding that another
 	// takes the place of is left to its history.
 	Describes bool
+
+	Past *Past // of a rollback, or a diff; nil is any other
 }
 
 // freePlans is how often an apply plans without a lock, so that a large one
@@ -61,8 +63,10 @@ func (s *Service) apply(ctx context.Context, a identity.Caller, in Apply) (out m
 			return out, nil, err
 		}
 		out = p.answer(in)
-		if in.DryRun {
-			return out, p, s.blastRadius(ctx, tenant, p, &out)
+		if in.DryRun || in.Past != nil {
+			if err := s.blastRadius(ctx, tenant, p, &out); err != nil || in.DryRun {
+				return out, p, err
+			}
 		}
 		if err := s.execute(ctx, a, tenant, p); !errors.Is(err, admin.ErrMoved) {
 			return out, p, err
@@ -76,7 +80,11 @@ func (s *Service) apply(ctx context.Context, a identity.Caller, in Apply) (out m
 		if p, err = s.plan(ctx, w.Queries, a, in, r); err != nil {
 			return err
 		}
-		out = p.answer(in)
+		if out = p.answer(in); in.Past != nil {
+			if err := s.blastRadius(ctx, tenant, p, &out); err != nil {
+				return err
+			}
+		}
 		return p.run(ctx, w)
 	})
 	return out, p, err
@@ -96,8 +104,14 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 	}
 	w := s.Admin.Planned(a, r.tenant)
 	kept := r.protected(a, s.Admin.Admins)
+	compared := in.Past != nil && in.Past.only
+	if compared {
+		kept = nil
+	} else if in.Past != nil {
+		in.World.Principals = in.Past.principals(in.World.Principals, r.principals)
+	}
 	resources[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
-		kind: admin.SecretRefs, list: "secret_refs", docs: in.World.SecretRefs, stored: r.secretRefs, gone: phaseSweep,
+		kind: admin.SecretRefs, list: "secret_refs", docs: in.World.SecretRefs, stored: r.secretRefs, gone: phaseSweep, asIs: compared,
 		key:    func(c model.SecretRefCreate) string { return c.SecretKey },
 		tenant: func(c *model.SecretRefCreate) *string { return &c.TenantKey },
 		keep:   func(store.SecretRef) bool { return false },
@@ -107,7 +121,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 		},
 	}.into(ctx, p, w, in.Prune)
 	resources[store.Profile, model.ProfileCreate, model.Profile]{
-		kind: admin.Profiles, list: "profiles", docs: in.World.Profiles, stored: r.profiles, gone: phaseSweep,
+		kind: admin.Profiles, list: "profiles", docs: in.World.Profiles, stored: r.profiles, gone: phaseSweep, asIs: compared,
 		key:    func(c model.ProfileCreate) string { return c.ProfileKey },
 		tenant: func(c *model.ProfileCreate) *string { return &c.TenantKey },
 		keep:   func(r store.Profile) bool { return kept[r.ID] },
@@ -117,7 +131,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 		},
 	}.into(ctx, p, w, in.Prune)
 	resources[store.Manifest, model.ManifestCreate, model.Manifest]{
-		kind: admin.Manifests, list: "manifests", docs: in.World.Manifests, stored: r.manifests, gone: phaseSweep,
+		kind: admin.Manifests, list: "manifests", docs: in.World.Manifests, stored: r.manifests, gone: phaseSweep, asIs: compared,
 		key:    func(c model.ManifestCreate) string { return c.ManifestKey },
 		tenant: func(c *model.ManifestCreate) *string { return &c.TenantKey },
 		keep:   func(r store.Manifest) bool { return kept[r.ID] },
@@ -131,7 +145,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 		once: func(c *model.ManifestCreate) { c.Version = 0 },
 	}.into(ctx, p, w, in.Prune)
 	resources[store.Principal, model.PrincipalCreate, model.Principal]{
-		kind: admin.Principals, list: "principals", docs: in.World.Principals, stored: r.principals, gone: phaseFree,
+		kind: admin.Principals, list: "principals", docs: in.World.Principals, stored: r.principals, gone: phaseFree, asIs: compared,
 		key:    func(c model.PrincipalCreate) string { return c.PrincipalKey },
 		tenant: func(c *model.PrincipalCreate) *string { return &c.TenantKey },
 		keep:   func(r store.Principal) bool { return kept[r.ID] },
@@ -140,9 +154,11 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 			put(p.after.principals, key, c)
 		},
 	}.into(ctx, p, w, in.Prune)
-	p.admins(s.Admin, a, in.World.Principals)
-	p.subjects(in.World.Principals, foreign)
-	p.park(r.principals)
+	if !compared {
+		p.admins(s.Admin, a, in.World.Principals)
+		p.subjects(in.World.Principals, foreign)
+		p.park(r.principals)
+	}
 	p.bindings(in, r, kept)
 	if err := p.apiKeys(ctx, q, in.World.APIKeys, r, s.Admin.Now()); err != nil {
 		return nil, err

@@ -34,6 +34,11 @@ func (s *Service) Explain(ctx context.Context, a identity.Caller, ref model.IDOr
 		w, err = worldOf(ctx, q, row)
 		return err
 	})
+	return explanation(row, w, err, component)
+}
+
+// explanation tells of a principal's world, or of the error that stands in its way.
+func explanation(row store.Principal, w bootstrap.World, err error, component string) (Explanation, error) {
 	out := Explanation{Explanation: model.Explanation{
 		PrincipalKey: row.PrincipalKey, ComponentKey: component, Sections: []model.SectionSource{},
 	}}

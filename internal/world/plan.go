@@ -125,6 +125,7 @@ type resources[R, C, V any] struct {
 	set    func(key string, doc *C, version int64) // keeps the state after; nil is gone
 	keep   func(R) bool                            // never pruned
 	gone   int                                     // the phase in which it is pruned
+	asIs   bool                                    // documents are compared by no rule
 	once   func(*C)                                // drops what counts at the creation alone; nil is nothing
 }
 
@@ -144,7 +145,7 @@ func (r resources[R, C, V]) into(ctx context.Context, p *plan, w admin.Write, pr
 		} else {
 			*t = ""
 		}
-		if err := r.kind.Prepare(ctx, w, &doc); err != nil {
+		if err := r.prepare(ctx, w, &doc); err != nil {
 			p.fail(at, err)
 			r.set(key, &doc, 1) // it is there, for what refers to it
 			continue
@@ -159,6 +160,13 @@ func (r resources[R, C, V]) into(ctx context.Context, p *plan, w admin.Write, pr
 			r.delete(p, key)
 		}
 	}
+}
+
+func (r resources[R, C, V]) prepare(ctx context.Context, w admin.Write, doc *C) error {
+	if r.asIs {
+		return nil
+	}
+	return r.kind.Prepare(ctx, w, doc)
 }
 
 func (r resources[R, C, V]) one(p *plan, key string, doc C) {

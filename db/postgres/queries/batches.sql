@@ -4,10 +4,10 @@
 -- Like OpenStartup for each row, but an id that there is fails them all: store adds
 -- what leaves it out, which costs each row a tenth, where it is needed. It tells how
 -- many it wrote, not which: nearly always all of them.
-INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, changed, opened_change)
+INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, packet_body, changed, opened_change)
 SELECT u.id, u.tenant_key, u.principal_id, u.principal_key, u.component_key, u.profile_key, u.manifest_key, u.manifest_version, u.packet_id, u.packet_etag, 'OPEN', u.opened_at, u.deadline_at,
        nullif(u.instance_id, ''), nullif(u.host, ''), nullif(u.labels, '')::json, u.source, r.revision, nullif(u.credential, '')::json, nullif(u.remote_addr, ''),
-       nullif(u.deployment_key, ''), u.n, u.n
+       nullif(u.deployment_key, ''), nullif(u.packet_body, 0), u.n, u.n
 FROM (SELECT unnest(sqlc.arg(ids)::uuid[]) AS id,
              unnest(sqlc.arg(tenant_keys)::text[]) AS tenant_key,
              unnest(sqlc.arg(epochs)::bigint[]) AS epoch,
@@ -28,6 +28,7 @@ FROM (SELECT unnest(sqlc.arg(ids)::uuid[]) AS id,
              unnest(sqlc.arg(credentials)::text[]) AS credential,
              unnest(sqlc.arg(remote_addrs)::text[]) AS remote_addr,
              unnest(sqlc.arg(deployment_keys)::text[]) AS deployment_key,
+             unnest(sqlc.arg(packet_bodies)::bigint[]) AS packet_body,
              (SELECT n FROM change_number) AS n) u -- one number for all, taken once
 JOIN tenant_revisions r ON r.tenant_key = u.tenant_key AND r.epoch = u.epoch;
 
