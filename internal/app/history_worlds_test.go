@@ -166,7 +166,7 @@ func TestADiffIsTheDryRunOfThen(t *testing.T) {
 		require.NotEmpty(t, w.diff(t, from, nil).Packets)
 		require.Empty(t, w.diff(t, from, &from).Changes)
 		empty := int64(0)
-		require.Equal(t, len(mesh(t).Principals), len(w.diff(t, empty, &from).Packets))
+		require.Len(t, w.diff(t, empty, &from).Packets, len(mesh(t).Principals))
 	})
 }
 

@@ -52,8 +52,9 @@ func TestAnAnsweredBootstrapHasItsReceipt(t *testing.T) {
 			ID: opened.StartupID, TenantKey: "t", PrincipalID: w.principal.ID, PrincipalKey: "p", ComponentKey: "c",
 			ProfileKey: "profile", ManifestKey: "manifest", ManifestVersion: 1, PacketID: opened.PacketID, PacketEtag: opened.Etag,
 			Status: "OPEN", OpenedAt: noon, DeadlineAt: noon.Add(time.Minute), Source: "live", Revision: &at.Revision,
-			Changed: row.Changed, DeploymentKey: new("d"),
+			Changed: row.Changed, DeploymentKey: new("d"), PacketBody: row.PacketBody,
 		}, row)
+		require.Positive(t, *row.PacketBody)
 		require.Contains(t, string(opened.AppendPacket(nil, witness.ByREST)), opened.StartupID.String())
 	})
 }
@@ -86,15 +87,17 @@ func TestARememberedEtagIsThatOfTheComponentAndTheRevision(t *testing.T) {
 func TestABootstrapIsStaleWhenTheWorldChangesUnderItAndLeavesNoReceipt(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
-		changes := int64(0)
+		changes, armed := int64(0), false
 		s := service(t, w, func() time.Time {
-			if changes < 3 {
+			if armed {
+				armed = false
 				changes++
 				w.edit(t, 100+changes)
 			}
 			return noon
 		})
 		for want := range int64(3) {
+			armed = true
 			_, err := s.Bootstrap(t.Context(), w.identity(t), birth(""))
 			require.ErrorIs(t, err, witness.ErrStale)
 			require.Equal(t, want+1, changes)
