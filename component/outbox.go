@@ -1,6 +1,7 @@
 package component
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -205,11 +206,11 @@ func (o *outbox) done(l letter) {
 	now := o.mine[l.name]
 	if text, err := os.ReadFile(l.name); err == nil && now == nil {
 		now = text
-		if string(text) == string(l.text) {
+		if bytes.Equal(text, l.text) {
 			_ = os.Remove(l.name)
 		}
 	}
-	if now == nil || string(now) == string(l.text) {
+	if now == nil || bytes.Equal(now, l.text) {
 		delete(o.mine, l.name)
 	}
 }

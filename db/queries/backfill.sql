@@ -10,13 +10,15 @@ LIMIT 1;
 -- A start that is told of afterwards, once.
 INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag,
     status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details,
-    instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, claimed_opened_at, claimed_closed_at, changed)
-VALUES (sqlc.arg(id), sqlc.arg(tenant_key), sqlc.arg(principal_id), sqlc.arg(principal_key), sqlc.arg(component_key),
+    instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, claimed_opened_at, claimed_closed_at, changed, opened_change)
+SELECT sqlc.arg(id), sqlc.arg(tenant_key), sqlc.arg(principal_id), sqlc.arg(principal_key), sqlc.arg(component_key),
     sqlc.arg(profile_key), sqlc.arg(manifest_key), sqlc.arg(manifest_version), sqlc.arg(packet_id), sqlc.arg(packet_etag),
     sqlc.arg(status), sqlc.arg(opened_at), sqlc.arg(deadline_at), sqlc.narg(ready_at), sqlc.narg(failed_at),
     sqlc.narg(build_version), sqlc.narg(health), sqlc.narg(error), sqlc.narg(details),
     sqlc.narg(instance_id), sqlc.narg(host), sqlc.narg(labels), 'cache', sqlc.narg(revision), sqlc.narg(credential), sqlc.narg(remote_addr), sqlc.narg(deployment_key),
-    sqlc.narg(claimed_opened_at), sqlc.narg(claimed_closed_at), (SELECT n FROM change_number))
+    sqlc.narg(claimed_opened_at), sqlc.narg(claimed_closed_at), c.n, c.n
+FROM change_number c
+WHERE true
 ON CONFLICT (id) DO NOTHING;
 
 -- name: CloseBackfilled :execrows

@@ -1,11 +1,12 @@
 -- name: CreateBinding :one
-INSERT INTO bindings (id, tenant_key, principal_id, profile_id, manifest_id, overrides, active, created_at, updated_at)
-VALUES (sqlc.arg(id), sqlc.arg(tenant_key), sqlc.arg(principal_id), sqlc.arg(profile_id), sqlc.arg(manifest_id), sqlc.arg(overrides), sqlc.arg(active), sqlc.arg(created_at), sqlc.arg(updated_at))
+INSERT INTO bindings (id, tenant_key, principal_id, profile_id, manifest_id, overrides, active, created_at, updated_at, expected, labels)
+VALUES (sqlc.arg(id), sqlc.arg(tenant_key), sqlc.arg(principal_id), sqlc.arg(profile_id), sqlc.arg(manifest_id), sqlc.arg(overrides), sqlc.arg(active), sqlc.arg(created_at), sqlc.arg(updated_at), sqlc.narg(expected), sqlc.narg(labels))
 RETURNING *;
 
 -- name: UpdateBinding :one
 UPDATE bindings
-SET profile_id = sqlc.arg(profile_id), manifest_id = sqlc.arg(manifest_id), overrides = sqlc.arg(overrides), active = sqlc.arg(active), updated_at = sqlc.arg(updated_at)
+SET profile_id = sqlc.arg(profile_id), manifest_id = sqlc.arg(manifest_id), overrides = sqlc.arg(overrides), active = sqlc.arg(active), updated_at = sqlc.arg(updated_at),
+    expected = sqlc.narg(expected), labels = sqlc.narg(labels)
 WHERE id = sqlc.arg(id)
 RETURNING *;
 

@@ -40,13 +40,13 @@ WHERE tenant_key = sqlc.arg(tenant_key) AND status = 'active';
 -- name: OpenStartup :execrows
 -- Writes the receipt only if the world is still the one that was resolved, and the
 -- id, which may be an Idempotency-Key, is new.
-INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, packet_body, changed)
+INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, packet_body, changed, opened_change)
 SELECT sqlc.arg(id), r.tenant_key, sqlc.arg(principal_id), sqlc.arg(principal_key), sqlc.arg(component_key),
        sqlc.arg(profile_key), sqlc.arg(manifest_key), sqlc.arg(manifest_version),
        sqlc.arg(packet_id), sqlc.arg(packet_etag), 'OPEN',
        sqlc.arg(opened_at), sqlc.arg(deadline_at),
        sqlc.narg(instance_id), sqlc.narg(host), sqlc.narg(labels), sqlc.arg(source), r.revision, sqlc.narg(credential), sqlc.narg(remote_addr), sqlc.narg(deployment_key), sqlc.narg(packet_body),
-       (SELECT n FROM change_number)
-FROM tenant_revisions r
+       c.n, c.n
+FROM tenant_revisions r CROSS JOIN change_number c
 WHERE r.tenant_key = sqlc.arg(tenant_key) AND r.epoch = sqlc.arg(epoch)
 ON CONFLICT (id) DO NOTHING;

@@ -22,7 +22,8 @@ ON CONFLICT (name) DO NOTHING;
 SELECT * FROM sinks WHERE name = sqlc.arg(name);
 
 -- name: ListSinks :many
-SELECT * FROM sinks ORDER BY name;
+-- Who counts outcomes tells nobody.
+SELECT * FROM sinks WHERE name <> 'outcomes' ORDER BY name;
 
 -- name: LeaseSink :execrows
 -- One replica reads at a time: who has the lease, until it has run out.

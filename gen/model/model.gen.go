@@ -116,6 +116,24 @@ func (e BootstrapRequestSource) Valid() bool {
 	}
 }
 
+// Defines values for ComparisonTestName.
+const (
+	ComparisonTestNameFisherExact ComparisonTestName = "fisher_exact"
+	ComparisonTestNameMannWhitney ComparisonTestName = "mann_whitney"
+)
+
+// Valid indicates whether the value is a known member of the ComparisonTestName enum.
+func (e ComparisonTestName) Valid() bool {
+	switch e {
+	case ComparisonTestNameFisherExact:
+		return true
+	case ComparisonTestNameMannWhitney:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DiscoveryAuthMethods.
 const (
 	DiscoveryAuthMethodsAPIKey DiscoveryAuthMethods = "api_key"
@@ -314,6 +332,33 @@ func (e MirrorStatus) Valid() bool {
 	}
 }
 
+// Defines values for OutcomeDimension.
+const (
+	OutcomeDimensionBuildVersion    OutcomeDimension = "build_version"
+	OutcomeDimensionComponent       OutcomeDimension = "component"
+	OutcomeDimensionHour            OutcomeDimension = "hour"
+	OutcomeDimensionManifestVersion OutcomeDimension = "manifest_version"
+	OutcomeDimensionProfile         OutcomeDimension = "profile"
+)
+
+// Valid indicates whether the value is a known member of the OutcomeDimension enum.
+func (e OutcomeDimension) Valid() bool {
+	switch e {
+	case OutcomeDimensionBuildVersion:
+		return true
+	case OutcomeDimensionComponent:
+		return true
+	case OutcomeDimensionHour:
+		return true
+	case OutcomeDimensionManifestVersion:
+		return true
+	case OutcomeDimensionProfile:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PlanAction.
 const (
 	PlanActionCreate    PlanAction = "create"
@@ -422,6 +467,54 @@ func (e RevisionChangeAction) Valid() bool {
 	case RevisionChangeActionDelete:
 		return true
 	case RevisionChangeActionUpdate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RosterPacket.
+const (
+	RosterPacketCurrent  RosterPacket = "current"
+	RosterPacketOutdated RosterPacket = "outdated"
+	RosterPacketRefused  RosterPacket = "refused"
+)
+
+// Valid indicates whether the value is a known member of the RosterPacket enum.
+func (e RosterPacket) Valid() bool {
+	switch e {
+	case RosterPacketCurrent:
+		return true
+	case RosterPacketOutdated:
+		return true
+	case RosterPacketRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RosterState.
+const (
+	RosterStateFAILED  RosterState = "FAILED"
+	RosterStateNEVER   RosterState = "NEVER"
+	RosterStateOPEN    RosterState = "OPEN"
+	RosterStateOVERDUE RosterState = "OVERDUE"
+	RosterStateREADY   RosterState = "READY"
+)
+
+// Valid indicates whether the value is a known member of the RosterState enum.
+func (e RosterState) Valid() bool {
+	switch e {
+	case RosterStateFAILED:
+		return true
+	case RosterStateNEVER:
+		return true
+	case RosterStateOPEN:
+		return true
+	case RosterStateOVERDUE:
+		return true
+	case RosterStateREADY:
 		return true
 	default:
 		return false
@@ -554,6 +647,27 @@ func (e StartupStatus) Valid() bool {
 	case StartupStatusOPEN:
 		return true
 	case StartupStatusREADY:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Verdict.
+const (
+	VerdictFail         Verdict = "fail"
+	VerdictInsufficient Verdict = "insufficient"
+	VerdictPass         Verdict = "pass"
+)
+
+// Valid indicates whether the value is a known member of the Verdict enum.
+func (e Verdict) Valid() bool {
+	switch e {
+	case VerdictFail:
+		return true
+	case VerdictInsufficient:
+		return true
+	case VerdictPass:
 		return true
 	default:
 		return false
@@ -717,9 +831,15 @@ type Binding struct {
 	Active bool `json:"active"`
 
 	// CreatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
-	CreatedAt  Timestamp `json:"created_at"`
-	ID         UUID      `json:"id"`
-	ManifestID UUID      `json:"manifest_id"`
+	CreatedAt Timestamp `json:"created_at"`
+
+	// Expected Which components a principal is expected to start, and in how many instances each, at least: an absent `instances` is 1. An empty object expects nothing.
+	Expected Expected `json:"expected,omitempty,omitzero"`
+	ID       UUID     `json:"id"`
+
+	// Labels Whose it is, and what else its operators want to read in the roster: `owner`, for one. No part of the packet.
+	Labels     Labels `json:"labels,omitempty,omitzero"`
+	ManifestID UUID   `json:"manifest_id"`
 
 	// Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
 	Overrides   Overrides `json:"overrides"`
@@ -737,6 +857,12 @@ type Binding struct {
 type BindingCreate struct {
 	// Active Default `true`.
 	Active *bool `json:"active,omitempty"`
+
+	// Expected Which components a principal is expected to start, and in how many instances each, at least: an absent `instances` is 1. An empty object expects nothing.
+	Expected Expected `json:"expected,omitempty,omitzero"`
+
+	// Labels Whose it is, and what else its operators want to read in the roster: `owner`, for one. No part of the packet.
+	Labels Labels `json:"labels,omitempty,omitzero"`
 
 	// ManifestID An id, or `key:` and a key of the caller's tenant.
 	ManifestID IDOrKey `json:"manifest_id"`
@@ -783,6 +909,42 @@ type BootstrapRequest struct {
 
 // BootstrapRequestSource `bench` marks a measurement, to be found by it; absent is `live`.
 type BootstrapRequestSource string
+
+// Comparison One version of a manifest against another.
+type Comparison struct {
+	// Against What became of startups. `started` is `ready` + `failed` + `overdue` + `waiting`.
+	Against Outcome `json:"against"`
+
+	// Manifest A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	Manifest Key   `json:"manifest"`
+	Min      int64 `json:"min"`
+
+	// Reasons Why it fails, or what is insufficient.
+	Reasons []string `json:"reasons"`
+
+	// Slower Percent.
+	Slower  int64            `json:"slower"`
+	Tests   []ComparisonTest `json:"tests"`
+	Verdict Verdict          `json:"verdict"`
+
+	// Version The one in question.
+	Version Outcome `json:"version"`
+}
+
+// ComparisonTest defines model for ComparisonTest.
+type ComparisonTest struct {
+	// Alpha Below this it fails.
+	Alpha float64 `json:"alpha"`
+
+	// Name `fisher_exact`: more were not READY in time. `mann_whitney`: they took longer.
+	Name ComparisonTestName `json:"name"`
+
+	// PValue How probable figures as bad as these are where the versions are alike.
+	PValue float64 `json:"p_value"`
+}
+
+// ComparisonTestName `fisher_exact`: more were not READY in time. `mann_whitney`: they took longer.
+type ComparisonTestName string
 
 // Cursor Opaque. Take it from the `Link` header of the page before.
 type Cursor = string
@@ -832,6 +994,12 @@ type Endpoints struct {
 	StartupFailed string `json:"startup_failed"`
 	StartupReady  string `json:"startup_ready"`
 }
+
+// Expected Which components a principal is expected to start, and in how many instances each, at least: an absent `instances` is 1. An empty object expects nothing.
+type Expected = json.RawMessage
+
+// ExpectedPatch An RFC 7396 merge patch; null expects nothing.
+type ExpectedPatch = json.RawMessage
 
 // Explanation What bootstrap would answer.
 type Explanation struct {
@@ -960,6 +1128,9 @@ type Key = string
 
 // Labels defines model for Labels.
 type Labels = json.RawMessage
+
+// LabelsPatch An RFC 7396 merge patch; null takes a label out, or all.
+type LabelsPatch = json.RawMessage
 
 // MCPAPIKey defines model for MCPAPIKey.
 type MCPAPIKey struct {
@@ -1265,6 +1436,42 @@ type OfflineStartup struct {
 	Status StartupStatus `json:"status,omitempty,omitzero"`
 }
 
+// Outcome What became of startups. `started` is `ready` + `failed` + `overdue` + `waiting`.
+type Outcome struct {
+	Failed int64 `json:"failed"`
+
+	// Hour In which they were opened, by hour.
+	Hour nullable.Nullable[time.Time] `json:"hour"`
+
+	// Late READY after the deadline.
+	Late int64 `json:"late"`
+
+	// Name The key of the profile, manifest or component, or the build version. Null by hour, and of startups that have none: only a READY one has a build version.
+	Name nullable.Nullable[string] `json:"name"`
+
+	// Overdue Never reported, and past their deadline: superseded and acknowledged ones, too.
+	Overdue int64 `json:"overdue"`
+
+	// Ready READY, in time or late.
+	Ready   int64 `json:"ready"`
+	Started int64 `json:"started"`
+
+	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	TenantKey Key `json:"tenant_key"`
+
+	// TimeToReady Null where none was READY.
+	TimeToReady nullable.Nullable[TimeToReady] `json:"time_to_ready"`
+
+	// Version Of the manifest.
+	Version nullable.Nullable[int64] `json:"version"`
+
+	// Waiting Not yet reported, and before their deadline.
+	Waiting int64 `json:"waiting"`
+}
+
+// OutcomeDimension defines model for OutcomeDimension.
+type OutcomeDimension string
+
 // Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
 type Overrides = json.RawMessage
 
@@ -1518,6 +1725,35 @@ type Refusal struct {
 	Status int    `json:"status"`
 }
 
+// RefusalEntry Who was turned away, and why.
+type RefusalEntry struct {
+	// Code Of the problem that it was answered with.
+	Code         string                    `json:"code"`
+	ComponentKey nullable.Nullable[string] `json:"component_key"`
+	Count        int64                     `json:"count"`
+
+	// Detail Of the last one.
+	Detail string `json:"detail"`
+
+	// FirstAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
+	FirstAt Timestamp `json:"first_at"`
+	ID      UUID      `json:"id"`
+
+	// KeyPrefix The first 12 characters of the API key that was refused, at most a quarter of it.
+	KeyPrefix nullable.Nullable[string] `json:"key_prefix"`
+
+	// LastAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
+	LastAt Timestamp `json:"last_at"`
+
+	// Operation What it asked for: an operationId, or the tool of an MCP message.
+	Operation    string                    `json:"operation"`
+	PrincipalKey nullable.Nullable[string] `json:"principal_key"`
+	RemoteAddr   string                    `json:"remote_addr"`
+
+	// TenantKey Null where the credential is nobody's.
+	TenantKey nullable.Nullable[string] `json:"tenant_key"`
+}
+
 // RequiredEnv defines model for RequiredEnv.
 type RequiredEnv struct {
 	// RefKind Where the secret is: an environment variable or a file of the component; `env` where a new reference names none. `keygate` is reserved for a later version, and refused.
@@ -1590,6 +1826,70 @@ type Rollback struct {
 	// TenantKey The tenant, when it isn't the caller's own (ADMIN_ALLOW_CROSS_TENANT).
 	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
 }
+
+// RosterEntry A principal with an active binding.
+type RosterEntry struct {
+	BindingID UUID `json:"binding_id"`
+
+	// Components By component and instance. One `NEVER` stands for all instances of a component that are missing.
+	Components []RosterStart `json:"components"`
+
+	// Expected Of the binding.
+	Expected Expected `json:"expected,omitempty,omitzero"`
+
+	// Labels Of the binding.
+	Labels      Labels `json:"labels,omitempty,omitzero"`
+	PrincipalID UUID   `json:"principal_id"`
+
+	// PrincipalKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	PrincipalKey Key `json:"principal_key"`
+
+	// State The worst of its components: FAILED, OVERDUE, NEVER, OPEN, READY.
+	State RosterState `json:"state"`
+
+	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	TenantKey Key `json:"tenant_key"`
+}
+
+// RosterPacket Whether the packet that it started with is what it would get now; `refused`: now it would get none.
+type RosterPacket string
+
+// RosterStart The last start of an instance of a component, or that it never started.
+type RosterStart struct {
+	BuildVersion nullable.Nullable[string] `json:"build_version"`
+
+	// ComponentKey Empty where a principal that expects none never started.
+	ComponentKey string `json:"component_key"`
+
+	// InstanceID Null where it names none.
+	InstanceID nullable.Nullable[string] `json:"instance_id"`
+
+	// Late It reported after its deadline.
+	Late bool `json:"late"`
+
+	// Manifest Of the packet that it started with.
+	Manifest        nullable.Nullable[string] `json:"manifest"`
+	ManifestVersion nullable.Nullable[int64]  `json:"manifest_version"`
+
+	// Missing Of `NEVER`: how many instances are missing.
+	Missing int64 `json:"missing"`
+
+	// Packet Null where it never started.
+	Packet nullable.Nullable[RosterPacket] `json:"packet"`
+
+	// Since When it came to this state: of `NEVER`, since when its binding is as it is.
+	Since     Timestamp                             `json:"since"`
+	StartupID nullable.Nullable[openapi_types.UUID] `json:"startup_id"`
+
+	// State `NEVER` started; else what became of the last start: `OVERDUE` is OPEN past its deadline, unless an admin has acknowledged it.
+	State RosterState `json:"state"`
+
+	// TimeToReady Seconds.
+	TimeToReady nullable.Nullable[float64] `json:"time_to_ready"`
+}
+
+// RosterState `NEVER` started; else what became of the last start: `OVERDUE` is OPEN past its deadline, unless an admin has acknowledged it.
+type RosterState string
 
 // SecretRef Where a secret is to be found; never the secret.
 type SecretRef struct {
@@ -1807,11 +2107,21 @@ type StartupStatus string
 // Text Any text of 1–255 characters without control characters.
 type Text = string
 
+// TimeToReady Seconds from OPEN to READY, by the nearest rank, within 5 %.
+type TimeToReady struct {
+	P50 float64 `json:"p50"`
+	P95 float64 `json:"p95"`
+	P99 float64 `json:"p99"`
+}
+
 // Timestamp RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
 type Timestamp = time.Time
 
 // UUID defines model for UUID.
 type UUID = openapi_types.UUID
+
+// Verdict defines model for Verdict.
+type Verdict string
 
 // WelcomePacket The world a component starts in.
 type WelcomePacket struct {
@@ -1901,6 +2211,10 @@ type WorldBinding struct {
 
 	// Overrides Per section of the packet an RFC 7396 merge patch, put on top of the profile's and manifest's.
 	Overrides Overrides `json:"overrides,omitempty,omitzero"`
+
+	// Expected Which components a principal is expected to start, and in how many instances each, at least: an absent `instances` is 1. An empty object expects nothing.
+	Expected Expected `json:"expected,omitempty,omitzero"`
+	Labels   Labels   `json:"labels,omitempty,omitzero"`
 
 	// Active Default `true`.
 	Active *bool `json:"active,omitempty"`
@@ -2200,6 +2514,42 @@ type UpdateManifestParams struct {
 	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
+// ListOutcomesParams defines parameters for ListOutcomes.
+type ListOutcomesParams struct {
+	// By What they are told apart by.
+	By *OutcomeDimension `form:"by,omitempty" json:"by,omitempty"`
+
+	// Since Only startups opened in the hour of this time or later; 7 days ago when absent.
+	Since *Timestamp `form:"since,omitempty" json:"since,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+}
+
+// CompareOutcomesParams defines parameters for CompareOutcomes.
+type CompareOutcomesParams struct {
+	// Manifest The manifest's key.
+	Manifest Key `form:"manifest" json:"manifest"`
+
+	// Version The version that is in question.
+	Version int64 `form:"version" json:"version"`
+
+	// Against The version that is good.
+	Against int64 `form:"against" json:"against"`
+
+	// Min How many decided startups, and times to READY, each version must have.
+	Min *int64 `form:"min,omitempty" json:"min,omitempty"`
+
+	// Slower By how many percent starts may become slower.
+	Slower *int64 `form:"slower,omitempty" json:"slower,omitempty"`
+
+	// Since Only startups opened in the hour of this time or later; all when absent.
+	Since *Timestamp `form:"since,omitempty" json:"since,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+}
+
 // ListPrincipalsParams defines parameters for ListPrincipals.
 type ListPrincipalsParams struct {
 	// PrincipalKey Only the principal with this key.
@@ -2296,6 +2646,27 @@ type UpdateProfileParams struct {
 	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
 }
 
+// ListRefusalsParams defines parameters for ListRefusals.
+type ListRefusalsParams struct {
+	// Code Only those with this code.
+	Code *string `form:"code,omitempty" json:"code,omitempty"`
+
+	// PrincipalKey Only the principal with this key.
+	PrincipalKey *FilterPrincipalKey `form:"principal_key,omitempty" json:"principal_key,omitempty"`
+
+	// Since Only those whose last refusal was at this time or later.
+	Since *Timestamp `form:"since,omitempty" json:"since,omitempty"`
+
+	// Limit How many at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+}
+
 // ListRevisionsParams defines parameters for ListRevisions.
 type ListRevisionsParams struct {
 	// Limit How many at most.
@@ -2312,6 +2683,27 @@ type ListRevisionsParams struct {
 type RollbackWorldParams struct {
 	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
 	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
+}
+
+// ListRosterParams defines parameters for ListRoster.
+type ListRosterParams struct {
+	// State Only principals of which a component is in this state. A page may have fewer than `limit`, even none, while `Link` leads on.
+	State *RosterState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Packet Only principals of which a component has such a packet.
+	Packet *RosterPacket `form:"packet,omitempty" json:"packet,omitempty"`
+
+	// PrincipalKey Only the principal with this key.
+	PrincipalKey *FilterPrincipalKey `form:"principal_key,omitempty" json:"principal_key,omitempty"`
+
+	// Limit How many at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
 // ListSecretRefsParams defines parameters for ListSecretRefs.

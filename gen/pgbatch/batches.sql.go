@@ -121,10 +121,10 @@ func (q *Queries) ListSuperseding(ctx context.Context, arg ListSupersedingParams
 
 const openStartups = `-- name: OpenStartups :execrows
 
-INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, packet_body, changed)
+INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, packet_body, changed, opened_change)
 SELECT u.id, u.tenant_key, u.principal_id, u.principal_key, u.component_key, u.profile_key, u.manifest_key, u.manifest_version, u.packet_id, u.packet_etag, 'OPEN', u.opened_at, u.deadline_at,
        nullif(u.instance_id, ''), nullif(u.host, ''), nullif(u.labels, '')::json, u.source, r.revision, nullif(u.credential, '')::json, nullif(u.remote_addr, ''),
-       nullif(u.deployment_key, ''), nullif(u.packet_body, 0), (SELECT n FROM change_number)
+       nullif(u.deployment_key, ''), nullif(u.packet_body, 0), u.n, u.n
 FROM (SELECT unnest($1::uuid[]) AS id,
              unnest($2::text[]) AS tenant_key,
              unnest($3::bigint[]) AS epoch,
@@ -145,7 +145,8 @@ FROM (SELECT unnest($1::uuid[]) AS id,
              unnest($18::text[]) AS credential,
              unnest($19::text[]) AS remote_addr,
              unnest($20::text[]) AS deployment_key,
-             unnest($21::bigint[]) AS packet_body) u
+             unnest($21::bigint[]) AS packet_body,
+             (SELECT n FROM change_number) AS n) u -- one number for all, taken once
 JOIN tenant_revisions r ON r.tenant_key = u.tenant_key AND r.epoch = u.epoch
 `
 
@@ -205,6 +206,73 @@ func (q *Queries) OpenStartups(ctx context.Context, arg OpenStartupsParams) (int
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const putRosters = `-- name: PutRosters :exec
+INSERT INTO roster (principal_id, component_key, instance_id, startup_id, changed, status, opened_at, deadline_at, closed_at, acknowledged_at, build_version,
+    manifest_key, manifest_version, packet_etag)
+SELECT u.principal_id, u.component_key, u.instance_id, u.startup_id, u.changed, u.status, u.opened_at, u.deadline_at,
+    nullif(u.closed_at, $1::timestamptz), nullif(u.acknowledged_at, $1::timestamptz), nullif(u.build_version, ''),
+    u.manifest_key, u.manifest_version, u.packet_etag
+FROM (SELECT unnest($2::uuid[]) AS principal_id,
+             unnest($3::text[]) AS component_key,
+             unnest($4::text[]) AS instance_id,
+             unnest($5::uuid[]) AS startup_id,
+             unnest($6::bigint[]) AS changed,
+             unnest($7::text[]) AS status,
+             unnest($8::timestamptz[]) AS opened_at,
+             unnest($9::timestamptz[]) AS deadline_at,
+             unnest($10::timestamptz[]) AS closed_at,
+             unnest($11::timestamptz[]) AS acknowledged_at,
+             unnest($12::text[]) AS build_version,
+             unnest($13::text[]) AS manifest_key,
+             unnest($14::bigint[]) AS manifest_version,
+             unnest($15::text[]) AS packet_etag) u
+ON CONFLICT (principal_id, component_key, instance_id) DO UPDATE SET startup_id = excluded.startup_id, changed = excluded.changed,
+    status = excluded.status, opened_at = excluded.opened_at, deadline_at = excluded.deadline_at, closed_at = excluded.closed_at,
+    acknowledged_at = excluded.acknowledged_at, build_version = excluded.build_version,
+    manifest_key = excluded.manifest_key, manifest_version = excluded.manifest_version, packet_etag = excluded.packet_etag
+WHERE excluded.startup_id > roster.startup_id OR (excluded.startup_id = roster.startup_id AND excluded.changed >= roster.changed)
+`
+
+type PutRostersParams struct {
+	Never            time.Time
+	PrincipalIds     []uuid.UUID
+	ComponentKeys    []string
+	InstanceIds      []string
+	StartupIds       []uuid.UUID
+	Changes          []int64
+	Statuses         []string
+	OpenedAts        []time.Time
+	DeadlineAts      []time.Time
+	ClosedAts        []time.Time
+	AcknowledgedAts  []time.Time
+	BuildVersions    []string
+	ManifestKeys     []string
+	ManifestVersions []int64
+	PacketEtags      []string
+}
+
+// Like PutRoster for each row; no two are of one instance.
+func (q *Queries) PutRosters(ctx context.Context, arg PutRostersParams) error {
+	_, err := q.db.Exec(ctx, putRosters,
+		arg.Never,
+		arg.PrincipalIds,
+		arg.ComponentKeys,
+		arg.InstanceIds,
+		arg.StartupIds,
+		arg.Changes,
+		arg.Statuses,
+		arg.OpenedAts,
+		arg.DeadlineAts,
+		arg.ClosedAts,
+		arg.AcknowledgedAts,
+		arg.BuildVersions,
+		arg.ManifestKeys,
+		arg.ManifestVersions,
+		arg.PacketEtags,
+	)
+	return err
 }
 
 const reportStartups = `-- name: ReportStartups :many

@@ -16,13 +16,15 @@ import (
 const backfillStartup = `-- name: BackfillStartup :execrows
 INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag,
     status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details,
-    instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, claimed_opened_at, claimed_closed_at, changed)
-VALUES ($1, $2, $3, $4, $5,
+    instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, claimed_opened_at, claimed_closed_at, changed, opened_change)
+SELECT $1, $2, $3, $4, $5,
     $6, $7, $8, $9, $10,
     $11, $12, $13, $14, $15,
     $16, $17, $18, $19,
     $20, $21, $22, 'cache', $23, $24, $25, $26,
-    $27, $28, (SELECT n FROM change_number))
+    $27, $28, c.n, c.n
+FROM change_number c
+WHERE true
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -137,7 +139,7 @@ func (q *Queries) CloseBackfilled(ctx context.Context, arg CloseBackfilledParams
 }
 
 const findAnswered = `-- name: FindAnswered :one
-SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error, claimed_opened_at, claimed_closed_at, packet_body FROM startup_sessions
+SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error, claimed_opened_at, claimed_closed_at, packet_body, opened_change FROM startup_sessions
 WHERE tenant_key = $1 AND principal_key = $2 AND principal_id = $3
   AND component_key = $4 AND packet_etag = $5 AND id >= $6
 ORDER BY id DESC
@@ -202,6 +204,7 @@ func (q *Queries) FindAnswered(ctx context.Context, arg FindAnsweredParams) (Sta
 		&i.ClaimedOpenedAt,
 		&i.ClaimedClosedAt,
 		&i.PacketBody,
+		&i.OpenedChange,
 	)
 	return i, err
 }

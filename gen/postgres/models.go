@@ -54,6 +54,8 @@ type Binding struct {
 	Active      bool
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	Expected    db.JSON
+	Labels      db.JSON
 }
 
 type ChangeNumber struct {
@@ -88,6 +90,16 @@ type Manifest struct {
 	UpdatedAt     time.Time
 }
 
+type Outcome struct {
+	TenantKey string
+	Dimension string
+	Name      string
+	Version   int64
+	Hour      time.Time
+	Measure   int64
+	N         int64
+}
+
 type PacketBody struct {
 	ID        int64
 	Hash      string
@@ -117,6 +129,38 @@ type Profile struct {
 	StartupSLASeconds int64
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
+}
+
+type Refusal struct {
+	ID           uuid.UUID
+	TenantKey    string
+	Code         string
+	Operation    string
+	PrincipalKey string
+	KeyPrefix    string
+	ComponentKey string
+	RemoteAddr   string
+	N            int64
+	FirstAt      time.Time
+	LastAt       time.Time
+	Detail       string
+}
+
+type Roster struct {
+	PrincipalID     uuid.UUID
+	ComponentKey    string
+	InstanceID      string
+	StartupID       uuid.UUID
+	Changed         int64
+	Status          string
+	OpenedAt        time.Time
+	DeadlineAt      time.Time
+	ClosedAt        *time.Time
+	AcknowledgedAt  *time.Time
+	BuildVersion    *string
+	ManifestKey     string
+	ManifestVersion int64
+	PacketEtag      string
 }
 
 type SecretRef struct {
@@ -182,6 +226,7 @@ type StartupSession struct {
 	ClaimedOpenedAt    *time.Time
 	ClaimedClosedAt    *time.Time
 	PacketBody         *int64
+	OpenedChange       int64
 }
 
 type TenantRevision struct {

@@ -14,9 +14,9 @@ import (
 )
 
 const createBinding = `-- name: CreateBinding :one
-INSERT INTO bindings (id, tenant_key, principal_id, profile_id, manifest_id, overrides, active, created_at, updated_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-RETURNING id, tenant_key, principal_id, profile_id, manifest_id, overrides, active, created_at, updated_at
+INSERT INTO bindings (id, tenant_key, principal_id, profile_id, manifest_id, overrides, active, created_at, updated_at, expected, labels)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+RETURNING id, tenant_key, principal_id, profile_id, manifest_id, overrides, active, created_at, updated_at, expected, labels
 `
 
 type CreateBindingParams struct {
@@ -29,6 +29,8 @@ type CreateBindingParams struct {
 	Active      bool
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	Expected    db.JSON
+	Labels      db.JSON
 }
 
 func (q *Queries) CreateBinding(ctx context.Context, arg CreateBindingParams) (Binding, error) {
@@ -42,6 +44,8 @@ func (q *Queries) CreateBinding(ctx context.Context, arg CreateBindingParams) (B
 		arg.Active,
 		arg.CreatedAt,
 		arg.UpdatedAt,
+		arg.Expected,
+		arg.Labels,
 	)
 	var i Binding
 	err := row.Scan(
@@ -54,6 +58,8 @@ func (q *Queries) CreateBinding(ctx context.Context, arg CreateBindingParams) (B
 		&i.Active,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Expected,
+		&i.Labels,
 	)
 	return i, err
 }
@@ -68,7 +74,7 @@ func (q *Queries) DeleteBinding(ctx context.Context, id uuid.UUID) error {
 }
 
 const getBinding = `-- name: GetBinding :one
-SELECT id, tenant_key, principal_id, profile_id, manifest_id, overrides, active, created_at, updated_at FROM bindings WHERE id = ?1
+SELECT id, tenant_key, principal_id, profile_id, manifest_id, overrides, active, created_at, updated_at, expected, labels FROM bindings WHERE id = ?1
 `
 
 func (q *Queries) GetBinding(ctx context.Context, id uuid.UUID) (Binding, error) {
@@ -84,12 +90,14 @@ func (q *Queries) GetBinding(ctx context.Context, id uuid.UUID) (Binding, error)
 		&i.Active,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Expected,
+		&i.Labels,
 	)
 	return i, err
 }
 
 const listBindings = `-- name: ListBindings :many
-SELECT id, tenant_key, principal_id, profile_id, manifest_id, overrides, active, created_at, updated_at FROM bindings
+SELECT id, tenant_key, principal_id, profile_id, manifest_id, overrides, active, created_at, updated_at, expected, labels FROM bindings
 WHERE (CAST(?1 AS text) IS NULL OR tenant_key = ?1)
   AND (CAST(?2 AS uuid) IS NULL OR principal_id = ?2)
   AND (CAST(?3 AS uuid) IS NULL OR profile_id = ?3)
@@ -137,6 +145,8 @@ func (q *Queries) ListBindings(ctx context.Context, arg ListBindingsParams) ([]B
 			&i.Active,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Expected,
+			&i.Labels,
 		); err != nil {
 			return nil, err
 		}
@@ -153,9 +163,10 @@ func (q *Queries) ListBindings(ctx context.Context, arg ListBindingsParams) ([]B
 
 const updateBinding = `-- name: UpdateBinding :one
 UPDATE bindings
-SET profile_id = ?1, manifest_id = ?2, overrides = ?3, active = ?4, updated_at = ?5
-WHERE id = ?6
-RETURNING id, tenant_key, principal_id, profile_id, manifest_id, overrides, active, created_at, updated_at
+SET profile_id = ?1, manifest_id = ?2, overrides = ?3, active = ?4, updated_at = ?5,
+    expected = ?6, labels = ?7
+WHERE id = ?8
+RETURNING id, tenant_key, principal_id, profile_id, manifest_id, overrides, active, created_at, updated_at, expected, labels
 `
 
 type UpdateBindingParams struct {
@@ -164,6 +175,8 @@ type UpdateBindingParams struct {
 	Overrides  db.JSON
 	Active     bool
 	UpdatedAt  time.Time
+	Expected   db.JSON
+	Labels     db.JSON
 	ID         uuid.UUID
 }
 
@@ -174,6 +187,8 @@ func (q *Queries) UpdateBinding(ctx context.Context, arg UpdateBindingParams) (B
 		arg.Overrides,
 		arg.Active,
 		arg.UpdatedAt,
+		arg.Expected,
+		arg.Labels,
 		arg.ID,
 	)
 	var i Binding
@@ -187,6 +202,8 @@ func (q *Queries) UpdateBinding(ctx context.Context, arg UpdateBindingParams) (B
 		&i.Active,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Expected,
+		&i.Labels,
 	)
 	return i, err
 }

@@ -180,14 +180,14 @@ func (q *Queries) LockTenant(ctx context.Context, arg LockTenantParams) (LockTen
 }
 
 const openStartup = `-- name: OpenStartup :execrows
-INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, packet_body, changed)
+INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, packet_body, changed, opened_change)
 SELECT ?1, r.tenant_key, ?2, ?3, ?4,
        ?5, ?6, ?7,
        ?8, ?9, 'OPEN',
        ?10, ?11,
        ?12, ?13, ?14, ?15, r.revision, ?16, ?17, ?18, ?19,
-       (SELECT n FROM change_number)
-FROM tenant_revisions r
+       c.n, c.n
+FROM tenant_revisions r CROSS JOIN change_number c
 WHERE r.tenant_key = ?20 AND r.epoch = ?21
 ON CONFLICT (id) DO NOTHING
 `

@@ -23,8 +23,12 @@ type Querier interface {
 	CountChanges(ctx context.Context, arg CountChangesParams) (int64, error)
 	// Those that still are, or may become, an alarm.
 	CountOpenStartups(ctx context.Context, now time.Time) (CountOpenStartupsRow, error)
+	// How many of the OPEN startups that were opened in a time were changed after one change, and opened after that up to another:
+	// nearly all there is to count under load, at a fraction of what reading each would cost.
+	CountOpened(ctx context.Context, arg CountOpenedParams) ([]CountOpenedRow, error)
 	// The active principals of a type beside one.
 	CountOthersOfType(ctx context.Context, arg CountOthersOfTypeParams) (int64, error)
+	CountOutcome(ctx context.Context, arg CountOutcomeParams) error
 	CountPacketBodies(ctx context.Context) (int64, error)
 	CreateAPIKey(ctx context.Context, arg CreateAPIKeyParams) (APIKey, error)
 	CreateAuditEntry(ctx context.Context, arg CreateAuditEntryParams) error
@@ -36,18 +40,23 @@ type Querier interface {
 	CreateSink(ctx context.Context, arg CreateSinkParams) error
 	DeleteBinding(ctx context.Context, id uuid.UUID) error
 	DeleteManifest(ctx context.Context, id uuid.UUID) error
+	DeleteOldOutcomes(ctx context.Context, before time.Time) (int64, error)
 	// One small batch of those that no startup has been answered with since before.
 	DeleteOldPacketBodies(ctx context.Context, arg DeleteOldPacketBodiesParams) (int64, error)
+	DeleteOldRefusals(ctx context.Context, before time.Time) (int64, error)
 	// One small batch. Ids are UUIDv7, so id < before_id is "opened before", but for what
 	// was told of afterwards. What was changed after keep_after is kept, whatever its age.
 	DeleteOldStartups(ctx context.Context, arg DeleteOldStartupsParams) (int64, error)
 	DeletePrincipal(ctx context.Context, id uuid.UUID) error
 	DeleteProfile(ctx context.Context, id uuid.UUID) error
+	DeleteRefusalsBeyond(ctx context.Context, keep int64) (int64, error)
 	DeleteSecretRef(ctx context.Context, id uuid.UUID) error
 	FailSink(ctx context.Context, arg FailSinkParams) error
 	// The startup of a principal that was answered with an etag last.
 	FindAnswered(ctx context.Context, arg FindAnsweredParams) (StartupSession, error)
 	FindPacketBody(ctx context.Context, hash string) (FindPacketBodyRow, error)
+	// Of each component the newest instances stay, and nothing of a principal that is gone.
+	ForgetInstances(ctx context.Context, keep int64) (int64, error)
 	GetAPIKey(ctx context.Context, id uuid.UUID) (APIKey, error)
 	GetAPIKeyByHash(ctx context.Context, keyHash string) (APIKey, error)
 	GetBinding(ctx context.Context, id uuid.UUID) (Binding, error)
@@ -83,21 +92,35 @@ type Querier interface {
 	ListAuditLog(ctx context.Context, arg ListAuditLogParams) ([]AuditLog, error)
 	ListBaseline(ctx context.Context, tenantKey string) ([]ListBaselineRow, error)
 	ListBindings(ctx context.Context, arg ListBindingsParams) ([]Binding, error)
+	// The active bindings by their principals, with all that a packet is made of but the secrets.
+	ListBound(ctx context.Context, arg ListBoundParams) ([]ListBoundRow, error)
 	// What was changed after one change, or in it after one startup, up to another change, in this order.
 	ListChanges(ctx context.Context, arg ListChangesParams) ([]StartupSession, error)
+	// What was changed after one change, or in it after one startup, as far as it is counted;
+	// but for those that are OPEN and were opened from one time on, until another: CountOpened and ListLastOpened are of those.
+	ListCounted(ctx context.Context, arg ListCountedParams) ([]ListCountedRow, error)
 	// The subjects that other tenants hold: auth_subject is unique over all of them.
 	ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error)
 	// Of all tenants: those that open a door, now.
 	ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error)
+	// Of the same startups the last one of each instance.
+	ListLastOpened(ctx context.Context, arg ListLastOpenedParams) ([]ListLastOpenedRow, error)
 	ListManifests(ctx context.Context, arg ListManifestsParams) ([]Manifest, error)
+	ListOutcomeNames(ctx context.Context, arg ListOutcomeNamesParams) ([]string, error)
 	ListPrincipals(ctx context.Context, arg ListPrincipalsParams) ([]Principal, error)
 	ListProfiles(ctx context.Context, arg ListProfilesParams) ([]Profile, error)
+	// In the order of their first time, the latest first.
+	ListRefusals(ctx context.Context, arg ListRefusalsParams) ([]Refusal, error)
 	// Newest first: of each revision the first entry of each sort of change, and how many there are.
 	ListRevisions(ctx context.Context, arg ListRevisionsParams) ([]ListRevisionsRow, error)
+	ListRoster(ctx context.Context, arg ListRosterParams) ([]Roster, error)
 	ListSecretRefs(ctx context.Context, arg ListSecretRefsParams) ([]SecretRef, error)
+	// Who counts outcomes tells nobody.
 	ListSinks(ctx context.Context) ([]Sink, error)
 	// Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 	ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error)
+	// The startups that still have time to report, in the order of their deadlines.
+	ListWaiting(ctx context.Context, arg ListWaitingParams) ([]ListWaitingRow, error)
 	// What each resource was last made, since the history's start and up to a revision; a
 	// deleted one has no document.
 	ListWorldAt(ctx context.Context, arg ListWorldAtParams) ([]ListWorldAtRow, error)
@@ -107,6 +130,11 @@ type Querier interface {
 	// Writes the receipt only if the world is still the one that was resolved, and the
 	// id, which may be an Idempotency-Key, is new.
 	OpenStartup(ctx context.Context, arg OpenStartupParams) (int64, error)
+	// The reader goes on from where it began: nobody has counted this before.
+	PassOutcomes(ctx context.Context, arg PassOutcomesParams) (int64, error)
+	PutRefusal(ctx context.Context, arg PutRefusalParams) error
+	// The last startup, and its last change.
+	PutRoster(ctx context.Context, arg PutRosterParams) error
 	// No change that anybody reads: it keeps its number.
 	RefuseStartup(ctx context.Context, arg RefuseStartupParams) error
 	// OPEN becomes READY or FAILED, once, if the caller is still who it was taken for:
@@ -116,6 +144,8 @@ type Querier interface {
 	RevisionAt(ctx context.Context, arg RevisionAtParams) (*int64, error)
 	// The last statement of each admin write.
 	SetRevision(ctx context.Context, arg SetRevisionParams) error
+	SumOutcomes(ctx context.Context, arg SumOutcomesParams) ([]SumOutcomesRow, error)
+	SumOutcomesByHour(ctx context.Context, arg SumOutcomesByHourParams) ([]SumOutcomesByHourRow, error)
 	SupersedeStartup(ctx context.Context, arg SupersedeStartupParams) (int64, error)
 	TouchAPIKey(ctx context.Context, arg TouchAPIKeyParams) error
 	UpdateAPIKey(ctx context.Context, arg UpdateAPIKeyParams) (APIKey, error)

@@ -150,7 +150,7 @@ func (q *Queries) LeaseSink(ctx context.Context, arg LeaseSinkParams) (int64, er
 }
 
 const listChanges = `-- name: ListChanges :many
-SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error, claimed_opened_at, claimed_closed_at, packet_body FROM startup_sessions
+SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error, claimed_opened_at, claimed_closed_at, packet_body, opened_change FROM startup_sessions
 WHERE changed > 0 AND changed >= ?1 AND changed <= ?2
   AND (changed > ?1 OR id > ?3)
 ORDER BY changed, id
@@ -217,6 +217,7 @@ func (q *Queries) ListChanges(ctx context.Context, arg ListChangesParams) ([]Sta
 			&i.ClaimedOpenedAt,
 			&i.ClaimedClosedAt,
 			&i.PacketBody,
+			&i.OpenedChange,
 		); err != nil {
 			return nil, err
 		}
@@ -232,9 +233,10 @@ func (q *Queries) ListChanges(ctx context.Context, arg ListChangesParams) ([]Sta
 }
 
 const listSinks = `-- name: ListSinks :many
-SELECT name, since, position, owner, leased_until, delivered, refused, delivered_at, failing_since, last_error FROM sinks ORDER BY name
+SELECT name, since, position, owner, leased_until, delivered, refused, delivered_at, failing_since, last_error FROM sinks WHERE name <> 'outcomes' ORDER BY name
 `
 
+// Who counts outcomes tells nobody.
 func (q *Queries) ListSinks(ctx context.Context) ([]Sink, error) {
 	rows, err := q.db.QueryContext(ctx, listSinks)
 	if err != nil {

@@ -18,7 +18,7 @@ UPDATE startup_sessions
 SET acknowledged_at = ?1, acknowledged_by = ?2, acknowledged_reason = ?3,
     changed = (SELECT n FROM change_number)
 WHERE id = ?4 AND status = 'OPEN' AND deadline_at < ?1 AND acknowledged_at IS NULL
-RETURNING id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error, claimed_opened_at, claimed_closed_at, packet_body
+RETURNING id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error, claimed_opened_at, claimed_closed_at, packet_body, opened_change
 `
 
 type AcknowledgeStartupParams struct {
@@ -75,6 +75,7 @@ func (q *Queries) AcknowledgeStartup(ctx context.Context, arg AcknowledgeStartup
 		&i.ClaimedOpenedAt,
 		&i.ClaimedClosedAt,
 		&i.PacketBody,
+		&i.OpenedChange,
 	)
 	return i, err
 }
@@ -133,7 +134,7 @@ func (q *Queries) DeleteOldStartups(ctx context.Context, arg DeleteOldStartupsPa
 }
 
 const getStartup = `-- name: GetStartup :one
-SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error, claimed_opened_at, claimed_closed_at, packet_body FROM startup_sessions WHERE id = ?1
+SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error, claimed_opened_at, claimed_closed_at, packet_body, opened_change FROM startup_sessions WHERE id = ?1
 `
 
 func (q *Queries) GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error) {
@@ -177,6 +178,7 @@ func (q *Queries) GetStartup(ctx context.Context, id uuid.UUID) (StartupSession,
 		&i.ClaimedOpenedAt,
 		&i.ClaimedClosedAt,
 		&i.PacketBody,
+		&i.OpenedChange,
 	)
 	return i, err
 }
@@ -236,7 +238,7 @@ func (q *Queries) ListAlarms(ctx context.Context, arg ListAlarmsParams) ([]ListA
 }
 
 const listStartups = `-- name: ListStartups :many
-SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error, claimed_opened_at, claimed_closed_at, packet_body FROM startup_sessions
+SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error, claimed_opened_at, claimed_closed_at, packet_body, opened_change FROM startup_sessions
 WHERE (CAST(?1 AS text) IS NULL OR tenant_key = ?1)
   AND (CAST(?2 AS text) IS NULL OR status = ?2)
   AND (CAST(?3 AS text) IS NULL OR principal_key = ?3)
@@ -330,6 +332,7 @@ func (q *Queries) ListStartups(ctx context.Context, arg ListStartupsParams) ([]S
 			&i.ClaimedOpenedAt,
 			&i.ClaimedClosedAt,
 			&i.PacketBody,
+			&i.OpenedChange,
 		); err != nil {
 			return nil, err
 		}

@@ -17,7 +17,7 @@ var Bindings = &Kind[store.Binding, model.BindingCreate, model.Binding]{
 	doc: func(r store.Binding) model.BindingCreate {
 		return model.BindingCreate{
 			PrincipalID: r.PrincipalID.String(), ProfileID: r.ProfileID.String(), ManifestID: r.ManifestID.String(),
-			Overrides: raw(r.Overrides), Active: &r.Active,
+			Overrides: raw(r.Overrides), Expected: raw(r.Expected), Labels: raw(r.Labels), Active: &r.Active,
 		}
 	},
 	view: BindingView,
@@ -28,7 +28,7 @@ var Bindings = &Kind[store.Binding, model.BindingCreate, model.Binding]{
 		if c.Active == nil {
 			c.Active = new(true)
 		}
-		return errs.Merge(CheckOverrides(&c.Overrides), w.references(ctx, c))
+		return errs.Merge(CheckOverrides(&c.Overrides), CheckExpected(&c.Expected, &c.Labels), w.references(ctx, c))
 	},
 	patch: checkRemovals,
 	create: func(ctx context.Context, w Write, c model.BindingCreate) (store.Binding, error) {
@@ -90,14 +90,16 @@ func (w Write) insertBinding(ctx context.Context, c model.BindingCreate) (store.
 	return w.CreateBinding(ctx, store.CreateBindingParams{
 		ID: store.NewID(w.now), TenantKey: w.tenant, CreatedAt: w.now, UpdatedAt: w.now,
 		PrincipalID: idOf(c.PrincipalID), ProfileID: idOf(c.ProfileID), ManifestID: idOf(c.ManifestID),
-		Overrides: store.JSON(c.Overrides), Active: *c.Active,
+		Overrides: store.JSON(c.Overrides), Active: *c.Active, Expected: store.JSON(c.Expected), Labels: store.JSON(c.Labels),
 	})
 }
 
 func (w Write) updateBinding(ctx context.Context, r store.Binding, c model.BindingCreate) (store.Binding, error) {
 	r.ProfileID, r.ManifestID, r.Overrides, r.Active, r.UpdatedAt = idOf(c.ProfileID), idOf(c.ManifestID), store.JSON(c.Overrides), *c.Active, w.now
+	r.Expected, r.Labels = store.JSON(c.Expected), store.JSON(c.Labels)
 	_, err := w.UpdateBinding(ctx, store.UpdateBindingParams{
 		ID: r.ID, UpdatedAt: r.UpdatedAt, ProfileID: r.ProfileID, ManifestID: r.ManifestID, Overrides: r.Overrides, Active: r.Active,
+		Expected: r.Expected, Labels: r.Labels,
 	})
 	return r, err
 }
@@ -136,6 +138,7 @@ func (w Write) ReplaceBinding(ctx context.Context, before store.Binding, c model
 func (w Write) Deactivate(ctx context.Context, before store.Binding) error {
 	return w.ReplaceBinding(ctx, before, model.BindingCreate{
 		ProfileID: before.ProfileID.String(), ManifestID: before.ManifestID.String(), Overrides: raw(before.Overrides), Active: new(false),
+		Expected: raw(before.Expected), Labels: raw(before.Labels),
 	})
 }
 
@@ -143,7 +146,7 @@ func (w Write) Deactivate(ctx context.Context, before store.Binding) error {
 func BindingView(r store.Binding) model.Binding {
 	return model.Binding{
 		ID: r.ID, TenantKey: r.TenantKey, PrincipalID: r.PrincipalID, ProfileID: r.ProfileID, ManifestID: r.ManifestID,
-		Overrides: raw(r.Overrides), Active: r.Active, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+		Overrides: raw(r.Overrides), Expected: raw(r.Expected), Labels: raw(r.Labels), Active: r.Active, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/legivellum/metagate/internal/feed"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/issuers"
+	"github.com/legivellum/metagate/internal/outcomes"
 	"github.com/legivellum/metagate/internal/server"
 	"github.com/legivellum/metagate/internal/signing"
 	"github.com/legivellum/metagate/internal/store"
@@ -54,6 +55,7 @@ type App struct {
 	tls        *transport.TLS // nil for plain HTTP
 	issuers    *issuers.Set   // nil without ISSUERS_FILE
 	options    server.Options
+	outcomes   *outcomes.Reader
 	background sync.WaitGroup
 	stop       context.CancelFunc
 	served     chan error
@@ -159,6 +161,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		}),
 		Alarms:   &witness.Alarms{Store: a.Store, Now: store.Now},
 		Witness:  witness.New(witness.Options{Store: a.Store.Hot(), Now: store.Now, CacheBytes: packets, MaxInFlight: waiting, Signer: a.Signer, KeepPackets: a.config.keepPackets()}),
+		Refusals: &outcomes.Refusals{Store: a.Store, Now: store.Now, Keep: time.Duration(a.config.ReceiptRetentionHours) * time.Hour},
 		Signer:   a.Signer,
 		Metrics:  telemetry.NewMetrics(a.Store, b.Version),
 		Draining: a.draining.Load,
@@ -176,6 +179,8 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		})
 		a.options.Metrics.Mirror(a.options.Mirror.Counts)
 	}
+	a.outcomes = &outcomes.Reader{Store: a.Store, Now: store.Now, Log: a.log, Keep: time.Duration(a.config.OutcomeRetentionDays) * 24 * time.Hour}
+	a.options.Metrics.Outcomes(a.outcomes.Lag, a.options.Refusals.Dropped)
 	a.options.Metrics.LogDrops(func() float64 { return telemetry.DroppedLines(a.log) })
 	handler, err := server.New(a.options)
 	if err != nil {
@@ -248,11 +253,11 @@ func (a *App) run(listener net.Listener) {
 			Store: a.Store, Now: store.Now, Keep: receipts, KeepPackets: packets,
 			Batch: 500, Pause: 50 * time.Millisecond, Every: time.Minute,
 		}
-		if m := a.options.Mirror; m != nil {
-			r.Read = m.Position
-		}
+		r.Read = a.read
 		a.background.Go(func() { r.Run(ctx) })
 	}
+	a.background.Go(func() { a.outcomes.Run(ctx) })
+	a.background.Go(func() { a.options.Refusals.Run(ctx) })
 	if m := a.options.Mirror; m != nil {
 		a.background.Go(func() { m.Run(ctx) })
 	}
@@ -262,6 +267,17 @@ func (a *App) run(listener net.Listener) {
 	go func() { a.served <- a.serve(listener) }()
 	a.warnOfPlainHTTP(ctx, listener.Addr())
 	a.log.Info("MetaGate listens", "url", a.URL, "docs", a.URL+"/docs/")
+}
+
+// read is the change up to which all have read startups who have to.
+func (a *App) read(ctx context.Context) (change int64, err error) {
+	change, err = a.outcomes.Position(ctx)
+	if m := a.options.Mirror; m != nil && err == nil {
+		var mirrored int64
+		mirrored, err = m.Position(ctx)
+		change = min(change, mirrored)
+	}
+	return change, err
 }
 
 // Run serves until ctx ends, then shuts down gracefully.

@@ -65,6 +65,7 @@ type Config struct {
 	DefaultDeploymentKey     string `env:"DEFAULT_DEPLOYMENT_KEY" default:"default" help:"deployment_key of manifests that name none."`
 	DefaultStartupSLASeconds int64  `name:"default-startup-sla-seconds" env:"DEFAULT_STARTUP_SLA_SECONDS" default:"120" help:"Seconds a component has to report READY or FAILED, where its profile does not say."`
 	ReceiptRetentionHours    int64  `env:"RECEIPT_RETENTION_HOURS" default:"72" help:"Hours that startup receipts are kept; 0 keeps them forever."`
+	OutcomeRetentionDays     int64  `env:"OUTCOME_RETENTION_DAYS" default:"400" help:"Days that is kept how many startups came to what; 0 keeps it forever."`
 	PacketRetentionHours     *int64 `env:"PACKET_RETENTION_HOURS" placeholder:"HOURS" help:"Hours that the packets of startups are kept: as long as RECEIPT_RETENTION_HOURS unless it is set; 0 keeps them forever."`
 
 	SigningKeyFile string `env:"SIGNING_KEY_FILE" placeholder:"FILE" help:"PEM file with the Ed25519 key that signs packets, from metagate keys signing; read again when it changes. Empty: one beside the embedded database, made at the first start, and none on PostgreSQL; none signs nothing."`
@@ -114,6 +115,9 @@ func (c *Config) Check() error {
 	}
 	if c.ReceiptRetentionHours < 0 || c.ReceiptRetentionHours > 876_000 {
 		return errors.New("RECEIPT_RETENTION_HOURS must be between 0 and 876000")
+	}
+	if c.OutcomeRetentionDays < 0 || c.OutcomeRetentionDays > 36_500 {
+		return errors.New("OUTCOME_RETENTION_DAYS must be between 0 and 36500")
 	}
 	if h := c.PacketRetentionHours; h != nil && (*h < 0 || *h > 876_000) {
 		return errors.New("PACKET_RETENTION_HOURS must be between 0 and 876000")

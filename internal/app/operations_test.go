@@ -268,7 +268,13 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 	"listAuditLog 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.ListAuditLogWithResponse(o.ctx, nil))
 	},
-	"listSinks 200": func(t *testing.T, o *operator) (int, error) { return answered(o.ListSinksWithResponse(o.ctx)) },
+	"listRoster 200":   func(t *testing.T, o *operator) (int, error) { return answered(o.ListRosterWithResponse(o.ctx, nil)) },
+	"listOutcomes 200": func(t *testing.T, o *operator) (int, error) { return answered(o.ListOutcomesWithResponse(o.ctx, nil)) },
+	"compareOutcomes 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.CompareOutcomesWithResponse(o.ctx, &model.CompareOutcomesParams{Manifest: "legivellum-mesh", Version: 2, Against: 1}))
+	},
+	"listRefusals 200": func(t *testing.T, o *operator) (int, error) { return answered(o.ListRefusalsWithResponse(o.ctx, nil)) },
+	"listSinks 200":    func(t *testing.T, o *operator) (int, error) { return answered(o.ListSinksWithResponse(o.ctx)) },
 
 	"mcp 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.MCPWithResponse(o.ctx, model.MCPMessage(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)))

@@ -91,6 +91,9 @@ func requestOf(t *testing.T, a *apptest.App, route *routers.Route) *http.Request
 	if route.Operation.Parameters.GetByInAndName("query", "component_key") != nil {
 		r.URL.RawQuery = "component_key=c"
 	}
+	if route.Operation.OperationID == "compareOutcomes" {
+		r.URL.RawQuery = "manifest=m&version=2&against=1"
+	}
 	if takesBody(route) {
 		r.Header.Set("Content-Type", slices.Sorted(maps.Keys(route.Operation.RequestBody.Value.Content))[0])
 		setBody(patches[route.Operation.OperationID])(r)

@@ -1,7 +1,9 @@
 package app_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +41,28 @@ func reachList(kind, filter string) reach {
 		require.Equal(t, cross, seen["theirs"], kind)
 		require.True(t, seen["default"], kind)
 		require.NotEmpty(t, rowsOf(t, theirs.admin.send(t, "GET", "/v1/admin/"+kind+"?"+filter, "")), "the filter finds it for them")
+	}
+}
+
+// reachTenant: what is told of startups and refusals is of one's own tenant.
+func reachTenant(path string) reach {
+	return func(t *testing.T, ours, theirs wireWorld, cross bool) {
+		t.Helper()
+		theirs.component.send(t, "POST", "/v1/startup/ready", `{"startup_id":"00000000-0000-7000-8000-000000000000","build_version":"1"}`)
+		got := ours.admin.send(t, "GET", "/v1/admin/"+path, "")
+		require.Equal(t, 200, got.Status, got.Body)
+		if got.Body[0] == '[' {
+			require.Equal(t, cross, slices.ContainsFunc(rowsOf(t, got), func(row map[string]json.RawMessage) bool {
+				return string(row["tenant_key"]) == `"theirs"`
+			}), path)
+			require.NotEmpty(t, rowsOf(t, theirs.admin.send(t, "GET", "/v1/admin/"+path, "")), path)
+		}
+		got = ours.admin.send(t, "GET", "/v1/admin/"+path+"&tenant_key=theirs", "")
+		if cross {
+			require.Equal(t, 200, got.Status, got.Body)
+		} else {
+			got.refused(t, 403, "FORBIDDEN")
+		}
 	}
 }
 

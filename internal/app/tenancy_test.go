@@ -86,7 +86,11 @@ var reaches = map[string]reach{
 	"diffRevisions": reachHistory("GET", "diff?from=0&tenant_key=theirs", ""),
 	"rollbackWorld": reachHistory("POST", "rollback", `{"revision":0,"dry_run":true,"tenant_key":"theirs"}`),
 
-	"listSinks": ofNoTenant,
+	"listSinks":       ofNoTenant,
+	"listRoster":      reachList("roster", "principal_key=p-theirs"),
+	"listOutcomes":    reachTenant("outcomes?by=profile"),
+	"compareOutcomes": reachTenant("outcomes/compare?manifest=m-theirs&version=1&against=1"),
+	"listRefusals":    reachTenant("refusals?limit=1000"),
 
 	"getInfo": public, "getHealth": public, "getReady": public, "getDiscovery": public, "getJWKS": public, "getMetrics": public,
 	"getOpenapiYaml": public, "getOpenapiJson": public, "getDocs": public, "getDocsAsset": public,

@@ -27,6 +27,8 @@ const (
 
 	exitRefused = 3 // the server refused
 	exitPending = 4 // apply --dry-run --exit-code: there is something to do
+	exitClosed  = 5 // gate: fail
+	exitUnknown = 6 // gate: insufficient
 )
 
 type cli struct {
@@ -47,6 +49,10 @@ type cli struct {
 	Packet      packetCmd          `cmd:"" help:"Print the very packet that a startup was answered with."`
 	Startups    startupsCmd        `cmd:"" help:"List who came up and who did not, newest first."`
 	Startup     startupCmd         `cmd:"" help:"Show one startup: what happened when, and with which packet."`
+	Roster      rosterCmd          `cmd:"" help:"List who is up and who is not, who never called, and who has an old packet."`
+	Outcomes    outcomesCmd        `cmd:"" help:"Show how many startups came to what, and how long they took."`
+	Gate        gateCmd            `cmd:"" help:"Tell whether a new version of a manifest starts worse than one before: exit 0 pass, 5 fail, 6 too little is known."`
+	Refusals    refusalsCmd        `cmd:"" help:"List who was turned away, and why."`
 	Get         getCmd             `cmd:"" help:"Show principals, profiles, manifests, bindings, secret references or API keys."`
 	Keys        keysCmd            `cmd:"" help:"Issue, list, rotate or revoke API keys."`
 	Audit       auditCmd           `cmd:"" help:"List who changed what, newest first."`

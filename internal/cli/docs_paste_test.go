@@ -44,6 +44,7 @@ func TestWhatIsToBePastedWorksTwice(t *testing.T) {
 		"docs/operations.md": {
 			"indexer indexer_01 would get packet ", `"component_key":"indexer_01"`, `"ref_name":"/run/secrets/memorygate_jwt"`,
 			`"max_memory_mb":8192`, // the override
+			"  indexer_02  ", "owner=team-search",
 			"would have got packet ", "memorygate-2:8001", "packets that change: 1\n",
 		},
 	}

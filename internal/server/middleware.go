@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -64,6 +65,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		s.Metrics.Request(k.operation(), c.Response().Status, end.Sub(start))
 		if k.operation() == operationBootstrap {
 			s.Metrics.Bootstrap(codeOf(k.err))
+		}
+		if k.err != nil {
+			s.refused(k, cmp.Or(k.tool, k.operation()))
 		}
 		s.logRequest(c, k, start, end)
 		return nil

@@ -20,6 +20,7 @@ import (
 	"github.com/legivellum/metagate/internal/feed"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/mcp"
+	"github.com/legivellum/metagate/internal/outcomes"
 	"github.com/legivellum/metagate/internal/signing"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/telemetry"
@@ -33,6 +34,7 @@ type Options struct {
 	Witness  *witness.Service
 	Alarms   *witness.Alarms
 	Mirror   *feed.Mirror // nil where startups aren't mirrored
+	Refusals *outcomes.Refusals
 	Admin    *admin.Service
 	World    *world.Service
 	Identity *identity.Service

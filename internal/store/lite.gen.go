@@ -40,8 +40,17 @@ func (q lite) CountOpenStartups(ctx context.Context, now time.Time) (postgres.Co
 	return postgres.CountOpenStartupsRow(row), err
 }
 
+func (q lite) CountOpened(ctx context.Context, arg postgres.CountOpenedParams) ([]postgres.CountOpenedRow, error) {
+	rows, err := q.r.CountOpened(ctx, sqlite.CountOpenedParams(arg))
+	return convert(rows, func(r sqlite.CountOpenedRow) postgres.CountOpenedRow { return postgres.CountOpenedRow(r) }), err
+}
+
 func (q lite) CountOthersOfType(ctx context.Context, arg postgres.CountOthersOfTypeParams) (int64, error) {
 	return q.r.CountOthersOfType(ctx, sqlite.CountOthersOfTypeParams(arg))
+}
+
+func (q lite) CountOutcome(ctx context.Context, arg postgres.CountOutcomeParams) error {
+	return q.w.CountOutcome(ctx, sqlite.CountOutcomeParams(arg))
 }
 
 func (q lite) CountPacketBodies(ctx context.Context) (int64, error) {
@@ -94,8 +103,16 @@ func (q lite) DeleteManifest(ctx context.Context, id uuid.UUID) error {
 	return q.w.DeleteManifest(ctx, id)
 }
 
+func (q lite) DeleteOldOutcomes(ctx context.Context, before time.Time) (int64, error) {
+	return q.w.DeleteOldOutcomes(ctx, before)
+}
+
 func (q lite) DeleteOldPacketBodies(ctx context.Context, arg postgres.DeleteOldPacketBodiesParams) (int64, error) {
 	return q.w.DeleteOldPacketBodies(ctx, sqlite.DeleteOldPacketBodiesParams(arg))
+}
+
+func (q lite) DeleteOldRefusals(ctx context.Context, before time.Time) (int64, error) {
+	return q.w.DeleteOldRefusals(ctx, before)
 }
 
 func (q lite) DeleteOldStartups(ctx context.Context, arg postgres.DeleteOldStartupsParams) (int64, error) {
@@ -108,6 +125,10 @@ func (q lite) DeletePrincipal(ctx context.Context, id uuid.UUID) error {
 
 func (q lite) DeleteProfile(ctx context.Context, id uuid.UUID) error {
 	return q.w.DeleteProfile(ctx, id)
+}
+
+func (q lite) DeleteRefusalsBeyond(ctx context.Context, keep int64) (int64, error) {
+	return q.w.DeleteRefusalsBeyond(ctx, keep)
 }
 
 func (q lite) DeleteSecretRef(ctx context.Context, id uuid.UUID) error {
@@ -126,6 +147,10 @@ func (q lite) FindAnswered(ctx context.Context, arg postgres.FindAnsweredParams)
 func (q lite) FindPacketBody(ctx context.Context, hash string) (postgres.FindPacketBodyRow, error) {
 	row, err := q.r.FindPacketBody(ctx, hash)
 	return postgres.FindPacketBodyRow(row), err
+}
+
+func (q lite) ForgetInstances(ctx context.Context, keep int64) (int64, error) {
+	return q.w.ForgetInstances(ctx, keep)
 }
 
 func (q lite) GetAPIKey(ctx context.Context, id uuid.UUID) (postgres.APIKey, error) {
@@ -256,9 +281,19 @@ func (q lite) ListBindings(ctx context.Context, arg postgres.ListBindingsParams)
 	return convert(rows, func(r sqlite.Binding) postgres.Binding { return postgres.Binding(r) }), err
 }
 
+func (q lite) ListBound(ctx context.Context, arg postgres.ListBoundParams) ([]postgres.ListBoundRow, error) {
+	rows, err := q.r.ListBound(ctx, sqlite.ListBoundParams(arg))
+	return convert(rows, func(r sqlite.ListBoundRow) postgres.ListBoundRow { return postgres.ListBoundRow(r) }), err
+}
+
 func (q lite) ListChanges(ctx context.Context, arg postgres.ListChangesParams) ([]postgres.StartupSession, error) {
 	rows, err := q.r.ListChanges(ctx, sqlite.ListChangesParams(arg))
 	return convert(rows, func(r sqlite.StartupSession) postgres.StartupSession { return postgres.StartupSession(r) }), err
+}
+
+func (q lite) ListCounted(ctx context.Context, arg postgres.ListCountedParams) ([]postgres.ListCountedRow, error) {
+	rows, err := q.r.ListCounted(ctx, sqlite.ListCountedParams(arg))
+	return convert(rows, func(r sqlite.ListCountedRow) postgres.ListCountedRow { return postgres.ListCountedRow(r) }), err
 }
 
 func (q lite) ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error) {
@@ -269,9 +304,18 @@ func (q lite) ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, 
 	return q.r.ListGoodKeyHashes(ctx, now)
 }
 
+func (q lite) ListLastOpened(ctx context.Context, arg postgres.ListLastOpenedParams) ([]postgres.ListLastOpenedRow, error) {
+	rows, err := q.r.ListLastOpened(ctx, sqlite.ListLastOpenedParams(arg))
+	return convert(rows, func(r sqlite.ListLastOpenedRow) postgres.ListLastOpenedRow { return postgres.ListLastOpenedRow(r) }), err
+}
+
 func (q lite) ListManifests(ctx context.Context, arg postgres.ListManifestsParams) ([]postgres.Manifest, error) {
 	rows, err := q.r.ListManifests(ctx, sqlite.ListManifestsParams(arg))
 	return convert(rows, func(r sqlite.Manifest) postgres.Manifest { return postgres.Manifest(r) }), err
+}
+
+func (q lite) ListOutcomeNames(ctx context.Context, arg postgres.ListOutcomeNamesParams) ([]string, error) {
+	return q.r.ListOutcomeNames(ctx, sqlite.ListOutcomeNamesParams(arg))
 }
 
 func (q lite) ListPrincipals(ctx context.Context, arg postgres.ListPrincipalsParams) ([]postgres.Principal, error) {
@@ -284,9 +328,19 @@ func (q lite) ListProfiles(ctx context.Context, arg postgres.ListProfilesParams)
 	return convert(rows, func(r sqlite.Profile) postgres.Profile { return postgres.Profile(r) }), err
 }
 
+func (q lite) ListRefusals(ctx context.Context, arg postgres.ListRefusalsParams) ([]postgres.Refusal, error) {
+	rows, err := q.r.ListRefusals(ctx, sqlite.ListRefusalsParams(arg))
+	return convert(rows, func(r sqlite.Refusal) postgres.Refusal { return postgres.Refusal(r) }), err
+}
+
 func (q lite) ListRevisions(ctx context.Context, arg postgres.ListRevisionsParams) ([]postgres.ListRevisionsRow, error) {
 	rows, err := q.r.ListRevisions(ctx, sqlite.ListRevisionsParams(arg))
 	return convert(rows, func(r sqlite.ListRevisionsRow) postgres.ListRevisionsRow { return postgres.ListRevisionsRow(r) }), err
+}
+
+func (q lite) ListRoster(ctx context.Context, arg postgres.ListRosterParams) ([]postgres.Roster, error) {
+	rows, err := q.r.ListRoster(ctx, sqlite.ListRosterParams(arg))
+	return convert(rows, func(r sqlite.Roster) postgres.Roster { return postgres.Roster(r) }), err
 }
 
 func (q lite) ListSecretRefs(ctx context.Context, arg postgres.ListSecretRefsParams) ([]postgres.SecretRef, error) {
@@ -304,6 +358,11 @@ func (q lite) ListStartups(ctx context.Context, arg postgres.ListStartupsParams)
 	return convert(rows, func(r sqlite.StartupSession) postgres.StartupSession { return postgres.StartupSession(r) }), err
 }
 
+func (q lite) ListWaiting(ctx context.Context, arg postgres.ListWaitingParams) ([]postgres.ListWaitingRow, error) {
+	rows, err := q.r.ListWaiting(ctx, sqlite.ListWaitingParams(arg))
+	return convert(rows, func(r sqlite.ListWaitingRow) postgres.ListWaitingRow { return postgres.ListWaitingRow(r) }), err
+}
+
 func (q lite) ListWorldAt(ctx context.Context, arg postgres.ListWorldAtParams) ([]postgres.ListWorldAtRow, error) {
 	rows, err := q.r.ListWorldAt(ctx, sqlite.ListWorldAtParams(arg))
 	return convert(rows, func(r sqlite.ListWorldAtRow) postgres.ListWorldAtRow { return postgres.ListWorldAtRow(r) }), err
@@ -316,6 +375,18 @@ func (q lite) LockTenant(ctx context.Context, arg postgres.LockTenantParams) (po
 
 func (q lite) OpenStartup(ctx context.Context, arg postgres.OpenStartupParams) (int64, error) {
 	return q.w.OpenStartup(ctx, sqlite.OpenStartupParams(arg))
+}
+
+func (q lite) PassOutcomes(ctx context.Context, arg postgres.PassOutcomesParams) (int64, error) {
+	return q.w.PassOutcomes(ctx, sqlite.PassOutcomesParams(arg))
+}
+
+func (q lite) PutRefusal(ctx context.Context, arg postgres.PutRefusalParams) error {
+	return q.w.PutRefusal(ctx, sqlite.PutRefusalParams(arg))
+}
+
+func (q lite) PutRoster(ctx context.Context, arg postgres.PutRosterParams) error {
+	return q.w.PutRoster(ctx, sqlite.PutRosterParams(arg))
 }
 
 func (q lite) RefuseStartup(ctx context.Context, arg postgres.RefuseStartupParams) error {
@@ -332,6 +403,18 @@ func (q lite) RevisionAt(ctx context.Context, arg postgres.RevisionAtParams) (*i
 
 func (q lite) SetRevision(ctx context.Context, arg postgres.SetRevisionParams) error {
 	return q.w.SetRevision(ctx, sqlite.SetRevisionParams(arg))
+}
+
+func (q lite) SumOutcomes(ctx context.Context, arg postgres.SumOutcomesParams) ([]postgres.SumOutcomesRow, error) {
+	rows, err := q.r.SumOutcomes(ctx, sqlite.SumOutcomesParams(arg))
+	return convert(rows, func(r sqlite.SumOutcomesRow) postgres.SumOutcomesRow { return postgres.SumOutcomesRow(r) }), err
+}
+
+func (q lite) SumOutcomesByHour(ctx context.Context, arg postgres.SumOutcomesByHourParams) ([]postgres.SumOutcomesByHourRow, error) {
+	rows, err := q.r.SumOutcomesByHour(ctx, sqlite.SumOutcomesByHourParams(arg))
+	return convert(rows, func(r sqlite.SumOutcomesByHourRow) postgres.SumOutcomesByHourRow {
+		return postgres.SumOutcomesByHourRow(r)
+	}), err
 }
 
 func (q lite) SupersedeStartup(ctx context.Context, arg postgres.SupersedeStartupParams) (int64, error) {

@@ -114,6 +114,18 @@ func (m *Metrics) Mirror(read func() (delivered, refused, failures int64, lag ti
 	}, func() float64 { _, _, _, lag := read(); return lag.Seconds() }))
 }
 
+// Outcomes registers how far the outcomes of this replica lag behind, and how many
+// refusals were dropped.
+func (m *Metrics) Outcomes(lag func() time.Duration, dropped func() int64) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "metagate_outcomes_lag_seconds", Help: "Age of the moment up to which outcomes are counted; 0 on servers whose turn it isn't.",
+		}, func() float64 { return lag().Seconds() }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "metagate_refusals_dropped_total", Help: "Refusals that were not kept for the list: too many different ones at once.",
+		}, func() float64 { return float64(dropped()) }))
+}
+
 func (m *Metrics) count(name, help string, read func(store.Stats) float64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "metagate_db_" + name, Help: help},
 		func() float64 { return read(m.store.Stats()) }))

@@ -2,6 +2,7 @@ package world
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -25,7 +26,7 @@ func (p *plan) bindings(in Apply, r *rows, kept map[uuid.UUID]bool) {
 		if d.Active == nil {
 			d.Active = new(true)
 		}
-		p.fail(at, admin.CheckOverrides(&d.Overrides))
+		p.fail(at, errs.Merge(admin.CheckOverrides(&d.Overrides), admin.CheckExpected(&d.Expected, &d.Labels)))
 		p.refer(at, *d)
 		if first, twice := active[d.Principal]; twice && *d.Active {
 			p.fail(at, errs.New(errs.InvalidRequest, "principal %q has an active binding at /bindings/%d already", d.Principal, first))
@@ -58,7 +59,7 @@ func (p *plan) bindings(in Apply, r *rows, kept map[uuid.UUID]bool) {
 			case *d.Active != wantActive:
 			case found:
 				if in.Describes {
-					d.Overrides = named[m].Overrides
+					d.Overrides, d.Expected, d.Labels = named[m].Overrides, named[m].Expected, named[m].Labels
 				}
 				p.rebind(r.bindings[m], named[m], d)
 			default:
@@ -129,7 +130,8 @@ func (p *plan) bind(d model.WorldBinding) {
 
 func (p *plan) rebind(row store.Binding, was, d model.WorldBinding) {
 	p.ids["binding/"+bindingName(d)] = row.ID
-	if was.Profile == d.Profile && was.Manifest == d.Manifest && *was.Active == *d.Active && doc.Equal(was.Overrides, d.Overrides) {
+	if was.Profile == d.Profile && was.Manifest == d.Manifest && *was.Active == *d.Active && doc.Equal(was.Overrides, d.Overrides) &&
+		alike(was.Expected, d.Expected) && alike(was.Labels, d.Labels) {
 		p.note(model.PlanActionUnchanged, model.ResourceTypeBinding, bindingName(d), nil, nil, phaseWrite, nil)
 		return
 	}
@@ -140,6 +142,11 @@ func (p *plan) rebind(row store.Binding, was, d model.WorldBinding) {
 	p.note(model.PlanActionUpdate, model.ResourceTypeBinding, bindingName(d), was, d, phaseWrite, func(ctx context.Context, w admin.Write) error {
 		return w.Of(d.Principal).ReplaceBinding(ctx, row, p.byIDs(d))
 	})
+}
+
+// alike is Equal for documents that may be absent.
+func alike(a, b json.RawMessage) bool {
+	return len(a) == 0 && len(b) == 0 || len(a) > 0 && len(b) > 0 && doc.Equal(a, b)
 }
 
 func (p *plan) unbind(row store.Binding, was model.WorldBinding) {
@@ -167,7 +174,7 @@ func (p *plan) deactivate(d model.WorldBinding) {
 func (p *plan) byIDs(d model.WorldBinding) model.BindingCreate {
 	return model.BindingCreate{
 		PrincipalID: p.ids["principal/"+d.Principal].String(), ProfileID: p.ids["profile/"+d.Profile].String(), ManifestID: p.ids["manifest/"+d.Manifest].String(),
-		Overrides: d.Overrides, Active: d.Active,
+		Overrides: d.Overrides, Expected: d.Expected, Labels: d.Labels, Active: d.Active,
 	}
 }
 

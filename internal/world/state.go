@@ -170,7 +170,7 @@ func (r *rows) named() []model.WorldBinding {
 	for i, b := range r.bindings {
 		out[i] = model.WorldBinding{
 			Principal: principals[b.PrincipalID], Profile: profiles[b.ProfileID], Manifest: manifests[b.ManifestID],
-			Overrides: json.RawMessage(b.Overrides), Active: &b.Active,
+			Overrides: json.RawMessage(b.Overrides), Expected: json.RawMessage(b.Expected), Labels: json.RawMessage(b.Labels), Active: &b.Active,
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package packet
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"errors"
 	"strings"
@@ -87,7 +88,7 @@ func FuzzStable(f *testing.F) {
 			return
 		}
 		again, err := Stable(first)
-		if err != nil || string(again) != string(first) {
+		if err != nil || !bytes.Equal(again, first) {
 			t.Errorf("%q is not its own canonical form: %q (%v)", first, again, err)
 		}
 	})

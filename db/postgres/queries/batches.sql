@@ -4,10 +4,10 @@
 -- Like OpenStartup for each row, but an id that there is fails them all: store adds
 -- what leaves it out, which costs each row a tenth, where it is needed. It tells how
 -- many it wrote, not which: nearly always all of them.
-INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, packet_body, changed)
+INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, instance_id, host, labels, source, revision, credential, remote_addr, deployment_key, packet_body, changed, opened_change)
 SELECT u.id, u.tenant_key, u.principal_id, u.principal_key, u.component_key, u.profile_key, u.manifest_key, u.manifest_version, u.packet_id, u.packet_etag, 'OPEN', u.opened_at, u.deadline_at,
        nullif(u.instance_id, ''), nullif(u.host, ''), nullif(u.labels, '')::json, u.source, r.revision, nullif(u.credential, '')::json, nullif(u.remote_addr, ''),
-       nullif(u.deployment_key, ''), nullif(u.packet_body, 0), (SELECT n FROM change_number)
+       nullif(u.deployment_key, ''), nullif(u.packet_body, 0), u.n, u.n
 FROM (SELECT unnest(sqlc.arg(ids)::uuid[]) AS id,
              unnest(sqlc.arg(tenant_keys)::text[]) AS tenant_key,
              unnest(sqlc.arg(epochs)::bigint[]) AS epoch,
@@ -28,7 +28,8 @@ FROM (SELECT unnest(sqlc.arg(ids)::uuid[]) AS id,
              unnest(sqlc.arg(credentials)::text[]) AS credential,
              unnest(sqlc.arg(remote_addrs)::text[]) AS remote_addr,
              unnest(sqlc.arg(deployment_keys)::text[]) AS deployment_key,
-             unnest(sqlc.arg(packet_bodies)::bigint[]) AS packet_body) u
+             unnest(sqlc.arg(packet_bodies)::bigint[]) AS packet_body,
+             (SELECT n FROM change_number) AS n) u -- one number for all, taken once
 JOIN tenant_revisions r ON r.tenant_key = u.tenant_key AND r.epoch = u.epoch;
 
 -- name: WhichStartups :many
@@ -88,3 +89,30 @@ CROSS JOIN LATERAL (
       AND CASE WHEN u.instance_id = '' THEN l.opened_at > u.deadline_at ELSE l.instance_id = u.instance_id END
     ORDER BY l.id
     LIMIT 1) s;
+
+-- name: PutRosters :exec
+-- Like PutRoster for each row; no two are of one instance.
+INSERT INTO roster (principal_id, component_key, instance_id, startup_id, changed, status, opened_at, deadline_at, closed_at, acknowledged_at, build_version,
+    manifest_key, manifest_version, packet_etag)
+SELECT u.principal_id, u.component_key, u.instance_id, u.startup_id, u.changed, u.status, u.opened_at, u.deadline_at,
+    nullif(u.closed_at, sqlc.arg(never)::timestamptz), nullif(u.acknowledged_at, sqlc.arg(never)::timestamptz), nullif(u.build_version, ''),
+    u.manifest_key, u.manifest_version, u.packet_etag
+FROM (SELECT unnest(sqlc.arg(principal_ids)::uuid[]) AS principal_id,
+             unnest(sqlc.arg(component_keys)::text[]) AS component_key,
+             unnest(sqlc.arg(instance_ids)::text[]) AS instance_id,
+             unnest(sqlc.arg(startup_ids)::uuid[]) AS startup_id,
+             unnest(sqlc.arg(changes)::bigint[]) AS changed,
+             unnest(sqlc.arg(statuses)::text[]) AS status,
+             unnest(sqlc.arg(opened_ats)::timestamptz[]) AS opened_at,
+             unnest(sqlc.arg(deadline_ats)::timestamptz[]) AS deadline_at,
+             unnest(sqlc.arg(closed_ats)::timestamptz[]) AS closed_at,
+             unnest(sqlc.arg(acknowledged_ats)::timestamptz[]) AS acknowledged_at,
+             unnest(sqlc.arg(build_versions)::text[]) AS build_version,
+             unnest(sqlc.arg(manifest_keys)::text[]) AS manifest_key,
+             unnest(sqlc.arg(manifest_versions)::bigint[]) AS manifest_version,
+             unnest(sqlc.arg(packet_etags)::text[]) AS packet_etag) u
+ON CONFLICT (principal_id, component_key, instance_id) DO UPDATE SET startup_id = excluded.startup_id, changed = excluded.changed,
+    status = excluded.status, opened_at = excluded.opened_at, deadline_at = excluded.deadline_at, closed_at = excluded.closed_at,
+    acknowledged_at = excluded.acknowledged_at, build_version = excluded.build_version,
+    manifest_key = excluded.manifest_key, manifest_version = excluded.manifest_version, packet_etag = excluded.packet_etag
+WHERE excluded.startup_id > roster.startup_id OR (excluded.startup_id = roster.startup_id AND excluded.changed >= roster.changed);

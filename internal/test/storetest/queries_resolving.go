@@ -22,9 +22,10 @@ var bindings = tests{
 		want := w.binding
 		want.ProfileID, want.ManifestID = w.addProfile(t).ID, w.addManifest(t).ID
 		want.Overrides, want.Active, want.UpdatedAt = store.JSON(`{"polling":{}}`), false, w.now.Add(time.Second)
+		want.Expected, want.Labels = store.JSON(`{"components":["c"]}`), store.JSON(`{"owner":"o"}`)
 		row, err := w.UpdateBinding(t.Context(), store.UpdateBindingParams{
 			ID: want.ID, ProfileID: want.ProfileID, ManifestID: want.ManifestID,
-			Overrides: want.Overrides, Active: want.Active, UpdatedAt: want.UpdatedAt,
+			Overrides: want.Overrides, Active: want.Active, UpdatedAt: want.UpdatedAt, Expected: want.Expected, Labels: want.Labels,
 		})
 		require.NoError(t, err)
 		require.Equal(t, want, row)

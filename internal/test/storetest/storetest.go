@@ -58,6 +58,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"whoever reads what is settled misses no writer that was held up":    settledChanges,
 		"whoever reads what is settled misses none of many writers":          manyChanges,
 		"the first startup that supersedes an alarm is found":                superseding,
+		"the last starts of many are put down like each of them":             putRosters,
+		"of refusals those seen last stay":                                   refusalsBeyond,
 		"migrating twice is the same as once":                                migrateTwice,
 		"the newest migration can be taken back and applied again":           migrateDownUp,
 		"a database that lacks migrations is not ready":                      readyPending,
@@ -86,7 +88,7 @@ func everyQuery(t *testing.T, s *store.Store) {
 }
 
 // queries has a test for each query, run in a tenant of its own.
-var queries = join(principals, profiles, manifests, bindings, secretRefs, apiKeys, startups, alarms, sinks, auditLog, history, resolving, identities)
+var queries = join(principals, profiles, manifests, bindings, secretRefs, apiKeys, startups, alarms, sinks, outcomes, refusals, auditLog, history, resolving, identities)
 
 type tests map[string]func(t *testing.T, w *world)
 

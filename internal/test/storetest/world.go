@@ -174,10 +174,10 @@ func asOpened(p store.OpenStartupParams) store.StartupSession {
 	}
 }
 
-// unnumbered is a startup without the number of its last change, which only
-// changes.go is about.
+// unnumbered is a startup without the numbers of its changes, which only
+// changes.go and queries_outcomes.go are about.
 func unnumbered(s store.StartupSession) store.StartupSession {
-	s.Changed = 0
+	s.Changed, s.OpenedChange = 0, 0
 	return s
 }
 

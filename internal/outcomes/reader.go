@@ -1,0 +1,306 @@
+// Package outcomes is what the witness tells an operator: what became of startups, who
+// is up and who never called, and who was turned away. It reads what is on disk,
+// beside the write path, and may fail alone: nobody who starts waits for it.
+package outcomes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/internal/store"
+)
+
+const (
+	// readerName is the reader's row in sinks: since and position are changes.
+	readerName = "outcomes"
+	// lease is how long reading stays with one replica that says nothing more. No count
+	// depends on it: two that read at once find out when they write.
+	lease = 10 * time.Second
+	// poll is how long a change waits at most to be seen, and a standby to look again.
+	poll = 500 * time.Millisecond
+	// settleTime is how long writers are waited for.
+	settleTime = 5 * time.Second
+	// page is how many startups are read at once.
+	page = 2000
+	// rosterAtOnce is how many starts are written in one transaction, which others wait for.
+	rosterAtOnce = 200
+	// maxNames is how many components, and build versions, an hour counts apart.
+	maxNames = 1000
+	// keepInstances is how many instances of a component the roster has.
+	keepInstances = 100
+	cleanEvery    = time.Hour
+	lastRetry     = 30 * time.Second
+)
+
+// Reader counts what becomes of startups and keeps the roster: on one replica at a
+// time, each change exactly once. Methods are safe for concurrent use.
+type Reader struct {
+	Store *store.Store
+	Now   func() time.Time
+	Log   *slog.Logger
+	Keep  time.Duration // OUTCOME_RETENTION_DAYS; 0 is for ever
+
+	owner   string
+	names   map[nameSet]map[string]bool
+	cleaned time.Time
+	current atomic.Int64 // up to when all is counted, in Unix microseconds; 0 on a standby
+}
+
+type nameSet struct {
+	tenant, dimension string
+	hour              int64
+}
+
+// Run reads until ctx ends.
+func (r *Reader) Run(ctx context.Context) {
+	r.owner = uuid.NewString()
+	wait := poll
+	for failing := false; ; {
+		mine, err := r.turn(ctx)
+		switch {
+		case ctx.Err() != nil:
+			r.leave(context.WithoutCancel(ctx))
+			return
+		case err != nil:
+			if !failing {
+				r.Log.WarnContext(ctx, "outcomes are not counted, will try again", "error", err)
+			}
+			failing, wait = true, min(2*wait, lastRetry)
+		case failing && mine:
+			r.Log.InfoContext(ctx, "outcomes are counted again")
+			failing, wait = false, poll
+		default:
+			wait = poll
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// turn counts what there is, if it is this replica's turn.
+func (r *Reader) turn(ctx context.Context) (mine bool, err error) {
+	now := r.Now()
+	leased, err := r.Store.LeaseSink(ctx, store.LeaseSinkParams{Name: readerName, Owner: r.owner, LeasedUntil: now.Add(lease), Now: now})
+	if err != nil {
+		return false, err
+	}
+	if leased == 0 {
+		r.current.Store(0)
+		return false, nil
+	}
+	r.current.CompareAndSwap(0, now.UnixMicro())
+	if err := r.Count(ctx); err != nil {
+		return true, err
+	}
+	r.current.Store(now.UnixMicro())
+	return true, r.clean(ctx, now)
+}
+
+// leave lets another replica go on at once.
+func (r *Reader) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	now := r.Now()
+	_, _ = r.Store.LeaseSink(ctx, store.LeaseSinkParams{Name: readerName, Owner: r.owner, LeasedUntil: now.Add(-time.Second), Now: now.Add(-time.Hour)})
+}
+
+// Lag is the age of the newest moment up to which all is counted; 0 on the replicas
+// that don't count.
+func (r *Reader) Lag() time.Duration {
+	if at := r.current.Load(); at != 0 {
+		return max(0, r.Now().Sub(time.UnixMicro(at)))
+	}
+	return 0
+}
+
+// Position is the change up to which all startups are counted, whichever replica did it.
+func (r *Reader) Position(ctx context.Context) (int64, error) {
+	s, err := r.Store.GetSink(ctx, readerName)
+	return s.Position, err
+}
+
+// Count counts what has been changed since the last time. The counts and how far they
+// go are written in one transaction, which is for nothing if another replica has counted
+// meanwhile: so a reader that dies at any point, or two at once, neither
+// leave anything out nor count it twice.
+func (r *Reader) Count(ctx context.Context) error {
+	s, err := r.Store.GetSink(ctx, readerName)
+	if err != nil {
+		return err
+	}
+	upTo, err := r.settled(ctx)
+	if err != nil {
+		return err
+	}
+	w := window{since: s.Since, from: s.Position, upTo: upTo}
+	counts, last, read := tally{}, roster{}, int64(0)
+	// One moment of the database: a startup that changes meanwhile is read once.
+	err = r.Store.InSnapshot(ctx, func(q store.Queries) error {
+		hour := r.Now().UTC().Truncate(time.Hour)
+		if read, err = opened(ctx, q, w, hour, counts, last); err != nil {
+			return err
+		}
+		return eachChange(ctx, q, w.from, hour, func(row store.ListCountedRow) error {
+			counts.add(row, w)
+			last.add(row)
+			read++
+			return nil
+		})
+	})
+	if err != nil || read == 0 {
+		return err
+	}
+	// The roster first, a little at a time: what is written twice there stays the same.
+	if err := last.write(ctx, r.Store); err != nil {
+		return err
+	}
+	if counts, err = r.bounded(ctx, counts); err != nil {
+		return err
+	}
+	return r.Store.InTx(ctx, func(q store.Queries) error {
+		n, err := q.PassOutcomes(ctx, store.PassOutcomesParams{FromChange: w.from, Position: upTo, Counted: read})
+		if err != nil || n == 0 {
+			return err // n == 0: another replica was here
+		}
+		for c, n := range counts {
+			err := q.CountOutcome(ctx, store.CountOutcomeParams{
+				TenantKey: c.tenant, Dimension: c.dimension, Name: c.name, Version: c.version, Hour: timeOf(c.hour), Measure: c.measure, N: n,
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// settled gives up where somebody writes startups in a transaction that stays open:
+// an operator has to hear of it.
+func (r *Reader) settled(ctx context.Context) (int64, error) {
+	short, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	upTo, err := r.Store.Settled(short)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = fmt.Errorf("a transaction that writes startups is open for longer than %s: nothing after it can be read", settleTime)
+	}
+	return upTo, err
+}
+
+// opened counts the startups of an hour that are OPEN: the database adds them up.
+func opened(ctx context.Context, q store.Queries, w window, hour time.Time, counts tally, last roster) (read int64, err error) {
+	rows, err := q.CountOpened(ctx, store.CountOpenedParams{
+		FromChange: w.from, UpTo: w.upTo, Since: w.since, OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour),
+	})
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	for _, row := range rows {
+		counts.open(row, hour)
+		read += row.N
+	}
+	starts, err := q.ListLastOpened(ctx, store.ListLastOpenedParams{FromChange: w.from, OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour)})
+	for _, row := range starts {
+		last.add(store.ListCountedRow(row))
+	}
+	return read, err
+}
+
+// eachChange reads all that was changed after a change, but for what opened counts of an hour.
+func eachChange(ctx context.Context, q store.Queries, from int64, but time.Time, f func(store.ListCountedRow) error) error {
+	until := but
+	if !but.IsZero() {
+		until = but.Add(time.Hour)
+	}
+	after := store.MaxID // of the change's own all are read
+	for {
+		rows, err := q.ListCounted(ctx, store.ListCountedParams{
+			FromChange: from, AfterID: after, OpenedFrom: but, OpenedUntil: until, RowLimit: page,
+		})
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if err := f(row); err != nil {
+				return err
+			}
+		}
+		if len(rows) < page {
+			return nil
+		}
+		from, after = rows[len(rows)-1].Changed, rows[len(rows)-1].ID
+	}
+}
+
+// bounded takes the names away that an hour has no room for: components and build
+// versions are whatever callers say.
+func (r *Reader) bounded(ctx context.Context, counts tally) (tally, error) {
+	out := make(tally, len(counts))
+	for c, n := range counts {
+		if c.name != "" && (c.dimension == dimComponent || c.dimension == dimBuild) {
+			set := nameSet{c.tenant, c.dimension, c.hour}
+			known, err := r.known(ctx, set)
+			if err != nil {
+				return nil, err
+			}
+			if !known[c.name] && len(known) >= maxNames {
+				c.name = ""
+			} else {
+				known[c.name] = true
+			}
+		}
+		if out[c] += n; out[c] == 0 {
+			delete(out, c)
+		}
+	}
+	return out, nil
+}
+
+func (r *Reader) known(ctx context.Context, set nameSet) (map[string]bool, error) {
+	if known := r.names[set]; known != nil {
+		return known, nil
+	}
+	names, err := r.Store.ListOutcomeNames(ctx, store.ListOutcomeNamesParams{
+		TenantKey: set.tenant, Dimension: set.dimension, Hour: timeOf(set.hour), RowLimit: maxNames + 1,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if r.names == nil || len(r.names) > 100 { // of hours that are long over
+		r.names = map[nameSet]map[string]bool{}
+	}
+	known := make(map[string]bool, len(names))
+	for _, name := range names {
+		known[name] = true
+	}
+	r.names[set] = known
+	return known, nil
+}
+
+// clean removes what is too old, now and then.
+func (r *Reader) clean(ctx context.Context, now time.Time) error {
+	if now.Sub(r.cleaned) < cleanEvery {
+		return nil
+	}
+	if r.Keep > 0 {
+		if _, err := r.Store.DeleteOldOutcomes(ctx, now.Add(-r.Keep)); err != nil {
+			return err
+		}
+	}
+	if _, err := r.Store.ForgetInstances(ctx, keepInstances); err != nil {
+		return err
+	}
+	r.cleaned = now
+	return nil
+}
+
+// endless is a window's end at the time of asking: all that is there.
+const endless = math.MaxInt64

@@ -1,0 +1,66 @@
+package outcomes
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// TestHoweverARowIsSeenItIsCountedOnce lets startups change while a reader goes on in
+// windows of any width, and sees rows in the state that they have at that time.
+func TestHoweverARowIsSeenItIsCountedOnce(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 300 {
+		var rows []store.ListCountedRow
+		sum, change, position := tally{}, int64(0), int64(0)
+		read := func(upTo int64) {
+			w := window{from: position, upTo: upTo}
+			once := tally{}
+			for _, row := range rows {
+				if row.Changed > w.from { // as the query has it
+					once.add(row, w)
+				}
+			}
+			for c, n := range once {
+				if sum[c] += n; sum[c] == 0 {
+					delete(sum, c)
+				}
+			}
+			position = upTo
+		}
+		now := time.Unix(1e9, 0)
+		for range 60 {
+			change++
+			switch open := r.IntN(max(1, len(rows))); r.IntN(4) {
+			case 0, 1:
+				rows = append(rows, store.ListCountedRow{
+					TenantKey: "t", ComponentKey: fmt.Sprint(r.IntN(3)), Status: "OPEN", OpenedAt: now, DeadlineAt: now.Add(time.Minute), Changed: change, OpenedChange: change,
+				})
+			case 2: // superseded, or acknowledged
+				if len(rows) > 0 && rows[open].Status == "OPEN" {
+					rows[open].Changed = change
+				}
+			case 3:
+				if len(rows) > 0 && rows[open].Status == "OPEN" {
+					at := now.Add(time.Duration(r.IntN(120)) * time.Second)
+					rows[open].Status, rows[open].ReadyAt, rows[open].BuildVersion, rows[open].Changed = "READY", &at, new(fmt.Sprint(r.IntN(2))), change
+				}
+			}
+			if r.IntN(6) == 0 {
+				read(position + r.Int64N(change-position+1)) // not all that is there need be settled
+			}
+		}
+		read(change)
+		whole := tally{}
+		for _, row := range rows {
+			whole.add(row, window{upTo: endless})
+		}
+		require.Equal(t, whole, sum)
+	}
+}

@@ -1,0 +1,293 @@
+package storetest
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// outcome is one more of what is counted of a tenant in an hour.
+func (w *world) outcome(t *testing.T, name string, hour time.Time, measure, n int64) {
+	t.Helper()
+	require.NoError(t, w.CountOutcome(t.Context(), store.CountOutcomeParams{
+		TenantKey: w.tenant, Dimension: "all", Name: name, Version: 7, Hour: hour, Measure: measure, N: n,
+	}))
+}
+
+func (w *world) outcomes(t *testing.T, since time.Time, name *string) []store.SumOutcomesRow {
+	t.Helper()
+	return must(w.SumOutcomes(t.Context(), store.SumOutcomesParams{Dimension: "all", Since: since, TenantKey: &w.tenant, Name: name}))(t)
+}
+
+// numbered opens a startup under a number of its own.
+func (w *world) numbered(t *testing.T, opened, deadline time.Time) store.StartupSession {
+	t.Helper()
+	p := w.newStartup(opened, deadline)
+	requireOpened(t, must(w.OpenStartups(t.Context(), []store.OpenStartupParams{p}))(t))
+	return must(w.GetStartup(t.Context(), p.ID))(t)
+}
+
+var outcomes = tests{
+	"ListCounted": func(t *testing.T, w *world) {
+		row := w.numbered(t, w.now, w.now)
+		got := must(w.ListCounted(t.Context(), store.ListCountedParams{FromChange: row.Changed, AfterID: store.MinID, RowLimit: 1}))(t)
+		require.Len(t, got, 1)
+		require.GreaterOrEqual(t, got[0].Changed, row.Changed)
+		require.Equal(t, got[0].OpenedChange, got[0].Changed, "of what was opened and not changed since")
+		require.Positive(t, got[0].OpenedChange)
+	},
+	"CountOpened": func(t *testing.T, w *world) {
+		hour := w.now.Add(-20 * 365 * 24 * time.Hour).Truncate(time.Hour) // no other test's
+		first, second, later := w.numbered(t, hour, w.now), w.numbered(t, hour.Add(time.Minute), w.now), w.numbered(t, hour.Add(time.Hour), w.now)
+		w.ready(t, w.numbered(t, hour, w.now).ID)
+		count := func(from, upTo, since int64) (n, opened int64) {
+			rows := must(w.CountOpened(t.Context(), store.CountOpenedParams{FromChange: from, UpTo: upTo, Since: since, OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour)}))(t)
+			for _, r := range rows {
+				require.Equal(t, []any{w.tenant, first.ProfileKey, "live"}, []any{r.TenantKey, r.ProfileKey, r.Source})
+				n, opened = n+r.N, opened+r.Opened
+			}
+			return n, opened
+		}
+		for _, c := range []struct{ from, upTo, since, n, opened int64 }{
+			{0, math.MaxInt64, 0, 2, 2}, {0, first.Changed, 0, 2, 1}, {first.Changed, math.MaxInt64, 0, 1, 1}, {0, math.MaxInt64, first.Changed, 2, 1}, {second.Changed, math.MaxInt64, 0, 0, 0},
+		} {
+			n, opened := count(c.from, c.upTo, c.since)
+			require.Equal(t, []int64{c.n, c.opened}, []int64{n, opened}, "%v", c)
+		}
+		require.Positive(t, later.Changed)
+	},
+	"ListLastOpened": func(t *testing.T, w *world) {
+		hour := w.now.Add(-30 * 365 * 24 * time.Hour).Truncate(time.Hour)
+		p := w.newStartup(hour, w.now)
+		var ids []uuid.UUID
+		for _, instance := range []*string{nil, nil, new("a"), new("a"), new("b")} {
+			p.ID, p.InstanceID = store.NewID(hour), instance
+			requireOpened(t, must(w.OpenStartups(t.Context(), []store.OpenStartupParams{p}))(t))
+			ids = append(ids, p.ID)
+		}
+		var got []uuid.UUID
+		for _, r := range must(w.ListLastOpened(t.Context(), store.ListLastOpenedParams{OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour)}))(t) {
+			got = append(got, r.ID)
+		}
+		require.ElementsMatch(t, []uuid.UUID{ids[1], ids[3], ids[4]}, got)
+	},
+	"ListWaiting": func(t *testing.T, w *world) {
+		far := w.now.Add(90 * 365 * 24 * time.Hour) // no other test's
+		first, second := w.open(t, w.now, far), w.open(t, w.now, far)
+		w.ready(t, w.open(t, w.now, far).ID)
+		list := func(from time.Time, after uuid.UUID) (ids []uuid.UUID) {
+			for _, r := range must(w.ListWaiting(t.Context(), store.ListWaitingParams{FromDeadline: from, AfterID: after, RowLimit: all}))(t) {
+				ids = append(ids, r.ID)
+			}
+			return ids
+		}
+		require.Equal(t, []uuid.UUID{first.ID, second.ID}, list(far, store.MinID))
+		require.Equal(t, []uuid.UUID{second.ID}, list(far, first.ID))
+		require.Empty(t, list(far.Add(time.Microsecond), store.MinID))
+	},
+	"CountOutcome": func(t *testing.T, w *world) {
+		w.outcome(t, "a", w.now, -1, 3)
+		w.outcome(t, "a", w.now, -1, -1)
+		require.Equal(t, []store.SumOutcomesRow{{TenantKey: w.tenant, Name: "a", Version: 7, Measure: -1, N: 2}}, w.outcomes(t, w.now, nil))
+	},
+	"PassOutcomes": func(t *testing.T, w *world) {
+		require.EqualValues(t, 0, must(w.PassOutcomes(t.Context(), store.PassOutcomesParams{FromChange: -5, Position: 9}))(t), "nobody is there")
+		at := must(w.GetSink(t.Context(), "outcomes"))(t)
+		require.EqualValues(t, 1, must(w.PassOutcomes(t.Context(), store.PassOutcomesParams{FromChange: at.Position, Position: at.Position + 2, Counted: 2}))(t))
+		require.EqualValues(t, 0, must(w.PassOutcomes(t.Context(), store.PassOutcomesParams{FromChange: at.Position, Position: at.Position + 2, Counted: 2}))(t), "once")
+		at.Position, at.Delivered = at.Position+2, at.Delivered+2
+		require.Equal(t, at, must(w.GetSink(t.Context(), "outcomes"))(t))
+	},
+	"SumOutcomes": func(t *testing.T, w *world) {
+		w.outcome(t, "a", w.now, -1, 3)
+		w.outcome(t, "a", w.now.Add(time.Hour), -1, 4)
+		w.outcome(t, "b", w.now.Add(time.Hour), 80, 1)
+		b := store.SumOutcomesRow{TenantKey: w.tenant, Name: "b", Version: 7, Measure: 80, N: 1}
+		a := store.SumOutcomesRow{TenantKey: w.tenant, Name: "a", Version: 7, Measure: -1, N: 7}
+		require.ElementsMatch(t, []store.SumOutcomesRow{a, b}, w.outcomes(t, w.now, nil))
+		require.Equal(t, []store.SumOutcomesRow{b}, w.outcomes(t, w.now, new("b")))
+		a.N = 4
+		require.ElementsMatch(t, []store.SumOutcomesRow{a, b}, w.outcomes(t, w.now.Add(time.Second), nil))
+	},
+	"SumOutcomesByHour": func(t *testing.T, w *world) {
+		w.outcome(t, "a", w.now, -1, 3)
+		w.outcome(t, "b", w.now, -1, 4)
+		rows := must(w.SumOutcomesByHour(t.Context(), store.SumOutcomesByHourParams{Since: w.now, TenantKey: &w.tenant}))(t)
+		require.Equal(t, []store.SumOutcomesByHourRow{{TenantKey: w.tenant, Hour: w.now, Measure: -1, N: 7}}, rows)
+	},
+	"ListOutcomeNames": func(t *testing.T, w *world) {
+		w.outcome(t, "a", w.now, -1, 3)
+		w.outcome(t, "a", w.now, -2, 3)
+		w.outcome(t, "b", w.now.Add(time.Hour), -1, 4)
+		require.Equal(t, []string{"a"}, must(w.ListOutcomeNames(t.Context(), store.ListOutcomeNamesParams{TenantKey: w.tenant, Dimension: "all", Hour: w.now, RowLimit: all}))(t))
+	},
+	"DeleteOldOutcomes": func(t *testing.T, w *world) {
+		long := time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
+		w.outcome(t, "a", long, -1, 3)
+		w.outcome(t, "a", long.Add(time.Hour), -1, 4)
+		require.EqualValues(t, 1, must(w.DeleteOldOutcomes(t.Context(), long.Add(time.Hour)))(t))
+		require.EqualValues(t, 4, w.outcomes(t, long, nil)[0].N)
+	},
+	"PutRoster": func(t *testing.T, w *world) {
+		p := w.newRoster("a")
+		require.NoError(t, w.PutRoster(t.Context(), p))
+		require.Equal(t, []store.Roster{store.Roster(p)}, w.roster(t))
+		older := p
+		older.StartupID, older.Changed = store.NewID(w.now.Add(-time.Hour)), 99
+		before := p
+		before.Changed, before.Status = 4, "FAILED"
+		for _, stale := range []store.PutRosterParams{older, before} {
+			require.NoError(t, w.PutRoster(t.Context(), stale))
+			require.Equal(t, []store.Roster{store.Roster(p)}, w.roster(t), "what is newer stays")
+		}
+		p.Changed, p.Status, p.ClosedAt, p.BuildVersion = 6, "READY", &w.now, new("1")
+		require.NoError(t, w.PutRoster(t.Context(), p))
+		require.Equal(t, []store.Roster{store.Roster(p)}, w.roster(t))
+	},
+	"ListRoster": func(t *testing.T, w *world) {
+		b, a := w.newRoster("b"), w.newRoster("a")
+		require.NoError(t, w.PutRosters(t.Context(), []store.PutRosterParams{b, a}))
+		require.Equal(t, []store.Roster{store.Roster(a), store.Roster(b)}, w.roster(t))
+		require.Empty(t, must(w.ListRoster(t.Context(), store.ListRosterParams{After: w.principal.ID, UpTo: w.principal.ID}))(t))
+	},
+	"ListBound": func(t *testing.T, w *world) {
+		list := func(p store.ListBoundParams) []store.ListBoundRow {
+			p.TenantKey, p.RowLimit = &w.tenant, all
+			return must(w.ListBound(t.Context(), p))(t)
+		}
+		want := []store.ListBoundRow{{
+			BindingID: w.binding.ID, TenantKey: w.tenant, PrincipalID: w.principal.ID, ProfileID: w.profile.ID, ManifestID: w.manifest.ID,
+			Overrides: w.binding.Overrides, Expected: w.binding.Expected, Labels: w.binding.Labels, BoundAt: w.binding.UpdatedAt,
+			PrincipalKey: w.principal.PrincipalKey, Status: w.principal.Status,
+		}}
+		require.Equal(t, want, list(store.ListBoundParams{}))
+		require.Equal(t, want, list(store.ListBoundParams{PrincipalKey: &w.principal.PrincipalKey}))
+		require.Empty(t, list(store.ListBoundParams{PrincipalKey: new("another")}))
+		require.Empty(t, list(store.ListBoundParams{After: w.principal.ID}))
+	},
+	"ForgetInstances": func(t *testing.T, w *world) {
+		const keep = 20
+		gone := w.newRoster("a")
+		gone.PrincipalID = uuid.New()
+		require.NoError(t, w.PutRoster(t.Context(), gone))
+		var rows []store.PutRosterParams
+		for range keep + 2 {
+			rows = append(rows, w.newRoster("a"))
+		}
+		require.NoError(t, w.PutRosters(t.Context(), rows))
+		must(w.ForgetInstances(t.Context(), keep))(t)
+		require.Len(t, w.roster(t), keep)
+		require.NotContains(t, w.roster(t), store.Roster(rows[0]), "the oldest go")
+		require.Empty(t, must(w.ListRoster(t.Context(), store.ListRosterParams{UpTo: gone.PrincipalID, After: before(gone.PrincipalID)}))(t))
+	},
+}
+
+// putRosters is PutRoster for many rows.
+func putRosters(t *testing.T, s *store.Store) {
+	w := newWorld(t, s)
+	bare, full, other := w.newRoster("a"), w.newRoster("b"), w.newRoster("c")
+	full.ClosedAt, full.AcknowledgedAt, full.BuildVersion, full.InstanceID = &w.now, new(w.now.Add(time.Second)), new("1"), ""
+	require.NoError(t, w.PutRosters(t.Context(), []store.PutRosterParams{full, bare, other}))
+	want := []store.Roster{store.Roster(bare), store.Roster(full), store.Roster(other)}
+	require.Equal(t, want, w.roster(t))
+	older, newer := bare, other
+	older.Changed, older.Status = 4, "FAILED"
+	newer.Changed, newer.Status = 6, "FAILED"
+	require.NoError(t, w.PutRosters(t.Context(), []store.PutRosterParams{older, newer}))
+	want[2] = store.Roster(newer)
+	require.Equal(t, want, w.roster(t), "what is newer stays")
+}
+
+// before is the id next to one.
+func before(id uuid.UUID) uuid.UUID {
+	for i := len(id) - 1; i >= 0; i-- {
+		if id[i]--; id[i] != 0xff {
+			break
+		}
+	}
+	return id
+}
+
+func (w *world) newRoster(component string) store.PutRosterParams {
+	return store.PutRosterParams{
+		PrincipalID: w.principal.ID, ComponentKey: component, InstanceID: unique("i"), StartupID: store.NewID(w.now), Changed: 5, Status: "OPEN",
+		OpenedAt: w.now, DeadlineAt: w.now.Add(time.Minute), ManifestKey: "m", ManifestVersion: 2, PacketEtag: "e",
+	}
+}
+
+func (w *world) roster(t *testing.T) []store.Roster {
+	t.Helper()
+	return must(w.ListRoster(t.Context(), store.ListRosterParams{After: before(w.principal.ID), UpTo: w.principal.ID}))(t)
+}
+
+func (w *world) newRefusal(code string, at time.Time) store.PutRefusalParams {
+	return store.PutRefusalParams{
+		ID: store.NewID(at), TenantKey: w.tenant, Code: code, Operation: "bootstrap", PrincipalKey: "p", ComponentKey: "c", RemoteAddr: "::1",
+		N: 2, FirstAt: at, LastAt: at, Detail: "no",
+	}
+}
+
+func (w *world) refusals(t *testing.T, p store.ListRefusalsParams) []store.Refusal {
+	t.Helper()
+	if p.BeforeID == store.MinID {
+		p.BeforeID = store.MaxID
+	}
+	p.TenantKey, p.RowLimit = &w.tenant, all
+	return must(w.ListRefusals(t.Context(), p))(t)
+}
+
+var refusals = tests{
+	"PutRefusal": func(t *testing.T, w *world) {
+		p := w.newRefusal("A", w.now)
+		require.NoError(t, w.PutRefusal(t.Context(), p))
+		again := w.newRefusal("A", w.now.Add(time.Second))
+		again.N, again.Detail = 3, "still no"
+		require.NoError(t, w.PutRefusal(t.Context(), again))
+		p.N, p.LastAt, p.Detail = 5, again.LastAt, again.Detail
+		require.Equal(t, []store.Refusal{store.Refusal(p)}, w.refusals(t, store.ListRefusalsParams{}))
+		late := w.newRefusal("A", w.now.Add(-time.Second))
+		require.NoError(t, w.PutRefusal(t.Context(), late))
+		require.Equal(t, again.LastAt, w.refusals(t, store.ListRefusalsParams{})[0].LastAt, "another replica's, written later")
+	},
+	"ListRefusals": func(t *testing.T, w *world) {
+		first, second, nobody := w.newRefusal("A", w.now), w.newRefusal("B", w.now.Add(time.Second)), w.newRefusal("C", w.now)
+		nobody.TenantKey, nobody.KeyPrefix = "", unique("k")
+		for _, p := range []store.PutRefusalParams{first, second, nobody} {
+			require.NoError(t, w.PutRefusal(t.Context(), p))
+		}
+		a, b := store.Refusal(first), store.Refusal(second)
+		require.Equal(t, []store.Refusal{b, a}, w.refusals(t, store.ListRefusalsParams{}))
+		require.Equal(t, []store.Refusal{a}, w.refusals(t, store.ListRefusalsParams{BeforeID: b.ID}))
+		require.Equal(t, []store.Refusal{a}, w.refusals(t, store.ListRefusalsParams{Code: new("A")}))
+		require.Equal(t, []store.Refusal{b}, w.refusals(t, store.ListRefusalsParams{Since: &second.LastAt}))
+		require.Empty(t, w.refusals(t, store.ListRefusalsParams{PrincipalKey: new("another")}))
+		require.Contains(t, w.refusals(t, store.ListRefusalsParams{Unknown: true}), store.Refusal(nobody))
+	},
+	"DeleteOldRefusals": func(t *testing.T, w *world) {
+		long := time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
+		old, fresh := w.newRefusal("A", long), w.newRefusal("B", long.Add(time.Hour))
+		require.NoError(t, w.PutRefusal(t.Context(), old))
+		require.NoError(t, w.PutRefusal(t.Context(), fresh))
+		require.EqualValues(t, 1, must(w.DeleteOldRefusals(t.Context(), fresh.LastAt))(t))
+		require.Equal(t, []store.Refusal{store.Refusal(fresh)}, w.refusals(t, store.ListRefusalsParams{}))
+	},
+	"DeleteRefusalsBeyond": func(t *testing.T, w *world) { // refusalsBeyond has the rest
+		require.EqualValues(t, 0, must(w.DeleteRefusalsBeyond(t.Context(), 10_000))(t))
+	},
+}
+
+// refusalsBeyond: those seen last stay.
+func refusalsBeyond(t *testing.T, s *store.Store) {
+	w := newWorld(t, s)
+	old, fresh := w.newRefusal("A", w.now.Add(-time.Hour)), w.newRefusal("B", w.now.Add(-2*time.Hour))
+	fresh.LastAt = w.now
+	require.NoError(t, w.PutRefusal(t.Context(), old))
+	require.NoError(t, w.PutRefusal(t.Context(), fresh))
+	require.EqualValues(t, 1, must(w.DeleteRefusalsBeyond(t.Context(), 1))(t))
+	require.Equal(t, []store.Refusal{store.Refusal(fresh)}, w.refusals(t, store.ListRefusalsParams{}))
+}
