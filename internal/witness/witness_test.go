@@ -52,7 +52,7 @@ func TestAnAnsweredBootstrapHasItsReceipt(t *testing.T) {
 			ID: opened.StartupID, TenantKey: "t", PrincipalID: w.principal.ID, PrincipalKey: "p", ComponentKey: "c",
 			ProfileKey: "profile", ManifestKey: "manifest", ManifestVersion: 1, PacketID: opened.PacketID, PacketEtag: opened.Etag,
 			Status: "OPEN", OpenedAt: noon, DeadlineAt: noon.Add(time.Minute), Source: "live", Revision: &at.Revision,
-			Changed: row.Changed, DeploymentKey: new("d"), PacketBody: row.PacketBody,
+			Changed: row.Changed, OpenedChange: row.Changed, DeploymentKey: new("d"), PacketBody: row.PacketBody,
 		}, row)
 		require.Positive(t, *row.PacketBody)
 		require.Contains(t, string(opened.AppendPacket(nil, witness.ByREST)), opened.StartupID.String())
