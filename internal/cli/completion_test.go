@@ -15,7 +15,7 @@ func TestWhatMayComeNextIsAskedOfTheProgram(t *testing.T) {
 	for typed, want := range map[string][]string{
 		"st":                         {"startups", "startup"},
 		"health":                     nil, // hidden
-		"keys ":                      {"issue", "list", "rotate", "revoke"},
+		"keys ":                      {"issue", "list", "rotate", "revoke", "signing"},
 		"keys ro":                    {"rotate"},
 		"keys rotate worker --rev":   {"--revoke-old"},
 		"--api-key x keys li":        {"list"},
@@ -75,7 +75,7 @@ func TestBashCompletesCommandsFlagsAndValues(t *testing.T) {
 	require.Empty(t, shell(t, "bash", "bash -n <(metagate completion bash)"))
 	require.Equal(t, `complete -o default -F _metagate metagate
 metagate st: startups startup
-metagate keys : issue list rotate revoke
+metagate keys : issue list rotate revoke signing
 metagate startups --stat: --status
 metagate startups --status o: OPEN OVERDUE
 metagate startups --status = o: OPEN OVERDUE
