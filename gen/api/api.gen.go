@@ -2238,11 +2238,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	}
 
 	router.POST(options.BaseURL+"/v1/bootstrap", wrapper.Bootstrap, options.OperationMiddlewares["bootstrap"]...)
-	router.POST(options.BaseURL+"/v1/startup/backfill", wrapper.BackfillStartups, options.OperationMiddlewares["backfillStartups"]...)
 	router.POST(options.BaseURL+"/v1/startup/ready", wrapper.ReportReady, options.OperationMiddlewares["reportReady"]...)
 	router.POST(options.BaseURL+"/v1/startup/failed", wrapper.ReportFailed, options.OperationMiddlewares["reportFailed"]...)
 	router.GET(options.BaseURL+"/v1/startup/:startup_id", wrapper.GetStartup, options.OperationMiddlewares["getStartup"]...)
 	router.GET(options.BaseURL+"/v1/startup/:startup_id/packet", wrapper.GetStartupPacket, options.OperationMiddlewares["getStartupPacket"]...)
+	router.POST(options.BaseURL+"/v1/startup/backfill", wrapper.BackfillStartups, options.OperationMiddlewares["backfillStartups"]...)
 	router.GET(options.BaseURL+"/v1/admin/principals", wrapper.ListPrincipals, options.OperationMiddlewares["listPrincipals"]...)
 	router.POST(options.BaseURL+"/v1/admin/principals", wrapper.CreatePrincipal, options.OperationMiddlewares["createPrincipal"]...)
 	router.DELETE(options.BaseURL+"/v1/admin/principals/:id", wrapper.DeletePrincipal, options.OperationMiddlewares["deletePrincipal"]...)

@@ -190,7 +190,7 @@ func TestABodyOfTheOriginalsSchemasIsTaken(t *testing.T) {
 		got = w.component.send(t, "POST", "/v1/bootstrap", `{"component_key":"c","principal_key":null,"last_packet_etag":null}`)
 		require.Equal(t, 200, got.Status, got.Body)
 		require.Contains(t, report("ready", `"build_version":"1","health":"healthy"`), `"health":"healthy"`)
-		require.Contains(t, report("ready", `"build_version":"","health":null`), `"build_version":"","component_key"`)
+		require.Contains(t, report("ready", `"build_version":"","health":null`), `"build_version":"","claimed_closed_at"`)
 		require.Contains(t, report("failed", `"error":"","details":null`), `"details":null`)
 		require.Contains(t, report("failed", `"error":"e","details":{"jobs":[1],"tasks":{"deploy":null}}`), `"details":{"jobs":[1],"tasks":{"deploy":null}}`)
 	})
