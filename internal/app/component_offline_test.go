@@ -35,7 +35,7 @@ func TestAThousandStartsWithoutMetaGateAreOnTheRecordOnceItIsBack(t *testing.T) 
 			})
 		}
 		a := run()
-		const principals, starts = 10, 100 // of each
+		principals, starts := 10, apptest.Fewer(100) // of each
 		var configs []component.Config
 		for i := range principals {
 			l := newLab(t, a)

@@ -73,7 +73,7 @@ type recorded struct {
 
 func TestEachStartupsPacketIsTheVeryOneThatItWasAnsweredWith(t *testing.T) {
 	t.Parallel()
-	const revisions, each = 50, 200
+	revisions, each := 50, apptest.Fewer(200)
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
 		c := unchecked(t, a, l.key.APIKey)
