@@ -103,7 +103,7 @@ async fn admin() -> Result<(), Box<dyn Error>> {
         return Err(format!("no plan: {}", answer.content).into());
     };
     assert_eq!(plan.changes[0].diff[0].after, Some(Some(json!([1, 2]))));
-    let answer = world_api::export_world(&client, None, None).await?;
+    let answer = world_api::export_world(&client, None, None, None).await?;
     let exported: World = serde_json::from_str(&answer.content)?;
     assert!(exported.profiles.unwrap_or_default().iter().any(|p| p.profile_key == key));
     Ok(())

@@ -69,7 +69,7 @@ final class Check {
     var plan = world.applyWorld(wanted, true, null, null, null);
     var after = plan.getChanges().get(0).getDiff().get(0).getAfter();
     want(List.of(1, 2).equals(after), "a dry run shows a list", plan);
-    var exported = world.exportWorld(null, null);
+    var exported = world.exportWorld(null, null, null);
     want(exported.getProfiles().stream().anyMatch(p -> p.getProfileKey().equals(key)), "export", exported);
   }
 
