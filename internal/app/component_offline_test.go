@@ -61,9 +61,9 @@ func TestAThousandStartsWithoutMetaGateAreOnTheRecordOnceItIsBack(t *testing.T) 
 		for _, cfg := range configs {
 			for i := range starts {
 				all.Go(func() {
-					cfg := cfg // each has a name of its own
-					cfg.InstanceID = strconv.Itoa(i)
-					s, err := component.Start(t.Context(), cfg)
+					own := cfg
+					own.InstanceID = strconv.Itoa(i)
+					s, err := component.Start(t.Context(), own)
 					if err != nil {
 						failures <- err
 						return
