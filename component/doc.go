@@ -29,7 +29,7 @@
 // own, so a server that hangs leaves time for the others.
 //
 // All attempts of one Start carry the same Idempotency-Key, by which the server knows
-// a bootstrap whose answer was lost, and answer it with the same startup.
+// a bootstrap whose answer was lost, and answers it with the same startup.
 //
 // # Credentials
 //

@@ -589,7 +589,7 @@ type ClientInterface interface {
 
 	// RollbackWorldWithBody Make the world as it was
 	//
-	// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
+	// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled or deleted now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -598,7 +598,7 @@ type ClientInterface interface {
 
 	// RollbackWorld Make the world as it was
 	//
-	// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
+	// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled or deleted now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1911,7 +1911,7 @@ func (c *Client) ListRevisions(ctx context.Context, params *ListRevisionsParams,
 
 // RollbackWorldWithBody Make the world as it was
 //
-// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
+// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled or deleted now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1930,7 +1930,7 @@ func (c *Client) RollbackWorldWithBody(ctx context.Context, params *RollbackWorl
 
 // RollbackWorld Make the world as it was
 //
-// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
+// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled or deleted now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6867,7 +6867,7 @@ type ClientWithResponsesInterface interface {
 
 	// RollbackWorldWithBodyWithResponse Make the world as it was
 	//
-	// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
+	// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled or deleted now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6876,7 +6876,7 @@ type ClientWithResponsesInterface interface {
 
 	// RollbackWorldWithResponse Make the world as it was
 	//
-	// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
+	// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled or deleted now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -17264,7 +17264,7 @@ func (c *ClientWithResponses) ListRevisionsWithResponse(ctx context.Context, par
 
 // RollbackWorldWithBodyWithResponse Make the world as it was
 //
-// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
+// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled or deleted now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -17279,7 +17279,7 @@ func (c *ClientWithResponses) RollbackWorldWithBodyWithResponse(ctx context.Cont
 
 // RollbackWorldWithResponse Make the world as it was
 //
-// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
+// An apply of the world at a revision, with prune, in one transaction and under a new revision; the answer tells whose packets it changes. Components whose packets become what they have on disk are answered with 304. No API key comes back, nor does a principal that is disabled or deleted now become active, unless `enable` names it; admins are never pruned, and 409 `LAST_ADMIN` answers as it answers an apply.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -1814,7 +1814,7 @@ type Rollback struct {
 	// DryRun Answer with the plan and change nothing.
 	DryRun bool `json:"dry_run,omitempty,omitzero"`
 
-	// Enable The principal_keys of principals that are disabled now and become active if they were then.
+	// Enable The principal_keys of principals that are disabled or deleted now and become active if they were then.
 	Enable []Key `json:"enable,omitempty,omitzero"`
 
 	// Reason Why, where it isn't in the header `Metagate-Reason`.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/legivellum/metagate/gen/client"
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/test/apptest"
@@ -86,6 +87,25 @@ func TestARollbackResurrectsNoKeyAndNobodyWhoIsDisabledUnlessNamed(t *testing.T)
 		require.Equal(t, 1, w.rollback(t, model.Rollback{Revision: then, Enable: []string{key}}).Summary.Update)
 		apptest.Got(a.Client(t, fresh.APIKey).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})).Is(t, 200)
 		apptest.Got(l.component.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"})).Fails(t, 401, "UNAUTHENTICATED")
+	})
+}
+
+// A deletion shuts a token out, too.
+func TestAPrincipalThatWasDeletedComesBackDisabledUnlessNamed(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l, w := newLab(t, a), worldsOf(t, a)
+		then := w.revision(t)
+		starts := func() apptest.Call[*client.BootstrapResult] {
+			return apptest.Got(a.Client(t, token(t, "subject of "+l.principal.PrincipalKey)).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"}))
+		}
+		starts().Is(t, 200)
+		apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID.String(), nil)).Is(t, 204)
+		starts().Fails(t, 403, "FORBIDDEN")
+		w.rollback(t, model.Rollback{Revision: then})
+		starts().Fails(t, 403, "FORBIDDEN")
+		w.rollback(t, model.Rollback{Revision: then, Enable: []string{l.principal.PrincipalKey}})
+		starts().Is(t, 200)
 	})
 }
 

@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/legivellum/metagate/internal/app"
+	"github.com/legivellum/metagate/internal/signing"
 )
 
 type devCmd struct {
@@ -86,18 +86,7 @@ func (k devKeys) write(file string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(b, '\n'))
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	return signing.WriteFile(file, append(b, '\n'))
 }
 
 // welcome says how to use the demo world. The comments hold nothing that zsh,

@@ -52,7 +52,7 @@ func (s *Service) Backfill(ctx context.Context, who identity.Caller, starts []mo
 // refused is the refusal of one start, where err is one.
 func refused(err error) (*errs.Error, bool) {
 	e, ok := err.(*errs.Error) //nolint:errorlint // offline makes them
-	return e, ok && e.Code != errs.Unavailable
+	return e, ok && e.Code != errs.Unavailable && e.Code != errs.Internal
 }
 
 func refuse(result *model.BackfillResult, e *errs.Error) {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"slices"
 
-	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/legivellum/metagate/gen/model"
@@ -16,7 +15,8 @@ import (
 
 // Rollback makes a tenant's world as it was at a revision: an apply of it with prune, which
 // makes a revision of its own. Principals that are disabled now stay so unless they
-// are named, and no API key comes back.
+// are named, those that are gone come back disabled, and no API key comes back: whose
+// tokens were shut out stays out.
 func (s *Service) Rollback(ctx context.Context, a identity.Caller, in model.Rollback) (model.Plan, error) {
 	tenant := cmp.Or(in.TenantKey, a.TenantKey)
 	if err := a.Reach(tenant); err != nil {
@@ -50,14 +50,13 @@ func (r *rows) past() model.World {
 	return w
 }
 
-// principals are a past document's: of those that are disabled now only who is named
-// becomes active.
+// principals are a past document's: of those that are disabled now, or gone, only who is
+// named becomes active.
 func (p *Past) principals(docs []model.PrincipalCreate, now map[string]store.Principal) []model.PrincipalCreate {
 	docs = slices.Clone(docs)
 	for i, d := range docs {
-		row := now[d.PrincipalKey]
-		if row.ID != uuid.Nil && row.Status != string(model.PrincipalStatusActive) && !p.Enable[d.PrincipalKey] {
-			docs[i].Status = model.PrincipalStatus(row.Status)
+		if now[d.PrincipalKey].Status != string(model.PrincipalStatusActive) && !p.Enable[d.PrincipalKey] {
+			docs[i].Status = model.PrincipalStatusDisabled
 		}
 	}
 	return docs
