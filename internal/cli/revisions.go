@@ -79,7 +79,7 @@ type rollbackCmd struct {
 	Revision int64    `arg:"" help:"The revision to go back to: see metagate revisions."`
 	Tenant   string   `env:"METAGATE_TENANT" placeholder:"KEY" help:"Another tenant than the key's own (ADMIN_ALLOW_CROSS_TENANT)."`
 	DryRun   bool     `env:"METAGATE_DRY_RUN" help:"Only show what would change, and whose packets."`
-	Enable   []string `env:"METAGATE_ENABLE" placeholder:"KEY" help:"Principals that are disabled now and shall be active again if they were then."`
+	Enable   []string `env:"METAGATE_ENABLE" placeholder:"KEY" help:"Principals that are disabled now, or gone, and shall be active again if they were then."`
 	Yes      bool     `short:"y" env:"METAGATE_YES" help:"Don't ask. On a terminal rollback shows what would change and asks first; elsewhere it needs this."`
 }
 

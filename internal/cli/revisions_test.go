@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -38,8 +39,14 @@ func TestAWorldIsSeenAsItWasAndRolledBack(t *testing.T) {
 		require.Equal(t, 4, remotely(t.Context(), a, "rollback", then, "--dry-run", "--exit-code").code)
 		require.NotEqual(t, world, ok(t, a, "export"))
 		require.Contains(t, ok(t, a, "rollback", then, "--yes", "--reason", "undone"), "done: 25 created, 0 updated, 0 deleted, 1 unchanged\n")
-		require.Equal(t, world, ok(t, a, "export"))
 		require.Contains(t, ok(t, a, "revisions", "--limit", "1", "-o", "yaml"), "undone")
+		require.NotEqual(t, world, ok(t, a, "export"), "who was gone comes back disabled")
+		enable := []string{"rollback", then, "--yes"}
+		for _, m := range regexp.MustCompile(`(?m)^ +- principal_key: (\S+)`).FindAllStringSubmatch(world, -1) {
+			enable = append(enable, "--enable", m[1])
+		}
+		require.Contains(t, ok(t, a, enable...), " 0 deleted, ")
+		require.Equal(t, world, ok(t, a, "export"))
 
 		for _, args := range [][]string{{"export", "--revision", "9000000000000000000"}, {"rollback", "9000000000000000000", "--yes"}, {"diff", "--from", "9000000000000000000"}} {
 			r := remotely(t.Context(), a, args...)
