@@ -1877,6 +1877,9 @@ type RosterStart struct {
 	// Packet Null where it never started.
 	Packet nullable.Nullable[RosterPacket] `json:"packet"`
 
+	// Sections The members of the packet that differ from those of now, where it is `outdated`; absent where the packet that it started with was not kept.
+	Sections []string `json:"sections,omitempty,omitzero"`
+
 	// Since When it came to this state: of `NEVER`, since when its binding is as it is.
 	Since     Timestamp                             `json:"since"`
 	StartupID nullable.Nullable[openapi_types.UUID] `json:"startup_id"`
