@@ -32,8 +32,8 @@ func (c askCmd) Validate() error {
 // filters, a diff of all their packets, and what was true then.
 func (c askCmd) Run(ctx context.Context) error {
 	return standUp(ctx, func(ctx context.Context, dir, binary string, cluster *testdb.Cluster) error {
-		fmt.Println("| engine | principals | profiles | question | answers | slowest ms | all ms | KiB |")
-		fmt.Println("|---|---|---|---|---|---|---|---|")
+		fmt.Println("| engine | principals | profiles | question | answers | slowest ms | all ms | server's processor time, all ms | KiB |")
+		fmt.Println("|---|---|---|---|---|---|---|---|---|")
 		for _, engine := range []string{"postgres", "sqlite"} {
 			if c.Engine != "both" && c.Engine != engine {
 				continue
@@ -125,6 +125,7 @@ type asked struct {
 
 func (a asked) page(ctx context.Context, what, path string) error {
 	const again = 3
+	before := a.cpu()
 	var total, slowest time.Duration
 	var size int
 	for range again {
@@ -134,11 +135,12 @@ func (a asked) page(ctx context.Context, what, path string) error {
 		}
 		total, slowest, size = total+took, max(slowest, took), len(body)
 	}
-	a.row(what, again, slowest, total, size)
+	a.row(what, again, slowest, total, a.cpu()-before, size)
 	return nil
 }
 
 func (a asked) pages(ctx context.Context, what, path string) error {
+	before := a.cpu()
 	var total, slowest time.Duration
 	var size, n int
 	for path != "" {
@@ -148,12 +150,13 @@ func (a asked) pages(ctx context.Context, what, path string) error {
 		}
 		n, total, slowest, size, path = n+1, total+took, max(slowest, took), size+len(body), next
 	}
-	a.row(what, n, slowest, total, size)
+	a.row(what, n, slowest, total, a.cpu()-before, size)
 	return nil
 }
 
-func (a asked) row(what string, n int, slowest, total time.Duration, size int) {
-	fmt.Printf("| %s | %d | %d | %s | %d | %d | %d | %d |\n", a.engine, a.Principals, a.Profiles, what, n, slowest.Milliseconds(), total.Milliseconds(), size/1024)
+func (a asked) row(what string, n int, slowest, total, cpu time.Duration, size int) {
+	fmt.Printf("| %s | %d | %d | %s | %d | %d | %d | %d | %d |\n", a.engine, a.Principals, a.Profiles, what, n,
+		slowest.Milliseconds(), total.Milliseconds(), cpu.Milliseconds(), size/1024)
 }
 
 // revision is the newest.

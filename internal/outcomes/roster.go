@@ -16,7 +16,7 @@ const (
 	// boundAtOnce is how many bindings are read at once, and mostRead in one answer: a
 	// filter that lets few through gives pages with less than was asked for.
 	boundAtOnce = 500
-	mostRead    = 20_000
+	mostRead    = 5_000
 )
 
 // RosterAsked is what part of the roster is wanted.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/google/uuid"
@@ -27,6 +28,9 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 		Status: text(p.Status), PrincipalKey: p.PrincipalKey, ComponentKey: p.ComponentKey, Since: p.Since,
 	}
 	args.InstanceID, args.Source = p.InstanceID, text(p.Source)
+	if p.Until != nil {
+		args.BeforeID = earlier(args.BeforeID, store.FirstID(*p.Until))
+	}
 	switch status := deref(p.Status); status {
 	case model.StartupFilterStatusOVERDUE, model.StartupFilterStatusSUPERSEDED, model.StartupFilterStatusACKNOWLEDGED:
 		if err := s.Alarms.Sweep(ctx); err != nil { // those that have ended since the last one
@@ -45,6 +49,13 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 	}
 	body, link := cut(ctx, pg, rows, s.startupView, func(r store.StartupSession) uuid.UUID { return r.ID })
 	return api.ListStartups200JSONResponse{Body: body, Headers: api.ListStartups200ResponseHeaders{Link: link}}, nil
+}
+
+func earlier(a, b uuid.UUID) uuid.UUID {
+	if bytes.Compare(a[:], b[:]) < 0 {
+		return a
+	}
+	return b
 }
 
 // AcknowledgeStartup implements POST /v1/admin/startups/{startup_id}/acknowledge.
