@@ -1,8 +1,8 @@
 package server
 
 import (
-	"bytes"
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -29,7 +29,7 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 	}
 	args.InstanceID, args.Source = p.InstanceID, text(p.Source)
 	if p.Until != nil {
-		args.BeforeID = earlier(args.BeforeID, store.FirstID(*p.Until))
+		args.BeforeID = pg.until(new(p.Until.Add(-time.Millisecond))) // ids tell no more of the time
 	}
 	switch status := deref(p.Status); status {
 	case model.StartupFilterStatusOVERDUE, model.StartupFilterStatusSUPERSEDED, model.StartupFilterStatusACKNOWLEDGED:
@@ -49,13 +49,6 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 	}
 	body, link := cut(ctx, pg, rows, s.startupView, func(r store.StartupSession) uuid.UUID { return r.ID })
 	return api.ListStartups200JSONResponse{Body: body, Headers: api.ListStartups200ResponseHeaders{Link: link}}, nil
-}
-
-func earlier(a, b uuid.UUID) uuid.UUID {
-	if bytes.Compare(a[:], b[:]) < 0 {
-		return a
-	}
-	return b
 }
 
 // AcknowledgeStartup implements POST /v1/admin/startups/{startup_id}/acknowledge.
