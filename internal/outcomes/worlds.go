@@ -93,7 +93,7 @@ func (w *worlds) packetNow(ctx context.Context, b store.ListBoundRow, r store.Ro
 	case err != nil:
 		return "", err
 	case b.Status != string(model.PrincipalStatusActive) || blueprint == nil || blueprint.Permits(r.ComponentKey) != nil:
-		return model.RosterPacketRefused, nil
+		return model.RosterPacketRefused, nil //nolint:nilerr // why is for a bootstrap to say
 	case blueprint.Etag(b.PrincipalKey, r.ComponentKey) == r.PacketEtag:
 		return model.RosterPacketCurrent, nil
 	}
