@@ -161,7 +161,7 @@ func (r *Reader) Count(ctx context.Context) error {
 	if counts, err = r.bounded(ctx, counts); err != nil {
 		return err
 	}
-	return r.Store.InTx(ctx, func(q store.Queries) error {
+	return r.Store.InTxBeside(ctx, func(q store.Queries) error {
 		n, err := q.PassOutcomes(ctx, store.PassOutcomesParams{FromChange: w.from, Position: upTo, Counted: read})
 		if err != nil || n == 0 {
 			return err // n == 0: another replica was here
