@@ -169,6 +169,29 @@ func TestADiffIsTheDryRunOfThen(t *testing.T) {
 		require.Empty(t, w.diff(t, from, &from).Changes)
 		empty := int64(0)
 		require.Len(t, w.diff(t, empty, &from).Packets, len(mesh(t).Principals))
+
+		// Forwards, of what was written between, and backwards, of two whole worlds.
+		apptest.Got(w.admin.DeletePrincipalWithResponse(t.Context(), w.principal(t, "asyncgate").String(), nil)).Is(t, 204)
+		apptest.Got(w.admin.UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), w.principal(t, "memorygate").String(), nil, patch(`{"principal_key":"another"}`))).Is(t, 200)
+		w.change(t, 2)
+		w.change(t, 4)
+		now := w.revision(t)
+		for _, then := range []int64{0, from, from + 1, now - 1, now} {
+			forth, back := w.diff(t, then, &now), w.diff(t, now, &then)
+			require.Equal(t, model.PlanSummary{
+				Create: back.Summary.Delete, Delete: back.Summary.Create, Update: back.Summary.Update, Unchanged: back.Summary.Unchanged,
+			}, forth.Summary)
+			require.Len(t, back.Packets, len(forth.Packets))
+			for i, p := range forth.Packets {
+				require.Equal(t, p.EtagBefore, back.Packets[i].EtagAfter)
+				require.Equal(t, p.EtagAfter, back.Packets[i].EtagBefore)
+			}
+		}
+		gone := map[string]bool{}
+		for _, c := range w.diff(t, from, nil).Changes {
+			gone[string(c.Action)+" "+string(c.ResourceType)+" "+c.ResourceKey] = true
+		}
+		require.Subset(t, gone, map[string]bool{"update manifest legivellum-mesh": true, "create secret_ref extra": true})
 	})
 }
 

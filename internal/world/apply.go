@@ -106,7 +106,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 	kept := r.protected(a, s.Admin.Admins)
 	compared := in.Past != nil && in.Past.only
 	if compared {
-		kept = nil
+		kept, p.moved = nil, in.Past.moved
 	} else if in.Past != nil {
 		in.World.Principals, p.disabled = in.Past.principals(in.World.Principals, r.principals)
 	}

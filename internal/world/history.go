@@ -21,24 +21,28 @@ import (
 // was kept of them. A revision between two is the world of the former.
 func (s *Service) readAt(ctx context.Context, tenant string, revision int64) (r *rows, err error) {
 	err = s.Admin.Store.InSnapshot(ctx, func(q store.Queries) error {
-		start, err := startOf(ctx, q, tenant)
-		if err != nil {
-			return err
-		}
-		if revision < start.Revision {
-			return gone(start)
-		}
-		now, err := q.GetRevision(ctx, tenant)
-		if err != nil && !store.IsNotFound(err) {
-			return err
-		}
-		if revision > now.Revision {
-			return errs.New(errs.NotFound, "tenant %s has no revision %d yet: it is at %d", tenant, revision, now.Revision)
-		}
-		r, err = pastRows(ctx, q, tenant, start.Revision, revision)
+		r, err = worldAt(ctx, q, tenant, revision)
 		return err
 	})
 	return r, err
+}
+
+func worldAt(ctx context.Context, q store.Queries, tenant string, revision int64) (*rows, error) {
+	start, err := startOf(ctx, q, tenant)
+	if err != nil {
+		return nil, err
+	}
+	if revision < start.Revision {
+		return nil, gone(start)
+	}
+	now, err := q.GetRevision(ctx, tenant)
+	if err != nil && !store.IsNotFound(err) {
+		return nil, err
+	}
+	if revision > now.Revision {
+		return nil, errs.New(errs.NotFound, "tenant %s has no revision %d yet: it is at %d", tenant, revision, now.Revision)
+	}
+	return pastRows(ctx, q, tenant, start.Revision, revision)
 }
 
 // startOf is where a tenant's history begins: the zero value is with its first revision.
@@ -104,18 +108,23 @@ func pastRows(ctx context.Context, q store.Queries, tenant string, since, revisi
 		secretRefs: map[string]store.SecretRef{}, profiles: map[string]store.Profile{},
 		manifests: map[string]store.Manifest{}, principals: map[string]store.Principal{},
 	}
+	return r, r.add(made)
+}
+
+// add puts what was made into a world.
+func (r *rows) add(made []store.ListWorldAtRow) error {
 	for _, m := range made {
 		if m.Document == nil {
 			continue // it was deleted
 		}
 		if err := r.put(model.ResourceType(m.ResourceType), doc.WithoutHTML(m.Document)); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	principals := byID(r.principals, func(p store.Principal) uuid.UUID { return p.ID })
 	r.bindings = slices.DeleteFunc(r.bindings, func(b store.Binding) bool { return principals[b.PrincipalID] == "" }) // went with its principal
 	slices.SortFunc(r.bindings, func(a, b store.Binding) int { return slices.Compare(a.ID[:], b.ID[:]) })
-	return r, nil
+	return nil
 }
 
 // put adds a resource as the audit log shows it.

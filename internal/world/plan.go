@@ -27,6 +27,7 @@ type plan struct {
 	tenant        string
 	revision      int64
 	touched       touched
+	moved         map[uuid.UUID]bool
 	disabled      []string // of a rollback: who was active then, and won't be
 }
 
@@ -181,7 +182,7 @@ func (r resources[R, C, V]) one(p *plan, key string, doc C) {
 			p.ids[string(k.Type())+"/"+key] = k.ID(created)
 			return err
 		})
-	case admin.Same(k.Doc(row), doc):
+	case p.still(k.ID(row)) || admin.Same(k.Doc(row), doc):
 		p.note(model.PlanActionUnchanged, k.Type(), key, nil, nil, phaseWrite, nil)
 	default:
 		r.set(key, &doc, versionOf(row)+1)
@@ -191,6 +192,9 @@ func (r resources[R, C, V]) one(p *plan, key string, doc C) {
 		})
 	}
 }
+
+// still is of a row that nothing was written to, of two revisions; else it has to be compared.
+func (p *plan) still(id uuid.UUID) bool { return p.moved != nil && !p.moved[id] }
 
 func (r resources[R, C, V]) delete(p *plan, key string) {
 	k, row := r.kind, r.stored[key]

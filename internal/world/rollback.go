@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/legivellum/metagate/gen/model"
@@ -37,7 +38,8 @@ func (s *Service) Rollback(ctx context.Context, a identity.Caller, in model.Roll
 type Past struct {
 	Enable map[string]bool // the principals that may become active again, by key
 
-	only bool // it is compared, and nothing is written: no rule but what it says
+	only  bool               // it is compared, and nothing is written: no rule but what it says
+	moved map[uuid.UUID]bool // of those compared, by id, all that may differ; nil is any
 }
 
 // past is the world as a document that an apply takes; manifests that are gone come back
@@ -73,20 +75,11 @@ func (s *Service) Diff(ctx context.Context, a identity.Caller, tenant string, fr
 	if err := a.Reach(tenant); err != nil {
 		return model.Plan{}, err
 	}
-	before, err := s.readAt(ctx, tenant, from)
+	before, after, moved, err := s.readBoth(ctx, tenant, from, to)
 	if err != nil {
 		return model.Plan{}, err
 	}
-	var after *rows
-	if to == nil {
-		after, err = s.read(ctx, tenant, false)
-	} else {
-		after, err = s.readAt(ctx, tenant, *to)
-	}
-	if err != nil {
-		return model.Plan{}, err
-	}
-	in := Apply{World: after.past(), Prune: true, DryRun: true, Past: &Past{only: true}}
+	in := Apply{World: after.past(), Prune: true, DryRun: true, Past: &Past{only: true, moved: moved}}
 	p, err := s.plan(ctx, s.Admin.Store, a, in, before)
 	if err != nil {
 		return model.Plan{}, err
