@@ -84,6 +84,7 @@ func (c askCmd) measure(ctx context.Context, binary string, db database) error {
 	if err != nil {
 		return err
 	}
+	fmt.Printf("%s: %d startups of as many principals and of %d profiles have %d kept bodies\n", db.engine(), c.Principals, c.Profiles, bodies)
 	before, err := ask.revision(ctx)
 	if err != nil {
 		return err
@@ -111,8 +112,7 @@ func (c askCmd) measure(ctx context.Context, binary string, db database) error {
 			return err
 		}
 	}
-	fmt.Printf("%s, %d principals of %d profiles: %d kept bodies; resident %.0f MiB, at most %.0f\n",
-		db.engine(), c.Principals, c.Profiles, bodies, s.residentMiB(), s.peakMiB())
+	fmt.Printf("%s: resident %.0f MiB, at most %.0f\n", db.engine(), s.residentMiB(), s.peakMiB())
 	return nil
 }
 
