@@ -105,6 +105,8 @@ type Querier interface {
 	ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error)
 	// Of the same startups the last one of each instance.
 	ListLastOpened(ctx context.Context, arg ListLastOpenedParams) ([]ListLastOpenedRow, error)
+	// The versions that manifests have now, in whichever tenants: those written last.
+	ListManifestVersions(ctx context.Context, rowLimit int64) ([]ListManifestVersionsRow, error)
 	ListManifests(ctx context.Context, arg ListManifestsParams) ([]Manifest, error)
 	ListOutcomeNames(ctx context.Context, arg ListOutcomeNamesParams) ([]string, error)
 	ListPrincipals(ctx context.Context, arg ListPrincipalsParams) ([]Principal, error)

@@ -47,6 +47,10 @@ type Reader struct {
 	Log   *slog.Logger
 	Keep  time.Duration // OUTCOME_RETENTION_DAYS; 0 is for ever
 
+	// Counted, unless nil, is told what was counted, after it is on disk: of all replicas'
+	// each change comes once, but for what a server that dies just then doesn't tell.
+	Counted func(map[Kind]*Figures)
+
 	owner   string
 	names   map[nameSet]map[string]bool
 	cleaned time.Time
@@ -117,6 +121,9 @@ func (r *Reader) Lag() time.Duration {
 	return 0
 }
 
+// Leads reports whether this replica is the one that counts.
+func (r *Reader) Leads() bool { return r.current.Load() != 0 }
+
 // Position is the change up to which all startups are counted, whichever replica did it.
 func (r *Reader) Position(ctx context.Context) (int64, error) {
 	s, err := r.Store.GetSink(ctx, readerName)
@@ -137,15 +144,16 @@ func (r *Reader) Count(ctx context.Context) error {
 		return err
 	}
 	w := window{since: s.Since, from: s.Position, upTo: upTo}
-	counts, last, read := tally{}, roster{}, int64(0)
+	counts, last, told, read := tally{}, roster{}, news{}, int64(0)
 	// One moment of the database: a startup that changes meanwhile is read once.
 	err = r.Store.InSnapshot(ctx, func(q store.Queries) error {
 		hour := r.Now().UTC().Truncate(time.Hour)
-		if read, err = opened(ctx, q, w, hour, counts, last); err != nil {
+		if read, err = opened(ctx, q, w, hour, counts, last, told); err != nil {
 			return err
 		}
 		return eachChange(ctx, q, w.from, hour, func(row store.ListCountedRow) error {
 			counts.add(row, w)
+			told.add(row, w)
 			last.add(row)
 			read++
 			return nil
@@ -161,10 +169,11 @@ func (r *Reader) Count(ctx context.Context) error {
 	if counts, err = r.bounded(ctx, counts); err != nil {
 		return err
 	}
-	return r.Store.InTx(ctx, func(q store.Queries) error {
-		n, err := q.PassOutcomes(ctx, store.PassOutcomesParams{FromChange: w.from, Position: upTo, Counted: read})
-		if err != nil || n == 0 {
-			return err // n == 0: another replica was here
+	var mine int64
+	err = r.Store.InTx(ctx, func(q store.Queries) (err error) {
+		mine, err = q.PassOutcomes(ctx, store.PassOutcomesParams{FromChange: w.from, Position: upTo, Counted: read})
+		if err != nil || mine == 0 {
+			return err // 0: another replica was here
 		}
 		for c, n := range counts {
 			err := q.CountOutcome(ctx, store.CountOutcomeParams{
@@ -176,6 +185,10 @@ func (r *Reader) Count(ctx context.Context) error {
 		}
 		return nil
 	})
+	if err == nil && mine > 0 && r.Counted != nil {
+		r.Counted(told)
+	}
+	return err
 }
 
 // settled gives up where somebody writes startups in a transaction that stays open:
@@ -191,7 +204,7 @@ func (r *Reader) settled(ctx context.Context) (int64, error) {
 }
 
 // opened counts the startups of an hour that are OPEN: the database adds them up.
-func opened(ctx context.Context, q store.Queries, w window, hour time.Time, counts tally, last roster) (read int64, err error) {
+func opened(ctx context.Context, q store.Queries, w window, hour time.Time, counts tally, last roster, told news) (read int64, err error) {
 	rows, err := q.CountOpened(ctx, store.CountOpenedParams{
 		FromChange: w.from, UpTo: w.upTo, Since: w.since, OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour),
 	})
@@ -200,6 +213,7 @@ func opened(ctx context.Context, q store.Queries, w window, hour time.Time, coun
 	}
 	for _, row := range rows {
 		counts.open(row, hour)
+		told.open(row)
 		read += row.N
 	}
 	starts, err := q.ListLastOpened(ctx, store.ListLastOpenedParams{FromChange: w.from, OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour)})

@@ -309,6 +309,13 @@ func (q lite) ListLastOpened(ctx context.Context, arg postgres.ListLastOpenedPar
 	return convert(rows, func(r sqlite.ListLastOpenedRow) postgres.ListLastOpenedRow { return postgres.ListLastOpenedRow(r) }), err
 }
 
+func (q lite) ListManifestVersions(ctx context.Context, rowLimit int64) ([]postgres.ListManifestVersionsRow, error) {
+	rows, err := q.r.ListManifestVersions(ctx, rowLimit)
+	return convert(rows, func(r sqlite.ListManifestVersionsRow) postgres.ListManifestVersionsRow {
+		return postgres.ListManifestVersionsRow(r)
+	}), err
+}
+
 func (q lite) ListManifests(ctx context.Context, arg postgres.ListManifestsParams) ([]postgres.Manifest, error) {
 	rows, err := q.r.ListManifests(ctx, sqlite.ListManifestsParams(arg))
 	return convert(rows, func(r sqlite.Manifest) postgres.Manifest { return postgres.Manifest(r) }), err

@@ -56,6 +56,7 @@ type (
 	ListCountedRow              = postgres.ListCountedRow
 	ListLastOpenedParams        = postgres.ListLastOpenedParams
 	ListLastOpenedRow           = postgres.ListLastOpenedRow
+	ListManifestVersionsRow     = postgres.ListManifestVersionsRow
 	ListManifestsParams         = postgres.ListManifestsParams
 	ListOutcomeNamesParams      = postgres.ListOutcomeNamesParams
 	ListPrincipalsParams        = postgres.ListPrincipalsParams
