@@ -6,7 +6,8 @@ TOOL    := CGO_ENABLED=0 go tool $(MODFILE)
 REDOCLY := REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes @redocly/cli@2.77.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
-LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION))
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
+LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION)) $(if $(REVISION),-X github.com/legivellum/metagate/internal/telemetry.revision=$(REVISION))
 
 # Starts a private PostgreSQL and sets TEST_DATABASE_URL for the command behind it.
 WITH_POSTGRES := go run ./internal/test/testdb/with-postgres
@@ -38,7 +39,7 @@ build: ## Build the static binaries bin/metagate and bin/metagate-component
 
 .PHONY: docker
 docker: ## Build the container image metagate
-	docker build --build-arg VERSION=$(VERSION) -t metagate .
+	docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) -t metagate .
 
 .PHONY: generate
 generate: ## Rebuild what is generated from openapi.yaml and db/
