@@ -100,6 +100,13 @@ test-kubernetes: ## Believe the tokens of a real kube-apiserver, built from its 
 	cd internal/test/issuers && ETCD='$(CURDIR)/bin/test-etcd' KUBE_APISERVER='$(CURDIR)/bin/test-kube-apiserver' CGO_ENABLED=0 \
 		../../../bin/with-postgres go test -count 1 -timeout 15m -tags kubernetes -run Cluster -v ./...
 
+# A module of its own: Prometheus' parser and promtool. To build promtool takes some seven minutes of processor time, once, so
+# one that is installed is taken (Debian's package prometheus).
+PROMTOOL ?= $(shell command -v promtool)
+.PHONY: test-alerts
+test-alerts: ## Try each alert firing and silent, and hold rules and dashboard against a server's metrics
+	cd internal/test/alerts && PROMTOOL='$(PROMTOOL)' CGO_ENABLED=0 go test -count 1 -timeout 30m ./...
+
 # go test takes one fuzz target at a time.
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)
@@ -142,6 +149,7 @@ lint-go:
 	cd bench && $(TOOL) golangci-lint run
 	cd component && $(TOOL) golangci-lint run
 	cd internal/test/issuers && $(TOOL) golangci-lint run
+	cd internal/test/alerts && $(TOOL) golangci-lint run
 	@! go list -f '{{.ImportPath}} imports {{join .Imports " "}}' ./gen/... | grep metagate/internal || \
 		{ echo 'gen/ must not import internal/'; exit 1; }
 	@! go list -deps ./gen/client | grep -E 'labstack|kin-openapi' || \
@@ -158,6 +166,7 @@ verify: verify-gen verify-mod verify-fmt ## Check that everything committed is g
 	go vet -C bench ./...
 	go vet -C component ./...
 	go vet -C internal/test/issuers -tags kubernetes ./...
+	go vet -C internal/test/alerts ./...
 	@$(MAKE) --no-print-directory lint
 
 .PHONY: verify-gen
@@ -171,6 +180,7 @@ verify-mod:
 	cd bench && go mod tidy -diff
 	cd component && go mod tidy -diff
 	cd internal/test/issuers && go mod tidy -diff
+	cd internal/test/alerts && go mod tidy -diff
 	cd internal/tools && go mod tidy -diff
 
 .PHONY: verify-fmt

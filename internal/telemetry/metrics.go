@@ -81,6 +81,11 @@ func NewMetrics(st *store.Store, build string) *Metrics {
 	for _, state := range []model.StartupStatus{model.StartupStatusREADY, model.StartupStatusFAILED} {
 		m.reports.WithLabelValues(string(state))
 	}
+	for _, result := range []model.BackfillResultResult{
+		model.BackfillResultResultRecorded, model.BackfillResultResultKnown, model.BackfillResultResultClosed, model.BackfillResultResultRefused,
+	} {
+		m.backfilled.WithLabelValues(string(result))
+	}
 	m.opened = m.bootstraps.WithLabelValues(string(codeOK))
 	return m
 }
