@@ -16,14 +16,14 @@ import (
 )
 
 // counts are the samples of the outcomes' metrics of some replicas, added up.
-func counts(t *testing.T, replicas ...*apptest.App) map[string]float64 {
+func counts(t *testing.T, replicas ...*apptest.App) map[string]int64 {
 	t.Helper()
-	out := map[string]float64{}
+	out := map[string]int64{}
 	for _, a := range replicas {
 		for sample, value := range scrape(t, a) {
 			for _, name := range []string{"metagate_startup_outcomes_total{", "metagate_startups_late_total", "metagate_time_to_ready_seconds_"} {
-				if strings.HasPrefix(sample, name) {
-					n, err := strconv.ParseFloat(value, 64)
+				if strings.HasPrefix(sample, name) && !strings.HasPrefix(sample, name+"sum") {
+					n, err := strconv.ParseInt(value, 10, 64)
 					require.NoError(t, err)
 					out[sample] += n
 				}
@@ -38,7 +38,7 @@ func TestTheMetricsTellWhatBecameOfStartups(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l, now := newLab(t, a), store.Now()
 		outcome := func(version int64, what string) string {
-			return fmt.Sprintf(`metagate_startup_outcomes_total{manifest="%s",outcome="%s",version="%d"}`, l.manifest.ManifestKey, what, version)
+			return fmt.Sprintf(`metagate_startup_outcomes_total{manifest=%q,outcome=%q,version="%d"}`, l.manifest.ManifestKey, what, version)
 		}
 		until(t, func() bool { _, ok := counts(t, a)[outcome(1, "failed")]; return ok }) // before anything started
 		require.Zero(t, counts(t, a)[outcome(1, "failed")])
@@ -54,7 +54,7 @@ func TestTheMetricsTellWhatBecameOfStartups(t *testing.T) {
 		apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(late))).Is(t, 200)
 		apptest.Got(l.component.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "up", Source: model.BootstrapRequestSourceBench})).Is(t, 200)
 		l.counted(t)
-		times := fmt.Sprintf(`{manifest="%s",profile="%s"`, l.manifest.ManifestKey, l.profile.ProfileKey)
+		times := fmt.Sprintf(`{manifest=%q,profile=%q`, l.manifest.ManifestKey, l.profile.ProfileKey)
 		until(t, func() bool { return counts(t, a)["metagate_time_to_ready_seconds_count"+times+"}"] == 4 })
 		got := counts(t, a)
 		require.EqualValues(t, 5, got[outcome(1, "started")], "measurements are none")
@@ -85,7 +85,7 @@ func TestReplicasTellOfEachStartupOnce(t *testing.T) {
 				apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(l.start(t, "c").Startup.StartupID))).Is(t, 200)
 			}
 		}
-		count := fmt.Sprintf(`metagate_time_to_ready_seconds_count{manifest="%s",profile="%s"}`, l.manifest.ManifestKey, l.profile.ProfileKey)
+		count := fmt.Sprintf(`metagate_time_to_ready_seconds_count{manifest=%q,profile=%q}`, l.manifest.ManifestKey, l.profile.ProfileKey)
 		start(20)
 		until(t, func() bool { return leaders(first, second) == 1 })
 		l.counted(t)

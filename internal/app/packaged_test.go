@@ -13,7 +13,7 @@ import (
 
 func text(t *testing.T, file string) string {
 	t.Helper()
-	got, err := os.ReadFile("../../" + file) //nolint:gosec // of the repository
+	got, err := os.ReadFile("../../" + file)
 	require.NoError(t, err)
 	return string(got)
 }

@@ -156,7 +156,7 @@ func (s *Startups) collected() (out []prometheus.Metric) {
 		var sum uint64
 		upTo := make(map[float64]uint64, len(s.buckets))
 		for i, n := range slices.All(t.within) {
-			sum += uint64(n) //nolint:gosec // a count
+			sum += uint64(n)
 			if i < len(s.buckets) {
 				upTo[s.buckets[i]] = sum
 			}

@@ -18,8 +18,8 @@ func samples(t *testing.T, m *telemetry.Metrics, name string) (out []string) {
 	text, _, err := m.Text()
 	require.NoError(t, err)
 	for line := range strings.Lines(string(text)) {
-		if strings.HasPrefix(line, name) {
-			out = append(out, strings.TrimSpace(strings.TrimPrefix(line, name)))
+		if rest, found := strings.CutPrefix(line, name); found {
+			out = append(out, strings.TrimSpace(rest))
 		}
 	}
 	return out

@@ -48,7 +48,7 @@ func Text(tb testing.TB) string {
 		c.Endpoint, c.AuthToken = gate.URL, gate.Token
 		c.IssuersFile = pki.File(tb, []byte("issuers:\n- {name: idp, audience: metagate, issuer: "+issuer.URL+", jwks_file: "+pki.File(tb, provider.KeySet())+"}\n"))
 	})
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pki.Pool(ca)}, ForceAttemptHTTP2: true} //nolint:gosec // a client's default is TLS 1.2
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pki.Pool(ca)}, ForceAttemptHTTP2: true}
 	tb.Cleanup(transport.CloseIdleConnections)
 	a = a.Through(transport)
 	starts(tb, a)
