@@ -22,6 +22,7 @@ type embedded struct {
 	r, w     *sql.DB
 	prepared *prepared     // on w, for the batches
 	turns    chan struct{} // of the transactions that are not hot; nil lets all pass
+	recent   *recent       // what the batches wrote
 }
 
 func openSQLite(path string) (*Store, error) {
@@ -41,7 +42,7 @@ func openSQLite(path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := embedded{path: path, r: r, w: w, prepared: &prepared{db: w, stmts: map[statement]*sql.Stmt{}}, turns: make(chan struct{}, 1)}
+	e := embedded{path: path, r: r, w: w, prepared: &prepared{db: w, stmts: map[statement]*sql.Stmt{}}, turns: make(chan struct{}, 1), recent: &recent{}}
 	h := e
 	h.r, h.turns = hot, nil
 	return &Store{
