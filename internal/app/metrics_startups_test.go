@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -124,7 +125,8 @@ func TestRefusalsOfBootstrapsAndReportsAreCountedByCode(t *testing.T) {
 
 func TestCommitsAreMeasuredAndTheirFailuresCounted(t *testing.T) {
 	t.Parallel()
-	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+	testdb.Each(t, apptest.Migrate, func(t *testing.T, url string) {
+		a := apptest.Start(t, url)
 		l := newLab(t, a)
 		for range 3 {
 			apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(l.start(t, "c").Startup.StartupID))).Is(t, 200)
@@ -137,8 +139,17 @@ func TestCommitsAreMeasuredAndTheirFailuresCounted(t *testing.T) {
 		}
 		require.Equal(t, "0", all["metagate_last_commit_failed"])
 		until(t, func() bool { return scrape(t, a)["metagate_ready"] == "1" })
+		require.Equal(t, scrape(t, a)["metagate_db_migration_wanted"], scrape(t, a)["metagate_db_migration"])
+
+		accept := refuseReceipts(t, url)
+		require.GreaterOrEqual(t, wire{a, l.key.APIKey}.send(t, http.MethodPost, "/v1/bootstrap", `{"component_key":"c"}`).Status, 500)
 		all = scrape(t, a)
-		require.Equal(t, all["metagate_db_migration_wanted"], all["metagate_db_migration"])
-		require.NotEqual(t, "0", all["metagate_db_migration"])
+		require.Equal(t, "1", all[`metagate_commits_failed_total{of="receipts"}`])
+		require.Equal(t, "0", all[`metagate_commits_failed_total{of="reports"}`])
+		require.Equal(t, "1", all["metagate_last_commit_failed"])
+		until(t, func() bool { return scrape(t, a)["metagate_ready"] == "0" })
+		accept()
+		isReady(t, a)
+		require.Equal(t, "0", scrape(t, a)["metagate_last_commit_failed"])
 	})
 }

@@ -25,7 +25,7 @@ func samples(t *testing.T, m *telemetry.Metrics, name string) (out []string) {
 	return out
 }
 
-func metrics(t *testing.T) (*telemetry.Metrics, *telemetry.Startups) {
+func metrics(t testing.TB) (*telemetry.Metrics, *telemetry.Startups) {
 	t.Helper()
 	st, err := store.Open(t.Context(), testdb.SQLite(t))
 	require.NoError(t, err)
