@@ -97,7 +97,7 @@ func TestReplicasTellOfEachStartupOnce(t *testing.T) {
 		require.NoError(t, second.Close())
 		start(5)
 		until(t, func() bool { return leaders(first) == 1 && counts(t, first)[count] >= 25-lost })
-		require.EqualValues(t, 25-lost, counts(t, first)[count])
+		require.Equal(t, 25-lost, counts(t, first)[count])
 	})
 }
 
