@@ -7,6 +7,9 @@ import (
 	"math"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -38,10 +41,11 @@ func remembered(written []store.Written, w window, counts tally, last roster, to
 
 // read counts what is on disk.
 func (r *Reader) read(ctx context.Context, w window, counts tally, last roster, told news) (read int64, err error) {
+	var opens []uuid.UUID
 	// One moment of the database: a startup that changes meanwhile is read once.
 	err = r.Store.InSnapshot(ctx, func(q store.Queries) error {
 		hour := r.Now().UTC().Truncate(time.Hour)
-		if read, err = opened(ctx, q, w, hour, counts, last, told); err != nil {
+		if read, err = opened(ctx, q, w, hour, counts, &opens, told); err != nil {
 			return err
 		}
 		return eachChange(ctx, q, w.from, hour, func(row store.ListCountedRow) error {
@@ -52,6 +56,13 @@ func (r *Reader) read(ctx context.Context, w window, counts tally, last roster, 
 			return nil
 		})
 	})
+	if err != nil {
+		return 0, err
+	}
+	starts, err := r.Store.CountedOf(ctx, opens) // by now they may be newer than that moment: the roster wants the newest
+	for _, row := range starts {
+		last.add(row)
+	}
 	return read, err
 }
 
@@ -67,8 +78,9 @@ func (r *Reader) settled(ctx context.Context) (int64, error) {
 	return upTo, err
 }
 
-// opened counts the startups of an hour that are OPEN: the database adds them up.
-func opened(ctx context.Context, q store.Queries, w window, hour time.Time, counts tally, last roster, told news) (read int64, err error) {
+// opened counts the startups of an hour that are OPEN: the database adds them up, and
+// tells the last of each instance.
+func opened(ctx context.Context, q store.Queries, w window, hour time.Time, counts tally, last *[]uuid.UUID, told news) (read int64, err error) {
 	rows, err := q.CountOpened(ctx, store.CountOpenedParams{
 		FromChange: w.from, UpTo: w.upTo, Since: w.since, OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour),
 	})
@@ -79,12 +91,16 @@ func opened(ctx context.Context, q store.Queries, w window, hour time.Time, coun
 		counts.open(row, hour)
 		told.open(row)
 		read += row.N
+		if row.Source == string(model.StartupSourceBench) {
+			continue
+		}
+		id, err := uuid.Parse(row.LastID)
+		if err != nil {
+			return 0, err
+		}
+		*last = append(*last, id)
 	}
-	starts, err := q.ListLastOpened(ctx, store.ListLastOpenedParams{FromChange: w.from, OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour)})
-	for _, row := range starts {
-		last.add(store.ListCountedRow(row))
-	}
-	return read, err
+	return read, nil
 }
 
 // eachChange reads all that was changed after a change, but for what opened counts of an hour.

@@ -169,7 +169,7 @@ func (r *Reader) Count(ctx context.Context) error {
 		return err
 	}
 	var mine int64
-	err = r.Store.InTx(ctx, func(q store.Queries) (err error) {
+	err = r.Store.InTxBeside(ctx, func(q store.Queries) (err error) {
 		mine, err = q.PassOutcomes(ctx, store.PassOutcomesParams{FromChange: w.from, Position: upTo, Counted: read})
 		if err != nil || mine == 0 {
 			return err // 0: another replica was here
