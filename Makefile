@@ -123,6 +123,10 @@ bench: ## Measure both engines beside this machine's own limits, in one run
 bench-growth: ## Measure what 100,000 principals and 5,000,000 receipts cost
 	go run -C bench . growth
 
+.PHONY: bench-ask
+bench-ask: ## Measure how long an operator waits for the roster, a diff, the past, among 100,000 principals
+	go run -C bench . ask
+
 .PHONY: bench-pairs
 bench-pairs: ## Measure this tree against OLD, a binary or a git revision, in ROUNDS turns; SLACK=1: as the systemd unit runs them
 	go run -C bench . pairs --old '$(OLD)' --rounds $(ROUNDS) $(if $(SLACK),--slack)

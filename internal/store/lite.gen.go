@@ -243,6 +243,10 @@ func (q lite) GetStartup(ctx context.Context, id uuid.UUID) (postgres.StartupSes
 	return postgres.StartupSession(row), err
 }
 
+func (q lite) GetStartupBody(ctx context.Context, id uuid.UUID) (*int64, error) {
+	return q.r.GetStartupBody(ctx, id)
+}
+
 func (q lite) KeepPacketBody(ctx context.Context, arg postgres.KeepPacketBodyParams) (int64, error) {
 	return q.w.KeepPacketBody(ctx, sqlite.KeepPacketBodyParams(arg))
 }
