@@ -33,17 +33,19 @@ func Read(text []byte) (Document, error) {
 
 // Check returns every place where a document is not as the schema says, in the order of
 // their pointers; none where it is. A document that takes too long to check is not.
-func (s *Schema) Check(d Document) []errs.Place {
+// It also tells the steps that it took.
+func (s *Schema) Check(d Document) (places []errs.Place, steps int) {
 	if d.big != nil {
-		return d.big
+		return d.big, 1
 	}
 	return s.check(d.value)
 }
 
-func (s *Schema) check(v any) (places []errs.Place) {
+func (s *Schema) check(v any) (places []errs.Place, steps int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer func() {
+		steps = min(maxCost, maxCost-s.purse.left)
 		switch r := recover(); r { //nolint:errorlint // it is ours, as it was thrown
 		case nil:
 		case errSpent:
@@ -56,13 +58,13 @@ func (s *Schema) check(v any) (places []errs.Place) {
 	err := s.compiled.Validate(v)
 	var invalid *jsonschema.ValidationError
 	if !errors.As(err, &invalid) {
-		return nil
+		return nil, 0
 	}
 	places = flat(invalid, "")
 	slices.SortFunc(places, func(a, b errs.Place) int {
 		return cmp.Or(strings.Compare(a.Pointer, b.Pointer), strings.Compare(a.Detail, b.Detail))
 	})
-	return slices.Compact(places)
+	return slices.Compact(places), 0
 }
 
 // circle is what refers to itself.

@@ -77,7 +77,8 @@ func Compile(text []byte, at string) (*Schema, error) {
 // turns refuses a schema that refers to itself for the same value, and so holds nothing.
 func (s *Schema) turns(at string) error {
 	for _, v := range []any{map[string]any{}, []any{}, "", nil} {
-		for _, p := range s.check(v) {
+		places, _ := s.check(v)
+		for _, p := range places {
 			if strings.Contains(p.Detail, circle) {
 				return refuse(at, p.Detail)
 			}

@@ -49,7 +49,8 @@ func TestTheOfficialSuiteOfDraft2020Passes(t *testing.T) {
 			for _, c := range g.Tests {
 				d, err := validation.Read(c.Data)
 				require.NoError(t, err)
-				require.Equal(t, c.Valid, len(s.Check(d)) == 0, "%s: %s", where, c.Description)
+				places, _ := s.Check(d)
+				require.Equal(t, c.Valid, len(places) == 0, "%s: %s", where, c.Description)
 				ran++
 			}
 		}
