@@ -2553,7 +2553,8 @@ type InternalErrorApplicationProblemPlusJSONResponse struct {
 }
 
 type NoContentResponseHeaders struct {
-	XRequestID string
+	MetagateWarning string
+	XRequestID      string
 }
 type NoContentResponse struct {
 	Headers NoContentResponseHeaders
@@ -3705,6 +3706,7 @@ type RevokeAPIKeyResponseObject interface {
 type RevokeAPIKey204Response = NoContentResponse
 
 func (response RevokeAPIKey204Response) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(204)
 	return nil
@@ -4734,9 +4736,10 @@ type CreateBindingResponseObject interface {
 }
 
 type CreateBinding201ResponseHeaders struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type CreateBinding201JSONResponse struct {
@@ -4753,6 +4756,7 @@ func (response CreateBinding201JSONResponse) VisitCreateBindingResponse(w http.R
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -4944,6 +4948,7 @@ type DeleteBindingResponseObject interface {
 type DeleteBinding204Response = NoContentResponse
 
 func (response DeleteBinding204Response) VisitDeleteBindingResponse(w http.ResponseWriter) error {
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(204)
 	return nil
@@ -5254,8 +5259,9 @@ type UpdateBindingResponseObject interface {
 }
 
 type UpdateBinding200ResponseHeaders struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type UpdateBinding200JSONResponse struct {
@@ -5271,6 +5277,7 @@ func (response UpdateBinding200JSONResponse) VisitUpdateBindingResponse(w http.R
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -5991,9 +5998,10 @@ type CreateManifestResponseObject interface {
 }
 
 type CreateManifest201ResponseHeaders struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type CreateManifest201JSONResponse struct {
@@ -6010,6 +6018,7 @@ func (response CreateManifest201JSONResponse) VisitCreateManifestResponse(w http
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -6201,6 +6210,7 @@ type DeleteManifestResponseObject interface {
 type DeleteManifest204Response = NoContentResponse
 
 func (response DeleteManifest204Response) VisitDeleteManifestResponse(w http.ResponseWriter) error {
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(204)
 	return nil
@@ -6528,8 +6538,9 @@ type UpdateManifestResponseObject interface {
 }
 
 type UpdateManifest200ResponseHeaders struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type UpdateManifest200JSONResponse struct {
@@ -6545,6 +6556,7 @@ func (response UpdateManifest200JSONResponse) VisitUpdateManifestResponse(w http
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -7175,9 +7187,10 @@ type CreatePrincipalResponseObject interface {
 }
 
 type CreatePrincipal201ResponseHeaders struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type CreatePrincipal201JSONResponse struct {
@@ -7194,6 +7207,7 @@ func (response CreatePrincipal201JSONResponse) VisitCreatePrincipalResponse(w ht
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -7385,6 +7399,7 @@ type DeletePrincipalResponseObject interface {
 type DeletePrincipal204Response = NoContentResponse
 
 func (response DeletePrincipal204Response) VisitDeletePrincipalResponse(w http.ResponseWriter) error {
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(204)
 	return nil
@@ -7712,8 +7727,9 @@ type UpdatePrincipalResponseObject interface {
 }
 
 type UpdatePrincipal200ResponseHeaders struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type UpdatePrincipal200JSONResponse struct {
@@ -7729,6 +7745,7 @@ func (response UpdatePrincipal200JSONResponse) VisitUpdatePrincipalResponse(w ht
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -8259,9 +8276,10 @@ type CreateProfileResponseObject interface {
 }
 
 type CreateProfile201ResponseHeaders struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type CreateProfile201JSONResponse struct {
@@ -8278,6 +8296,7 @@ func (response CreateProfile201JSONResponse) VisitCreateProfileResponse(w http.R
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -8469,6 +8488,7 @@ type DeleteProfileResponseObject interface {
 type DeleteProfile204Response = NoContentResponse
 
 func (response DeleteProfile204Response) VisitDeleteProfileResponse(w http.ResponseWriter) error {
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(204)
 	return nil
@@ -8796,8 +8816,9 @@ type UpdateProfileResponseObject interface {
 }
 
 type UpdateProfile200ResponseHeaders struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type UpdateProfile200JSONResponse struct {
@@ -8813,6 +8834,7 @@ func (response UpdateProfile200JSONResponse) VisitUpdateProfileResponse(w http.R
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -9822,9 +9844,10 @@ type CreateSecretRefResponseObject interface {
 }
 
 type CreateSecretRef201ResponseHeaders struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type CreateSecretRef201JSONResponse struct {
@@ -9841,6 +9864,7 @@ func (response CreateSecretRef201JSONResponse) VisitCreateSecretRefResponse(w ht
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -10032,6 +10056,7 @@ type DeleteSecretRefResponseObject interface {
 type DeleteSecretRef204Response = NoContentResponse
 
 func (response DeleteSecretRef204Response) VisitDeleteSecretRefResponse(w http.ResponseWriter) error {
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(204)
 	return nil
@@ -10342,8 +10367,9 @@ type UpdateSecretRefResponseObject interface {
 }
 
 type UpdateSecretRef200ResponseHeaders struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type UpdateSecretRef200JSONResponse struct {
@@ -10359,6 +10385,7 @@ func (response UpdateSecretRef200JSONResponse) VisitUpdateSecretRefResponse(w ht
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -11159,9 +11186,10 @@ type CreateValidatorResponseObject interface {
 }
 
 type CreateValidator201ResponseHeaders struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type CreateValidator201JSONResponse struct {
@@ -11178,6 +11206,7 @@ func (response CreateValidator201JSONResponse) VisitCreateValidatorResponse(w ht
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -11369,6 +11398,7 @@ type DeleteValidatorResponseObject interface {
 type DeleteValidator204Response = NoContentResponse
 
 func (response DeleteValidator204Response) VisitDeleteValidatorResponse(w http.ResponseWriter) error {
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(204)
 	return nil
@@ -11679,8 +11709,9 @@ type UpdateValidatorResponseObject interface {
 }
 
 type UpdateValidator200ResponseHeaders struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type UpdateValidator200JSONResponse struct {
@@ -11696,6 +11727,7 @@ func (response UpdateValidator200JSONResponse) VisitUpdateValidatorResponse(w ht
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)

@@ -8839,7 +8839,8 @@ func (r CreateAPIKeyResult) ContentType() string {
 
 // RevokeAPIKeyResult204Headers the declared response headers of an HTTP 204 response for RevokeAPIKey
 type RevokeAPIKeyResult204Headers struct {
-	XRequestID string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // RevokeAPIKeyResult400Headers the declared response headers of an HTTP 400 response for RevokeAPIKey
@@ -9828,9 +9829,10 @@ func (r ListBindingsResult) ContentType() string {
 
 // CreateBindingResult201Headers the declared response headers of an HTTP 201 response for CreateBinding
 type CreateBindingResult201Headers struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // CreateBindingResult400Headers the declared response headers of an HTTP 400 response for CreateBinding
@@ -10021,7 +10023,8 @@ func (r CreateBindingResult) ContentType() string {
 
 // DeleteBindingResult204Headers the declared response headers of an HTTP 204 response for DeleteBinding
 type DeleteBindingResult204Headers struct {
-	XRequestID string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // DeleteBindingResult400Headers the declared response headers of an HTTP 400 response for DeleteBinding
@@ -10327,8 +10330,9 @@ func (r GetBindingResult) ContentType() string {
 
 // UpdateBindingResult200Headers the declared response headers of an HTTP 200 response for UpdateBinding
 type UpdateBindingResult200Headers struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // UpdateBindingResult400Headers the declared response headers of an HTTP 400 response for UpdateBinding
@@ -11016,9 +11020,10 @@ func (r ListManifestsResult) ContentType() string {
 
 // CreateManifestResult201Headers the declared response headers of an HTTP 201 response for CreateManifest
 type CreateManifestResult201Headers struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // CreateManifestResult400Headers the declared response headers of an HTTP 400 response for CreateManifest
@@ -11209,7 +11214,8 @@ func (r CreateManifestResult) ContentType() string {
 
 // DeleteManifestResult204Headers the declared response headers of an HTTP 204 response for DeleteManifest
 type DeleteManifestResult204Headers struct {
-	XRequestID string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // DeleteManifestResult400Headers the declared response headers of an HTTP 400 response for DeleteManifest
@@ -11529,8 +11535,9 @@ func (r GetManifestResult) ContentType() string {
 
 // UpdateManifestResult200Headers the declared response headers of an HTTP 200 response for UpdateManifest
 type UpdateManifestResult200Headers struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // UpdateManifestResult400Headers the declared response headers of an HTTP 400 response for UpdateManifest
@@ -12155,9 +12162,10 @@ func (r ListPrincipalsResult) ContentType() string {
 
 // CreatePrincipalResult201Headers the declared response headers of an HTTP 201 response for CreatePrincipal
 type CreatePrincipalResult201Headers struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // CreatePrincipalResult400Headers the declared response headers of an HTTP 400 response for CreatePrincipal
@@ -12348,7 +12356,8 @@ func (r CreatePrincipalResult) ContentType() string {
 
 // DeletePrincipalResult204Headers the declared response headers of an HTTP 204 response for DeletePrincipal
 type DeletePrincipalResult204Headers struct {
-	XRequestID string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // DeletePrincipalResult400Headers the declared response headers of an HTTP 400 response for DeletePrincipal
@@ -12668,8 +12677,9 @@ func (r GetPrincipalResult) ContentType() string {
 
 // UpdatePrincipalResult200Headers the declared response headers of an HTTP 200 response for UpdatePrincipal
 type UpdatePrincipalResult200Headers struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // UpdatePrincipalResult400Headers the declared response headers of an HTTP 400 response for UpdatePrincipal
@@ -13187,9 +13197,10 @@ func (r ListProfilesResult) ContentType() string {
 
 // CreateProfileResult201Headers the declared response headers of an HTTP 201 response for CreateProfile
 type CreateProfileResult201Headers struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // CreateProfileResult400Headers the declared response headers of an HTTP 400 response for CreateProfile
@@ -13380,7 +13391,8 @@ func (r CreateProfileResult) ContentType() string {
 
 // DeleteProfileResult204Headers the declared response headers of an HTTP 204 response for DeleteProfile
 type DeleteProfileResult204Headers struct {
-	XRequestID string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // DeleteProfileResult400Headers the declared response headers of an HTTP 400 response for DeleteProfile
@@ -13700,8 +13712,9 @@ func (r GetProfileResult) ContentType() string {
 
 // UpdateProfileResult200Headers the declared response headers of an HTTP 200 response for UpdateProfile
 type UpdateProfileResult200Headers struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // UpdateProfileResult400Headers the declared response headers of an HTTP 400 response for UpdateProfile
@@ -14683,9 +14696,10 @@ func (r ListSecretRefsResult) ContentType() string {
 
 // CreateSecretRefResult201Headers the declared response headers of an HTTP 201 response for CreateSecretRef
 type CreateSecretRefResult201Headers struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // CreateSecretRefResult400Headers the declared response headers of an HTTP 400 response for CreateSecretRef
@@ -14876,7 +14890,8 @@ func (r CreateSecretRefResult) ContentType() string {
 
 // DeleteSecretRefResult204Headers the declared response headers of an HTTP 204 response for DeleteSecretRef
 type DeleteSecretRefResult204Headers struct {
-	XRequestID string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // DeleteSecretRefResult400Headers the declared response headers of an HTTP 400 response for DeleteSecretRef
@@ -15182,8 +15197,9 @@ func (r GetSecretRefResult) ContentType() string {
 
 // UpdateSecretRefResult200Headers the declared response headers of an HTTP 200 response for UpdateSecretRef
 type UpdateSecretRefResult200Headers struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // UpdateSecretRefResult400Headers the declared response headers of an HTTP 400 response for UpdateSecretRef
@@ -15971,9 +15987,10 @@ func (r ListValidatorsResult) ContentType() string {
 
 // CreateValidatorResult201Headers the declared response headers of an HTTP 201 response for CreateValidator
 type CreateValidatorResult201Headers struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // CreateValidatorResult400Headers the declared response headers of an HTTP 400 response for CreateValidator
@@ -16164,7 +16181,8 @@ func (r CreateValidatorResult) ContentType() string {
 
 // DeleteValidatorResult204Headers the declared response headers of an HTTP 204 response for DeleteValidator
 type DeleteValidatorResult204Headers struct {
-	XRequestID string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // DeleteValidatorResult400Headers the declared response headers of an HTTP 400 response for DeleteValidator
@@ -16470,8 +16488,9 @@ func (r GetValidatorResult) ContentType() string {
 
 // UpdateValidatorResult200Headers the declared response headers of an HTTP 200 response for UpdateValidator
 type UpdateValidatorResult200Headers struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // UpdateValidatorResult400Headers the declared response headers of an HTTP 400 response for UpdateValidator
@@ -20502,6 +20521,13 @@ func ParseRevokeAPIKeyResult(rsp *http.Response) (*RevokeAPIKeyResult, error) {
 	switch {
 	case rsp.StatusCode == 204:
 		var headers RevokeAPIKeyResult204Headers
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -21751,6 +21777,13 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 			}
 			headers.Location = value
 		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -21963,6 +21996,13 @@ func ParseDeleteBindingResult(rsp *http.Response) (*DeleteBindingResult, error) 
 	switch {
 	case rsp.StatusCode == 204:
 		var headers DeleteBindingResult204Headers
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -22379,6 +22419,13 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
 		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
@@ -23212,6 +23259,13 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 			}
 			headers.Location = value
 		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -23431,6 +23485,13 @@ func ParseDeleteManifestResult(rsp *http.Response) (*DeleteManifestResult, error
 	switch {
 	case rsp.StatusCode == 204:
 		var headers DeleteManifestResult204Headers
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -23857,6 +23918,13 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
 		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
@@ -24615,6 +24683,13 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 			}
 			headers.Location = value
 		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -24834,6 +24909,13 @@ func ParseDeletePrincipalResult(rsp *http.Response) (*DeletePrincipalResult, err
 	switch {
 	case rsp.StatusCode == 204:
 		var headers DeletePrincipalResult204Headers
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -25260,6 +25342,13 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
 		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
@@ -25890,6 +25979,13 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 			}
 			headers.Location = value
 		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -26109,6 +26205,13 @@ func ParseDeleteProfileResult(rsp *http.Response) (*DeleteProfileResult, error) 
 	switch {
 	case rsp.StatusCode == 204:
 		var headers DeleteProfileResult204Headers
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -26535,6 +26638,13 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
 		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
@@ -27740,6 +27850,13 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 			}
 			headers.Location = value
 		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -27952,6 +28069,13 @@ func ParseDeleteSecretRefResult(rsp *http.Response) (*DeleteSecretRefResult, err
 	switch {
 	case rsp.StatusCode == 204:
 		var headers DeleteSecretRefResult204Headers
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -28368,6 +28492,13 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
 		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
@@ -29322,6 +29453,13 @@ func ParseCreateValidatorResult(rsp *http.Response) (*CreateValidatorResult, err
 			}
 			headers.Location = value
 		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -29534,6 +29672,13 @@ func ParseDeleteValidatorResult(rsp *http.Response) (*DeleteValidatorResult, err
 	switch {
 	case rsp.StatusCode == 204:
 		var headers DeleteValidatorResult204Headers
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -29950,6 +30095,13 @@ func ParseUpdateValidatorResult(rsp *http.Response) (*UpdateValidatorResult, err
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
 		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string

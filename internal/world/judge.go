@@ -5,6 +5,8 @@ import (
 	"fmt"
 	maps "maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
@@ -104,20 +106,40 @@ func refusal(denied []model.ValidatorFinding, after *state, at map[string]string
 		if !ok {
 			where = at["validator/"+d.ValidatorKey]
 		}
-		what := fmt.Sprintf("%s %q", d.ResourceType, d.ResourceKey)
-		if d.ResourceType == model.ValidatorTargetPacket {
-			what = fmt.Sprintf("the packet of %q", d.ResourceKey)
-		}
-		if d.Pointer != "" {
-			what += " at " + d.Pointer
-		}
-		places[i] = errs.Place{Pointer: where, Detail: who + ": " + what + ": " + d.Detail}
+		places[i] = errs.Place{Pointer: where, Detail: who + ": " + described(d) + ": " + d.Detail}
 	}
 	message := "validators deny it"
 	if len(by) == 1 {
 		message = fmt.Sprintf("validator %q denies it", denied[0].ValidatorKey)
 	}
 	return errs.At(errs.ValidatorDenied, message, places...)
+}
+
+// maxWarnings is how many warnings stand in a header.
+const maxWarnings = 10
+
+// Warnings are what validators warn of, each as a line of ASCII.
+func Warnings(found []model.ValidatorFinding) (lines []string) {
+	for i, f := range found {
+		if i == maxWarnings {
+			return append(lines, fmt.Sprintf("%d more", len(found)-i))
+		}
+		line := strconv.QuoteToASCII(fmt.Sprintf("validator %q: %s: %s", f.ValidatorKey, described(f), f.Detail))
+		lines = append(lines, strings.ReplaceAll(line[1:len(line)-1], `\"`, `"`))
+	}
+	return lines
+}
+
+// described is a finding's resource and the place in it.
+func described(f model.ValidatorFinding) string {
+	what := fmt.Sprintf("%s %q", f.ResourceType, f.ResourceKey)
+	if f.ResourceType == model.ValidatorTargetPacket {
+		what = fmt.Sprintf("the packet of %q", f.ResourceKey)
+	}
+	if f.Pointer != "" {
+		what += " at " + f.Pointer
+	}
+	return what
 }
 
 // redo and undo are the world after changes, and before them.
