@@ -16,7 +16,7 @@ import (
 
 type auditCmd struct {
 	remote
-	Type  kind      `env:"METAGATE_TYPE" enum:"principals,profiles,manifests,bindings,secret-refs,api-keys,startups," default:"" placeholder:"KIND" help:"Only what was done to principals, profiles, manifests, bindings, secret-refs, api-keys or startups."`
+	Type  kind      `env:"METAGATE_TYPE" enum:"principals,profiles,manifests,bindings,secret-refs,validators,api-keys,startups," default:"" placeholder:"KIND" help:"Only what was done to principals, profiles, manifests, bindings, secret-refs, validators, api-keys or startups."`
 	ID    uuid.UUID `name:"id" env:"METAGATE_ID" placeholder:"UUID" help:"Only what was done to the resource with this id."`
 	Actor string    `env:"METAGATE_ACTOR" placeholder:"KEY" help:"Only what the principal with this key did."`
 	Since span      `env:"METAGATE_SINCE" placeholder:"AGE" help:"Only what was done since, as in 15m, 24h or 7d."`
