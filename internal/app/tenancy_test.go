@@ -152,9 +152,9 @@ func TestWithCrossTenantAdminsEveryOperationReachesAcrossTenants(t *testing.T) {
 		for _, name := range names {
 			reaches[name](t, ours, theirs, true)
 		}
-		for _, list := range []string{"principals", "profiles", "manifests", "bindings", "secret-refs"} {
+		for _, list := range []string{"principals", "profiles", "manifests", "bindings", "secret-refs", "validators"} {
 			for _, row := range ours.admin.census(t)[list] {
-				require.NotContains(t, []string{theirs.principal, theirs.profile, theirs.manifest, theirs.binding, theirs.ref}, strings.Trim(string(row["id"]), `"`))
+				require.NotContains(t, []string{theirs.principal, theirs.profile, theirs.manifest, theirs.binding, theirs.ref, theirs.validator}, strings.Trim(string(row["id"]), `"`))
 			}
 		}
 		var audited int
@@ -163,12 +163,12 @@ func TestWithCrossTenantAdminsEveryOperationReachesAcrossTenants(t *testing.T) {
 				audited++
 			}
 		}
-		require.Equal(t, 6, audited, "in the tenant of the row")
+		require.Equal(t, 7, audited, "in the tenant of the row")
 	}, func(c *app.Config) { c.AdminAllowCrossTenant = true })
 }
 
 // tenancyOrder is what has to come last, in this order.
-var tenancyOrder = []string{"revokeAPIKey", "deleteSecretRef", "deleteBinding", "deletePrincipal", "deleteProfile", "deleteManifest"}
+var tenancyOrder = []string{"revokeAPIKey", "deleteSecretRef", "deleteValidator", "deleteBinding", "deletePrincipal", "deleteProfile", "deleteManifest"}
 
 func TestKeysAreUniquePerTenantAndSubjectsOverAll(t *testing.T) {
 	t.Parallel()

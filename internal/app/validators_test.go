@@ -247,7 +247,9 @@ func TestValidatorsArePartOfTheWorldAndOfItsHistory(t *testing.T) {
 
 func (w worlds) withoutValidators(t *testing.T) string {
 	t.Helper()
-	return w.export(t, asYAML)[:strings.Index(w.export(t, asYAML), "validators:")]
+	text, _, found := strings.Cut(w.export(t, asYAML), "validators:")
+	require.True(t, found)
+	return text
 }
 
 func TestABootstrapKnowsNoValidator(t *testing.T) {

@@ -46,7 +46,7 @@ func (s *Schema) check(v any) (places []errs.Place, steps int) {
 	defer s.mu.Unlock()
 	defer func() {
 		steps = min(maxCost, maxCost-s.purse.left)
-		switch r := recover(); r { //nolint:errorlint // it is ours, as it was thrown
+		switch r := recover(); r {
 		case nil:
 		case errSpent:
 			places = []errs.Place{{Detail: fmt.Sprintf("takes more than %d steps to check: simplify the schema", maxCost)}}

@@ -100,8 +100,7 @@ func explained(document any, at string, err error) error {
 	var pointer *jsonschema.JSONPointerNotFoundError
 	switch {
 	case errors.As(err, &invalid):
-		var v *jsonschema.ValidationError
-		if errors.As(invalid.Err, &v) {
+		if v, ok := errors.AsType[*jsonschema.ValidationError](invalid.Err); ok {
 			places = flat(v, at)
 		}
 	case errors.As(err, &remote):

@@ -108,7 +108,7 @@ func TestWhatWouldTakeForEverIsNotCheckedToItsEnd(t *testing.T) {
 		var defs []string
 		for i := range 40 {
 			next := fmt.Sprintf(`{"$ref":"#/$defs/d%d"}`, i+1)
-			defs = append(defs, fmt.Sprintf(`"d%d":{"%s":%s}`, i, keyword, strings.ReplaceAll(each, "NEXT", next)))
+			defs = append(defs, fmt.Sprintf(`"d%d":{%q:%s}`, i, keyword, strings.ReplaceAll(each, "NEXT", next)))
 		}
 		return `{"not":{"not":{"$ref":"#/$defs/d0"}},"$defs":{` + strings.Join(append(defs, `"d40":`+end), ",") + `}}`
 	}

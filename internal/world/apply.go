@@ -117,7 +117,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 		tenant: func(c *model.SecretRefCreate) *string { return &c.TenantKey },
 		keep:   func(store.SecretRef) bool { return false },
 		set: func(key string, c *model.SecretRefCreate, _ int64) {
-			p.touched.secretRefs = true
+			p.touched.secretRefs[key] = true
 			put(p.after.secretRefs, key, c)
 		},
 	}.into(ctx, p, w, in.Prune)

@@ -65,7 +65,7 @@ func (t touched) reach(states ...*state) map[string]bool {
 	reached := maps.Clone(t.principals)
 	for _, s := range states {
 		for key, b := range s.active {
-			if t.secretRefs || t.profiles[b.Profile] || t.manifests[b.Manifest] {
+			if len(t.secretRefs) > 0 || t.profiles[b.Profile] || t.manifests[b.Manifest] {
 				reached[key] = true
 			}
 		}

@@ -64,7 +64,7 @@ func (s *Service) Judge(ctx context.Context, q store.Queries, tenant string, rev
 }
 
 // add notes what a change touches; r has it.
-func (t *touched) add(v any, r *rows) {
+func (t touched) add(v any, r *rows) {
 	switch v := v.(type) {
 	case model.Manifest:
 		t.manifests[v.ManifestKey] = true
@@ -73,7 +73,7 @@ func (t *touched) add(v any, r *rows) {
 	case model.Principal:
 		t.principals[v.PrincipalKey] = true
 	case model.SecretRef:
-		t.secretRefs = true
+		t.secretRefs[v.SecretKey] = true
 	case model.Binding:
 		for key, p := range r.principals {
 			if p.ID == v.PrincipalID {

@@ -68,12 +68,11 @@ func (p *plan) answer(in Apply) model.Plan {
 
 // touched is what the plan changes, to know whose packets to compare.
 type touched struct {
-	secretRefs                      bool
-	profiles, manifests, principals map[string]bool // by key; a binding touches its principal
+	secretRefs, profiles, manifests, principals map[string]bool // by key; a binding touches its principal
 }
 
 func newTouched() touched {
-	return touched{profiles: map[string]bool{}, manifests: map[string]bool{}, principals: map[string]bool{}}
+	return touched{secretRefs: map[string]bool{}, profiles: map[string]bool{}, manifests: map[string]bool{}, principals: map[string]bool{}}
 }
 
 // note puts one resource into the plan.
