@@ -27,6 +27,7 @@ type (
 	CreateProfileParams         = postgres.CreateProfileParams
 	CreateSecretRefParams       = postgres.CreateSecretRefParams
 	CreateSinkParams            = postgres.CreateSinkParams
+	CreateValidatorParams       = postgres.CreateValidatorParams
 	DeleteOldPacketBodiesParams = postgres.DeleteOldPacketBodiesParams
 	DeleteOldStartupsParams     = postgres.DeleteOldStartupsParams
 	FailSinkParams              = postgres.FailSinkParams
@@ -41,6 +42,7 @@ type (
 	GetProfileByKeyParams       = postgres.GetProfileByKeyParams
 	GetRevisionRow              = postgres.GetRevisionRow
 	GetSecretRefByKeyParams     = postgres.GetSecretRefByKeyParams
+	GetValidatorByKeyParams     = postgres.GetValidatorByKeyParams
 	KeepPacketBodyParams        = postgres.KeepPacketBodyParams
 	LeaseSinkParams             = postgres.LeaseSinkParams
 	ListAPIKeysParams           = postgres.ListAPIKeysParams
@@ -54,6 +56,7 @@ type (
 	ListChangesParams           = postgres.ListChangesParams
 	ListCountedParams           = postgres.ListCountedParams
 	ListCountedRow              = postgres.ListCountedRow
+	ListManifestVersionsRow     = postgres.ListManifestVersionsRow
 	ListManifestsParams         = postgres.ListManifestsParams
 	ListOutcomeNamesParams      = postgres.ListOutcomeNamesParams
 	ListPrincipalsParams        = postgres.ListPrincipalsParams
@@ -64,6 +67,7 @@ type (
 	ListRosterParams            = postgres.ListRosterParams
 	ListSecretRefsParams        = postgres.ListSecretRefsParams
 	ListStartupsParams          = postgres.ListStartupsParams
+	ListValidatorsParams        = postgres.ListValidatorsParams
 	ListWaitingParams           = postgres.ListWaitingParams
 	ListWaitingRow              = postgres.ListWaitingRow
 	ListWorldAtParams           = postgres.ListWorldAtParams
@@ -99,4 +103,6 @@ type (
 	UpdatePrincipalParams       = postgres.UpdatePrincipalParams
 	UpdateProfileParams         = postgres.UpdateProfileParams
 	UpdateSecretRefParams       = postgres.UpdateSecretRefParams
+	UpdateValidatorParams       = postgres.UpdateValidatorParams
+	Validator                   = postgres.Validator
 )

@@ -51,6 +51,7 @@ func (r *rows) later(made []store.ListWorldAtRow, revision int64) (after *rows, 
 		profiles:   without(r.profiles, moved, func(r store.Profile) uuid.UUID { return r.ID }),
 		manifests:  without(r.manifests, moved, func(r store.Manifest) uuid.UUID { return r.ID }),
 		principals: without(r.principals, moved, func(r store.Principal) uuid.UUID { return r.ID }),
+		validators: without(r.validators, moved, func(r store.Validator) uuid.UUID { return r.ID }),
 		bindings:   slices.DeleteFunc(slices.Clone(r.bindings), func(b store.Binding) bool { return moved[b.ID] }),
 	}
 	return after, moved, after.add(made)
