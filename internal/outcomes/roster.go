@@ -174,7 +174,8 @@ func (w worlds) entry(ctx context.Context, q store.Queries, now time.Time, b sto
 	for component, n := range missing(b.Expected, seen) {
 		e.Components = append(e.Components, model.RosterStart{
 			ComponentKey: component, State: model.RosterStateNEVER, Since: b.BoundAt, Missing: n,
-			InstanceID: nullable.NewNullNullable[string](), StartupID: nullable.NewNullNullable[uuid.UUID](), TimeToReady: nullable.NewNullNullable[float64](),
+			InstanceID: nullable.NewNullNullable[string](), StartupID: nullable.NewNullNullable[uuid.UUID](),
+			DeadlineAt: nullable.NewNullNullable[time.Time](), TimeToReady: nullable.NewNullNullable[float64](),
 			BuildVersion: nullable.NewNullNullable[string](), Manifest: nullable.NewNullNullable[string](),
 			ManifestVersion: nullable.NewNullNullable[int64](), Packet: nullable.NewNullNullable[model.RosterPacket](),
 		})

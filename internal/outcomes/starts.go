@@ -67,7 +67,7 @@ func startView(r store.Roster, now time.Time) model.RosterStart {
 	s := model.RosterStart{
 		ComponentKey: r.ComponentKey, InstanceID: orNull(r.InstanceID), StartupID: nullable.NewNullableWithValue(r.StartupID),
 		State: model.RosterState(r.Status), Since: r.OpenedAt, Late: r.ClosedAt != nil && r.ClosedAt.After(r.DeadlineAt),
-		BuildVersion: nullable.NewNullNullable[string](), TimeToReady: nullable.NewNullNullable[float64](),
+		DeadlineAt: nullable.NewNullableWithValue(r.DeadlineAt), BuildVersion: nullable.NewNullNullable[string](), TimeToReady: nullable.NewNullNullable[float64](),
 		Manifest: nullable.NewNullableWithValue(r.ManifestKey), ManifestVersion: nullable.NewNullableWithValue(r.ManifestVersion),
 	}
 	switch {
