@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/internal/admin"
+	"github.com/legivellum/metagate/internal/board"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/feed"
 	"github.com/legivellum/metagate/internal/identity"
@@ -56,6 +57,7 @@ type App struct {
 	issuers    *issuers.Set   // nil without ISSUERS_FILE
 	options    server.Options
 	outcomes   *outcomes.Reader
+	board      *board.Board // nil without BOARD
 	background sync.WaitGroup
 	stop       context.CancelFunc
 	served     chan error
@@ -186,6 +188,9 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	if err != nil {
 		return err
 	}
+	if a.config.Board {
+		handler = a.watched(handler)
+	}
 	a.http = a.listens(a.closing(handler))
 	return nil
 }
@@ -263,6 +268,9 @@ func (a *App) run(listener net.Listener) {
 	}
 	if a.tls != nil {
 		a.background.Go(func() { a.tls.Watch(ctx) })
+	}
+	if a.board != nil {
+		a.background.Go(func() { a.board.Run(ctx) })
 	}
 	go func() { a.served <- a.serve(listener) }()
 	a.warnOfPlainHTTP(ctx, listener.Addr())

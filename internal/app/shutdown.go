@@ -44,6 +44,7 @@ func (a *App) drain(left context.Context) {
 	second, stop := signal.NotifyContext(left, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	a.draining.Store(true)
+	a.endStreams()
 	if a.config.DrainSeconds == 0 {
 		return
 	}
@@ -51,6 +52,13 @@ func (a *App) drain(left context.Context) {
 	select {
 	case <-time.After(time.Duration(a.config.DrainSeconds) * time.Second):
 	case <-second.Done():
+	}
+}
+
+// endStreams lets browsers go to another replica, and shutting down end.
+func (a *App) endStreams() {
+	if a.board != nil {
+		a.board.Close()
 	}
 }
 
@@ -67,6 +75,7 @@ func (a *App) closing(next http.Handler) http.Handler {
 }
 
 func (a *App) close(left context.Context) error {
+	a.endStreams()
 	err := a.http.Shutdown(left)
 	if err != nil {
 		err = fmt.Errorf("requests in flight were cut off (SHUTDOWN_SECONDS): %w", err)
