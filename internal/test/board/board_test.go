@@ -1,0 +1,246 @@
+// Package board_test tries the board in a real browser, against the real server.
+package board_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/gen/client"
+	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/test/apptest"
+	"github.com/legivellum/metagate/internal/test/testdb"
+)
+
+// mesh is the example's world on a server of its own.
+func mesh(t *testing.T, url string, edit func(*apptest.World)) (*apptest.App, apptest.Created) {
+	t.Helper()
+	a := apptest.Start(t, url)
+	w := apptest.ReadWorld(t, "../../../examples/legivellum-mesh.yaml")
+	if edit != nil {
+		edit(&w)
+	}
+	return a, w.Create(t, a)
+}
+
+type starter struct {
+	t *testing.T
+	c *client.ClientWithResponses
+}
+
+func (s starter) open(r model.BootstrapRequest) uuid.UUID {
+	s.t.Helper()
+	return apptest.Got(s.c.BootstrapWithResponse(s.t.Context(), nil, r)).Is(s.t, 200).JSON200.Startup.StartupID
+}
+
+func (s starter) ready(id uuid.UUID, build string) {
+	s.t.Helper()
+	apptest.Got(s.c.ReportReadyWithResponse(s.t.Context(), model.ReadyReport{StartupID: id, BuildVersion: build})).Is(s.t, 200)
+}
+
+func (s starter) failed(id uuid.UUID, why string) {
+	s.t.Helper()
+	apptest.Got(s.c.ReportFailedWithResponse(s.t.Context(), model.FailedReport{StartupID: id, Error: why})).Is(s.t, 200)
+}
+
+func as(t *testing.T, a *apptest.App, created apptest.Created, principal string) starter {
+	t.Helper()
+	return starter{t, a.Client(t, created.APIKeys[principal])}
+}
+
+func TestAStartupShowsWithinASecondAndTurnsOverdueByItself(t *testing.T) {
+	browser := newBrowser(t)
+	testdb.Each(t, apptest.Migrate, func(t *testing.T, url string) {
+		a, created := mesh(t, url, func(w *apptest.World) {
+			for i := range w.Profiles {
+				w.Profiles[i].StartupSLASeconds = 3
+			}
+		})
+		b := openTab(t, browser, a)
+		b.signIn()
+		b.becomes(`document.querySelector('#live').dataset.live === 'on'`)
+		c := as(t, a, created, "memorygate")
+		var slowest time.Duration
+		for i := range 5 {
+			instance := fmt.Sprintf("pod-%d", i)
+			id := c.open(model.BootstrapRequest{ComponentKey: "memorygate", InstanceID: instance})
+			took := b.becomes(fmt.Sprintf(`!!document.querySelector('a[href$="%s"]')`, id))
+			slowest = max(slowest, took)
+			c.ready(id, "1.4.2")
+			slowest = max(slowest, b.becomes(fmt.Sprintf(`document.querySelector('a[href$="%s"]').closest('tr').textContent.includes('READY')`, id)))
+		}
+		t.Logf("shown at the latest %s after its answer", slowest)
+		if slowest > time.Second { // the machine may be busy with something else
+			require.Less(t, slowest, 5*time.Second, "a startup shows within a second")
+			t.Logf("slower than a second: is this machine busy?")
+		}
+
+		id := c.open(model.BootstrapRequest{ComponentKey: "memorygate", InstanceID: "silent"})
+		row := fmt.Sprintf(`document.querySelector('a[href$="%s"]')?.closest('tr')`, id)
+		b.becomes(row + `?.querySelector('.state').textContent === 'OPEN'`)
+		before := value[float64](b, row+`.querySelector('progress').value`)
+		b.becomes(row + `.querySelector('progress')?.value < ` + fmt.Sprint(before))
+		b.becomes(row + `?.querySelector('.state').textContent === 'OVERDUE'`)
+		b.becomes(`document.querySelector('#tiles [data-state=OVERDUE] strong').textContent === '1'`)
+		b.becomes(row + `.querySelector('.ack') !== null`)
+
+		// Its page, acknowledged by a person.
+		b.goTo("/board/startups/" + id.String())
+		b.do(chromedp.SendKeys(chromedp.CSS("#reason"), "decommissioned\n"))
+		b.becomes(`document.querySelector('#head .state')?.textContent === 'ACKNOWLEDGED'`)
+		require.Empty(t, b.complaints())
+	})
+}
+
+func TestAPageOfAStartupFollowsIt(t *testing.T) {
+	a, created := mesh(t, testdb.SQLite(t), nil)
+	b := openTab(t, newBrowser(t), a)
+	b.signIn()
+	c := as(t, a, created, "depotgate")
+	id := c.open(model.BootstrapRequest{ComponentKey: "depotgate"})
+	b.goTo("/board/startups/" + id.String())
+	b.becomes(`document.querySelector('#live').dataset.live === 'on'`)
+	require.Equal(t, "OPEN", value[string](b, `document.querySelector('#head .state').textContent`))
+	c.failed(id, "port 8000 is taken")
+	b.becomes(`document.querySelector('#head .state').textContent === 'FAILED'`)
+	require.Contains(t, value[string](b, `document.querySelector('#timeline').textContent`), "port 8000 is taken")
+	require.Empty(t, b.complaints())
+}
+
+func TestTheKeyboardLeadsThroughTheBoard(t *testing.T) {
+	a, created := mesh(t, testdb.SQLite(t), nil)
+	b := openTab(t, newBrowser(t), a)
+	as(t, a, created, "depotgate").open(model.BootstrapRequest{ComponentKey: "depotgate"})
+	as(t, a, created, "memorygate").open(model.BootstrapRequest{ComponentKey: "memorygate"})
+	b.signIn()
+	b.becomes(`document.querySelector('#live').dataset.live === 'on'`)
+	focused := `document.activeElement.textContent`
+	b.do(chromedp.KeyEvent("j"))
+	first := value[string](b, focused)
+	b.do(chromedp.KeyEvent("j"))
+	second := value[string](b, focused)
+	require.NotEqual(t, first, second)
+	as(t, a, created, "receiptgate").open(model.BootstrapRequest{ComponentKey: "receiptgate"})
+	b.becomes(`document.querySelector('#body').textContent.includes('receiptgate') && document.querySelector('#tiles [data-state=OPEN] strong').textContent === '3'`)
+	require.Equal(t, second, value[string](b, focused), "what is live takes no focus away")
+	b.do(chromedp.KeyEvent("k"))
+	require.Equal(t, first, value[string](b, focused))
+	b.do(chromedp.KeyEvent("?"))
+	require.True(t, value[bool](b, `document.querySelector('#help').open`))
+	b.axe("the help")
+	b.do(chromedp.KeyEvent("\u001b"))
+	require.False(t, value[bool](b, `document.querySelector('#help').open`))
+	b.do(chromedp.KeyEvent("/"))
+	require.Equal(t, "q", value[string](b, `document.activeElement.id`))
+	b.do(chromedp.KeyEvent("memorygate\r"))
+	b.becomes(`location.search.includes('q=memorygate') && document.querySelectorAll('#body tr').length === 1`)
+	b.do(chromedp.KeyEvent("j"), chromedp.KeyEvent("\r"))
+	b.becomes(`location.pathname.startsWith('/board/startups/')`)
+	b.do(chromedp.KeyEvent("3"))
+	b.becomes(`location.pathname === '/board/changes'`)
+	require.Empty(t, b.complaints())
+}
+
+func TestWhatAComponentSaysRunsInNoBrowser(t *testing.T) {
+	a, created := mesh(t, testdb.SQLite(t), nil)
+	b := openTab(t, newBrowser(t), a)
+	b.signIn()
+	b.becomes(`document.querySelector('#live').dataset.live === 'on'`)
+	c := as(t, a, created, "asyncgate")
+	for _, text := range []string{
+		`<script>window.hit = 1</script>`, `"><img src=x onerror="window.hit=1">`, `javascript:window.hit=1`, `</td></tr></table><svg onload="window.hit=1">`,
+		`' autofocus onfocus='window.hit=1`, `<iframe srcdoc="<script>parent.hit=1</script>">`,
+	} {
+		id := c.open(model.BootstrapRequest{ComponentKey: "asyncgate", InstanceID: text, Host: text})
+		c.failed(id, text)
+		quoted := fmt.Sprintf("%q", text)
+		b.becomes(`[...document.querySelectorAll('#body small')].some(e => e.textContent === ` + quoted + `)`)
+		require.Zero(t, value[int](b, `document.querySelectorAll('#body :is(script, img, svg, iframe), #body [onfocus]').length`))
+		other := openTab(t, b.browser, a)
+		other.signIn()
+		other.goTo("/board/startups/" + id.String())
+		require.Contains(t, value[string](other, `document.querySelector('#receipt').textContent`), text)
+		require.False(t, value[bool](other, `'hit' in window`))
+		require.Empty(t, other.complaints())
+	}
+	require.False(t, value[bool](b, `'hit' in window`))
+	require.Empty(t, b.complaints())
+}
+
+func TestTheBoardWorksWithoutJavaScript(t *testing.T) {
+	a, created := mesh(t, testdb.SQLite(t), nil)
+	b := openTab(t, newBrowser(t), a)
+	c := as(t, a, created, "depotgate")
+	c.failed(c.open(model.BootstrapRequest{ComponentKey: "depotgate"}), "port 8000 is taken")
+	b.withoutScript()
+	b.signIn()
+	b.do(
+		chromedp.WaitVisible(chromedp.CSS(`noscript`), chromedp.NodeReady),
+		chromedp.Click(chromedp.CSS(`.tile[data-state=FAILED]`)), chromedp.WaitVisible(chromedp.CSS(`.tile[aria-current]`)),
+		chromedp.Click(chromedp.CSS(`#body a`)), chromedp.WaitVisible(chromedp.CSS(`#timeline`)),
+		chromedp.Click(chromedp.CSS(`header nav a:nth-of-type(4)`)), chromedp.WaitVisible(chromedp.CSS(`#world`)),
+		chromedp.SendKeys(chromedp.CSS(`#world`), "tenant_key: default\nprofiles: [{profile_key: 1}]"),
+		chromedp.Click(chromedp.CSS(`main form button`)), chromedp.WaitVisible(chromedp.CSS(`.places`)),
+		chromedp.Click(chromedp.CSS(`header form button`)), chromedp.WaitVisible(chromedp.CSS(`#credential`)),
+	)
+}
+
+func TestAxeFindsNothingInAnyPage(t *testing.T) {
+	a, created := mesh(t, testdb.SQLite(t), func(w *apptest.World) { w.Profiles[2].StartupSLASeconds = 1 })
+	id, overdue := populate(t, a, created)
+	b := openTab(t, newBrowser(t), a)
+	b.goTo("/board/login")
+	b.axe("login")
+	b.signIn()
+	for _, scheme := range []string{"light", "dark"} {
+		for _, width := range []int64{360, 1280} {
+			b.looks(scheme, width, 800)
+			for _, path := range []string{"/board/", "/board/?state=NEVER", "/board/?q=nobody", "/board/startups/" + id, "/board/startups/" + overdue, "/board/outcomes", "/board/changes", "/board/blast", "/board/nothing"} {
+				b.goTo(path)
+				b.axe(fmt.Sprintf("%s %s %d", path, scheme, width))
+				wide := value[int](b, `document.documentElement.scrollWidth`)
+				require.LessOrEqual(t, wide, int(width), "%s is wider than the window", path)
+			}
+		}
+	}
+	complaints := b.complaints()
+	require.Empty(t, strings.Join(complaints[:max(0, len(complaints)-4)], "\n"), "but for the pages that aren't there")
+}
+
+// populate has something in every state, and two versions of the manifest.
+func populate(t *testing.T, a *apptest.App, created apptest.Created) (failed, overdue string) {
+	t.Helper()
+	worker := as(t, a, created, "worker-pool")
+	overdue = worker.open(model.BootstrapRequest{ComponentKey: "worker_2", InstanceID: "pod-7f9"}).String()
+	for _, version := range []int{1, 2} {
+		for i := range 6 {
+			for _, principal := range []string{"memorygate", "receiptgate", "asyncgate", "cognigate", "interview"} {
+				c := as(t, a, created, principal)
+				instance := fmt.Sprintf("pod-%d", i%2)
+				id := c.open(model.BootstrapRequest{ComponentKey: principal, InstanceID: instance, Host: "node-3"})
+				time.Sleep(time.Duration(version*i) * 5 * time.Millisecond) // so that there is a distribution
+				c.ready(id, fmt.Sprintf("1.4.%d", version))
+			}
+		}
+		if version == 1 {
+			m := apptest.Got(a.AdminClient(t).GetManifestWithResponse(t.Context(), created.Manifests["legivellum-mesh"].String())).Is(t, 200).JSON200
+			body := bytes.Replace(m.Services, []byte("http://memorygate:8001/mcp"), []byte("http://memorygate:9001/mcp"), 1)
+			apptest.Got(a.AdminClient(t).UpdateManifestWithBodyWithResponse(t.Context(), m.ID.String(), &model.UpdateManifestParams{MetagateReason: new("memorygate moves to port 9001, see 4711")},
+				"application/merge-patch+json", strings.NewReader(`{"services":`+string(body)+`}`))).Is(t, 200)
+			apptest.Got(a.AdminClient(t).UpdateBindingWithBodyWithResponse(t.Context(), created.Bindings["worker-pool"], nil, "application/merge-patch+json",
+				strings.NewReader(`{"labels":{"team":"ingest"}}`)))
+		}
+	}
+	depot := as(t, a, created, "depotgate")
+	id := depot.open(model.BootstrapRequest{ComponentKey: "depotgate", InstanceID: "pod-1"})
+	depot.failed(id, "port 8000 is taken")
+	worker.ready(worker.open(model.BootstrapRequest{ComponentKey: "worker_1", InstanceID: "pod-2a1"}), "0.9.1")
+	as(t, a, created, "delegate").open(model.BootstrapRequest{ComponentKey: "delegate"})
+	return id.String(), overdue
+}
