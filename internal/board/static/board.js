@@ -44,16 +44,14 @@
     const at = document.activeElement;
     return node.contains(at) && /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName);
   };
-  const focusIn = (id) => {
-    const to = id && document.getElementById(id);
-    if (to) (to.matches('a, [tabindex]') ? to : $('a, [tabindex]', to))?.focus({preventScroll: true});
-  };
+  const focusIn = (row) => { if (row) $('a, [tabindex]', row)?.focus({preventScroll: true}); };
 
   // Rows are kept where they are the same: so does the focus, and little is drawn.
   const sent = new WeakMap(); // what the server sent for a row
   const text = (row) => sent.get(row) ?? row.outerHTML;
   const replaceRows = (old, fresh) => {
-    const focused = document.activeElement?.closest('tr')?.id;
+    const focused = document.activeElement?.closest('tr');
+    const place = [...old.children].indexOf(focused);
     const known = new Map([...old.children].map((row) => [row.id, row]));
     const rows = [...fresh.children].map((row) => {
       const was = known.get(row.id);
@@ -63,7 +61,7 @@
     });
     rows.forEach((row, i) => { if (old.children[i] !== row) old.insertBefore(row, old.children[i] ?? null); });
     while (old.children.length > rows.length) old.lastElementChild.remove();
-    if (focused && document.activeElement === document.body) focusIn(focused);
+    if (place >= 0 && document.activeElement === document.body) focusIn(document.getElementById(focused.id) ?? old.children[place] ?? old.lastElementChild);
   };
   const remember = () => { for (const row of $$('[data-rows] > tr')) sent.set(row, row.outerHTML); };
 

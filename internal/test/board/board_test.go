@@ -4,6 +4,8 @@ package board_test
 import (
 	"bytes"
 	"fmt"
+	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -36,17 +38,34 @@ type starter struct {
 
 func (s starter) open(r model.BootstrapRequest) uuid.UUID {
 	s.t.Helper()
-	return apptest.Got(s.c.BootstrapWithResponse(s.t.Context(), nil, r)).Is(s.t, 200).JSON200.Startup.StartupID
+	for { // a component tries again, too, where the machine is busy
+		answer, err := s.c.BootstrapWithResponse(s.t.Context(), nil, r)
+		if err != nil || answer.StatusCode() != http.StatusServiceUnavailable {
+			return apptest.Got(answer, err).Is(s.t, http.StatusOK).JSON200.Startup.StartupID
+		}
+	}
 }
 
 func (s starter) ready(id uuid.UUID, build string) {
 	s.t.Helper()
-	apptest.Got(s.c.ReportReadyWithResponse(s.t.Context(), model.ReadyReport{StartupID: id, BuildVersion: build})).Is(s.t, 200)
+	for {
+		answer, err := s.c.ReportReadyWithResponse(s.t.Context(), model.ReadyReport{StartupID: id, BuildVersion: build})
+		if err != nil || answer.StatusCode() != http.StatusServiceUnavailable {
+			apptest.Got(answer, err).Is(s.t, http.StatusOK)
+			return
+		}
+	}
 }
 
 func (s starter) failed(id uuid.UUID, why string) {
 	s.t.Helper()
-	apptest.Got(s.c.ReportFailedWithResponse(s.t.Context(), model.FailedReport{StartupID: id, Error: why})).Is(s.t, 200)
+	for {
+		answer, err := s.c.ReportFailedWithResponse(s.t.Context(), model.FailedReport{StartupID: id, Error: why})
+		if err != nil || answer.StatusCode() != http.StatusServiceUnavailable {
+			apptest.Got(answer, err).Is(s.t, http.StatusOK)
+			return
+		}
+	}
 }
 
 func as(t *testing.T, a *apptest.App, created apptest.Created, principal string) starter {
@@ -126,10 +145,17 @@ func TestTheKeyboardLeadsThroughTheBoard(t *testing.T) {
 	b.do(chromedp.KeyEvent("j"))
 	second := value[string](b, focused)
 	require.NotEqual(t, first, second)
-	as(t, a, created, "receiptgate").open(model.BootstrapRequest{ComponentKey: "receiptgate"})
-	b.becomes(`document.querySelector('#body').textContent.includes('receiptgate') && document.querySelector('#tiles [data-state=OPEN] strong').textContent === '3'`)
+	later := "receiptgate"
+	if first == later || second == later {
+		later = "interview"
+	}
+	as(t, a, created, later).open(model.BootstrapRequest{ComponentKey: later})
+	b.becomes(`document.querySelector('#tiles [data-state=OPEN] strong').textContent === '3'`)
 	require.Equal(t, second, value[string](b, focused), "what is live takes no focus away")
-	b.do(chromedp.KeyEvent("k"))
+	as(t, a, created, second).open(model.BootstrapRequest{ComponentKey: map[string]string{"worker-pool": "worker_1"}[second] + strings.TrimSuffix(second, "worker-pool")})
+	b.becomes(`document.querySelector('#tiles [data-state=OPEN] strong').textContent === '4'`)
+	require.True(t, value[bool](b, `document.activeElement.closest('#body tr') !== null`), "not even where its row has gone")
+	b.do(chromedp.KeyEvent("k"), chromedp.KeyEvent("k"), chromedp.KeyEvent("k"))
 	require.Equal(t, first, value[string](b, focused))
 	b.do(chromedp.KeyEvent("?"))
 	require.True(t, value[bool](b, `document.querySelector('#help').open`))
@@ -138,6 +164,7 @@ func TestTheKeyboardLeadsThroughTheBoard(t *testing.T) {
 	require.False(t, value[bool](b, `document.querySelector('#help').open`))
 	b.do(chromedp.KeyEvent("/"))
 	require.Equal(t, "q", value[string](b, `document.activeElement.id`))
+	b.do(chromedp.Evaluate[chromedp.Void](`document.activeElement.value = ''; undefined`)) // DevTools types a key even where the page takes it
 	b.do(chromedp.KeyEvent("memorygate\r"))
 	b.becomes(`location.search.includes('q=memorygate') && document.querySelectorAll('#body tr').length === 1`)
 	b.do(chromedp.KeyEvent("j"), chromedp.KeyEvent("\r"))
@@ -181,7 +208,6 @@ func TestTheBoardWorksWithoutJavaScript(t *testing.T) {
 	b.withoutScript()
 	b.signIn()
 	b.do(
-		chromedp.WaitVisible(chromedp.CSS(`noscript`), chromedp.NodeReady),
 		chromedp.Click(chromedp.CSS(`.tile[data-state=FAILED]`)), chromedp.WaitVisible(chromedp.CSS(`.tile[aria-current]`)),
 		chromedp.Click(chromedp.CSS(`#body a`)), chromedp.WaitVisible(chromedp.CSS(`#timeline`)),
 		chromedp.Click(chromedp.CSS(`header nav a:nth-of-type(4)`)), chromedp.WaitVisible(chromedp.CSS(`#world`)),
@@ -221,6 +247,9 @@ func populate(t *testing.T, a *apptest.App, created apptest.Created) (failed, ov
 	for _, version := range []int{1, 2} {
 		for i := range 6 {
 			for _, principal := range []string{"memorygate", "receiptgate", "asyncgate", "cognigate", "interview"} {
+				if principal == "interview" && version == 2 {
+					continue // its packet is outdated
+				}
 				c := as(t, a, created, principal)
 				instance := fmt.Sprintf("pod-%d", i%2)
 				id := c.open(model.BootstrapRequest{ComponentKey: principal, InstanceID: instance, Host: "node-3"})
@@ -233,8 +262,6 @@ func populate(t *testing.T, a *apptest.App, created apptest.Created) (failed, ov
 			body := bytes.Replace(m.Services, []byte("http://memorygate:8001/mcp"), []byte("http://memorygate:9001/mcp"), 1)
 			apptest.Got(a.AdminClient(t).UpdateManifestWithBodyWithResponse(t.Context(), m.ID.String(), &model.UpdateManifestParams{MetagateReason: new("memorygate moves to port 9001, see 4711")},
 				"application/merge-patch+json", strings.NewReader(`{"services":`+string(body)+`}`))).Is(t, 200)
-			apptest.Got(a.AdminClient(t).UpdateBindingWithBodyWithResponse(t.Context(), created.Bindings["worker-pool"], nil, "application/merge-patch+json",
-				strings.NewReader(`{"labels":{"team":"ingest"}}`)))
 		}
 	}
 	depot := as(t, a, created, "depotgate")
@@ -243,4 +270,83 @@ func populate(t *testing.T, a *apptest.App, created apptest.Created) (failed, ov
 	worker.ready(worker.open(model.BootstrapRequest{ComponentKey: "worker_1", InstanceID: "pod-2a1"}), "0.9.1")
 	as(t, a, created, "delegate").open(model.BootstrapRequest{ComponentKey: "delegate"})
 	return id.String(), overdue
+}
+
+func TestFiveThousandRowsStaySmooth(t *testing.T) {
+	a := apptest.Start(t, testdb.SQLite(t))
+	w := apptest.ReadWorld(t, "../../../examples/legivellum-mesh.yaml").World
+	w.Principals, w.Bindings = nil, nil
+	for i := range 5000 {
+		key := fmt.Sprintf("unit-%04d", i)
+		w.Principals = append(w.Principals, model.PrincipalCreate{PrincipalKey: key, AuthSubject: key, PrincipalType: "component"})
+		w.Bindings = append(w.Bindings, model.WorldBinding{Principal: key, Profile: "gate", Manifest: "legivellum-mesh"})
+	}
+	apptest.Got(a.AdminClient(t).ApplyWorldWithResponse(t.Context(), nil, w)).Is(t, 200)
+	p := apptest.Got(a.AdminClient(t).GetPrincipalWithResponse(t.Context(), "key:unit-0000")).Is(t, 200).JSON200
+	key := apptest.Got(a.AdminClient(t).CreateAPIKeyWithResponse(t.Context(), nil, model.APIKeyCreate{PrincipalID: p.ID.String(), Name: "k"})).Is(t, 201).JSON201.APIKey
+	c := starter{t, a.Client(t, key)}
+	b := openTab(t, newBrowser(t), a)
+	b.signIn()
+	b.becomes(`document.querySelector('#live').dataset.live === 'on'`)
+	require.Contains(t, value[string](b, `document.querySelector('#count').textContent`), "1–200 of 5000")
+	require.Equal(t, 200, value[int](b, `document.querySelectorAll('#body tr').length`))
+
+	// What a frame costs the page itself while rows come and go: long tasks are those beyond 50 ms.
+	b.do(chromedp.Evaluate[chromedp.Void](`window.long = []; new PerformanceObserver(l => long.push(...l.getEntries().map(e => e.duration))).observe({entryTypes: ['longtask']});
+		window.frames_ = []; let last = 0; const f = t => { if (last) frames_.push(t - last); last = t; requestAnimationFrame(f); }; requestAnimationFrame(f); undefined`))
+	var slowest time.Duration
+	for i := range 10 {
+		id := c.open(model.BootstrapRequest{ComponentKey: "unit-0000", InstanceID: fmt.Sprintf("pod-%d", i)})
+		began := time.Now()
+		b.becomes(fmt.Sprintf(`document.querySelector('#tiles [data-state=OPEN] strong').textContent === '%d'`, i+1))
+		slowest = max(slowest, time.Since(began))
+		b.do(chromedp.Evaluate[chromedp.Void](`window.scrollBy(0, 400); undefined`))
+		_ = id
+	}
+	frames := value[[]float64](b, `frames_.toSorted((a, b) => a - b)`)
+	long := value[[]float64](b, `long`)
+	size := awaited[int](b, `fetch(location.href).then(() => performance.getEntriesByType('resource').filter(e => e.name === location.href).at(-1).encodedBodySize)`)
+	t.Logf("10 startups among 5,000 rows: shown at the latest after %s, %d frames, half within %.1f ms, 95 %% within %.1f ms, tasks beyond 50 ms: %v, page of %d bytes",
+		slowest, len(frames), frames[len(frames)/2], frames[len(frames)*95/100], long, size)
+	require.Less(t, size, 60<<10, "a page is small on its way")
+	require.LessOrEqual(t, len(long), 10, "at most one long task for each change: %v", long)
+	require.Empty(t, b.complaints())
+}
+
+// With PICTURES=1 the pictures of the documentation are made anew.
+func TestThePicturesShowTheBoard(t *testing.T) {
+	a, created := mesh(t, testdb.SQLite(t), func(w *apptest.World) {
+		w.Profiles[2].StartupSLASeconds = 1
+	})
+	for principal, team := range map[string]string{
+		"asyncgate": "flow", "cognigate": "agents", "delegate": "agents", "depotgate": "storage", "interview": "people", "interrogate": "people",
+		"memorygate": "storage", "receiptgate": "ledger", "worker-pool": "ingest",
+	} {
+		apptest.Got(a.AdminClient(t).UpdateBindingWithBodyWithResponse(t.Context(), created.Bindings[principal], nil, "application/merge-patch+json",
+			strings.NewReader(`{"labels":{"owner":"team-`+team+`"}}`))).Is(t, 200)
+	}
+	populate(t, a, created)
+	b := openTab(t, newBrowser(t), a)
+	b.signIn()
+	for _, scheme := range []string{"light", "dark"} {
+		b.looks(scheme, 1280, 680)
+		b.goTo("/board/")
+		b.becomes(`document.querySelector('#live').dataset.live === 'on' && document.querySelector('#tiles [data-state=OVERDUE] strong').textContent === '1'`)
+		require.Equal(t, 0, value[int](b, `[...document.querySelectorAll('.tile[data-none]')].length`), "something in every state")
+		if os.Getenv("PICTURES") != "" {
+			b.picture(map[string]string{"light": "../../../docs/board.png", "dark": "../../../docs/board-dark.png"}[scheme])
+		}
+	}
+	if dir := os.Getenv("PICTURES_OF_ALL"); dir != "" {
+		for _, width := range []int64{360, 1280} {
+			b.looks("light", width, 900)
+			for name, path := range map[string]string{"now": "/board/", "outcomes": "/board/outcomes", "changes": "/board/changes", "blast": "/board/blast"} {
+				b.goTo(path)
+				b.picture(fmt.Sprintf("%s/%s-%d.png", dir, name, width))
+			}
+			b.goTo("/board/?packet=outdated")
+			b.do(chromedp.Click(chromedp.CSS("#body a")), chromedp.WaitVisible(chromedp.CSS("#timeline")))
+			b.picture(fmt.Sprintf("%s/startup-%d.png", dir, width))
+		}
+	}
 }
