@@ -188,10 +188,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	if err != nil {
 		return err
 	}
-	if a.config.Board {
-		handler = a.watched(handler)
-	}
-	a.http = a.listens(a.closing(handler))
+	a.http = a.listens(a.closing(a.watched(handler)))
 	return nil
 }
 
@@ -269,9 +266,7 @@ func (a *App) run(listener net.Listener) {
 	if a.tls != nil {
 		a.background.Go(func() { a.tls.Watch(ctx) })
 	}
-	if a.board != nil {
-		a.background.Go(func() { a.board.Run(ctx) })
-	}
+	a.background.Go(func() { a.board.Run(ctx) })
 	go func() { a.served <- a.serve(listener) }()
 	a.warnOfPlainHTTP(ctx, listener.Addr())
 	a.log.Info("MetaGate listens", "url", a.URL, "docs", a.URL+"/docs/")

@@ -10,8 +10,11 @@ import (
 	"github.com/legivellum/metagate/internal/transport"
 )
 
-// watched serves the board beside the API, which it asks.
+// watched serves the board beside the API, which it asks, unless BOARD is off.
 func (a *App) watched(api http.Handler) http.Handler {
+	if !a.config.Board {
+		return api
+	}
 	proxies, _ := transport.ParseProxies(a.config.TrustedProxies) // Check has read them
 	a.board = board.New(board.Options{
 		API: api, APIKeyHeader: a.config.APIKeyHeader, MaxBodyBytes: a.config.ApplyMaxBytes,

@@ -44,7 +44,7 @@ func (a *App) drain(left context.Context) {
 	second, stop := signal.NotifyContext(left, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	a.draining.Store(true)
-	a.endStreams()
+	a.board.Close() // its streams go to another replica
 	if a.config.DrainSeconds == 0 {
 		return
 	}
@@ -52,13 +52,6 @@ func (a *App) drain(left context.Context) {
 	select {
 	case <-time.After(time.Duration(a.config.DrainSeconds) * time.Second):
 	case <-second.Done():
-	}
-}
-
-// endStreams lets browsers go to another replica, and shutting down end.
-func (a *App) endStreams() {
-	if a.board != nil {
-		a.board.Close()
 	}
 }
 
@@ -75,7 +68,7 @@ func (a *App) closing(next http.Handler) http.Handler {
 }
 
 func (a *App) close(left context.Context) error {
-	a.endStreams()
+	a.board.Close()
 	err := a.http.Shutdown(left)
 	if err != nil {
 		err = fmt.Errorf("requests in flight were cut off (SHUTDOWN_SECONDS): %w", err)

@@ -27,7 +27,7 @@ type place struct {
 
 // blast answers GET and POST /board/blast: a dry run, which changes nothing.
 func (b *Board) blast(_ http.ResponseWriter, r *http.Request, as api) (*view, error) {
-	if err := r.ParseMultipartForm(b.MaxBodyBytes); err != nil && r.Method == http.MethodPost {
+	if err := r.ParseMultipartForm(b.MaxBodyBytes); err != nil && r.Method == http.MethodPost { //nolint:gosec // page has bounded the body
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, refused{model.Problem{Status: http.StatusRequestEntityTooLarge, Detail: "The world is larger than APPLY_MAX_BYTES."}}
 		}

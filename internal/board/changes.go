@@ -58,7 +58,7 @@ func (b *Board) changes(_ http.ResponseWriter, r *http.Request, as api) (*view, 
 	if err != nil {
 		return nil, err
 	}
-	rows, _, err := b.rosters.of(as.credential, tenant).get(r.Context(), b, as, tenant)
+	rows, _, err := b.rosters.of(as.credential, tenant).get(r.Context(), as, tenant)
 	if err != nil {
 		return nil, err
 	}

@@ -79,8 +79,11 @@ func (l *live) watched() (bool, <-chan struct{}) {
 	return l.looking > 0, l.wakeup()
 }
 
-// Run watches for changes while somebody looks, until ctx ends.
+// Run watches for changes while somebody looks, until ctx ends. Of no board it does nothing.
 func (b *Board) Run(ctx context.Context) {
+	if b == nil {
+		return
+	}
 	defer b.Close()
 	last := ""
 	for ctx.Err() == nil {
@@ -109,8 +112,11 @@ func (b *Board) Run(ctx context.Context) {
 	}
 }
 
-// Close ends the streams, which would hold up a shutdown.
+// Close ends the streams, which would hold up a shutdown. Of no board it does nothing.
 func (b *Board) Close() {
+	if b == nil {
+		return
+	}
 	b.live.mu.Lock()
 	b.live.closed = true
 	b.live.mu.Unlock()

@@ -99,7 +99,7 @@ type tile struct {
 func (b *Board) now(_ http.ResponseWriter, r *http.Request, as api) (*view, error) {
 	q := r.URL.Query()
 	tenant := q.Get("tenant")
-	rows, more, err := b.rosters.of(as.credential, tenant).get(r.Context(), b, as, tenant)
+	rows, more, err := b.rosters.of(as.credential, tenant).get(r.Context(), as, tenant)
 	if err != nil {
 		return nil, err
 	}

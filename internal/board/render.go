@@ -52,7 +52,7 @@ const formBytes = 64 << 10
 type handler func(w http.ResponseWriter, r *http.Request, as api) (*view, error)
 
 // page serves a page to who is signed in.
-func (b *Board) page(make handler) http.HandlerFunc {
+func (b *Board) page(of handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		shown := credential(r)
 		if shown == "" {
@@ -60,7 +60,7 @@ func (b *Board) page(make handler) http.HandlerFunc {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, b.MaxBodyBytes+formBytes)
-		v, err := make(w, r, b.as(r, shown))
+		v, err := of(w, r, b.as(r, shown))
 		switch {
 		case err != nil && statusOf(err) == http.StatusUnauthorized:
 			b.toLogin(w, r)

@@ -14,7 +14,7 @@ const (
 	// mostRows is where reading ends: the rest is found by filters of the API.
 	mostRows = 20_000
 	// readShare is what part of the time, at most, goes into reading one roster.
-	readShare = 4
+	readShare = 3
 	// held is how many rosters are kept: one for each who looks.
 	held = 64
 )
@@ -49,7 +49,7 @@ func (r *rosters) of(credential, tenant string) *roster {
 
 // get is the roster, as it is now or will be in a moment. It is not to be changed.
 // Each who asks shows the credential to the API, even where another has read the rest.
-func (r *roster) get(ctx context.Context, b *Board, as api, tenant string) (rows []row, more bool, err error) {
+func (r *roster) get(ctx context.Context, as api, tenant string) (rows []row, more bool, err error) {
 	asked := time.Now()
 	one := model.Limit(1)
 	if _, err := got(as.ListRosterWithResponse(ctx, &model.ListRosterParams{Limit: &one, TenantKey: orNil[model.TenantKey](tenant)})); err != nil {

@@ -85,8 +85,8 @@ func (b *Board) acknowledge(w http.ResponseWriter, r *http.Request, as api) (*vi
 	if err != nil {
 		return nil, err
 	}
-	http.Redirect(w, r, Path+"startups/"+id.String(), http.StatusSeeOther)
-	return nil, nil //nolint:nilnil // it is answered
+	http.Redirect(w, r, Path+"startups/"+id.String(), http.StatusSeeOther) //nolint:gosec // it is a UUID
+	return nil, nil                                                        //nolint:nilnil // it is answered
 }
 
 // stateOf tells an OPEN startup's alarm, and what ended it.
@@ -143,12 +143,25 @@ func timeline(s model.StartupSession, now time.Time) []event {
 
 func facts(s model.StartupSession) []fact {
 	all := []fact{
-		{"Startup", s.StartupID.String()}, {"Tenant", s.TenantKey}, {"Principal", s.PrincipalKey}, {"Component", s.ComponentKey},
-		{"Instance", val(s.InstanceID)}, {"Host", val(s.Host)}, {"Address", val(s.RemoteAddr)}, {"Source", string(s.Source)},
-		{"Profile", s.Profile}, {"Manifest", fmt.Sprintf("%s@%d", s.Manifest, s.ManifestVersion)}, {"Packet etag", s.PacketEtag},
-		{"Build version", val(s.BuildVersion)}, {"Error", val(s.Error)},
-		{"Health", indented(val(s.Health))}, {"Details", indented(val(s.Details))}, {"Labels", indented(val(s.Labels))},
-		{"Credential", indented(val(s.Credential))}, {"Mirror", string(s.MirrorStatus)}, {"Mirror error", val(s.MirrorError)},
+		{"Startup", s.StartupID.String()},
+		{"Tenant", s.TenantKey},
+		{"Principal", s.PrincipalKey},
+		{"Component", s.ComponentKey},
+		{"Instance", val(s.InstanceID)},
+		{"Host", val(s.Host)},
+		{"Address", val(s.RemoteAddr)},
+		{"Source", string(s.Source)},
+		{"Profile", s.Profile},
+		{"Manifest", fmt.Sprintf("%s@%d", s.Manifest, s.ManifestVersion)},
+		{"Packet etag", s.PacketEtag},
+		{"Build version", val(s.BuildVersion)},
+		{"Error", val(s.Error)},
+		{"Health", indented(val(s.Health))},
+		{"Details", indented(val(s.Details))},
+		{"Labels", indented(val(s.Labels))},
+		{"Credential", indented(val(s.Credential))},
+		{"Mirror", string(s.MirrorStatus)},
+		{"Mirror error", val(s.MirrorError)},
 	}
 	if at := val(s.SupersededBy); at != uuid.Nil {
 		all = append(all, fact{"Superseded by", at.String()})
