@@ -166,9 +166,9 @@ func TestTheKeyboardLeadsThroughTheBoard(t *testing.T) {
 	require.Equal(t, "q", value[string](b, `document.activeElement.id`))
 	b.do(chromedp.Evaluate[chromedp.Void](`document.activeElement.value = ''; undefined`)) // DevTools types a key even where the page takes it
 	b.do(chromedp.KeyEvent("memorygate\r"))
-	b.becomes(`location.search.includes('q=memorygate') && document.querySelectorAll('#body tr').length === 1`)
+	b.becomes(`location.search.includes('q=memorygate') && document.querySelectorAll('#body tr').length === 1 && document.querySelector('#live').dataset.live === 'on'`)
 	b.do(chromedp.KeyEvent("j"), chromedp.KeyEvent("\r"))
-	b.becomes(`location.pathname.startsWith('/board/startups/')`)
+	b.becomes(`location.pathname.startsWith('/board/startups/') && document.querySelector('#live')?.dataset.live === 'on'`)
 	b.do(chromedp.KeyEvent("3"))
 	b.becomes(`location.pathname === '/board/changes'`)
 	require.Empty(t, b.complaints())
