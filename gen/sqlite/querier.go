@@ -24,7 +24,7 @@ type Querier interface {
 	// Those that still are, or may become, an alarm.
 	CountOpenStartups(ctx context.Context, now time.Time) (CountOpenStartupsRow, error)
 	// How many of the OPEN startups that were opened in a time were changed after one change, and opened after that up to another:
-	// nearly all there is to count under load, at a fraction of what reading each would cost.
+	// nearly all there is to count under load, at a fraction of what reading each would cost. For each instance also which was its last.
 	CountOpened(ctx context.Context, arg CountOpenedParams) ([]CountOpenedRow, error)
 	// The active principals of a type beside one.
 	CountOthersOfType(ctx context.Context, arg CountOthersOfTypeParams) (int64, error)
@@ -97,14 +97,12 @@ type Querier interface {
 	// What was changed after one change, or in it after one startup, up to another change, in this order.
 	ListChanges(ctx context.Context, arg ListChangesParams) ([]StartupSession, error)
 	// What was changed after one change, or in it after one startup, as far as it is counted;
-	// but for those that are OPEN and were opened from one time on, until another: CountOpened and ListLastOpened are of those.
+	// but for those that are OPEN and were opened from one time on, until another: CountOpened is of those.
 	ListCounted(ctx context.Context, arg ListCountedParams) ([]ListCountedRow, error)
 	// The subjects that other tenants hold: auth_subject is unique over all of them.
 	ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error)
 	// Of all tenants: those that open a door, now.
 	ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error)
-	// Of the same startups the last one of each instance.
-	ListLastOpened(ctx context.Context, arg ListLastOpenedParams) ([]ListLastOpenedRow, error)
 	ListManifests(ctx context.Context, arg ListManifestsParams) ([]Manifest, error)
 	ListOutcomeNames(ctx context.Context, arg ListOutcomeNamesParams) ([]string, error)
 	ListPrincipals(ctx context.Context, arg ListPrincipalsParams) ([]Principal, error)

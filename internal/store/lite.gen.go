@@ -304,11 +304,6 @@ func (q lite) ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, 
 	return q.r.ListGoodKeyHashes(ctx, now)
 }
 
-func (q lite) ListLastOpened(ctx context.Context, arg postgres.ListLastOpenedParams) ([]postgres.ListLastOpenedRow, error) {
-	rows, err := q.r.ListLastOpened(ctx, sqlite.ListLastOpenedParams(arg))
-	return convert(rows, func(r sqlite.ListLastOpenedRow) postgres.ListLastOpenedRow { return postgres.ListLastOpenedRow(r) }), err
-}
-
 func (q lite) ListManifests(ctx context.Context, arg postgres.ListManifestsParams) ([]postgres.Manifest, error) {
 	rows, err := q.r.ListManifests(ctx, sqlite.ListManifestsParams(arg))
 	return convert(rows, func(r sqlite.Manifest) postgres.Manifest { return postgres.Manifest(r) }), err

@@ -54,8 +54,6 @@ type (
 	ListChangesParams           = postgres.ListChangesParams
 	ListCountedParams           = postgres.ListCountedParams
 	ListCountedRow              = postgres.ListCountedRow
-	ListLastOpenedParams        = postgres.ListLastOpenedParams
-	ListLastOpenedRow           = postgres.ListLastOpenedRow
 	ListManifestsParams         = postgres.ListManifestsParams
 	ListOutcomeNamesParams      = postgres.ListOutcomeNamesParams
 	ListPrincipalsParams        = postgres.ListPrincipalsParams

@@ -35,6 +35,12 @@ JOIN tenant_revisions r ON r.tenant_key = u.tenant_key AND r.epoch = u.epoch;
 -- name: WhichStartups :many
 SELECT id, packet_id FROM startup_sessions WHERE id = ANY(sqlc.arg(ids)::uuid[]);
 
+-- name: ListCountedOf :many
+-- ListCounted of some ids.
+SELECT id, tenant_key, principal_id, component_key, instance_id, profile_key, manifest_key, manifest_version, packet_etag, status, source,
+    opened_at, deadline_at, ready_at, failed_at, claimed_opened_at, claimed_closed_at, acknowledged_at, build_version, changed, opened_change
+FROM startup_sessions WHERE id = ANY(sqlc.arg(ids)::uuid[]);
+
 -- name: ListLastStarted :many
 -- The component that each principal started last.
 SELECT k.principal_key, s.component_key

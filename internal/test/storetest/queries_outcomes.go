@@ -60,21 +60,7 @@ var outcomes = tests{
 			require.Equal(t, []int64{c.n, c.opened}, []int64{n, opened}, "%v", c)
 		}
 		require.Positive(t, later.Changed)
-	},
-	"ListLastOpened": func(t *testing.T, w *world) {
-		hour := w.now.Add(-30 * 365 * 24 * time.Hour).Truncate(time.Hour)
-		p := w.newStartup(hour, w.now)
-		var ids []uuid.UUID
-		for _, instance := range []*string{nil, nil, new("a"), new("a"), new("b")} {
-			p.ID, p.InstanceID = store.NewID(hour), instance
-			requireOpened(t, must(w.OpenStartups(t.Context(), []store.OpenStartupParams{p}))(t))
-			ids = append(ids, p.ID)
-		}
-		var got []uuid.UUID
-		for _, r := range must(w.ListLastOpened(t.Context(), store.ListLastOpenedParams{OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour)}))(t) {
-			got = append(got, r.ID)
-		}
-		require.ElementsMatch(t, []uuid.UUID{ids[1], ids[3], ids[4]}, got)
+		w.lastOfEachInstance(t)
 	},
 	"ListWaiting": func(t *testing.T, w *world) {
 		far := w.now.Add(90 * 365 * 24 * time.Hour) // no other test's
@@ -290,4 +276,26 @@ func refusalsBeyond(t *testing.T, s *store.Store) {
 	require.NoError(t, w.PutRefusal(t.Context(), fresh))
 	require.EqualValues(t, 1, must(w.DeleteRefusalsBeyond(t.Context(), 1))(t))
 	require.Equal(t, []store.Refusal{store.Refusal(fresh)}, w.refusals(t, store.ListRefusalsParams{}))
+}
+
+func (w *world) lastOfEachInstance(t *testing.T) {
+	t.Helper()
+	hour := w.now.Add(-30 * 365 * 24 * time.Hour).Truncate(time.Hour)
+	p := w.newStartup(hour, w.now)
+	var ids []uuid.UUID
+	for _, instance := range []*string{nil, nil, new("a"), new("a"), new("b")} {
+		p.ID, p.InstanceID = store.NewID(hour), instance
+		requireOpened(t, must(w.OpenStartups(t.Context(), []store.OpenStartupParams{p}))(t))
+		ids = append(ids, p.ID)
+	}
+	var lasts, got []uuid.UUID
+	for _, r := range must(w.CountOpened(t.Context(), store.CountOpenedParams{UpTo: math.MaxInt64, OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour)}))(t) {
+		lasts = append(lasts, uuid.MustParse(r.LastID))
+	}
+	require.ElementsMatch(t, []uuid.UUID{ids[1], ids[3], ids[4]}, lasts)
+	for _, r := range must(w.CountedOf(t.Context(), append(lasts, store.NewID(hour))))(t) {
+		require.Equal(t, p.PrincipalID, r.PrincipalID)
+		got = append(got, r.ID)
+	}
+	require.ElementsMatch(t, lasts, got)
 }
