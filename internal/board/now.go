@@ -29,6 +29,7 @@ type row struct {
 	TimeToReady                            float64 // zero where it isn't READY
 	Build, Manifest, Owner                 string
 	Version, Missing                       int64
+	Content                                string // differs where a row shows something else
 	Late, isReady                          bool
 	search                                 string
 }
@@ -49,6 +50,9 @@ func newRow(e model.RosterEntry, s model.RosterStart) row {
 	h := fnv.New64a() // of what stays when it starts again: the row stays, too
 	fmt.Fprintf(h, "%s\n%s\n%s\n%s", e.PrincipalID, s.ComponentKey, r.Instance, strconv.FormatBool(r.Startup == ""))
 	r.ID = strconv.FormatUint(h.Sum64(), 36)
+	h.Reset() // and of what it shows, but for the time that goes by
+	fmt.Fprintf(h, "%v", r)
+	r.Content = strconv.FormatUint(h.Sum64(), 36)
 	r.search = strings.ToLower(strings.Join([]string{r.Tenant, r.Principal, r.Component, r.Instance, r.Build, r.Manifest, r.Owner, r.State}, "\n"))
 	return r
 }

@@ -35,7 +35,8 @@
       soon(60);
     }
     for (const at of $$('time[data-ago]')) {
-      at.textContent = `${at.dataset.ago} ${span(Math.max(0, now() - Date.parse(at.dateTime)) / 1000)}`;
+      const text = at.dataset.ago.replace('%', span(Math.max(0, now() - Date.parse(at.dateTime)) / 1000));
+      if (at.textContent !== text) at.textContent = text;
     }
   };
 
@@ -46,24 +47,20 @@
   };
   const focusIn = (row) => { if (row) $('a, [tabindex]', row)?.focus({preventScroll: true}); };
 
-  // Rows are kept where they are the same: so does the focus, and little is drawn.
-  const sent = new WeakMap(); // what the server sent for a row
-  const text = (row) => sent.get(row) ?? row.outerHTML;
+  // Rows are kept where they show the same: so does the focus, and little is drawn.
   const replaceRows = (old, fresh) => {
     const focused = document.activeElement?.closest('tr');
     const place = [...old.children].indexOf(focused);
     const known = new Map([...old.children].map((row) => [row.id, row]));
     const rows = [...fresh.children].map((row) => {
       const was = known.get(row.id);
-      if (was && text(was) === row.outerHTML && was.dataset.v === undefined) return was;
-      sent.set(row, row.outerHTML);
-      return document.adoptNode(row);
+      return was?.dataset.v === row.dataset.v ? was : document.adoptNode(row);
     });
+    const kept = new Set(rows);
+    for (const row of known.values()) if (!kept.has(row)) row.remove();
     rows.forEach((row, i) => { if (old.children[i] !== row) old.insertBefore(row, old.children[i] ?? null); });
-    while (old.children.length > rows.length) old.lastElementChild.remove();
     if (place >= 0 && document.activeElement === document.body) focusIn(document.getElementById(focused.id) ?? old.children[place] ?? old.lastElementChild);
   };
-  const remember = () => { for (const row of $$('[data-rows] > tr')) sent.set(row, row.outerHTML); };
 
   const replace = (page) => {
     setClock(page);
@@ -131,7 +128,6 @@
   };
   if (main) {
     setClock(document);
-    remember();
     tick();
     setInterval(tick, 1000);
     setInterval(refresh, 30000); // should a change ever be missed

@@ -291,17 +291,17 @@ func TestFiveThousandRowsStaySmooth(t *testing.T) {
 	require.Contains(t, value[string](b, `document.querySelector('#count').textContent`), "1–200 of 5000")
 	require.Equal(t, 200, value[int](b, `document.querySelectorAll('#body tr').length`))
 
-	// What a frame costs the page itself while rows come and go: long tasks are those beyond 50 ms.
+	// How smooth it is depends on the machine, and is told; how much is drawn doesn't, and is counted.
 	b.do(chromedp.Evaluate[chromedp.Void](`window.long = []; new PerformanceObserver(l => long.push(...l.getEntries().map(e => e.duration))).observe({entryTypes: ['longtask']});
+		window.drawn = 0; new MutationObserver(all => drawn += all.reduce((n, m) => n + m.addedNodes.length, 0)).observe(document.querySelector('#body'), {childList: true});
 		window.frames_ = []; let last = 0; const f = t => { if (last) frames_.push(t - last); last = t; requestAnimationFrame(f); }; requestAnimationFrame(f); undefined`))
 	var slowest time.Duration
 	for i := range 10 {
-		id := c.open(model.BootstrapRequest{ComponentKey: "unit-0000", InstanceID: fmt.Sprintf("pod-%d", i)})
+		c.open(model.BootstrapRequest{ComponentKey: "unit-0000", InstanceID: fmt.Sprintf("pod-%d", i)})
 		began := time.Now()
 		b.becomes(fmt.Sprintf(`document.querySelector('#tiles [data-state=OPEN] strong').textContent === '%d'`, i+1))
 		slowest = max(slowest, time.Since(began))
 		b.do(chromedp.Evaluate[chromedp.Void](`window.scrollBy(0, 400); undefined`))
-		_ = id
 	}
 	frames := value[[]float64](b, `frames_.toSorted((a, b) => a - b)`)
 	long := value[[]float64](b, `long`)
@@ -309,7 +309,7 @@ func TestFiveThousandRowsStaySmooth(t *testing.T) {
 	t.Logf("10 startups among 5,000 rows: shown at the latest after %s, %d frames, half within %.1f ms, 95 %% within %.1f ms, tasks beyond 50 ms: %v, page of %d bytes",
 		slowest, len(frames), frames[len(frames)/2], frames[len(frames)*95/100], long, size)
 	require.Less(t, size, 60<<10, "a page is small on its way")
-	require.LessOrEqual(t, len(long), 10, "at most one long task for each change: %v", long)
+	require.LessOrEqual(t, value[int](b, `drawn`), 40, "of 200 rows those are drawn that changed, and the last of the page")
 	require.Empty(t, b.complaints())
 }
 
