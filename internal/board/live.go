@@ -130,6 +130,10 @@ func (b *Board) stream(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, b.says(err), statusOf(err))
 		return
 	}
+	if b.live.next() == nil { // a browser asks again later, maybe another replica
+		http.Error(w, "The server goes.", http.StatusServiceUnavailable)
+		return
+	}
 	b.live.join()
 	defer b.live.leave()
 	out := http.NewResponseController(w)

@@ -87,7 +87,7 @@ func (b *Board) fails(w http.ResponseWriter, r *http.Request, status int, why st
 }
 
 func (b *Board) render(w http.ResponseWriter, r *http.Request, status int, v view) {
-	v.Now, v.Tenant = b.Now(), r.FormValue("tenant")
+	v.Now, v.Tenant = b.Now(), r.URL.Query().Get("tenant") // and not of a body, which nobody may have bounded
 	var page bytes.Buffer
 	if err := templates[v.Page].Execute(&page, v); err != nil {
 		b.Log.ErrorContext(r.Context(), "a page of the board can't be rendered", "page", v.Page, "error", err)
