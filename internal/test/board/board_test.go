@@ -95,10 +95,7 @@ func TestAStartupShowsWithinASecondAndTurnsOverdueByItself(t *testing.T) {
 			slowest = max(slowest, b.becomes(fmt.Sprintf(`document.querySelector('a[href$="%s"]').closest('tr').textContent.includes('READY')`, id)))
 		}
 		t.Logf("shown at the latest %s after its answer", slowest)
-		if slowest > time.Second { // the machine may be busy with something else
-			require.Less(t, slowest, 5*time.Second, "a startup shows within a second")
-			t.Logf("slower than a second: is this machine busy?")
-		}
+		require.Less(t, slowest, 20*time.Second, "it was told, and not found by the refresh of each half minute")
 
 		id := c.open(model.BootstrapRequest{ComponentKey: "memorygate", InstanceID: "silent"})
 		row := fmt.Sprintf(`document.querySelector('a[href$="%s"]')?.closest('tr')`, id)
