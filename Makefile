@@ -91,6 +91,13 @@ test-issuers: ## Believe the tokens of a certified OpenID provider, and SVIDs as
 	CGO_ENABLED=0 go build -o bin/with-postgres ./internal/test/testdb/with-postgres
 	cd internal/test/issuers && CGO_ENABLED=0 ../../../bin/with-postgres go test -count 1 -timeout 15m ./...
 
+# A module of its own, with axe-core from npm. PICTURES=1 makes docs/board.png anew.
+.PHONY: test-board
+test-board: ## Try the board in Chromium, and let axe-core look at each of its pages
+	npm ci --no-audit --no-fund --prefix internal/test/board
+	CGO_ENABLED=0 go build -o bin/with-postgres ./internal/test/testdb/with-postgres
+	cd internal/test/board && CGO_ENABLED=0 ../../../bin/with-postgres go test -count 1 -timeout 15m ./...
+
 # Building Kubernetes takes a quarter of an hour of processor time, once.
 .PHONY: test-kubernetes
 test-kubernetes: ## Believe the tokens of a real kube-apiserver, built from its Go module with its etcd
@@ -154,6 +161,7 @@ lint-go:
 	cd component && $(TOOL) golangci-lint run
 	cd internal/test/issuers && $(TOOL) golangci-lint run
 	cd internal/test/alerts && $(TOOL) golangci-lint run
+	cd internal/test/board && $(TOOL) golangci-lint run
 	@! go list -f '{{.ImportPath}} imports {{join .Imports " "}}' ./gen/... | grep metagate/internal || \
 		{ echo 'gen/ must not import internal/'; exit 1; }
 	@! go list -deps ./gen/client | grep -E 'labstack|kin-openapi' || \
@@ -171,6 +179,7 @@ verify: verify-gen verify-mod verify-fmt ## Check that everything committed is g
 	go vet -C component ./...
 	go vet -C internal/test/issuers -tags kubernetes ./...
 	go vet -C internal/test/alerts ./...
+	go vet -C internal/test/board ./...
 	@$(MAKE) --no-print-directory lint
 
 .PHONY: verify-gen
@@ -185,6 +194,7 @@ verify-mod:
 	cd component && go mod tidy -diff
 	cd internal/test/issuers && go mod tidy -diff
 	cd internal/test/alerts && go mod tidy -diff
+	cd internal/test/board && go mod tidy -diff
 	cd internal/tools && go mod tidy -diff
 
 .PHONY: verify-fmt

@@ -957,6 +957,9 @@ type Comparison struct {
 	// Against What became of startups. `started` is `ready` + `failed` + `overdue` + `waiting`.
 	Against Outcome `json:"against"`
 
+	// Histogram The times to READY, the shortest first: only spans that one of the two has.
+	Histogram []HistogramSpan `json:"histogram"`
+
 	// Manifest A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	Manifest Key   `json:"manifest"`
 	Min      int64 `json:"min"`
@@ -1097,6 +1100,17 @@ type Health struct {
 
 	// Version The API's version (METAGATE_VERSION).
 	Version string `json:"version"`
+}
+
+// HistogramSpan How many startups took about as long to be READY.
+type HistogramSpan struct {
+	Against int64 `json:"against"`
+
+	// Seconds The middle of the span, which goes 4.4 % to either side.
+	Seconds float64 `json:"seconds"`
+
+	// Version Of the version in question.
+	Version int64 `json:"version"`
 }
 
 // IDOrKey An id, or `key:` and a key of the caller's tenant.
@@ -1914,6 +1928,9 @@ type RosterStart struct {
 
 	// ComponentKey Empty where a principal that expects none never started.
 	ComponentKey string `json:"component_key"`
+
+	// DeadlineAt By when it has to report, or had to; null where it never started.
+	DeadlineAt nullable.Nullable[time.Time] `json:"deadline_at"`
 
 	// InstanceID Null where it names none.
 	InstanceID nullable.Nullable[string] `json:"instance_id"`

@@ -154,6 +154,8 @@ type Querier interface {
 	SetRevision(ctx context.Context, arg SetRevisionParams) error
 	SumOutcomes(ctx context.Context, arg SumOutcomesParams) ([]SumOutcomesRow, error)
 	SumOutcomesByHour(ctx context.Context, arg SumOutcomesByHourParams) ([]SumOutcomesByHourRow, error)
+	// A number that differs when any tenant's world has. (The revisions themselves are too large to be added up.)
+	SumRevisions(ctx context.Context) (int64, error)
 	SupersedeStartup(ctx context.Context, arg SupersedeStartupParams) (int64, error)
 	TouchAPIKey(ctx context.Context, arg TouchAPIKeyParams) error
 	UpdateAPIKey(ctx context.Context, arg UpdateAPIKeyParams) (APIKey, error)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/internal/admin"
+	"github.com/legivellum/metagate/internal/board"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/feed"
 	"github.com/legivellum/metagate/internal/identity"
@@ -58,6 +59,7 @@ type App struct {
 	outcomes   *outcomes.Reader
 	startups   *telemetry.Startups
 	retention  *witness.Retention // nil where all is kept for ever
+	board      *board.Board       // nil without BOARD
 	background sync.WaitGroup
 	stop       context.CancelFunc
 	served     chan error
@@ -194,7 +196,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	if err != nil {
 		return err
 	}
-	a.http = a.listens(a.closing(handler))
+	a.http = a.listens(a.closing(a.watched(handler)))
 	return nil
 }
 
@@ -268,6 +270,7 @@ func (a *App) run(listener net.Listener) {
 	if a.tls != nil {
 		a.background.Go(func() { a.tls.Watch(ctx) })
 	}
+	a.background.Go(func() { a.board.Run(ctx) })
 	go func() { a.served <- a.serve(listener) }()
 	a.warnOfPlainHTTP(ctx, listener.Addr())
 	a.log.Info("MetaGate listens", "url", a.URL, "docs", a.URL+"/docs/")

@@ -451,6 +451,10 @@ func (q lite) SumOutcomesByHour(ctx context.Context, arg postgres.SumOutcomesByH
 	}), err
 }
 
+func (q lite) SumRevisions(ctx context.Context) (int64, error) {
+	return q.r.SumRevisions(ctx)
+}
+
 func (q lite) SupersedeStartup(ctx context.Context, arg postgres.SupersedeStartupParams) (int64, error) {
 	return q.w.SupersedeStartup(ctx, sqlite.SupersedeStartupParams(arg))
 }
