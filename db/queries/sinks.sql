@@ -14,16 +14,15 @@ SELECT COUNT(*) FROM (
 ) c;
 
 -- name: CreateSink :exec
-INSERT INTO sinks (name, since, position, owner, leased_until, delivered, refused)
-VALUES (sqlc.arg(name), sqlc.arg(position), sqlc.arg(position), '', sqlc.arg(leased_until), 0, 0)
+INSERT INTO sinks (name, kind, since, position, owner, leased_until, delivered, refused)
+VALUES (sqlc.arg(name), sqlc.arg(kind), sqlc.arg(position), sqlc.arg(position), '', sqlc.arg(leased_until), 0, 0)
 ON CONFLICT (name) DO NOTHING;
 
 -- name: GetSink :one
 SELECT * FROM sinks WHERE name = sqlc.arg(name);
 
 -- name: ListSinks :many
--- Who counts outcomes, and who records events, tells nobody.
-SELECT * FROM sinks WHERE name <> 'outcomes' AND name <> 'events' AND name NOT LIKE 'events.%' ORDER BY name;
+SELECT * FROM sinks WHERE kind <> 'reader' ORDER BY name;
 
 -- name: LeaseSink :execrows
 -- One replica reads at a time: who has the lease, until it has run out.

@@ -173,6 +173,36 @@ func (e DiscoverySupportedAuth) Valid() bool {
 	}
 }
 
+// Defines values for EventType.
+const (
+	EventTypeIdentityConflict  EventType = "identity.conflict"
+	EventTypeStartupFailed     EventType = "startup.failed"
+	EventTypeStartupLate       EventType = "startup.late"
+	EventTypeStartupOverdue    EventType = "startup.overdue"
+	EventTypeStartupSuperseded EventType = "startup.superseded"
+	EventTypeWorldChanged      EventType = "world.changed"
+)
+
+// Valid indicates whether the value is a known member of the EventType enum.
+func (e EventType) Valid() bool {
+	switch e {
+	case EventTypeIdentityConflict:
+		return true
+	case EventTypeStartupFailed:
+		return true
+	case EventTypeStartupLate:
+		return true
+	case EventTypeStartupOverdue:
+		return true
+	case EventTypeStartupSuperseded:
+		return true
+	case EventTypeWorldChanged:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for IssuerReadinessKeys.
 const (
 	IssuerReadinessKeysFresh IssuerReadinessKeys = "fresh"
@@ -994,6 +1024,38 @@ type Endpoints struct {
 	StartupFailed string `json:"startup_failed"`
 	StartupReady  string `json:"startup_ready"`
 }
+
+// Event What happened, once.
+type Event struct {
+	// Data What is known of it, an object whose members depend on the type (docs/events.md).
+	Data json.RawMessage `json:"data"`
+
+	// ID The `id` of the CloudEvent and the `webhook-id` by which sinks are told of it.
+	ID UUID `json:"id"`
+
+	// OccurredAt When it happened: the deadline, the report, the revision.
+	OccurredAt   Timestamp                 `json:"occurred_at"`
+	PrincipalKey nullable.Nullable[string] `json:"principal_key"`
+
+	// RecordedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
+	RecordedAt Timestamp `json:"recorded_at"`
+
+	// Seq Without holes, over all tenants, from 1.
+	Seq       int64                                 `json:"seq"`
+	StartupID nullable.Nullable[openapi_types.UUID] `json:"startup_id"`
+
+	// Subject What it is about: `startups/{startup_id}`, `revisions/{revision}` or `principals/{principal_key}`.
+	Subject string `json:"subject"`
+
+	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	TenantKey Key `json:"tenant_key"`
+
+	// Type `startup.overdue`: OPEN past its deadline; `startup.failed`: it reported FAILED; `startup.late`: READY after its deadline; `startup.superseded`: overdue, and the same was started again; `world.changed`: an admin write made a revision; `identity.conflict`: one instance was started in two places at once, or a credential was shown that is revoked or expired.
+	Type EventType `json:"type"`
+}
+
+// EventType `startup.overdue`: OPEN past its deadline; `startup.failed`: it reported FAILED; `startup.late`: READY after its deadline; `startup.superseded`: overdue, and the same was started again; `world.changed`: an admin write made a revision; `identity.conflict`: one instance was started in two places at once, or a credential was shown that is revoked or expired.
+type EventType string
 
 // Expected Which components a principal is expected to start, and in how many instances each, at least: an absent `instances` is 1. An empty object expects nothing.
 type Expected = json.RawMessage
@@ -2458,6 +2520,21 @@ type DiffRevisionsParams struct {
 
 	// TenantKey The tenant, when it isn't the caller's own (ADMIN_ALLOW_CROSS_TENANT).
 	TenantKey *Key `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+}
+
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// After Only those with a greater `seq`: the last one that was read; 0 is from the beginning.
+	After *int64 `form:"after,omitempty" json:"after,omitempty"`
+
+	// Types Only those of these types.
+	Types []EventType `form:"types,omitempty" json:"types,omitempty,omitzero"`
+
+	// Limit How many at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
 // ExportWorldParams defines parameters for ExportWorld.

@@ -63,19 +63,25 @@ func (q *Queries) CountChanges(ctx context.Context, arg CountChangesParams) (int
 }
 
 const createSink = `-- name: CreateSink :exec
-INSERT INTO sinks (name, since, position, owner, leased_until, delivered, refused)
-VALUES ($1, $2, $2, '', $3, 0, 0)
+INSERT INTO sinks (name, kind, since, position, owner, leased_until, delivered, refused)
+VALUES ($1, $2, $3, $3, '', $4, 0, 0)
 ON CONFLICT (name) DO NOTHING
 `
 
 type CreateSinkParams struct {
 	Name        string
+	Kind        string
 	Position    int64
 	LeasedUntil time.Time
 }
 
 func (q *Queries) CreateSink(ctx context.Context, arg CreateSinkParams) error {
-	_, err := q.db.Exec(ctx, createSink, arg.Name, arg.Position, arg.LeasedUntil)
+	_, err := q.db.Exec(ctx, createSink,
+		arg.Name,
+		arg.Kind,
+		arg.Position,
+		arg.LeasedUntil,
+	)
 	return err
 }
 
@@ -102,7 +108,7 @@ func (q *Queries) FailSink(ctx context.Context, arg FailSinkParams) error {
 }
 
 const getSink = `-- name: GetSink :one
-SELECT name, since, position, owner, leased_until, delivered, refused, delivered_at, failing_since, last_error, attempts, retry_at, dropped, disabled_at, last_refusal FROM sinks WHERE name = $1
+SELECT name, since, position, owner, leased_until, delivered, refused, delivered_at, failing_since, last_error, kind, attempts, retry_at, dropped, disabled_at, last_refusal FROM sinks WHERE name = $1
 `
 
 func (q *Queries) GetSink(ctx context.Context, name string) (Sink, error) {
@@ -119,6 +125,7 @@ func (q *Queries) GetSink(ctx context.Context, name string) (Sink, error) {
 		&i.DeliveredAt,
 		&i.FailingSince,
 		&i.LastError,
+		&i.Kind,
 		&i.Attempts,
 		&i.RetryAt,
 		&i.Dropped,
@@ -235,10 +242,9 @@ func (q *Queries) ListChanges(ctx context.Context, arg ListChangesParams) ([]Sta
 }
 
 const listSinks = `-- name: ListSinks :many
-SELECT name, since, position, owner, leased_until, delivered, refused, delivered_at, failing_since, last_error, attempts, retry_at, dropped, disabled_at, last_refusal FROM sinks WHERE name <> 'outcomes' AND name <> 'events' AND name NOT LIKE 'events.%' ORDER BY name
+SELECT name, since, position, owner, leased_until, delivered, refused, delivered_at, failing_since, last_error, kind, attempts, retry_at, dropped, disabled_at, last_refusal FROM sinks WHERE kind <> 'reader' ORDER BY name
 `
 
-// Who counts outcomes, and who records events, tells nobody.
 func (q *Queries) ListSinks(ctx context.Context) ([]Sink, error) {
 	rows, err := q.db.Query(ctx, listSinks)
 	if err != nil {
@@ -259,6 +265,7 @@ func (q *Queries) ListSinks(ctx context.Context) ([]Sink, error) {
 			&i.DeliveredAt,
 			&i.FailingSince,
 			&i.LastError,
+			&i.Kind,
 			&i.Attempts,
 			&i.RetryAt,
 			&i.Dropped,

@@ -205,6 +205,7 @@ type Sink struct {
 	DeliveredAt  *time.Time
 	FailingSince *time.Time
 	LastError    *string
+	Kind         string
 	Attempts     int64
 	RetryAt      *time.Time
 	Dropped      int64

@@ -41,6 +41,8 @@ type Querier interface {
 	CreateSink(ctx context.Context, arg CreateSinkParams) error
 	DeleteBinding(ctx context.Context, id uuid.UUID) error
 	DeleteManifest(ctx context.Context, id uuid.UUID) error
+	// One small batch, oldest first: what was recorded before a time and all sinks have taken, and what is older still.
+	DeleteOldEvents(ctx context.Context, arg DeleteOldEventsParams) (int64, error)
 	DeleteOldOutcomes(ctx context.Context, before time.Time) (int64, error)
 	// One small batch of those that no startup has been answered with since before.
 	DeleteOldPacketBodies(ctx context.Context, arg DeleteOldPacketBodiesParams) (int64, error)
@@ -83,8 +85,11 @@ type Querier interface {
 	GetSecretRefByKey(ctx context.Context, arg GetSecretRefByKeyParams) (SecretRef, error)
 	GetSink(ctx context.Context, name string) (Sink, error)
 	GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error)
+	HasEvent(ctx context.Context, arg HasEventParams) (int64, error)
 	// Keeps a body, once however many replicas compile it now, and tells its id.
 	KeepPacketBody(ctx context.Context, arg KeepPacketBodyParams) (int64, error)
+	// How far a page of ListWorldChanges goes: 0 where there is nothing.
+	LastOfRevisions(ctx context.Context, arg LastOfRevisionsParams) (LastOfRevisionsRow, error)
 	// One replica reads at a time: who has the lease, until it has run out.
 	LeaseSink(ctx context.Context, arg LeaseSinkParams) (int64, error)
 	ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]APIKey, error)
@@ -102,16 +107,26 @@ type Querier interface {
 	// What was changed after one change, or in it after one startup, as far as it is counted;
 	// but for those that are OPEN and were opened from one time on, until another: CountOpened and ListLastOpened are of those.
 	ListCounted(ctx context.Context, arg ListCountedParams) ([]ListCountedRow, error)
+	// The startups that make events beside being overdue, of changes after one and up to another, in this order; and what
+	// is recorded of each. The conditions are those of the index startup_sessions_eventful.
+	ListEventful(ctx context.Context, arg ListEventfulParams) ([]ListEventfulRow, error)
 	// In the order in which they were recorded. Types is a list with a comma before and after each, or null for all.
 	ListEvents(ctx context.Context, arg ListEventsParams) ([]Event, error)
 	// The subjects that other tenants hold: auth_subject is unique over all of them.
 	ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error)
 	// Of all tenants: those that open a door, now.
 	ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error)
+	// The refusals of credentials that are known, but good no more.
+	ListKnownRefused(ctx context.Context, arg ListKnownRefusedParams) ([]Refusal, error)
 	// Of the same startups the last one of each instance.
 	ListLastOpened(ctx context.Context, arg ListLastOpenedParams) ([]ListLastOpenedRow, error)
 	ListManifests(ctx context.Context, arg ListManifestsParams) ([]Manifest, error)
+	// The tenants that are at another revision than the last that is recorded.
+	ListNewRevisions(ctx context.Context, rowLimit int64) ([]ListNewRevisionsRow, error)
 	ListOutcomeNames(ctx context.Context, arg ListOutcomeNamesParams) ([]string, error)
+	// The startups that are OPEN past a deadline after one time and up to another and that nothing has ended, of
+	// which it isn't recorded yet, by deadline.
+	ListOverdue(ctx context.Context, arg ListOverdueParams) ([]ListOverdueRow, error)
 	ListPrincipals(ctx context.Context, arg ListPrincipalsParams) ([]Principal, error)
 	ListProfiles(ctx context.Context, arg ListProfilesParams) ([]Profile, error)
 	// In the order of their first time, the latest first.
@@ -120,23 +135,32 @@ type Querier interface {
 	ListRevisions(ctx context.Context, arg ListRevisionsParams) ([]ListRevisionsRow, error)
 	ListRoster(ctx context.Context, arg ListRosterParams) ([]Roster, error)
 	ListSecretRefs(ctx context.Context, arg ListSecretRefsParams) ([]SecretRef, error)
-	// Who counts outcomes, and who records events, tells nobody.
 	ListSinks(ctx context.Context) ([]Sink, error)
 	// Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 	ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error)
+	// The instances that were started from several addresses among some startups.
+	ListTwins(ctx context.Context, arg ListTwinsParams) ([]ListTwinsRow, error)
 	// The startups that still have time to report, in the order of their deadlines.
 	ListWaiting(ctx context.Context, arg ListWaitingParams) ([]ListWaitingRow, error)
 	// What each resource was last made, since the history's start and up to a revision; a
 	// deleted one has no document.
 	ListWorldAt(ctx context.Context, arg ListWorldAtParams) ([]ListWorldAtRow, error)
+	// What a tenant's revisions after one and up to another changed, oldest first: of each the first entry of each sort
+	// of change, and how many there are. What became of startups is none.
+	ListWorldChanges(ctx context.Context, arg ListWorldChangesParams) ([]ListWorldChangesRow, error)
 	// The first statement of each admin write: its row lock puts the writes of a tenant
 	// one after another. It tells where the tenant is; a new one is at revision 0.
 	LockTenant(ctx context.Context, arg LockTenantParams) (LockTenantRow, error)
+	// Where a reader of times is.
+	MoveReader(ctx context.Context, arg MoveReaderParams) error
 	// Writes the receipt only if the world is still the one that was resolved, and the
 	// id, which may be an Idempotency-Key, is new.
 	OpenStartup(ctx context.Context, arg OpenStartupParams) (int64, error)
+	// Nobody has recorded anything since the recorder looked.
+	PassEvents(ctx context.Context, arg PassEventsParams) (int64, error)
 	// The reader goes on from where it began: nobody has counted this before.
 	PassOutcomes(ctx context.Context, arg PassOutcomesParams) (int64, error)
+	PutEventRevision(ctx context.Context, arg PutEventRevisionParams) error
 	PutRefusal(ctx context.Context, arg PutRefusalParams) error
 	// The last startup, and its last change.
 	PutRoster(ctx context.Context, arg PutRosterParams) error

@@ -19,6 +19,7 @@ import (
 
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/events"
 	"github.com/legivellum/metagate/internal/feed"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/issuers"
@@ -56,6 +57,7 @@ type App struct {
 	issuers    *issuers.Set   // nil without ISSUERS_FILE
 	options    server.Options
 	outcomes   *outcomes.Reader
+	events     *events.Recorder
 	background sync.WaitGroup
 	stop       context.CancelFunc
 	served     chan error
@@ -181,6 +183,8 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	}
 	a.outcomes = &outcomes.Reader{Store: a.Store, Now: store.Now, Log: a.log, Keep: time.Duration(a.config.OutcomeRetentionDays) * 24 * time.Hour}
 	a.options.Metrics.Outcomes(a.outcomes.Lag, a.options.Refusals.Dropped)
+	a.events = &events.Recorder{Store: a.Store, Now: store.Now, Log: a.log, Keep: time.Duration(a.config.EventRetentionDays) * 24 * time.Hour}
+	a.options.Metrics.Events(a.events.Lag, a.events.Recorded)
 	a.options.Metrics.LogDrops(func() float64 { return telemetry.DroppedLines(a.log) })
 	handler, err := server.New(a.options)
 	if err != nil {
@@ -258,6 +262,7 @@ func (a *App) run(listener net.Listener) {
 	}
 	a.background.Go(func() { a.outcomes.Run(ctx) })
 	a.background.Go(func() { a.options.Refusals.Run(ctx) })
+	a.background.Go(func() { a.events.Run(ctx) })
 	if m := a.options.Mirror; m != nil {
 		a.background.Go(func() { m.Run(ctx) })
 	}
@@ -272,6 +277,11 @@ func (a *App) run(listener net.Listener) {
 // read is the change up to which all have read startups who have to.
 func (a *App) read(ctx context.Context) (change int64, err error) {
 	change, err = a.outcomes.Position(ctx)
+	if err == nil {
+		var recorded int64
+		recorded, _, err = a.events.Position(ctx)
+		change = min(change, recorded)
+	}
 	if m := a.options.Mirror; m != nil && err == nil {
 		var mirrored int64
 		mirrored, err = m.Position(ctx)

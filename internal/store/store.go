@@ -44,6 +44,7 @@ type engine interface {
 	readOnly(ctx context.Context) (bool, error)
 	read(ctx context.Context, query string) error
 	settled(ctx context.Context) (int64, error)
+	clock(ctx context.Context) (time.Time, error)
 	putRosters(ctx context.Context, rows []PutRosterParams) error
 	tryReceipt(ctx context.Context, p OpenStartupParams) error
 	lock(ctx context.Context) (unlock func(), err error)

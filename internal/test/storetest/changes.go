@@ -85,10 +85,10 @@ var sinks = tests{
 
 func (w *world) sink(t *testing.T) store.Sink {
 	t.Helper()
-	p := store.CreateSinkParams{Name: unique("sink"), Position: 7, LeasedUntil: w.now}
+	p := store.CreateSinkParams{Name: unique("sink"), Kind: "webhook", Position: 7, LeasedUntil: w.now}
 	require.NoError(t, w.CreateSink(t.Context(), p))
 	s := must(w.GetSink(t.Context(), p.Name))(t)
-	require.Equal(t, store.Sink{Name: p.Name, Since: 7, Position: 7, LeasedUntil: w.now}, s)
+	require.Equal(t, store.Sink{Name: p.Name, Kind: "webhook", Since: 7, Position: 7, LeasedUntil: w.now}, s)
 	return s
 }
 

@@ -1,0 +1,60 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/legivellum/metagate/gen/api"
+	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// ListEvents implements GET /v1/admin/events.
+func (s *Server) ListEvents(ctx context.Context, r api.ListEventsRequestObject) (api.ListEventsResponseObject, error) {
+	p := r.Params
+	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, nil, store.MinID)
+	if err != nil {
+		return nil, err
+	}
+	ctx, done, err := s.scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	bounds, err := s.Store.EventBounds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.ListEvents(ctx, store.ListEventsParams{After: deref(p.After), TenantKey: pg.tenant, Types: typesOf(p.Types), RowLimit: pg.limit})
+	if err != nil {
+		return nil, err
+	}
+	body := make([]model.Event, len(rows))
+	for i, e := range rows {
+		body[i] = eventView(e)
+		bounds.Newest = max(bounds.Newest, e.Seq)
+	}
+	return api.ListEvents200JSONResponse{Body: body, Headers: api.ListEvents200ResponseHeaders{
+		MetagateEventsNewest: bounds.Newest, MetagateEventsOldest: bounds.Oldest,
+	}}, nil
+}
+
+// typesOf is the filter as the query has it; none is all.
+func typesOf(types []model.EventType) *string {
+	if len(types) == 0 {
+		return nil
+	}
+	var list strings.Builder
+	for _, t := range types {
+		list.WriteString("," + string(t))
+	}
+	return new(list.String() + ",")
+}
+
+func eventView(e store.Event) model.Event {
+	return model.Event{
+		Seq: e.Seq, ID: e.ID, Type: model.EventType(e.Type), TenantKey: e.TenantKey, Subject: e.Subject, StartupID: null(e.StartupID),
+		PrincipalKey: null(e.PrincipalKey), OccurredAt: e.OccurredAt, RecordedAt: e.RecordedAt, Data: json.RawMessage(e.Data),
+	}
+}
