@@ -5499,6 +5499,7 @@ type ListEventsResponseObject interface {
 }
 
 type ListEvents200ResponseHeaders struct {
+	Link                 string
 	MetagateEventsNewest int64
 	MetagateEventsOldest int64
 	XRequestID           string
@@ -5516,6 +5517,7 @@ func (response ListEvents200JSONResponse) VisitListEventsResponse(w http.Respons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Link", fmt.Sprint(response.Headers.Link))
 	w.Header().Set("Metagate-Events-Newest", fmt.Sprint(response.Headers.MetagateEventsNewest))
 	w.Header().Set("Metagate-Events-Oldest", fmt.Sprint(response.Headers.MetagateEventsOldest))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))

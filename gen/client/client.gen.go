@@ -10226,6 +10226,7 @@ func (r DiffRevisionsResult) ContentType() string {
 
 // ListEventsResult200Headers the declared response headers of an HTTP 200 response for ListEvents
 type ListEventsResult200Headers struct {
+	Link                 string
 	MetagateEventsNewest int64
 	MetagateEventsOldest int64
 	XRequestID           string
@@ -21491,6 +21492,13 @@ func ParseListEventsResult(rsp *http.Response) (*ListEventsResult, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers ListEventsResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = value
+		}
 		if values := rsp.Header.Values("Metagate-Events-Newest"); len(values) > 0 {
 			var value int64
 			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Events-Newest", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {

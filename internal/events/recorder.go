@@ -157,11 +157,14 @@ func (r *Recorder) overslept(ctx context.Context) (bool, error) {
 	return len(rows) > 0, err
 }
 
-// leave lets another replica go on at once.
+// leave lets another replica go on at once, from where this one is.
 func (r *Recorder) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	now := r.Now()
+	if r.passed = (time.Time{}); now.Before(r.leased) {
+		_ = r.changes(ctx, now) // writes where it is
+	}
 	_, _ = r.Store.LeaseSink(ctx, store.LeaseSinkParams{Name: recorderName, Owner: r.owner, LeasedUntil: now.Add(-time.Second), Now: now.Add(-time.Hour)})
 }
 

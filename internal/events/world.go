@@ -21,7 +21,9 @@ type pause struct{ until time.Time }
 
 func (p *pause) over(now time.Time) bool { return !now.Before(p.until) }
 
-func (p *pause) begin(now time.Time, least, took time.Duration) { p.until = now.Add(max(least, 50*took)) }
+func (p *pause) begin(now time.Time, least, took time.Duration) {
+	p.until = now.Add(max(least, 50*took))
+}
 
 // revision is the data of world.changed.
 type revision struct {

@@ -3,6 +3,9 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/legivellum/metagate/gen/api"
@@ -30,14 +33,25 @@ func (s *Server) ListEvents(ctx context.Context, r api.ListEventsRequestObject) 
 	if err != nil {
 		return nil, err
 	}
+	link := ""
+	if n := len(rows); int64(n) == pg.limit && rows[n-1].Seq < bounds.Newest {
+		link = after(callOf(ctx).url, rows[len(rows)-1].Seq)
+	}
 	body := make([]model.Event, len(rows))
 	for i, e := range rows {
 		body[i] = eventView(e)
 		bounds.Newest = max(bounds.Newest, e.Seq)
 	}
 	return api.ListEvents200JSONResponse{Body: body, Headers: api.ListEvents200ResponseHeaders{
-		MetagateEventsNewest: bounds.Newest, MetagateEventsOldest: bounds.Oldest,
+		Link: link, MetagateEventsNewest: bounds.Newest, MetagateEventsOldest: bounds.Oldest,
 	}}, nil
+}
+
+// after is the Link to what comes behind an event.
+func after(u *url.URL, seq int64) string {
+	q := u.Query()
+	q.Set("after", strconv.FormatInt(seq, 10))
+	return fmt.Sprintf(`<%s?%s>; rel="next"`, u.Path, q.Encode())
 }
 
 // typesOf is the filter as the query has it; none is all.
