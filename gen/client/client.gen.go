@@ -687,7 +687,7 @@ type ClientInterface interface {
 
 	// ListSinks List the sinks
 	//
-	// Who is told of startups, beside the requests, and how far that is. Of the whole server, not of one tenant.
+	// Who is told of startups, or of events (SINKS_FILE), beside the requests, and how far that is. Of the whole server, not of one tenant.
 	//
 	// Corresponds with GET /v1/admin/sinks (the `ListSinks` operationId).
 	ListSinks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2136,7 +2136,7 @@ func (c *Client) UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx contex
 
 // ListSinks List the sinks
 //
-// Who is told of startups, beside the requests, and how far that is. Of the whole server, not of one tenant.
+// Who is told of startups, or of events (SINKS_FILE), beside the requests, and how far that is. Of the whole server, not of one tenant.
 //
 // Corresponds with GET /v1/admin/sinks (the `ListSinks` operationId).
 func (c *Client) ListSinks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -7089,7 +7089,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListSinksWithResponse List the sinks
 	//
-	// Who is told of startups, beside the requests, and how far that is. Of the whole server, not of one tenant.
+	// Who is told of startups, or of events (SINKS_FILE), beside the requests, and how far that is. Of the whole server, not of one tenant.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -17705,7 +17705,7 @@ func (c *ClientWithResponses) UpdateSecretRefWithApplicationMergePatchPlusJSONBo
 
 // ListSinksWithResponse List the sinks
 //
-// Who is told of startups, beside the requests, and how far that is. Of the whole server, not of one tenant.
+// Who is told of startups, or of events (SINKS_FILE), beside the requests, and how far that is. Of the whole server, not of one tenant.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -590,16 +590,37 @@ func (e SectionSourceFrom) Valid() bool {
 	}
 }
 
+// Defines values for SinkKind.
+const (
+	SinkKindReceiptgate SinkKind = "receiptgate"
+	SinkKindWebhook     SinkKind = "webhook"
+)
+
+// Valid indicates whether the value is a known member of the SinkKind enum.
+func (e SinkKind) Valid() bool {
+	switch e {
+	case SinkKindReceiptgate:
+		return true
+	case SinkKindWebhook:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SinkState.
 const (
-	SinkStateFailing SinkState = "failing"
-	SinkStateOff     SinkState = "off"
-	SinkStateOk      SinkState = "ok"
+	SinkStateDisabled SinkState = "disabled"
+	SinkStateFailing  SinkState = "failing"
+	SinkStateOff      SinkState = "off"
+	SinkStateOk       SinkState = "ok"
 )
 
 // Valid indicates whether the value is a known member of the SinkState enum.
 func (e SinkState) Valid() bool {
 	switch e {
+	case SinkStateDisabled:
+		return true
 	case SinkStateFailing:
 		return true
 	case SinkStateOff:
@@ -2021,32 +2042,48 @@ type SectionSource struct {
 // SectionSourceFrom defines model for SectionSource.From.
 type SectionSourceFrom string
 
-// Sink Who is told of startups, in the order in which they changed, at least once.
+// Sink Who is told of startups in the order in which they changed, or of events in theirs, at least once.
 type Sink struct {
+	// Attempts Of a webhook
+	Attempts int64 `json:"attempts"`
+
 	// Delivered What it has taken so far, replays included.
 	Delivered int64 `json:"delivered"`
 
 	// DeliveredAt The last time that it took something.
-	DeliveredAt  nullable.Nullable[time.Time] `json:"delivered_at"`
+	DeliveredAt nullable.Nullable[time.Time] `json:"delivered_at"`
+
+	// Dropped Events that were too old before it took them (EVENT_RETENTION_DAYS).
+	Dropped      int64                        `json:"dropped"`
 	FailingSince nullable.Nullable[time.Time] `json:"failing_since"`
+	Kind         SinkKind                     `json:"kind"`
 
 	// LastError Of the last attempt that failed.
 	LastError nullable.Nullable[string] `json:"last_error"`
 
-	// Name `receiptgate` is the mirror to LegiVellum's ledger.
+	// LastRefusal Which event a webhook refused last, and its answer.
+	LastRefusal nullable.Nullable[string] `json:"last_refusal"`
+
+	// Name `receiptgate` is the mirror to LegiVellum's ledger; others have the name of SINKS_FILE.
 	Name string `json:"name"`
 
-	// Pending Startups whose last change it has not been told of: at most 100,000 are counted.
+	// Pending Startups whose last change it has not been told of, or events that it has not been asked to take or pass by: at most 100,000 are counted.
 	Pending int64 `json:"pending"`
 
-	// Refused Startups that it refused for good.
+	// Refused Startups or events that it refused for good.
 	Refused int64 `json:"refused"`
 
-	// State `failing` is tried again until it succeeds; `off` where this server does not tell it.
+	// RetryAt When what it failed to take is tried again, unless something new is there to be told before.
+	RetryAt nullable.Nullable[time.Time] `json:"retry_at"`
+
+	// State `failing` is tried again until it succeeds; `disabled`: it answered 410; `off` where this server does not tell it.
 	State SinkState `json:"state"`
 }
 
-// SinkState `failing` is tried again until it succeeds; `off` where this server does not tell it.
+// SinkKind defines model for Sink.Kind.
+type SinkKind string
+
+// SinkState `failing` is tried again until it succeeds; `disabled`: it answered 410; `off` where this server does not tell it.
 type SinkState string
 
 // StartupAck defines model for StartupAck.

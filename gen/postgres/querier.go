@@ -54,6 +54,10 @@ type Querier interface {
 	DeleteProfile(ctx context.Context, id uuid.UUID) error
 	DeleteRefusalsBeyond(ctx context.Context, keep int64) (int64, error)
 	DeleteSecretRef(ctx context.Context, id uuid.UUID) error
+	// It is told nothing until it is enabled, by null.
+	DisableSink(ctx context.Context, arg DisableSinkParams) error
+	// Events are gone that it was not told of.
+	DropEvents(ctx context.Context, arg DropEventsParams) (int64, error)
 	// The oldest event that is kept, 0 where there is none, and the last one there ever was.
 	EventBounds(ctx context.Context) (EventBoundsRow, error)
 	FailSink(ctx context.Context, arg FailSinkParams) error
@@ -164,11 +168,15 @@ type Querier interface {
 	PutRefusal(ctx context.Context, arg PutRefusalParams) error
 	// The last startup, and its last change.
 	PutRoster(ctx context.Context, arg PutRosterParams) error
+	// It is passed, and said why.
+	RefuseEvent(ctx context.Context, arg RefuseEventParams) (int64, error)
 	// No change that anybody reads: it keeps its number.
 	RefuseStartup(ctx context.Context, arg RefuseStartupParams) error
 	// OPEN becomes READY or FAILED, once, if the caller is still who it was taken for:
 	// caller_tenant is at caller_epoch.
 	ReportStartup(ctx context.Context, arg ReportStartupParams) (int64, error)
+	// An attempt has failed: the next one is not before a time.
+	RetrySink(ctx context.Context, arg RetrySinkParams) (int64, error)
 	// The revision that a tenant was at, at a time: before_id is the first of the millisecond after it.
 	RevisionAt(ctx context.Context, arg RevisionAtParams) (*int64, error)
 	// The last statement of each admin write.

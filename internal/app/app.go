@@ -58,6 +58,7 @@ type App struct {
 	options    server.Options
 	outcomes   *outcomes.Reader
 	events     *events.Recorder
+	webhooks   []*feed.Webhook
 	background sync.WaitGroup
 	stop       context.CancelFunc
 	served     chan error
@@ -72,6 +73,10 @@ type Build struct{ Version string }
 // one line that names the setting to change.
 func Start(ctx context.Context, c Config, b Build, log *slog.Logger) (*App, error) {
 	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	sinks, err := c.sinks()
+	if err != nil {
 		return nil, err
 	}
 	verifier, err := identity.NewVerifier(c.Verifier())
@@ -102,6 +107,7 @@ func Start(ctx context.Context, c Config, b Build, log *slog.Logger) (*App, erro
 	if secured != nil {
 		a.URL = "https" + strings.TrimPrefix(a.URL, "http")
 	}
+	a.tellSinks(sinks)
 	if err := a.prepare(ctx, b); err != nil {
 		st.Close()
 		_ = listener.Close()
@@ -184,6 +190,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	a.outcomes = &outcomes.Reader{Store: a.Store, Now: store.Now, Log: a.log, Keep: time.Duration(a.config.OutcomeRetentionDays) * 24 * time.Hour}
 	a.options.Metrics.Outcomes(a.outcomes.Lag, a.options.Refusals.Dropped)
 	a.events = &events.Recorder{Store: a.Store, Now: store.Now, Log: a.log, Keep: time.Duration(a.config.EventRetentionDays) * 24 * time.Hour}
+	a.watchSinks()
 	a.options.Metrics.Events(a.events.Lag, a.events.Recorded)
 	a.options.Metrics.LogDrops(func() float64 { return telemetry.DroppedLines(a.log) })
 	handler, err := server.New(a.options)
@@ -265,6 +272,9 @@ func (a *App) run(listener net.Listener) {
 	a.background.Go(func() { a.events.Run(ctx) })
 	if m := a.options.Mirror; m != nil {
 		a.background.Go(func() { m.Run(ctx) })
+	}
+	for _, w := range a.webhooks {
+		a.background.Go(func() { w.Run(ctx) })
 	}
 	if a.tls != nil {
 		a.background.Go(func() { a.tls.Watch(ctx) })

@@ -73,6 +73,8 @@ type Config struct {
 
 	ReceiptGate `kong:"embed"`
 
+	SinksFile string `env:"SINKS_FILE" placeholder:"FILE" help:"YAML or JSON file that names who is told of events: signed webhooks, and LegiVellum's ledger. Empty: nobody."`
+
 	MaxBodyBytes       int64  `env:"MAX_BODY_BYTES" default:"1048576" help:"Largest request body in bytes; a larger one is answered with 413."`
 	ApplyMaxBytes      int64  `env:"APPLY_MAX_BYTES" default:"8388608" help:"Largest world in bytes that POST /v1/admin/apply takes; a larger one is answered with 413."`
 	PacketCacheBytes   int64  `env:"PACKET_CACHE_BYTES" default:"67108864" help:"Bytes of memory for compiled packets and known credentials."`

@@ -143,6 +143,14 @@ func (q lite) DeleteSecretRef(ctx context.Context, id uuid.UUID) error {
 	return q.w.DeleteSecretRef(ctx, id)
 }
 
+func (q lite) DisableSink(ctx context.Context, arg postgres.DisableSinkParams) error {
+	return q.w.DisableSink(ctx, sqlite.DisableSinkParams(arg))
+}
+
+func (q lite) DropEvents(ctx context.Context, arg postgres.DropEventsParams) (int64, error) {
+	return q.w.DropEvents(ctx, sqlite.DropEventsParams(arg))
+}
+
 func (q lite) EventBounds(ctx context.Context) (postgres.EventBoundsRow, error) {
 	row, err := q.r.EventBounds(ctx)
 	return postgres.EventBoundsRow(row), err
@@ -462,12 +470,20 @@ func (q lite) PutRoster(ctx context.Context, arg postgres.PutRosterParams) error
 	return q.w.PutRoster(ctx, sqlite.PutRosterParams(arg))
 }
 
+func (q lite) RefuseEvent(ctx context.Context, arg postgres.RefuseEventParams) (int64, error) {
+	return q.w.RefuseEvent(ctx, sqlite.RefuseEventParams(arg))
+}
+
 func (q lite) RefuseStartup(ctx context.Context, arg postgres.RefuseStartupParams) error {
 	return q.w.RefuseStartup(ctx, sqlite.RefuseStartupParams(arg))
 }
 
 func (q lite) ReportStartup(ctx context.Context, arg postgres.ReportStartupParams) (int64, error) {
 	return q.w.ReportStartup(ctx, sqlite.ReportStartupParams(arg))
+}
+
+func (q lite) RetrySink(ctx context.Context, arg postgres.RetrySinkParams) (int64, error) {
+	return q.w.RetrySink(ctx, sqlite.RetrySinkParams(arg))
 }
 
 func (q lite) RevisionAt(ctx context.Context, arg postgres.RevisionAtParams) (*int64, error) {

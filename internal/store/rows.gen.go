@@ -31,6 +31,8 @@ type (
 	DeleteOldEventsParams       = postgres.DeleteOldEventsParams
 	DeleteOldPacketBodiesParams = postgres.DeleteOldPacketBodiesParams
 	DeleteOldStartupsParams     = postgres.DeleteOldStartupsParams
+	DisableSinkParams           = postgres.DisableSinkParams
+	DropEventsParams            = postgres.DropEventsParams
 	Event                       = postgres.Event
 	EventBoundsRow              = postgres.EventBoundsRow
 	FailSinkParams              = postgres.FailSinkParams
@@ -102,8 +104,10 @@ type (
 	PutRefusalParams            = postgres.PutRefusalParams
 	PutRosterParams             = postgres.PutRosterParams
 	Refusal                     = postgres.Refusal
+	RefuseEventParams           = postgres.RefuseEventParams
 	RefuseStartupParams         = postgres.RefuseStartupParams
 	ReportStartupParams         = postgres.ReportStartupParams
+	RetrySinkParams             = postgres.RetrySinkParams
 	RevisionAtParams            = postgres.RevisionAtParams
 	Roster                      = postgres.Roster
 	SecretRef                   = postgres.SecretRef

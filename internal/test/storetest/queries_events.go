@@ -73,7 +73,7 @@ var events = tests{
 		has := func(typ, about string) int64 {
 			return must(w.HasEvent(t.Context(), store.HasEventParams{Type: typ, About: about}))(t)
 		}
-		require.EqualValues(t, []int64{1, 0, 0}, []int64{has(e.Type, e.About), has("startup.failed", e.About), has(e.Type, "another")})
+		require.Equal(t, []int64{1, 0, 0}, []int64{has(e.Type, e.About), has("startup.failed", e.About), has(e.Type, "another")})
 	},
 	"ListOverdue": func(t *testing.T, w *world) {
 		hour := w.now.Add(-25 * 365 * 24 * time.Hour) // no other test's
