@@ -24,7 +24,7 @@ type Querier interface {
 	// Those that still are, or may become, an alarm.
 	CountOpenStartups(ctx context.Context, now time.Time) (CountOpenStartupsRow, error)
 	// How many of the OPEN startups that were opened in a time were changed after one change, and opened after that up to another:
-	// nearly all there is to count under load, at a fraction of what reading each would cost.
+	// nearly all there is to count under load, at a fraction of what reading each would cost. For each instance also which was its last.
 	CountOpened(ctx context.Context, arg CountOpenedParams) ([]CountOpenedRow, error)
 	// The active principals of a type beside one.
 	CountOthersOfType(ctx context.Context, arg CountOthersOfTypeParams) (int64, error)
@@ -44,7 +44,8 @@ type Querier interface {
 	// One small batch, oldest first: what was recorded before a time and all sinks have taken, and what is older still.
 	DeleteOldEvents(ctx context.Context, arg DeleteOldEventsParams) (int64, error)
 	DeleteOldOutcomes(ctx context.Context, before time.Time) (int64, error)
-	// One small batch of those that no startup has been answered with since before.
+	// One small batch of those that no startup has been answered with since before, and
+	// nothing on the roster has started with.
 	DeleteOldPacketBodies(ctx context.Context, arg DeleteOldPacketBodiesParams) (int64, error)
 	DeleteOldRefusals(ctx context.Context, before time.Time) (int64, error)
 	// One small batch. Ids are UUIDv7, so id < before_id is "opened before", but for what
@@ -89,6 +90,7 @@ type Querier interface {
 	GetSecretRefByKey(ctx context.Context, arg GetSecretRefByKeyParams) (SecretRef, error)
 	GetSink(ctx context.Context, name string) (Sink, error)
 	GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error)
+	GetStartupBody(ctx context.Context, id uuid.UUID) (*int64, error)
 	HasEvent(ctx context.Context, arg HasEventParams) (int64, error)
 	// Keeps a body, once however many replicas compile it now, and tells its id.
 	KeepPacketBody(ctx context.Context, arg KeepPacketBodyParams) (int64, error)
@@ -109,7 +111,7 @@ type Querier interface {
 	// What was changed after one change, or in it after one startup, up to another change, in this order.
 	ListChanges(ctx context.Context, arg ListChangesParams) ([]StartupSession, error)
 	// What was changed after one change, or in it after one startup, as far as it is counted;
-	// but for those that are OPEN and were opened from one time on, until another: CountOpened and ListLastOpened are of those.
+	// but for those that are OPEN and were opened from one time on, until another: CountOpened is of those.
 	ListCounted(ctx context.Context, arg ListCountedParams) ([]ListCountedRow, error)
 	// The startups that make events beside being overdue, of changes after one and up to another, in this order; and what
 	// is recorded of each. The conditions are those of the index startup_sessions_eventful.
@@ -122,8 +124,8 @@ type Querier interface {
 	ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error)
 	// The refusals of credentials that are known, but good no more.
 	ListKnownRefused(ctx context.Context, arg ListKnownRefusedParams) ([]Refusal, error)
-	// Of the same startups the last one of each instance.
-	ListLastOpened(ctx context.Context, arg ListLastOpenedParams) ([]ListLastOpenedRow, error)
+	// The versions that manifests have now, in whichever tenants: those written last.
+	ListManifestVersions(ctx context.Context, rowLimit int64) ([]ListManifestVersionsRow, error)
 	ListManifests(ctx context.Context, arg ListManifestsParams) ([]Manifest, error)
 	// The tenants that are at another revision than the last that is recorded.
 	ListNewRevisions(ctx context.Context, rowLimit int64) ([]ListNewRevisionsRow, error)
@@ -166,7 +168,7 @@ type Querier interface {
 	PassOutcomes(ctx context.Context, arg PassOutcomesParams) (int64, error)
 	PutEventRevision(ctx context.Context, arg PutEventRevisionParams) error
 	PutRefusal(ctx context.Context, arg PutRefusalParams) error
-	// The last startup, and its last change.
+	// The last startup, and its last change; the body is the receipt's.
 	PutRoster(ctx context.Context, arg PutRosterParams) error
 	// It is passed, and said why.
 	RefuseEvent(ctx context.Context, arg RefuseEventParams) (int64, error)

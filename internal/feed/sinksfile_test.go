@@ -31,7 +31,7 @@ func TestWhatIsWrongInSINKS_FILEIsToldWithItsPlace(t *testing.T) {
 		one("url: ftp://x"):           "sinks/0/url: must be a URL of https",
 		one("url: 'https://'"):        "must be a URL",
 		one("url: http://x.example/"): "must be https, unless allow_private",
-		one("url: https://x.example, typs: [startup.late]"):                                                                    `typs: no such member, did you mean "types"`,
+		one("url: https://x.example, typs: [startup.late]"):                                                                    `typs: no such member: did you mean types?`,
 		one("url: https://x.example, types: [startup.lost]"):                                                                   "sinks/0/types/0: \"startup.lost\" is no type",
 		one("url: https://x.example, digest_above: 0"):                                                                         "digest_above: must be between",
 		one("url: https://x.example, token: t"):                                                                                "are for kind receiptgate",

@@ -264,6 +264,10 @@ func (q lite) GetStartup(ctx context.Context, id uuid.UUID) (postgres.StartupSes
 	return postgres.StartupSession(row), err
 }
 
+func (q lite) GetStartupBody(ctx context.Context, id uuid.UUID) (*int64, error) {
+	return q.r.GetStartupBody(ctx, id)
+}
+
 func (q lite) HasEvent(ctx context.Context, arg postgres.HasEventParams) (int64, error) {
 	return q.r.HasEvent(ctx, sqlite.HasEventParams(arg))
 }
@@ -349,9 +353,11 @@ func (q lite) ListKnownRefused(ctx context.Context, arg postgres.ListKnownRefuse
 	return convert(rows, func(r sqlite.Refusal) postgres.Refusal { return postgres.Refusal(r) }), err
 }
 
-func (q lite) ListLastOpened(ctx context.Context, arg postgres.ListLastOpenedParams) ([]postgres.ListLastOpenedRow, error) {
-	rows, err := q.r.ListLastOpened(ctx, sqlite.ListLastOpenedParams(arg))
-	return convert(rows, func(r sqlite.ListLastOpenedRow) postgres.ListLastOpenedRow { return postgres.ListLastOpenedRow(r) }), err
+func (q lite) ListManifestVersions(ctx context.Context, rowLimit int64) ([]postgres.ListManifestVersionsRow, error) {
+	rows, err := q.r.ListManifestVersions(ctx, rowLimit)
+	return convert(rows, func(r sqlite.ListManifestVersionsRow) postgres.ListManifestVersionsRow {
+		return postgres.ListManifestVersionsRow(r)
+	}), err
 }
 
 func (q lite) ListManifests(ctx context.Context, arg postgres.ListManifestsParams) ([]postgres.Manifest, error) {

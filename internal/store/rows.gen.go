@@ -67,8 +67,7 @@ type (
 	ListEventfulRow             = postgres.ListEventfulRow
 	ListEventsParams            = postgres.ListEventsParams
 	ListKnownRefusedParams      = postgres.ListKnownRefusedParams
-	ListLastOpenedParams        = postgres.ListLastOpenedParams
-	ListLastOpenedRow           = postgres.ListLastOpenedRow
+	ListManifestVersionsRow     = postgres.ListManifestVersionsRow
 	ListManifestsParams         = postgres.ListManifestsParams
 	ListNewRevisionsRow         = postgres.ListNewRevisionsRow
 	ListOutcomeNamesParams      = postgres.ListOutcomeNamesParams
