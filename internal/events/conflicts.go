@@ -20,6 +20,9 @@ const (
 	// together is how soon after another a start of the same instance is no restart
 	// elsewhere: the former can hardly have come to an end.
 	together = 30 * time.Second
+	// longestLook bounds what is read at once: it reads every startup that was opened, and
+	// where very many are it looks more rarely rather than take their processor time.
+	longestLook = 2 * time.Minute
 	// settling is how much later than its id a startup may come to be seen.
 	settling      = 2 * time.Second
 	conflictsOnce = 500
@@ -98,8 +101,8 @@ func (r *Recorder) addresses(ctx context.Context, now time.Time) error {
 	}
 	began, until := time.Now(), now.Add(-settling)
 	from := until.Add(-together - twinsEvery)
-	if !r.twins.until.IsZero() { // a look that was late leaves nothing out
-		from = later(from.Add(r.twins.until.Sub(now)), now.Add(-10*time.Minute))
+	if !r.twins.until.IsZero() { // a look that was a little late leaves nothing out
+		from = later(from.Add(r.twins.until.Sub(now)), until.Add(-longestLook))
 	}
 	at, err := r.place(ctx)
 	if err != nil {
