@@ -2050,7 +2050,7 @@ type SectionSourceFrom string
 
 // Sink Who is told of startups in the order in which they changed, or of events in theirs, at least once.
 type Sink struct {
-	// Attempts Of a webhook
+	// Attempts Of a webhook, that have failed since it last took something.
 	Attempts int64 `json:"attempts"`
 
 	// Delivered What it has taken so far, replays included.

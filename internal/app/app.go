@@ -194,9 +194,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		})
 	}
 	a.outcomes = &outcomes.Reader{Store: a.Store, Now: store.Now, Log: a.log, Keep: time.Duration(a.config.OutcomeRetentionDays) * 24 * time.Hour}
-	a.events = &events.Recorder{Store: a.Store, Now: store.Now, Log: a.log, Keep: time.Duration(a.config.EventRetentionDays) * 24 * time.Hour}
-	a.watchSinks()
-	a.options.Metrics.Events(a.events.Lag, a.events.Recorded)
+	a.watchEvents()
 	a.retention = a.retains()
 	a.measure()
 	handler, err := server.New(a.options)

@@ -2,7 +2,9 @@ package app
 
 import (
 	"errors"
+	"time"
 
+	"github.com/legivellum/metagate/internal/events"
 	"github.com/legivellum/metagate/internal/feed"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/telemetry"
@@ -34,8 +36,10 @@ func (a *App) tellSinks(s feed.Sinks) {
 	}
 }
 
-// watchSinks has the API and the metrics tell of them.
-func (a *App) watchSinks() {
+// watchEvents has the API and the metrics tell of who records events, and who is told.
+func (a *App) watchEvents() {
+	a.events = &events.Recorder{Store: a.Store, Now: store.Now, Log: a.log, Keep: time.Duration(a.config.EventRetentionDays) * 24 * time.Hour}
+	a.options.Metrics.Events(a.events.Lag, a.events.Recorded)
 	a.options.Webhooks = map[string]bool{}
 	for _, w := range a.webhooks {
 		a.options.Webhooks[w.Name()] = true

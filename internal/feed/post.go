@@ -60,10 +60,10 @@ func (w *Webhook) post(ctx context.Context, e cloudEvent) verdict {
 
 func judge(res *http.Response, now time.Time) verdict {
 	v := verdict{err: errors.New("it answers " + res.Status), final: finalStatus[res.StatusCode], gone: res.StatusCode == http.StatusGone}
-	switch code := res.StatusCode; {
-	case code/100 == 2:
+	switch res.StatusCode / 100 {
+	case 2:
 		return verdict{}
-	case code/100 == 3:
+	case 3:
 		v.err = fmt.Errorf("it answers %s: redirects are not followed, write the address it leads to", res.Status)
 	}
 	if after := res.Header.Get("Retry-After"); after != "" {
@@ -74,4 +74,22 @@ func judge(res *http.Response, now time.Time) verdict {
 		}
 	}
 	return v
+}
+
+// schedule is how long an event waits after each attempt that failed: that of the
+// Standard Webhooks specification. After the last it is given up.
+var schedule = []time.Duration{
+	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+}
+
+// retry is how long to wait after an attempt, so long after the first, and whether that
+// was the last.
+func retry(failing time.Duration) (wait time.Duration, over bool) {
+	var at time.Duration
+	for _, pause := range schedule {
+		if at += pause; at > failing {
+			return at - failing, false
+		}
+	}
+	return 0, true
 }

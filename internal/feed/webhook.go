@@ -27,12 +27,6 @@ const (
 	freshRetry = 10 * time.Second
 )
 
-// schedule is how long an event waits after each attempt that failed: that of the
-// Standard Webhooks specification. After the last it is given up.
-var schedule = []time.Duration{
-	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
-}
-
 // Webhook tells one sink of events: one replica at a time does, at least once, in their
 // order. Methods are safe for concurrent use.
 type Webhook struct {
@@ -291,16 +285,4 @@ func (w *Webhook) send(ctx context.Context, e cloudEvent, since *time.Time, upTo
 		Name: w.config.Name, Owner: w.owner, RetryAt: new(now.Add(wait).Truncate(time.Microsecond)), Now: &now, LastError: new(clip(v.err.Error())),
 	})
 	return cmp.Or(err, v.err)
-}
-
-// retry is how long to wait after an attempt, so long after the first, and whether that
-// was the last.
-func retry(failing time.Duration) (wait time.Duration, over bool) {
-	var at time.Duration
-	for _, pause := range schedule {
-		if at += pause; at > failing {
-			return at - failing, false
-		}
-	}
-	return 0, true
 }
