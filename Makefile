@@ -96,6 +96,13 @@ test-webhooks: ## Verify what sinks are sent with the libraries of Standard Webh
 	CGO_ENABLED=0 go build -o bin/with-postgres ./internal/test/testdb/with-postgres
 	cd internal/test/webhooks && CGO_ENABLED=0 ../../../bin/with-postgres go test -count 1 -timeout 15m ./...
 
+# A module of its own, with axe-core from npm. PICTURES=1 makes docs/board.png anew.
+.PHONY: test-board
+test-board: ## Try the board in Chromium, and let axe-core look at each of its pages
+	npm ci --no-audit --no-fund --prefix internal/test/board
+	CGO_ENABLED=0 go build -o bin/with-postgres ./internal/test/testdb/with-postgres
+	cd internal/test/board && CGO_ENABLED=0 ../../../bin/with-postgres go test -count 1 -timeout 15m ./...
+
 # Building Kubernetes takes a quarter of an hour of processor time, once.
 .PHONY: test-kubernetes
 test-kubernetes: ## Believe the tokens of a real kube-apiserver, built from its Go module with its etcd
@@ -160,6 +167,7 @@ lint-go:
 	cd internal/test/issuers && $(TOOL) golangci-lint run
 	cd internal/test/webhooks && $(TOOL) golangci-lint run
 	cd internal/test/alerts && $(TOOL) golangci-lint run
+	cd internal/test/board && $(TOOL) golangci-lint run
 	@! go list -f '{{.ImportPath}} imports {{join .Imports " "}}' ./gen/... | grep metagate/internal || \
 		{ echo 'gen/ must not import internal/'; exit 1; }
 	@! go list -deps ./gen/client | grep -E 'labstack|kin-openapi' || \
@@ -177,6 +185,7 @@ verify: verify-gen verify-mod verify-fmt ## Check that everything committed is g
 	go vet -C component ./...
 	go vet -C internal/test/issuers -tags kubernetes ./...
 	go vet -C internal/test/alerts ./...
+	go vet -C internal/test/board ./...
 	@$(MAKE) --no-print-directory lint
 
 .PHONY: verify-gen
@@ -192,6 +201,7 @@ verify-mod:
 	cd internal/test/issuers && go mod tidy -diff
 	cd internal/test/webhooks && go mod tidy -diff
 	cd internal/test/alerts && go mod tidy -diff
+	cd internal/test/board && go mod tidy -diff
 	cd internal/tools && go mod tidy -diff
 
 .PHONY: verify-fmt

@@ -263,3 +263,15 @@ func (q *Queries) SetRevision(ctx context.Context, arg SetRevisionParams) error 
 	_, err := q.db.ExecContext(ctx, setRevision, arg.Revision, arg.Epoch, arg.TenantKey)
 	return err
 }
+
+const sumRevisions = `-- name: SumRevisions :one
+SELECT CAST(COALESCE(SUM(revision % 1000000007), 0) AS bigint) FROM tenant_revisions
+`
+
+// A number that differs when any tenant's world has. (The revisions themselves are too large to be added up.)
+func (q *Queries) SumRevisions(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, sumRevisions)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}

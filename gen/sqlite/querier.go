@@ -39,6 +39,7 @@ type Querier interface {
 	CreateProfile(ctx context.Context, arg CreateProfileParams) (Profile, error)
 	CreateSecretRef(ctx context.Context, arg CreateSecretRefParams) (SecretRef, error)
 	CreateSink(ctx context.Context, arg CreateSinkParams) error
+	CreateValidator(ctx context.Context, arg CreateValidatorParams) (Validator, error)
 	DeleteBinding(ctx context.Context, id uuid.UUID) error
 	DeleteManifest(ctx context.Context, id uuid.UUID) error
 	// One small batch, oldest first: what was recorded before a time and all sinks have taken, and what is older still.
@@ -55,6 +56,7 @@ type Querier interface {
 	DeleteProfile(ctx context.Context, id uuid.UUID) error
 	DeleteRefusalsBeyond(ctx context.Context, keep int64) (int64, error)
 	DeleteSecretRef(ctx context.Context, id uuid.UUID) error
+	DeleteValidator(ctx context.Context, id uuid.UUID) error
 	// It is told nothing until it is enabled, by null.
 	DisableSink(ctx context.Context, arg DisableSinkParams) error
 	// Events are gone that it was not told of.
@@ -91,7 +93,10 @@ type Querier interface {
 	GetSink(ctx context.Context, name string) (Sink, error)
 	GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error)
 	GetStartupBody(ctx context.Context, id uuid.UUID) (*int64, error)
+	GetValidator(ctx context.Context, id uuid.UUID) (Validator, error)
+	GetValidatorByKey(ctx context.Context, arg GetValidatorByKeyParams) (Validator, error)
 	HasEvent(ctx context.Context, arg HasEventParams) (int64, error)
+	HasValidators(ctx context.Context, tenantKey string) (bool, error)
 	// Keeps a body, once however many replicas compile it now, and tells its id.
 	KeepPacketBody(ctx context.Context, arg KeepPacketBodyParams) (int64, error)
 	// How far a page of ListWorldChanges goes: 0 where there is nothing.
@@ -146,6 +151,7 @@ type Querier interface {
 	ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error)
 	// The instances that were started from several addresses among some startups.
 	ListTwins(ctx context.Context, arg ListTwinsParams) ([]ListTwinsRow, error)
+	ListValidators(ctx context.Context, arg ListValidatorsParams) ([]Validator, error)
 	// The startups that still have time to report, in the order of their deadlines.
 	ListWaiting(ctx context.Context, arg ListWaitingParams) ([]ListWaitingRow, error)
 	// What each resource was last made, since the history's start and up to a revision; a
@@ -185,6 +191,8 @@ type Querier interface {
 	SetRevision(ctx context.Context, arg SetRevisionParams) error
 	SumOutcomes(ctx context.Context, arg SumOutcomesParams) ([]SumOutcomesRow, error)
 	SumOutcomesByHour(ctx context.Context, arg SumOutcomesByHourParams) ([]SumOutcomesByHourRow, error)
+	// A number that differs when any tenant's world has. (The revisions themselves are too large to be added up.)
+	SumRevisions(ctx context.Context) (int64, error)
 	SupersedeStartup(ctx context.Context, arg SupersedeStartupParams) (int64, error)
 	TouchAPIKey(ctx context.Context, arg TouchAPIKeyParams) error
 	UpdateAPIKey(ctx context.Context, arg UpdateAPIKeyParams) (APIKey, error)
@@ -193,6 +201,7 @@ type Querier interface {
 	UpdatePrincipal(ctx context.Context, arg UpdatePrincipalParams) (Principal, error)
 	UpdateProfile(ctx context.Context, arg UpdateProfileParams) (Profile, error)
 	UpdateSecretRef(ctx context.Context, arg UpdateSecretRefParams) (SecretRef, error)
+	UpdateValidator(ctx context.Context, arg UpdateValidatorParams) (Validator, error)
 }
 
 var _ Querier = (*Queries)(nil)

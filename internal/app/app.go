@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/internal/admin"
+	"github.com/legivellum/metagate/internal/board"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/events"
 	"github.com/legivellum/metagate/internal/feed"
@@ -61,6 +62,7 @@ type App struct {
 	webhooks   []*feed.Webhook
 	startups   *telemetry.Startups
 	retention  *witness.Retention // nil where all is kept for ever
+	board      *board.Board       // nil without BOARD
 	background sync.WaitGroup
 	stop       context.CancelFunc
 	served     chan error
@@ -136,11 +138,13 @@ func Open(ctx context.Context, url string) (*store.Store, error) {
 
 // Admin is the rules of admin writes as the configuration sets them.
 func Admin(c Config, st *store.Store) *admin.Service {
-	return &admin.Service{
+	s := &admin.Service{
 		Store: st, Now: store.Now, DefaultSLA: c.DefaultStartupSLASeconds,
 		MaxDocument: c.MaxBodyBytes, Admins: c.admins(), Tenant: c.DefaultTenantKey, Deployment: c.DefaultDeploymentKey,
 		RequireReason: c.RequireReason,
 	}
+	s.Judge = (&world.Service{Admin: s}).Judge
+	return s
 }
 
 func (a *App) prepare(ctx context.Context, b Build) error {
@@ -201,7 +205,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	if err != nil {
 		return err
 	}
-	a.http = a.listens(a.closing(handler))
+	a.http = a.listens(a.closing(a.watched(handler)))
 	return nil
 }
 
@@ -279,6 +283,7 @@ func (a *App) run(listener net.Listener) {
 	if a.tls != nil {
 		a.background.Go(func() { a.tls.Watch(ctx) })
 	}
+	a.background.Go(func() { a.board.Run(ctx) })
 	go func() { a.served <- a.serve(listener) }()
 	a.warnOfPlainHTTP(ctx, listener.Addr())
 	a.log.Info("MetaGate listens", "url", a.URL, "docs", a.URL+"/docs/")

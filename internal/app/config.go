@@ -81,6 +81,7 @@ type Config struct {
 	MaxInFlight        int64  `env:"MAX_IN_FLIGHT" default:"4096" help:"Bootstraps, and reports, that may wait for the database at a time; more are answered with 503."`
 	AuthFailureBurst   int64  `env:"AUTH_FAILURE_BURST" default:"20" help:"Refused credentials that an address, or the prefix of an API key, may send at once, then one a second; more are answered with 429. 0 is no limit."`
 	CORSAllowedOrigins List   `name:"cors-allowed-origins" env:"CORS_ALLOWED_ORIGINS" placeholder:"ORIGIN,..." help:"Web origins that may call the API from a browser, with commas or as a JSON list; * is any. Empty: none."`
+	Board              bool   `env:"BOARD" default:"true" negatable:"" help:"Serve the board, for admins and their browsers, at /board/."`
 	DrainSeconds       int64  `env:"DRAIN_SECONDS" default:"2" help:"Seconds after SIGTERM in which requests are still taken, while /ready answers 503 and every answer closes its connection; a second signal ends them."`
 	ShutdownSeconds    int64  `env:"SHUTDOWN_SECONDS" default:"20" help:"Seconds that all of the shutdown may take, DRAIN_SECONDS and the requests in flight included."`
 	LogFormat          string `env:"LOG_FORMAT" default:"auto" enum:"auto,json,text" help:"json, text, or auto: text on a terminal, json elsewhere."`

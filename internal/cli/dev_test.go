@@ -64,6 +64,7 @@ func TestEveryLineThatDevPrintsWorksWhenPasted(t *testing.T) {
 			t.Parallel()
 			p, printed := dev(t, filepath.Join(t.TempDir(), "dev.db"), env...)
 			require.Contains(t, printed, "Swagger UI: "+p.url+"/docs/ ")
+			require.Contains(t, printed, "The board: "+p.url+"/board/ ")
 			out := paste(t, toPaste(t, printed))
 			require.Len(t, out, 3, "a packet, an acknowledgement, a list")
 			var packet model.WelcomePacket

@@ -3,6 +3,8 @@ package outcomes
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/legivellum/metagate/gen/model"
@@ -31,6 +33,7 @@ func Compare(ctx context.Context, st *store.Store, now time.Time, q Question) (m
 	version, against := group{tenant: q.Tenant, name: q.Manifest, version: q.Version}, group{tenant: q.Tenant, name: q.Manifest, version: q.Against}
 	c := judge(g.of[version], g.of[against], q)
 	c.Version, c.Against = g.of[version].view(version), g.of[against].view(against)
+	c.Histogram = histogram(g.of[version].times(), g.of[against].times())
 	return c, nil
 }
 
@@ -68,4 +71,24 @@ func judge(version, against figures, q Question) model.Comparison {
 		c.Verdict = model.VerdictFail
 	}
 	return c
+}
+
+// histogram has the spans that one of the two has, the shortest first.
+func histogram(version, against times) []model.HistogramSpan {
+	of := map[int64]model.HistogramSpan{}
+	for _, s := range version {
+		of[s.span] = model.HistogramSpan{Version: s.n}
+	}
+	for _, s := range against {
+		h := of[s.span]
+		h.Against = s.n
+		of[s.span] = h
+	}
+	out := make([]model.HistogramSpan, 0, len(of))
+	for _, span := range slices.Sorted(maps.Keys(of)) {
+		h := of[span]
+		h.Seconds = rounded(secondsOf(span))
+		out = append(out, h)
+	}
+	return out
 }

@@ -76,7 +76,7 @@ func startView(r store.Roster, now time.Time) model.RosterStart {
 	s := model.RosterStart{
 		ComponentKey: r.ComponentKey, InstanceID: orNull(r.InstanceID), StartupID: nullable.NewNullableWithValue(r.StartupID),
 		State: model.RosterState(r.Status), Since: r.OpenedAt, Late: r.ClosedAt != nil && r.ClosedAt.After(r.DeadlineAt),
-		BuildVersion: nullable.NewNullNullable[string](), TimeToReady: nullable.NewNullNullable[float64](),
+		DeadlineAt: nullable.NewNullableWithValue(r.DeadlineAt), BuildVersion: nullable.NewNullNullable[string](), TimeToReady: nullable.NewNullNullable[float64](),
 		Manifest: nullable.NewNullableWithValue(r.ManifestKey), ManifestVersion: nullable.NewNullableWithValue(r.ManifestVersion),
 	}
 	switch {
@@ -98,7 +98,7 @@ func startView(r store.Roster, now time.Time) model.RosterStart {
 func neverStarted(component string, n int64, since time.Time) model.RosterStart {
 	return model.RosterStart{
 		ComponentKey: component, State: model.RosterStateNEVER, Since: since, Missing: n,
-		InstanceID: nullable.NewNullNullable[string](), StartupID: nullable.NewNullNullable[uuid.UUID](), TimeToReady: nullable.NewNullNullable[float64](),
+		InstanceID: nullable.NewNullNullable[string](), StartupID: nullable.NewNullNullable[uuid.UUID](), DeadlineAt: nullable.NewNullNullable[time.Time](), TimeToReady: nullable.NewNullNullable[float64](),
 		BuildVersion: nullable.NewNullNullable[string](), Manifest: nullable.NewNullNullable[string](),
 		ManifestVersion: nullable.NewNullNullable[int64](), Packet: nullable.NewNullNullable[model.RosterPacket](),
 	}

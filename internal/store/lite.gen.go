@@ -99,6 +99,11 @@ func (q lite) CreateSink(ctx context.Context, arg postgres.CreateSinkParams) err
 	return q.w.CreateSink(ctx, sqlite.CreateSinkParams(arg))
 }
 
+func (q lite) CreateValidator(ctx context.Context, arg postgres.CreateValidatorParams) (postgres.Validator, error) {
+	row, err := q.w.CreateValidator(ctx, sqlite.CreateValidatorParams(arg))
+	return postgres.Validator(row), err
+}
+
 func (q lite) DeleteBinding(ctx context.Context, id uuid.UUID) error {
 	return q.w.DeleteBinding(ctx, id)
 }
@@ -141,6 +146,10 @@ func (q lite) DeleteRefusalsBeyond(ctx context.Context, keep int64) (int64, erro
 
 func (q lite) DeleteSecretRef(ctx context.Context, id uuid.UUID) error {
 	return q.w.DeleteSecretRef(ctx, id)
+}
+
+func (q lite) DeleteValidator(ctx context.Context, id uuid.UUID) error {
+	return q.w.DeleteValidator(ctx, id)
 }
 
 func (q lite) DisableSink(ctx context.Context, arg postgres.DisableSinkParams) error {
@@ -268,8 +277,22 @@ func (q lite) GetStartupBody(ctx context.Context, id uuid.UUID) (*int64, error) 
 	return q.r.GetStartupBody(ctx, id)
 }
 
+func (q lite) GetValidator(ctx context.Context, id uuid.UUID) (postgres.Validator, error) {
+	row, err := q.r.GetValidator(ctx, id)
+	return postgres.Validator(row), err
+}
+
+func (q lite) GetValidatorByKey(ctx context.Context, arg postgres.GetValidatorByKeyParams) (postgres.Validator, error) {
+	row, err := q.r.GetValidatorByKey(ctx, sqlite.GetValidatorByKeyParams(arg))
+	return postgres.Validator(row), err
+}
+
 func (q lite) HasEvent(ctx context.Context, arg postgres.HasEventParams) (int64, error) {
 	return q.r.HasEvent(ctx, sqlite.HasEventParams(arg))
+}
+
+func (q lite) HasValidators(ctx context.Context, tenantKey string) (bool, error) {
+	return q.r.HasValidators(ctx, tenantKey)
 }
 
 func (q lite) KeepPacketBody(ctx context.Context, arg postgres.KeepPacketBodyParams) (int64, error) {
@@ -426,6 +449,11 @@ func (q lite) ListTwins(ctx context.Context, arg postgres.ListTwinsParams) ([]po
 	return convert(rows, func(r sqlite.ListTwinsRow) postgres.ListTwinsRow { return postgres.ListTwinsRow(r) }), err
 }
 
+func (q lite) ListValidators(ctx context.Context, arg postgres.ListValidatorsParams) ([]postgres.Validator, error) {
+	rows, err := q.r.ListValidators(ctx, sqlite.ListValidatorsParams(arg))
+	return convert(rows, func(r sqlite.Validator) postgres.Validator { return postgres.Validator(r) }), err
+}
+
 func (q lite) ListWaiting(ctx context.Context, arg postgres.ListWaitingParams) ([]postgres.ListWaitingRow, error) {
 	rows, err := q.r.ListWaiting(ctx, sqlite.ListWaitingParams(arg))
 	return convert(rows, func(r sqlite.ListWaitingRow) postgres.ListWaitingRow { return postgres.ListWaitingRow(r) }), err
@@ -512,6 +540,10 @@ func (q lite) SumOutcomesByHour(ctx context.Context, arg postgres.SumOutcomesByH
 	}), err
 }
 
+func (q lite) SumRevisions(ctx context.Context) (int64, error) {
+	return q.r.SumRevisions(ctx)
+}
+
 func (q lite) SupersedeStartup(ctx context.Context, arg postgres.SupersedeStartupParams) (int64, error) {
 	return q.w.SupersedeStartup(ctx, sqlite.SupersedeStartupParams(arg))
 }
@@ -548,4 +580,9 @@ func (q lite) UpdateProfile(ctx context.Context, arg postgres.UpdateProfileParam
 func (q lite) UpdateSecretRef(ctx context.Context, arg postgres.UpdateSecretRefParams) (postgres.SecretRef, error) {
 	row, err := q.w.UpdateSecretRef(ctx, sqlite.UpdateSecretRefParams(arg))
 	return postgres.SecretRef(row), err
+}
+
+func (q lite) UpdateValidator(ctx context.Context, arg postgres.UpdateValidatorParams) (postgres.Validator, error) {
+	row, err := q.w.UpdateValidator(ctx, sqlite.UpdateValidatorParams(arg))
+	return postgres.Validator(row), err
 }

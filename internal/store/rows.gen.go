@@ -28,6 +28,7 @@ type (
 	CreateProfileParams         = postgres.CreateProfileParams
 	CreateSecretRefParams       = postgres.CreateSecretRefParams
 	CreateSinkParams            = postgres.CreateSinkParams
+	CreateValidatorParams       = postgres.CreateValidatorParams
 	DeleteOldEventsParams       = postgres.DeleteOldEventsParams
 	DeleteOldPacketBodiesParams = postgres.DeleteOldPacketBodiesParams
 	DeleteOldStartupsParams     = postgres.DeleteOldStartupsParams
@@ -47,6 +48,7 @@ type (
 	GetProfileByKeyParams       = postgres.GetProfileByKeyParams
 	GetRevisionRow              = postgres.GetRevisionRow
 	GetSecretRefByKeyParams     = postgres.GetSecretRefByKeyParams
+	GetValidatorByKeyParams     = postgres.GetValidatorByKeyParams
 	HasEventParams              = postgres.HasEventParams
 	KeepPacketBodyParams        = postgres.KeepPacketBodyParams
 	LastOfRevisionsParams       = postgres.LastOfRevisionsParams
@@ -83,6 +85,7 @@ type (
 	ListStartupsParams          = postgres.ListStartupsParams
 	ListTwinsParams             = postgres.ListTwinsParams
 	ListTwinsRow                = postgres.ListTwinsRow
+	ListValidatorsParams        = postgres.ListValidatorsParams
 	ListWaitingParams           = postgres.ListWaitingParams
 	ListWaitingRow              = postgres.ListWaitingRow
 	ListWorldAtParams           = postgres.ListWorldAtParams
@@ -125,4 +128,6 @@ type (
 	UpdatePrincipalParams       = postgres.UpdatePrincipalParams
 	UpdateProfileParams         = postgres.UpdateProfileParams
 	UpdateSecretRefParams       = postgres.UpdateSecretRefParams
+	UpdateValidatorParams       = postgres.UpdateValidatorParams
+	Validator                   = postgres.Validator
 )

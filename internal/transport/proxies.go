@@ -62,6 +62,31 @@ func (p Proxies) Client(r *http.Request) string {
 	return peer
 }
 
+// HTTPS reports whether a trusted proxy says that the client speaks https to it: the
+// last word of X-Forwarded-Proto, or proto of the last element of Forwarded (RFC 7239).
+func (p Proxies) HTTPS(r *http.Request) bool {
+	peer, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	if addr, err := parseAddr(peer); err != nil || !p.trust(addr) {
+		return false
+	}
+	for proto := range lastFirst(r.Header["X-Forwarded-Proto"]) {
+		return strings.EqualFold(proto, "https")
+	}
+	for element := range lastFirst(r.Header["Forwarded"]) {
+		for pair := range strings.SplitSeq(element, ";") {
+			name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+			if strings.EqualFold(name, "proto") {
+				return strings.EqualFold(strings.Trim(value, `"`), "https")
+			}
+		}
+		return false
+	}
+	return false
+}
+
 // behind goes from the nearest proxy to the farthest that is trusted, as long as they
 // tell addresses.
 func (p Proxies) behind(at netip.Addr, hops iter.Seq[string]) netip.Addr {

@@ -68,6 +68,32 @@ func TestAnAddressInTheHeaderIsBelievedFromATrustedProxyAlone(t *testing.T) {
 	}
 }
 
+func TestATrustedProxyAloneSaysThatItsClientSpeaksHTTPS(t *testing.T) {
+	t.Parallel()
+	p, err := ParseProxies([]string{"10.0.0.0/8"})
+	require.NoError(t, err)
+	type header = map[string][]string
+	for _, c := range []struct {
+		peer   string
+		header header
+		want   bool
+	}{
+		{"192.0.2.1:5", header{"X-Forwarded-Proto": {"https"}}, false},
+		{"192.0.2.1:5", header{"Forwarded": {"proto=https"}}, false},
+		{"", header{"X-Forwarded-Proto": {"https"}}, false},
+		{"10.0.0.1:5", nil, false},
+		{"10.0.0.1:5", header{"X-Forwarded-Proto": {""}}, false},
+		{"10.0.0.1:5", header{"X-Forwarded-Proto": {"https, http"}}, false},
+		{"10.0.0.1:5", header{"X-Forwarded-Proto": {"https", "http"}}, false},
+		{"10.0.0.1:5", header{"Forwarded": {"proto=https, for=10.0.0.2"}}, false},
+		{"10.0.0.1:5", header{"X-Forwarded-Proto": {"HTTPS"}}, true},
+		{"10.0.0.1:5", header{"X-Forwarded-Proto": {"http", "https"}}, true},
+		{"10.0.0.1:5", header{"Forwarded": {`for=203.0.113.9;proto="https"`}}, true},
+	} {
+		require.Equal(t, c.want, p.HTTPS(&http.Request{RemoteAddr: c.peer, Header: c.header}), "%+v", c)
+	}
+}
+
 func FuzzForwarded(f *testing.F) {
 	p, err := ParseProxies([]string{"10.0.0.0/8"})
 	require.NoError(f, err)
