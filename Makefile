@@ -91,6 +91,11 @@ test-issuers: ## Believe the tokens of a certified OpenID provider, and SVIDs as
 	CGO_ENABLED=0 go build -o bin/with-postgres ./internal/test/testdb/with-postgres
 	cd internal/test/issuers && CGO_ENABLED=0 ../../../bin/with-postgres go test -count 1 -timeout 15m ./...
 
+.PHONY: test-webhooks
+test-webhooks: ## Verify what sinks are sent with the libraries of Standard Webhooks and CloudEvents
+	CGO_ENABLED=0 go build -o bin/with-postgres ./internal/test/testdb/with-postgres
+	cd internal/test/webhooks && CGO_ENABLED=0 ../../../bin/with-postgres go test -count 1 -timeout 15m ./...
+
 # A module of its own, with axe-core from npm. PICTURES=1 makes docs/board.png anew.
 .PHONY: test-board
 test-board: ## Try the board in Chromium, and let axe-core look at each of its pages
@@ -160,6 +165,7 @@ lint-go:
 	cd bench && $(TOOL) golangci-lint run
 	cd component && $(TOOL) golangci-lint run
 	cd internal/test/issuers && $(TOOL) golangci-lint run
+	cd internal/test/webhooks && $(TOOL) golangci-lint run
 	cd internal/test/alerts && $(TOOL) golangci-lint run
 	cd internal/test/board && $(TOOL) golangci-lint run
 	@! go list -f '{{.ImportPath}} imports {{join .Imports " "}}' ./gen/... | grep metagate/internal || \
@@ -193,6 +199,7 @@ verify-mod:
 	cd bench && go mod tidy -diff
 	cd component && go mod tidy -diff
 	cd internal/test/issuers && go mod tidy -diff
+	cd internal/test/webhooks && go mod tidy -diff
 	cd internal/test/alerts && go mod tidy -diff
 	cd internal/test/board && go mod tidy -diff
 	cd internal/tools && go mod tidy -diff

@@ -20,6 +20,7 @@ import (
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/board"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/events"
 	"github.com/legivellum/metagate/internal/feed"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/issuers"
@@ -57,6 +58,8 @@ type App struct {
 	issuers    *issuers.Set   // nil without ISSUERS_FILE
 	options    server.Options
 	outcomes   *outcomes.Reader
+	events     *events.Recorder
+	webhooks   []*feed.Webhook
 	startups   *telemetry.Startups
 	retention  *witness.Retention // nil where all is kept for ever
 	board      *board.Board       // nil without BOARD
@@ -74,6 +77,10 @@ type Build struct{ Version string }
 // one line that names the setting to change.
 func Start(ctx context.Context, c Config, b Build, log *slog.Logger) (*App, error) {
 	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	sinks, err := c.sinks()
+	if err != nil {
 		return nil, err
 	}
 	verifier, err := identity.NewVerifier(c.Verifier())
@@ -104,6 +111,7 @@ func Start(ctx context.Context, c Config, b Build, log *slog.Logger) (*App, erro
 	if secured != nil {
 		a.URL = "https" + strings.TrimPrefix(a.URL, "http")
 	}
+	a.tellSinks(sinks)
 	if err := a.prepare(ctx, b); err != nil {
 		st.Close()
 		_ = listener.Close()
@@ -190,6 +198,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		})
 	}
 	a.outcomes = &outcomes.Reader{Store: a.Store, Now: store.Now, Log: a.log, Keep: time.Duration(a.config.OutcomeRetentionDays) * 24 * time.Hour}
+	a.watchEvents()
 	a.retention = a.retains()
 	a.measure()
 	handler, err := server.New(a.options)
@@ -264,8 +273,12 @@ func (a *App) run(listener net.Listener) {
 	}
 	a.background.Go(func() { a.outcomes.Run(ctx) })
 	a.background.Go(func() { a.options.Refusals.Run(ctx) })
+	a.background.Go(func() { a.events.Run(ctx) })
 	if m := a.options.Mirror; m != nil {
 		a.background.Go(func() { m.Run(ctx) })
+	}
+	for _, w := range a.webhooks {
+		a.background.Go(func() { w.Run(ctx) })
 	}
 	if a.tls != nil {
 		a.background.Go(func() { a.tls.Watch(ctx) })

@@ -296,6 +296,7 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.CompareOutcomesWithResponse(o.ctx, &model.CompareOutcomesParams{Manifest: "legivellum-mesh", Version: 2, Against: 1}))
 	},
 	"listRefusals 200": func(t *testing.T, o *operator) (int, error) { return answered(o.ListRefusalsWithResponse(o.ctx, nil)) },
+	"listEvents 200":   func(t *testing.T, o *operator) (int, error) { return answered(o.ListEventsWithResponse(o.ctx, nil)) },
 	"listSinks 200":    func(t *testing.T, o *operator) (int, error) { return answered(o.ListSinksWithResponse(o.ctx)) },
 
 	"mcp 200": func(t *testing.T, o *operator) (int, error) {

@@ -23,6 +23,11 @@ func (a *App) retains() *witness.Retention {
 // read is the change up to which all have read startups who have to.
 func (a *App) read(ctx context.Context) (change int64, err error) {
 	change, err = a.outcomes.Position(ctx)
+	if err == nil {
+		var recorded int64
+		recorded, _, err = a.events.Position(ctx)
+		change = min(change, recorded)
+	}
 	if m := a.options.Mirror; m != nil && err == nil {
 		var mirrored int64
 		mirrored, err = m.Position(ctx)

@@ -35,6 +35,7 @@ type Options struct {
 	Alarms   *witness.Alarms
 	Mirror   *feed.Mirror // nil where startups aren't mirrored
 	Refusals *outcomes.Refusals
+	Webhooks map[string]bool // the sinks of events that this server tells, by name
 	Admin    *admin.Service
 	World    *world.Service
 	Identity *identity.Service

@@ -69,8 +69,16 @@ func (s *Server) ListSinks(ctx context.Context, _ api.ListSinksRequestObject) (a
 	if err != nil {
 		return nil, err
 	}
+	bounds, err := s.Store.EventBounds(ctx)
+	if err != nil {
+		return nil, err
+	}
 	body := []model.Sink{} // none is no null
 	for _, r := range rows {
+		if r.Kind == string(model.SinkKindWebhook) {
+			body = append(body, sinkView(r, min(max(0, bounds.Newest-r.Position), maxPending), s.Webhooks[r.Name]))
+			continue
+		}
 		pending, err := s.Store.CountChanges(ctx, store.CountChangesParams{FromChange: r.Position, RowLimit: maxPending})
 		if err != nil {
 			return nil, err

@@ -45,6 +45,7 @@ type engine interface {
 	readOnly(ctx context.Context) (bool, error)
 	read(ctx context.Context, query string) error
 	settled(ctx context.Context) (int64, error)
+	clock(ctx context.Context) (time.Time, error)
 	written(after, upTo int64) []Written
 	unwritten()
 	countedOf(ctx context.Context, ids []uuid.UUID) ([]ListCountedRow, error)

@@ -134,6 +134,17 @@ func (m *Metrics) Outcomes(lag func() time.Duration, dropped func() int64) {
 		}, func() float64 { return float64(dropped()) }))
 }
 
+// Events registers how far the events of this replica lag behind, and how many it recorded.
+func (m *Metrics) Events(lag func() time.Duration, recorded func() int64) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "metagate_events_lag_seconds", Help: "Age of the moment up to which events are recorded; 0 on servers whose turn it isn't.",
+		}, func() float64 { return lag().Seconds() }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "metagate_events_recorded_total", Help: "Events that this server has recorded.",
+		}, func() float64 { return float64(recorded()) }))
+}
+
 func (m *Metrics) count(name, help string, read func(store.Stats) float64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "metagate_db_" + name, Help: help},
 		func() float64 { return read(m.store.Stats()) }))
