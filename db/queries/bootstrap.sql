@@ -1,6 +1,9 @@
 -- name: GetRevision :one
 SELECT revision, epoch FROM tenant_revisions WHERE tenant_key = sqlc.arg(tenant_key);
 
+-- name: ListTenantRevisions :many
+SELECT tenant_key, revision, epoch FROM tenant_revisions;
+
 -- name: LockTenant :one
 -- The first statement of each admin write: its row lock puts the writes of a tenant
 -- one after another. It tells where the tenant is; a new one is at revision 0.

@@ -107,6 +107,8 @@ type Querier interface {
 	ListLastOpened(ctx context.Context, arg ListLastOpenedParams) ([]ListLastOpenedRow, error)
 	ListManifests(ctx context.Context, arg ListManifestsParams) ([]Manifest, error)
 	ListOutcomeNames(ctx context.Context, arg ListOutcomeNamesParams) ([]string, error)
+	// The startups that are an alarm and whose deadline was in a span of time, by deadline.
+	ListPastDeadline(ctx context.Context, arg ListPastDeadlineParams) ([]StartupSession, error)
 	ListPrincipals(ctx context.Context, arg ListPrincipalsParams) ([]Principal, error)
 	ListProfiles(ctx context.Context, arg ListProfilesParams) ([]Profile, error)
 	// In the order of their first time, the latest first.
@@ -119,6 +121,7 @@ type Querier interface {
 	ListSinks(ctx context.Context) ([]Sink, error)
 	// Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 	ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error)
+	ListTenantRevisions(ctx context.Context) ([]TenantRevision, error)
 	// The startups that still have time to report, in the order of their deadlines.
 	ListWaiting(ctx context.Context, arg ListWaitingParams) ([]ListWaitingRow, error)
 	// What each resource was last made, since the history's start and up to a revision; a

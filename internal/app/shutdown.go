@@ -44,6 +44,7 @@ func (a *App) drain(left context.Context) {
 	second, stop := signal.NotifyContext(left, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	a.draining.Store(true)
+	a.options.Streams.Leave() // they connect to another server
 	if a.config.DrainSeconds == 0 {
 		return
 	}
@@ -67,6 +68,7 @@ func (a *App) closing(next http.Handler) http.Handler {
 }
 
 func (a *App) close(left context.Context) error {
+	a.options.Streams.Leave()
 	err := a.http.Shutdown(left)
 	if err != nil {
 		err = fmt.Errorf("requests in flight were cut off (SHUTDOWN_SECONDS): %w", err)

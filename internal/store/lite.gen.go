@@ -318,6 +318,11 @@ func (q lite) ListOutcomeNames(ctx context.Context, arg postgres.ListOutcomeName
 	return q.r.ListOutcomeNames(ctx, sqlite.ListOutcomeNamesParams(arg))
 }
 
+func (q lite) ListPastDeadline(ctx context.Context, arg postgres.ListPastDeadlineParams) ([]postgres.StartupSession, error) {
+	rows, err := q.r.ListPastDeadline(ctx, sqlite.ListPastDeadlineParams(arg))
+	return convert(rows, func(r sqlite.StartupSession) postgres.StartupSession { return postgres.StartupSession(r) }), err
+}
+
 func (q lite) ListPrincipals(ctx context.Context, arg postgres.ListPrincipalsParams) ([]postgres.Principal, error) {
 	rows, err := q.r.ListPrincipals(ctx, sqlite.ListPrincipalsParams(arg))
 	return convert(rows, func(r sqlite.Principal) postgres.Principal { return postgres.Principal(r) }), err
@@ -356,6 +361,11 @@ func (q lite) ListSinks(ctx context.Context) ([]postgres.Sink, error) {
 func (q lite) ListStartups(ctx context.Context, arg postgres.ListStartupsParams) ([]postgres.StartupSession, error) {
 	rows, err := q.r.ListStartups(ctx, sqlite.ListStartupsParams(arg))
 	return convert(rows, func(r sqlite.StartupSession) postgres.StartupSession { return postgres.StartupSession(r) }), err
+}
+
+func (q lite) ListTenantRevisions(ctx context.Context) ([]postgres.TenantRevision, error) {
+	rows, err := q.r.ListTenantRevisions(ctx)
+	return convert(rows, func(r sqlite.TenantRevision) postgres.TenantRevision { return postgres.TenantRevision(r) }), err
 }
 
 func (q lite) ListWaiting(ctx context.Context, arg postgres.ListWaitingParams) ([]postgres.ListWaitingRow, error) {

@@ -58,6 +58,7 @@ type (
 	ListLastOpenedRow           = postgres.ListLastOpenedRow
 	ListManifestsParams         = postgres.ListManifestsParams
 	ListOutcomeNamesParams      = postgres.ListOutcomeNamesParams
+	ListPastDeadlineParams      = postgres.ListPastDeadlineParams
 	ListPrincipalsParams        = postgres.ListPrincipalsParams
 	ListProfilesParams          = postgres.ListProfilesParams
 	ListRefusalsParams          = postgres.ListRefusalsParams
@@ -94,6 +95,7 @@ type (
 	SumOutcomesParams           = postgres.SumOutcomesParams
 	SumOutcomesRow              = postgres.SumOutcomesRow
 	SupersedeStartupParams      = postgres.SupersedeStartupParams
+	TenantRevision              = postgres.TenantRevision
 	TouchAPIKeyParams           = postgres.TouchAPIKeyParams
 	UpdateAPIKeyParams          = postgres.UpdateAPIKeyParams
 	UpdateBindingParams         = postgres.UpdateBindingParams

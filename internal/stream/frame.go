@@ -1,0 +1,105 @@
+package stream
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/sse"
+	"github.com/legivellum/metagate/internal/store"
+)
+
+// The events that a stream itself makes, beside model.StreamType.
+const (
+	eventReset   = "reset"
+	eventBye     = "bye"
+	eventPacket  = "packet"
+	eventRefused = "refused"
+)
+
+// The reasons of a model.StreamNotice.
+const (
+	reasonShutdown     = "shutdown"
+	reasonSlow         = "slow"
+	reasonUnauthorized = "unauthorized"
+	reasonExpired      = "expired"
+	reasonUnknown      = "unknown"
+)
+
+// frame is what may be told, made into text once for all who want it.
+type frame struct {
+	kind   model.StreamType
+	tenant string
+	change int64 // of a startup that changed; else 0
+	time   int64 // of a startup whose deadline has passed; else 0
+	bytes  int   // what it takes of the ring, about
+
+	principal, component, profile, instance string // of a startup
+
+	once  sync.Once
+	row   *store.StartupSession // of a startup, until it is text
+	view  model.StartupSession  // of a startup that is text
+	world model.WorldChange     // of a world
+	data  []byte
+}
+
+// frameBytes is what a frame takes beside its row's documents, about.
+const frameBytes = 1200
+
+func startupFrame(row store.StartupSession) *frame {
+	return &frame{
+		kind: model.StreamTypeStartup, tenant: row.TenantKey, row: &row,
+		principal: row.PrincipalKey, component: row.ComponentKey, profile: row.ProfileKey, instance: deref(row.InstanceID),
+		bytes: frameBytes + 2*(len(row.Health)+len(row.Details)+len(row.Labels)),
+	}
+}
+
+func worldFrame(tenant string, revision int64) *frame {
+	return &frame{kind: model.StreamTypeWorld, tenant: tenant, world: model.WorldChange{TenantKey: tenant, Revision: revision}, bytes: frameBytes}
+}
+
+// text is made by the first who wants it.
+func (h *Hub) text(f *frame) []byte {
+	f.once.Do(func() {
+		if f.kind == model.StreamTypeWorld {
+			f.data = encode(f.world)
+			return
+		}
+		f.view = h.Startup(*f.row)
+		f.data, f.row = encode(f.view), nil
+	})
+	return f.data
+}
+
+func deref(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}
+
+// encode is JSON in one line.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic(err) // what has been read from the database is JSON
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+func notice(reason, detail string) []byte {
+	return encode(model.StreamNotice{Reason: reason, Detail: detail})
+}
+
+// Pauses of those who connect again: spread, as all do when a server goes.
+const leastRetry, mostRetry = 500 * time.Millisecond, 5 * time.Second
+
+func appendRetry(out []byte) []byte {
+	wait := leastRetry + rand.N(mostRetry-leastRetry) //nolint:gosec // no secret
+	return sse.AppendRetry(out, wait)
+}
