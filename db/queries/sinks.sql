@@ -22,8 +22,8 @@ ON CONFLICT (name) DO NOTHING;
 SELECT * FROM sinks WHERE name = sqlc.arg(name);
 
 -- name: ListSinks :many
--- Who counts outcomes tells nobody.
-SELECT * FROM sinks WHERE name <> 'outcomes' ORDER BY name;
+-- Who counts outcomes, and who records events, tells nobody.
+SELECT * FROM sinks WHERE name <> 'outcomes' AND name <> 'events' AND name NOT LIKE 'events.%' ORDER BY name;
 
 -- name: LeaseSink :execrows
 -- One replica reads at a time: who has the lease, until it has run out.

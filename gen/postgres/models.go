@@ -62,6 +62,25 @@ type ChangeNumber struct {
 	N int64
 }
 
+type Event struct {
+	Seq          int64
+	ID           uuid.UUID
+	Type         string
+	About        string
+	TenantKey    string
+	Subject      string
+	StartupID    *uuid.UUID
+	PrincipalKey *string
+	OccurredAt   time.Time
+	RecordedAt   time.Time
+	Data         db.JSON
+}
+
+type EventRevision struct {
+	TenantKey string
+	Revision  int64
+}
+
 type HistoryBaseline struct {
 	ResourceID   uuid.UUID
 	TenantKey    string
@@ -186,6 +205,11 @@ type Sink struct {
 	DeliveredAt  *time.Time
 	FailingSince *time.Time
 	LastError    *string
+	Attempts     int64
+	RetryAt      *time.Time
+	Dropped      int64
+	DisabledAt   *time.Time
+	LastRefusal  *string
 }
 
 type StartupSession struct {

@@ -102,7 +102,7 @@ func (q *Queries) FailSink(ctx context.Context, arg FailSinkParams) error {
 }
 
 const getSink = `-- name: GetSink :one
-SELECT name, since, position, owner, leased_until, delivered, refused, delivered_at, failing_since, last_error FROM sinks WHERE name = $1
+SELECT name, since, position, owner, leased_until, delivered, refused, delivered_at, failing_since, last_error, attempts, retry_at, dropped, disabled_at, last_refusal FROM sinks WHERE name = $1
 `
 
 func (q *Queries) GetSink(ctx context.Context, name string) (Sink, error) {
@@ -119,6 +119,11 @@ func (q *Queries) GetSink(ctx context.Context, name string) (Sink, error) {
 		&i.DeliveredAt,
 		&i.FailingSince,
 		&i.LastError,
+		&i.Attempts,
+		&i.RetryAt,
+		&i.Dropped,
+		&i.DisabledAt,
+		&i.LastRefusal,
 	)
 	return i, err
 }
@@ -230,10 +235,10 @@ func (q *Queries) ListChanges(ctx context.Context, arg ListChangesParams) ([]Sta
 }
 
 const listSinks = `-- name: ListSinks :many
-SELECT name, since, position, owner, leased_until, delivered, refused, delivered_at, failing_since, last_error FROM sinks WHERE name <> 'outcomes' ORDER BY name
+SELECT name, since, position, owner, leased_until, delivered, refused, delivered_at, failing_since, last_error, attempts, retry_at, dropped, disabled_at, last_refusal FROM sinks WHERE name <> 'outcomes' AND name <> 'events' AND name NOT LIKE 'events.%' ORDER BY name
 `
 
-// Who counts outcomes tells nobody.
+// Who counts outcomes, and who records events, tells nobody.
 func (q *Queries) ListSinks(ctx context.Context) ([]Sink, error) {
 	rows, err := q.db.Query(ctx, listSinks)
 	if err != nil {
@@ -254,6 +259,11 @@ func (q *Queries) ListSinks(ctx context.Context) ([]Sink, error) {
 			&i.DeliveredAt,
 			&i.FailingSince,
 			&i.LastError,
+			&i.Attempts,
+			&i.RetryAt,
+			&i.Dropped,
+			&i.DisabledAt,
+			&i.LastRefusal,
 		); err != nil {
 			return nil, err
 		}

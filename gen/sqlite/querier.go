@@ -33,6 +33,7 @@ type Querier interface {
 	CreateAPIKey(ctx context.Context, arg CreateAPIKeyParams) (APIKey, error)
 	CreateAuditEntry(ctx context.Context, arg CreateAuditEntryParams) error
 	CreateBinding(ctx context.Context, arg CreateBindingParams) (Binding, error)
+	CreateEvent(ctx context.Context, arg CreateEventParams) error
 	CreateManifest(ctx context.Context, arg CreateManifestParams) (Manifest, error)
 	CreatePrincipal(ctx context.Context, arg CreatePrincipalParams) (Principal, error)
 	CreateProfile(ctx context.Context, arg CreateProfileParams) (Profile, error)
@@ -51,6 +52,8 @@ type Querier interface {
 	DeleteProfile(ctx context.Context, id uuid.UUID) error
 	DeleteRefusalsBeyond(ctx context.Context, keep int64) (int64, error)
 	DeleteSecretRef(ctx context.Context, id uuid.UUID) error
+	// The oldest event that is kept, 0 where there is none, and the last one there ever was.
+	EventBounds(ctx context.Context) (EventBoundsRow, error)
 	FailSink(ctx context.Context, arg FailSinkParams) error
 	// The startup of a principal that was answered with an etag last.
 	FindAnswered(ctx context.Context, arg FindAnsweredParams) (StartupSession, error)
@@ -99,6 +102,8 @@ type Querier interface {
 	// What was changed after one change, or in it after one startup, as far as it is counted;
 	// but for those that are OPEN and were opened from one time on, until another: CountOpened and ListLastOpened are of those.
 	ListCounted(ctx context.Context, arg ListCountedParams) ([]ListCountedRow, error)
+	// In the order in which they were recorded. Types is a list with a comma before and after each, or null for all.
+	ListEvents(ctx context.Context, arg ListEventsParams) ([]Event, error)
 	// The subjects that other tenants hold: auth_subject is unique over all of them.
 	ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error)
 	// Of all tenants: those that open a door, now.
@@ -117,7 +122,7 @@ type Querier interface {
 	ListRevisions(ctx context.Context, arg ListRevisionsParams) ([]ListRevisionsRow, error)
 	ListRoster(ctx context.Context, arg ListRosterParams) ([]Roster, error)
 	ListSecretRefs(ctx context.Context, arg ListSecretRefsParams) ([]SecretRef, error)
-	// Who counts outcomes tells nobody.
+	// Who counts outcomes, and who records events, tells nobody.
 	ListSinks(ctx context.Context) ([]Sink, error)
 	// Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 	ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error)

@@ -71,6 +71,10 @@ func (q lite) CreateBinding(ctx context.Context, arg postgres.CreateBindingParam
 	return postgres.Binding(row), err
 }
 
+func (q lite) CreateEvent(ctx context.Context, arg postgres.CreateEventParams) error {
+	return q.w.CreateEvent(ctx, sqlite.CreateEventParams(arg))
+}
+
 func (q lite) CreateManifest(ctx context.Context, arg postgres.CreateManifestParams) (postgres.Manifest, error) {
 	row, err := q.w.CreateManifest(ctx, sqlite.CreateManifestParams(arg))
 	return postgres.Manifest(row), err
@@ -133,6 +137,11 @@ func (q lite) DeleteRefusalsBeyond(ctx context.Context, keep int64) (int64, erro
 
 func (q lite) DeleteSecretRef(ctx context.Context, id uuid.UUID) error {
 	return q.w.DeleteSecretRef(ctx, id)
+}
+
+func (q lite) EventBounds(ctx context.Context) (postgres.EventBoundsRow, error) {
+	row, err := q.r.EventBounds(ctx)
+	return postgres.EventBoundsRow(row), err
 }
 
 func (q lite) FailSink(ctx context.Context, arg postgres.FailSinkParams) error {
@@ -294,6 +303,11 @@ func (q lite) ListChanges(ctx context.Context, arg postgres.ListChangesParams) (
 func (q lite) ListCounted(ctx context.Context, arg postgres.ListCountedParams) ([]postgres.ListCountedRow, error) {
 	rows, err := q.r.ListCounted(ctx, sqlite.ListCountedParams(arg))
 	return convert(rows, func(r sqlite.ListCountedRow) postgres.ListCountedRow { return postgres.ListCountedRow(r) }), err
+}
+
+func (q lite) ListEvents(ctx context.Context, arg postgres.ListEventsParams) ([]postgres.Event, error) {
+	rows, err := q.r.ListEvents(ctx, sqlite.ListEventsParams(arg))
+	return convert(rows, func(r sqlite.Event) postgres.Event { return postgres.Event(r) }), err
 }
 
 func (q lite) ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error) {

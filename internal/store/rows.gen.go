@@ -22,6 +22,7 @@ type (
 	CreateAPIKeyParams          = postgres.CreateAPIKeyParams
 	CreateAuditEntryParams      = postgres.CreateAuditEntryParams
 	CreateBindingParams         = postgres.CreateBindingParams
+	CreateEventParams           = postgres.CreateEventParams
 	CreateManifestParams        = postgres.CreateManifestParams
 	CreatePrincipalParams       = postgres.CreatePrincipalParams
 	CreateProfileParams         = postgres.CreateProfileParams
@@ -29,6 +30,8 @@ type (
 	CreateSinkParams            = postgres.CreateSinkParams
 	DeleteOldPacketBodiesParams = postgres.DeleteOldPacketBodiesParams
 	DeleteOldStartupsParams     = postgres.DeleteOldStartupsParams
+	Event                       = postgres.Event
+	EventBoundsRow              = postgres.EventBoundsRow
 	FailSinkParams              = postgres.FailSinkParams
 	FindAnsweredParams          = postgres.FindAnsweredParams
 	FindPacketBodyRow           = postgres.FindPacketBodyRow
@@ -54,6 +57,7 @@ type (
 	ListChangesParams           = postgres.ListChangesParams
 	ListCountedParams           = postgres.ListCountedParams
 	ListCountedRow              = postgres.ListCountedRow
+	ListEventsParams            = postgres.ListEventsParams
 	ListLastOpenedParams        = postgres.ListLastOpenedParams
 	ListLastOpenedRow           = postgres.ListLastOpenedRow
 	ListManifestsParams         = postgres.ListManifestsParams
