@@ -655,6 +655,7 @@ func (e StartupStatus) Valid() bool {
 
 // Defines values for StreamType.
 const (
+	StreamTypeEvent   StreamType = "event"
 	StreamTypeStartup StreamType = "startup"
 	StreamTypeWorld   StreamType = "world"
 )
@@ -662,6 +663,8 @@ const (
 // Valid indicates whether the value is a known member of the StreamType enum.
 func (e StreamType) Valid() bool {
 	switch e {
+	case StreamTypeEvent:
+		return true
 	case StreamTypeStartup:
 		return true
 	case StreamTypeWorld:

@@ -206,7 +206,7 @@ func (l *listener) take() (more, moved <-chan struct{}, behind bool) {
 // last has the position that it has then been told up to, and the others the one before.
 func (l *listener) append(frames []*frame, end Position) {
 	wanted := slices.DeleteFunc(slices.Clone(frames), func(f *frame) bool {
-		return f.change > 0 && f.change <= l.at.Change || f.time > 0 && f.time < l.at.Time || !l.wants(&l.Asked, f)
+		return f.change > 0 && f.change <= l.at.Change || f.time > 0 && f.time < l.at.Time || f.seq > 0 && f.seq <= l.at.Event || !l.wants(&l.Asked, f)
 	})
 	id := l.at.String()
 	for i, f := range wanted {

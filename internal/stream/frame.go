@@ -35,6 +35,7 @@ type frame struct {
 	tenant string
 	change int64 // of a startup that changed; else 0
 	time   int64 // of a startup whose deadline has passed; else 0
+	seq    int64 // of an event; else 0
 	bytes  int   // what it takes of the ring, about
 
 	principal, component, profile, instance string // of a startup
@@ -42,6 +43,7 @@ type frame struct {
 	once  sync.Once
 	row   *store.StartupSession // of a startup, until it is text
 	view  model.StartupSession  // of a startup that is text
+	event *store.Event          // of an event
 	world model.WorldChange     // of a world
 	data  []byte
 }
@@ -57,6 +59,10 @@ func startupFrame(row store.StartupSession) *frame {
 	}
 }
 
+func eventFrame(e store.Event) *frame {
+	return &frame{kind: model.StreamTypeEvent, tenant: e.TenantKey, seq: e.Seq, event: &e, bytes: frameBytes + 2*len(e.Data)}
+}
+
 func worldFrame(tenant string, revision int64) *frame {
 	return &frame{kind: model.StreamTypeWorld, tenant: tenant, world: model.WorldChange{TenantKey: tenant, Revision: revision}, bytes: frameBytes}
 }
@@ -64,12 +70,15 @@ func worldFrame(tenant string, revision int64) *frame {
 // text is made by the first who wants it.
 func (h *Hub) text(f *frame) []byte {
 	f.once.Do(func() {
-		if f.kind == model.StreamTypeWorld {
+		switch f.kind {
+		case model.StreamTypeWorld:
 			f.data = encode(f.world)
-			return
+		case model.StreamTypeEvent:
+			f.data, f.event = encode(h.Event(*f.event)), nil
+		default:
+			f.view = h.Startup(*f.row)
+			f.data, f.row = encode(f.view), nil
 		}
-		f.view = h.Startup(*f.row)
-		f.data, f.row = encode(f.view), nil
 	})
 	return f.data
 }

@@ -53,6 +53,7 @@ type Options struct {
 	Now       func() time.Time
 	Log       *slog.Logger
 	Startup   func(store.StartupSession) model.StartupSession // as admins see it, now
+	Event     func(store.Event) any                           // as admins see it
 	Opened    func() int64                                    // how many startups this server has opened so far
 	Keep      time.Duration                                   // RECEIPT_RETENTION_HOURS; 0 is for ever
 	Listeners int                                             // STREAM_LISTENERS

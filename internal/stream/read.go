@@ -23,10 +23,14 @@ func (h *Hub) readStartups(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	events, err := h.Store.EventBounds(ctx)
+	if err != nil {
+		return err
+	}
 	h.mu.Lock()
 	live, from := h.live, h.end
 	if !live {
-		h.live, h.end.Change, h.end.Time = true, upTo, now.UnixMicro()
+		h.live, h.end.Change, h.end.Time, h.end.Event = true, upTo, now.UnixMicro(), events.Newest
 		h.ring = ring{first: h.ring.next(), start: h.end}
 		h.tell()
 	}
@@ -37,6 +41,9 @@ func (h *Hub) readStartups(ctx context.Context) error {
 			return err
 		}
 		if err := h.readPast(ctx, time.UnixMicro(from.Time).UTC(), now); err != nil {
+			return err
+		}
+		if err := h.readEvents(ctx, from.Event, events.Newest); err != nil {
 			return err
 		}
 	}
@@ -108,6 +115,25 @@ func past(rows []store.StartupSession) (frames []*frame, last store.StartupSessi
 		frames = append(frames, f)
 	}
 	return frames, last
+}
+
+func (h *Hub) readEvents(ctx context.Context, from, upTo int64) error {
+	for from < upTo {
+		rows, err := h.Store.ListEvents(ctx, store.ListEventsParams{After: from, RowLimit: page})
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		from = rows[len(rows)-1].Seq
+		h.add(happened(rows), func(end *Position) { end.Event = max(end.Event, from) })
+	}
+	return nil
+}
+
+func happened(rows []store.Event) (frames []*frame) {
+	for _, row := range rows {
+		frames = append(frames, eventFrame(row))
+	}
+	return frames
 }
 
 // add tells all who listen, and that the hub is farther now.

@@ -71,11 +71,17 @@ func (l *listener) lost(ctx context.Context) (reason, detail string, err error) 
 			return "", "", err
 		}
 	}
+	events, err := l.Store.EventBounds(ctx)
+	if err != nil {
+		return "", "", err
+	}
 	switch at := time.UnixMicro(l.at.Time); {
-	case l.at.Change > end.Change || at.After(now.Add(ahead)):
+	case l.at.Change > end.Change || l.at.Event > events.Newest || at.After(now.Add(ahead)):
 		return reasonUnknown, "this database has not come so far: list again", nil
 	case l.Keep > 0 && now.Sub(at) > l.Keep:
 		return reasonExpired, "receipts of that time are gone (RECEIPT_RETENTION_HOURS): list again", nil
+	case events.Oldest > 0 && l.at.Event < events.Oldest-1:
+		return reasonExpired, "events of that time are gone (EVENT_RETENTION_DAYS): list again", nil
 	case l.at.Change >= start.Change:
 		return "", "", nil
 	}
@@ -95,7 +101,8 @@ func (l *listener) readTo(ctx context.Context, start Position) error {
 		return ctx.Err()
 	}
 	end := l.at
-	if l.at.Change < start.Change {
+	switch {
+	case l.at.Change < start.Change:
 		rows, err := l.Store.ListChanges(ctx, store.ListChangesParams{FromChange: l.at.Change, AfterID: store.MaxID, UpTo: start.Change, RowLimit: missed})
 		if err != nil {
 			return err
@@ -105,6 +112,16 @@ func (l *listener) readTo(ctx context.Context, start Position) error {
 			end.Change = last.Changed - 1 // which is farther: no write changes so many
 		}
 		l.append(frames, end)
+		return nil
+	case l.at.Event < start.Event:
+		rows, err := l.Store.ListEvents(ctx, store.ListEventsParams{After: l.at.Event, RowLimit: missed})
+		if err != nil {
+			return err
+		}
+		if end.Event = start.Event; len(rows) == missed {
+			end.Event = rows[missed-1].Seq
+		}
+		l.append(happened(rows), end)
 		return nil
 	}
 	rows, err := l.Store.ListPastDeadline(ctx, store.ListPastDeadlineParams{

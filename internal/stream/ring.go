@@ -25,7 +25,7 @@ func (r *ring) add(frames []*frame) {
 	for ; r.bytes > ringBytes && drop < len(r.frames)-1; drop++ {
 		f := r.frames[drop]
 		r.bytes -= f.bytes
-		r.start.Change, r.start.Time = max(r.start.Change, f.change), max(r.start.Time, f.time+1)
+		r.start = r.start.farther(Position{Change: f.change, Time: f.time + 1, Event: f.seq})
 	}
 	if drop > 0 {
 		r.frames, r.first = append([]*frame(nil), r.frames[drop:]...), r.first+uint64(drop)
