@@ -232,7 +232,7 @@ func TestWhoHopsBetweenReplicasHearsOfEveryStartup(t *testing.T) {
 		header := hop(t, replicas, 100, o)
 		cancel()
 		all.Wait()
-		for path := "/v1/admin/startups?limit=1000"; path != ""; { // those that nobody was answered for, too
+		for path := "startups?limit=1000"; path != ""; { // those that nobody was answered for, too
 			var rows []model.StartupSession
 			rows, path = adminList[model.StartupSession](t, l.App, path)
 			for _, row := range rows {
