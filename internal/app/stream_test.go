@@ -89,28 +89,30 @@ func TestAStreamIsFiltered(t *testing.T) {
 		for _, query := range []string{
 			"component_key=wanted", "profile_key=" + l.profile.ProfileKey, "principal_key=" + l.principal.PrincipalKey, "instance_id=one", "status=FAILED", "status=OVERDUE", "types=world",
 		} {
+			if query != "types=world" {
+				query = "types=startup&" + query
+			}
 			listening[query] = adminWire(a).listen(t, streamPath+"?"+query)
 		}
 		unwanted := other.start(t, "unwanted").Startup.StartupID
 		wanted := *apptest.Got(l.component.BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "wanted", InstanceID: "one"})).Is(t, 200).JSON200
 		overdue := l.opened(t, store.OpenStartupParams{OpenedAt: now.Add(-time.Hour), DeadlineAt: now.Add(-time.Minute), ComponentKey: "wanted", InstanceID: new("one")})
 		apptest.Got(l.component.ReportFailedWithResponse(t.Context(), failed(wanted.Startup.StartupID))).Is(t, 200)
+		l.addProfile(t)
 		for query, h := range listening {
-			switch e, err := h.Next(); {
-			case query == "types=world":
-				l.addProfile(t)
-				require.NoError(t, err)
+			e, err := h.Next()
+			require.NoError(t, err, query)
+			if query == "types=world" {
 				require.Equal(t, "world", e.Type)
 				continue
-			default:
-				require.NoError(t, err, query)
-				id := says[model.StartupSession](t, e).StartupID
-				require.NotEqual(t, unwanted, id, query)
-				if query == "status=OVERDUE" {
-					require.Equal(t, overdue, id)
-				} else if query == "status=FAILED" {
-					require.Equal(t, wanted.Startup.StartupID, id)
-				}
+			}
+			id := says[model.StartupSession](t, e).StartupID
+			require.NotEqual(t, unwanted, id, query)
+			switch query {
+			case "types=startup&status=OVERDUE":
+				require.Equal(t, overdue, id)
+			case "types=startup&status=FAILED":
+				require.Equal(t, wanted.Startup.StartupID, id)
 			}
 		}
 	})
@@ -295,10 +297,10 @@ func TestNobodyHearsOfAnotherTenant(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		l := newLab(t, a)
 		theirs := newWireWorld(t, tenantAdmin(t, a, "theirs"), "-theirs")
+		startups := theirs.admin.listen(t, streamPath+"?types=startup")
 		ours, other := adminWire(a).listen(t, streamPath+"?types=startup"), theirs.admin.listen(t, streamPath)
 		got := theirs.component.send(t, "POST", "/v1/bootstrap", `{"component_key":"secret"}`)
 		require.Equal(t, 200, got.Status)
-		startups := theirs.admin.listen(t, streamPath+"?types=startup", "Last-Event-ID", other.LastID)
 		require.Equal(t, "secret", startups.until(t, uuid.MustParse(got.Header.Get("Metagate-Startup-Id")), isIn(model.StartupStatusOPEN)).ComponentKey)
 		theirs.admin.create(t, "/v1/admin/profiles", `{"profile_key":"secret"}`)
 		for {
