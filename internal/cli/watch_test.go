@@ -130,7 +130,9 @@ func (f *front) fail(requests int, how http.HandlerFunc) {
 		how(w, r)
 	})
 	f.fails.Store(&handler)
-	f.cut()
+	if !f.older.Load() { // else it asks again by itself
+		f.cut()
+	}
 	<-done
 }
 

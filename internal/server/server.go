@@ -82,7 +82,7 @@ func New(o Options) (http.Handler, error) {
 		Options: o, contract: c, keyHeader: http.CanonicalHeaderKey(o.APIKeyHeader),
 		largeApplies: make(chan struct{}, 1), scans: make(chan struct{}, scansAtOnce),
 	}
-	s.Streams.Startup, s.Streams.Event = s.startupView, eventAsSeen // what an admin sees of them is known here alone
+	s.Streams.Startup, s.Streams.Event = s.startupAsSeen, eventAsSeen // what an admin sees of them is known here alone
 	if s.mcp, err = s.newMCP(); err != nil {
 		return nil, err
 	}

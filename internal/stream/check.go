@@ -60,9 +60,9 @@ func (l *listener) check(ctx context.Context, c *clock) (refused error) {
 	switch {
 	case err != nil && refuses(err):
 		return err
-	case err != nil:
-		c.timer.Reset(time.Second)
-		return nil
+	case err != nil: // the database's
+		c.timer.Reset(retryWatch)
+		return nil //nolint:nilerr // it is asked again
 	case who.TenantKey != l.Who.TenantKey || who.AnyTenant != l.Who.AnyTenant:
 		return errs.New(errs.Forbidden, "the principal is of another tenant now: connect again")
 	}

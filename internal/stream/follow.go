@@ -50,17 +50,16 @@ func (h *Hub) wants(a *Asked, f *frame) bool {
 	if a.Status == nil {
 		return true
 	}
-	h.text(f) // which makes the view
-	alarm := f.view.Status == model.StartupStatusOPEN && h.Now().After(f.view.DeadlineAt)
+	overdue := f.status == model.StartupStatusOPEN && h.Now().After(f.deadline)
 	switch *a.Status {
 	case model.StartupFilterStatusOVERDUE:
-		return f.view.Overdue
+		return overdue && !f.superseded && !f.acknowledged
 	case model.StartupFilterStatusSUPERSEDED:
-		return alarm && !f.view.SupersededAt.IsNull()
+		return overdue && f.superseded
 	case model.StartupFilterStatusACKNOWLEDGED:
-		return alarm && !f.view.AcknowledgedAt.IsNull()
+		return overdue && f.acknowledged
 	}
-	return string(f.view.Status) == string(*a.Status)
+	return string(f.status) == string(*a.Status)
 }
 
 func is(wanted *string, text string) bool { return wanted == nil || *wanted == text }
@@ -128,7 +127,7 @@ func (l *listener) follow(ctx context.Context) error {
 	if l.From != nil {
 		from = *l.From
 	}
-	if err := l.line.Send(sse.AppendID(appendRetry(nil), from.String())); err != nil {
+	if err := l.line.Send(sse.AppendID(retry(), from.String())); err != nil {
 		return l.failed(err)
 	}
 	if l.From != nil {
@@ -183,7 +182,7 @@ func (l *listener) failed(err error) error {
 }
 
 func (l *listener) bye(reason, detail string) error {
-	_ = l.line.Send(sse.Append(appendRetry(nil), eventBye, l.at.String(), notice(reason, detail)))
+	_ = l.line.Send(sse.Append(retry(), eventBye, l.at.String(), notice(reason, detail)))
 	return nil
 }
 

@@ -40,10 +40,13 @@ type frame struct {
 
 	principal, component, profile, instance string // of a startup
 
+	status                   model.StartupStatus
+	deadline                 time.Time
+	superseded, acknowledged bool
+
 	once  sync.Once
 	row   *store.StartupSession // of a startup, until it is text
-	view  model.StartupSession  // of a startup that is text
-	event *store.Event          // of an event
+	event *store.Event          // of an event, until it is text
 	world model.WorldChange     // of a world
 	data  []byte
 }
@@ -55,6 +58,7 @@ func startupFrame(row store.StartupSession) *frame {
 	return &frame{
 		kind: model.StreamTypeStartup, tenant: row.TenantKey, row: &row,
 		principal: row.PrincipalKey, component: row.ComponentKey, profile: row.ProfileKey, instance: deref(row.InstanceID),
+		status: model.StartupStatus(row.Status), deadline: row.DeadlineAt, superseded: row.SupersededAt != nil, acknowledged: row.AcknowledgedAt != nil,
 		bytes: frameBytes + 2*(len(row.Health)+len(row.Details)+len(row.Labels)),
 	}
 }
@@ -76,8 +80,7 @@ func (h *Hub) text(f *frame) []byte {
 		case model.StreamTypeEvent:
 			f.data, f.event = encode(h.Event(*f.event)), nil
 		default:
-			f.view = h.Startup(*f.row)
-			f.data, f.row = encode(f.view), nil
+			f.data, f.row = encode(h.Startup(*f.row)), nil
 		}
 	})
 	return f.data
@@ -108,7 +111,6 @@ func notice(reason, detail string) []byte {
 // Pauses of those who connect again: spread, as all do when a server goes.
 const leastRetry, mostRetry = 500 * time.Millisecond, 5 * time.Second
 
-func appendRetry(out []byte) []byte {
-	wait := leastRetry + rand.N(mostRetry-leastRetry) //nolint:gosec // no secret
-	return sse.AppendRetry(out, wait)
+func retry() []byte {
+	return sse.AppendRetry(nil, leastRetry+rand.N(mostRetry-leastRetry)) //nolint:gosec // no secret
 }

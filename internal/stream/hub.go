@@ -26,7 +26,6 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/time/rate"
 
-	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
@@ -52,11 +51,11 @@ type Options struct {
 	Store     *store.Store
 	Now       func() time.Time
 	Log       *slog.Logger
-	Startup   func(store.StartupSession) model.StartupSession // as admins see it, now
-	Event     func(store.Event) any                           // as admins see it
-	Opened    func() int64                                    // how many startups this server has opened so far
-	Keep      time.Duration                                   // RECEIPT_RETENTION_HOURS; 0 is for ever
-	Listeners int                                             // STREAM_LISTENERS
+	Startup   func(store.StartupSession) any // as admins see it, now
+	Event     func(store.Event) any          // as admins see it
+	Opened    func() int64                   // how many startups this server has opened so far
+	Keep      time.Duration                  // RECEIPT_RETENTION_HOURS; 0 is for ever
+	Listeners int                            // STREAM_LISTENERS
 }
 
 // Hub is what all listeners of a process share. Methods are safe for concurrent use.
@@ -122,12 +121,11 @@ func (h *Hub) Counts() (streams, watchers, dropped int64, lag time.Duration) {
 	return streams, watchers, h.dropped.Load(), lag
 }
 
-// restful is how many times as long as a turn took is waited for the next: there may
-// be many tenants.
-const restful = 20
+// restful is the part of the time that reading takes at most: there may be many tenants.
+const restful = 5 // percent
 
 // loop makes a turn now and then while the gate is open, and for a while longer.
-func (h *Hub) loop(ctx context.Context, what string, g *gate, rest time.Duration, turn func(context.Context) error, forget func()) {
+func (h *Hub) loop(ctx context.Context, what string, g *gate, share int, turn func(context.Context) error, forget func()) {
 	wait, failing, unused := poll, false, time.Time{}
 	for ctx.Err() == nil {
 		open, n := h.look(g)
@@ -158,7 +156,10 @@ func (h *Hub) loop(ctx context.Context, what string, g *gate, rest time.Duration
 			h.Log.InfoContext(ctx, what+" are read for the stream again")
 			failing, wait = false, poll
 		default:
-			wait = max(poll, rest*time.Since(began))
+			wait = poll
+			if share > 0 {
+				wait = max(poll, time.Since(began)*100/time.Duration(share))
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -11,7 +11,7 @@ import (
 
 const (
 	// page is how many startups are read at once: what they report may be long.
-	page = 500
+	page = 200
 	// settleTime is how long writers are waited for.
 	settleTime = 5 * time.Second
 )

@@ -11,7 +11,7 @@ import (
 
 const (
 	// mostMissed is how many startups are told of again at most: a list tells more in less time.
-	mostMissed = 200_000
+	mostMissed = 1_000_000
 	// ahead is how much the clock of another replica may be ahead.
 	ahead = 10 * time.Minute
 )

@@ -90,7 +90,7 @@ func (w *Watcher) End() {
 
 // Now is the etag that the packet has, or why there is none: read again if the world
 // has moved, and once for all who ask the same.
-func (w *Watcher) Now(ctx context.Context) (etag string, refusal error, err error) { //nolint:revive // the refusal is an answer, the error is none
+func (w *Watcher) Now(ctx context.Context) (etag string, refusal error, err error) {
 	a := w.a
 	a.Lock()
 	defer a.Unlock()
@@ -144,7 +144,7 @@ const retryWatch = time.Second
 
 // Next waits for another etag than known, or another refusal than the last; errBeat
 // tells of a tick of beat meanwhile.
-func (w *Watcher) Next(ctx context.Context, known func(etag string) bool, last error, beat <-chan time.Time) (etag string, refusal error, err error) { //nolint:revive // as Now
+func (w *Watcher) Next(ctx context.Context, known func(etag string) bool, last error, beat <-chan time.Time) (etag string, refusal error, err error) {
 	for {
 		w.h.mu.Lock()
 		moved := w.h.moved
@@ -196,7 +196,7 @@ var (
 func (w *Watcher) Follow(ctx context.Context, known func(etag string) bool, line Line) error {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	text, over := append(appendRetry(nil), '\n'), false
+	text, over := append(retry(), '\n'), false
 	for last := error(nil); ; {
 		switch err := line.Send(text); {
 		case errors.Is(err, ErrSlow):
@@ -212,7 +212,7 @@ func (w *Watcher) Follow(ctx context.Context, known func(etag string) bool, line
 		case errors.Is(err, errLeaving):
 			text, over = bye(reasonShutdown, errLeaving.Message), true
 		case err != nil:
-			return nil //nolint:nilerr // it has gone
+			return nil
 		case refusal != nil:
 			last = refusal
 			text, over = refused(errs.From(refusal))
@@ -231,5 +231,5 @@ func refused(e *errs.Error) (text []byte, last bool) {
 }
 
 func bye(reason, detail string) []byte {
-	return sse.Append(appendRetry(nil), eventBye, "", notice(reason, detail))
+	return sse.Append(retry(), eventBye, "", notice(reason, detail))
 }
