@@ -34,6 +34,8 @@ import (
 const (
 	// poll is how long a change waits at most to be seen.
 	poll = 200 * time.Millisecond
+	// busyPoll is the same while the processors are busy.
+	busyPoll = time.Second
 	// linger is how long is read on when nobody listens any more: most connect again.
 	linger = 5 * time.Second
 	// slowest is how rarely is tried while the database can't be read.
@@ -157,6 +159,9 @@ func (h *Hub) loop(ctx context.Context, what string, g *gate, share int, turn fu
 			failing, wait = false, poll
 		default:
 			wait = poll
+			if share == 0 && h.pace.busy { // only this loop sets it
+				wait = busyPoll
+			}
 			if share > 0 {
 				wait = max(poll, time.Since(began)*100/time.Duration(share))
 			}

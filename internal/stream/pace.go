@@ -13,13 +13,14 @@ const (
 	// feel what is read for the stream.
 	crowded = 250 * time.Microsecond
 	// least is how many startups a second are read even then, and part of how many starts one is.
-	least, part = 250, 20
+	least, part = 100, 50
 )
 
 // pace lets components go first: while the processors are busy less is read than starts.
 // What is told lags behind then, and catches up afterwards.
 type pace struct {
 	limit  *rate.Limiter
+	busy   bool
 	opened func() int64
 
 	at      time.Time // of the last look
@@ -36,7 +37,8 @@ func newPace(opened func() int64) *pace {
 func (p *pace) read(ctx context.Context, rows int) error {
 	if now := time.Now(); now.Sub(p.at) > poll/2 {
 		count, limit := p.opened(), rate.Inf
-		if starts := float64(count-p.count) / now.Sub(p.at).Seconds(); p.crowded() && starts > least {
+		starts := float64(count-p.count) / now.Sub(p.at).Seconds()
+		if p.busy = p.crowded() && starts > least; p.busy {
 			limit = rate.Limit(max(least, starts/part))
 		}
 		p.limit.SetLimit(limit)
