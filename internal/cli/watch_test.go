@@ -242,7 +242,11 @@ func TestAWatchNeverLosesSightOfWhereItBegan(t *testing.T) {
 func TestAWatchFollowsThePages(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		ok(t, a, "apply", "-f", meshFile)
+		starts(t, a, "asyncgate@mesh", "before")
 		w := watch(t, a.URL)
+		w.out.next(t)
+		require.Contains(t, w.out.next(t), "before")
 		at, err := a.Store.GetRevision(t.Context(), "default")
 		require.NoError(t, err)
 		want := map[string]bool{}
@@ -260,16 +264,15 @@ func TestAWatchFollowsThePages(t *testing.T) {
 			}
 			return nil
 		}))
-		w.out.next(t)
 		for range pageSize + 1 {
 			delete(want, strings.Fields(w.out.next(t))[8])
 		}
 		require.Empty(t, want)
 		w.over(t)
 
-		require.Equal(t, pageSize+2, strings.Count(ok(t, a, "startups", "--all"), "\n"))
+		require.Equal(t, pageSize+3, strings.Count(ok(t, a, "startups", "--all"), "\n"))
 		cut := remotely(t.Context(), a, "startups", "--limit=1000")
 		require.Equal(t, "1,000 of more: --all shows them\n", cut.log)
-		require.Equal(t, pageSize+2, strings.Count(ok(t, a, "startups", "--limit=5000"), "\n"))
+		require.Equal(t, pageSize+3, strings.Count(ok(t, a, "startups", "--limit=5000"), "\n"))
 	})
 }
