@@ -1,6 +1,6 @@
 -- name: ListCounted :many
 -- What was changed after one change, or in it after one startup, as far as it is counted;
--- but for those that are OPEN and were opened from one time on, until another: CountOpened and ListLastOpened are of those.
+-- but for those that are OPEN and were opened from one time on, until another: CountOpened is of those.
 SELECT id, tenant_key, principal_id, component_key, instance_id, profile_key, manifest_key, manifest_version, packet_etag, status, source,
     opened_at, deadline_at, ready_at, failed_at, claimed_opened_at, claimed_closed_at, acknowledged_at, build_version, changed, opened_change
 FROM startup_sessions
@@ -12,26 +12,14 @@ LIMIT CAST(sqlc.arg(row_limit) AS bigint);
 
 -- name: CountOpened :many
 -- How many of the OPEN startups that were opened in a time were changed after one change, and opened after that up to another:
--- nearly all there is to count under load, at a fraction of what reading each would cost.
-SELECT tenant_key, profile_key, manifest_key, manifest_version, component_key, source, COUNT(*) AS n,
+-- nearly all there is to count under load, at a fraction of what reading each would cost. For each instance also which was its last.
+SELECT tenant_key, profile_key, manifest_key, manifest_version, component_key, source, principal_id, instance_id, COUNT(*) AS n,
+    CAST(MAX(CAST(id AS text)) AS text) AS last_id,
     CAST(COALESCE(SUM(CASE WHEN opened_change > sqlc.arg(from_change) AND opened_change <= sqlc.arg(up_to) AND opened_change > sqlc.arg(since) THEN 1 ELSE 0 END), 0) AS bigint) AS opened
 FROM startup_sessions
 WHERE changed > 0 AND changed > sqlc.arg(from_change)
   AND status = 'OPEN' AND opened_at >= sqlc.arg(opened_from) AND opened_at < sqlc.arg(opened_until)
-GROUP BY tenant_key, profile_key, manifest_key, manifest_version, component_key, source;
-
--- name: ListLastOpened :many
--- Of the same startups the last one of each instance.
-SELECT id, tenant_key, principal_id, component_key, instance_id, profile_key, manifest_key, manifest_version, packet_etag, status, source,
-    opened_at, deadline_at, ready_at, failed_at, claimed_opened_at, claimed_closed_at, acknowledged_at, build_version, changed, opened_change
-FROM startup_sessions WHERE id IN (
-    SELECT r.id FROM (
-        SELECT s.id, ROW_NUMBER() OVER (PARTITION BY s.principal_id, s.component_key, s.instance_id ORDER BY s.id DESC) AS nth
-        FROM startup_sessions s
-        WHERE s.changed > 0 AND s.changed > sqlc.arg(from_change)
-          AND s.status = 'OPEN' AND s.source <> 'bench' AND s.opened_at >= sqlc.arg(opened_from) AND s.opened_at < sqlc.arg(opened_until)
-    ) r WHERE r.nth = 1
-);
+GROUP BY tenant_key, profile_key, manifest_key, manifest_version, component_key, source, principal_id, instance_id;
 
 -- name: ListWaiting :many
 -- The startups that still have time to report, in the order of their deadlines.
@@ -75,16 +63,18 @@ LIMIT CAST(sqlc.arg(row_limit) AS bigint);
 DELETE FROM outcomes WHERE hour < sqlc.arg(before);
 
 -- name: PutRoster :exec
--- The last startup, and its last change.
+-- The last startup, and its last change; the body is the receipt's.
 INSERT INTO roster (principal_id, component_key, instance_id, startup_id, changed, status, opened_at, deadline_at, closed_at, acknowledged_at, build_version,
-    manifest_key, manifest_version, packet_etag)
+    manifest_key, manifest_version, packet_etag, packet_body)
 VALUES (sqlc.arg(principal_id), sqlc.arg(component_key), sqlc.arg(instance_id), sqlc.arg(startup_id), sqlc.arg(changed), sqlc.arg(status),
     sqlc.arg(opened_at), sqlc.arg(deadline_at), sqlc.narg(closed_at), sqlc.narg(acknowledged_at), sqlc.narg(build_version),
-    sqlc.arg(manifest_key), sqlc.arg(manifest_version), sqlc.arg(packet_etag))
+    sqlc.arg(manifest_key), sqlc.arg(manifest_version), sqlc.arg(packet_etag),
+    (SELECT s.packet_body FROM startup_sessions s WHERE s.id = sqlc.arg(startup_id)))
 ON CONFLICT (principal_id, component_key, instance_id) DO UPDATE SET startup_id = excluded.startup_id, changed = excluded.changed,
     status = excluded.status, opened_at = excluded.opened_at, deadline_at = excluded.deadline_at, closed_at = excluded.closed_at,
     acknowledged_at = excluded.acknowledged_at, build_version = excluded.build_version,
-    manifest_key = excluded.manifest_key, manifest_version = excluded.manifest_version, packet_etag = excluded.packet_etag
+    manifest_key = excluded.manifest_key, manifest_version = excluded.manifest_version, packet_etag = excluded.packet_etag,
+    packet_body = COALESCE(excluded.packet_body, CASE WHEN excluded.startup_id = roster.startup_id THEN roster.packet_body END)
 WHERE excluded.startup_id > roster.startup_id OR (excluded.startup_id = roster.startup_id AND excluded.changed >= roster.changed);
 
 -- name: ListRoster :many

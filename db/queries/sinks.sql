@@ -14,16 +14,15 @@ SELECT COUNT(*) FROM (
 ) c;
 
 -- name: CreateSink :exec
-INSERT INTO sinks (name, since, position, owner, leased_until, delivered, refused)
-VALUES (sqlc.arg(name), sqlc.arg(position), sqlc.arg(position), '', sqlc.arg(leased_until), 0, 0)
+INSERT INTO sinks (name, kind, since, position, owner, leased_until, delivered, refused)
+VALUES (sqlc.arg(name), sqlc.arg(kind), sqlc.arg(position), sqlc.arg(position), '', sqlc.arg(leased_until), 0, 0)
 ON CONFLICT (name) DO NOTHING;
 
 -- name: GetSink :one
 SELECT * FROM sinks WHERE name = sqlc.arg(name);
 
 -- name: ListSinks :many
--- Who counts outcomes, and who records events, tells nobody.
-SELECT * FROM sinks WHERE name <> 'outcomes' AND name <> 'events' AND name NOT LIKE 'events.%' ORDER BY name;
+SELECT * FROM sinks WHERE kind <> 'reader' ORDER BY name;
 
 -- name: LeaseSink :execrows
 -- One replica reads at a time: who has the lease, until it has run out.
@@ -32,7 +31,7 @@ WHERE name = sqlc.arg(name) AND (owner = sqlc.arg(owner) OR leased_until < sqlc.
 
 -- name: AdvanceSink :execrows
 UPDATE sinks SET position = sqlc.arg(position), delivered = delivered + sqlc.arg(delivered), refused = refused + sqlc.arg(refused),
-    delivered_at = COALESCE(sqlc.narg(delivered_at), delivered_at), failing_since = NULL, last_error = NULL
+    delivered_at = COALESCE(sqlc.narg(delivered_at), delivered_at), failing_since = NULL, last_error = NULL, attempts = 0, retry_at = NULL
 WHERE name = sqlc.arg(name) AND owner = sqlc.arg(owner) AND position <= sqlc.arg(position);
 
 -- name: FailSink :exec
@@ -42,3 +41,23 @@ WHERE name = sqlc.arg(name) AND owner = sqlc.arg(owner);
 -- name: RefuseStartup :exec
 -- No change that anybody reads: it keeps its number.
 UPDATE startup_sessions SET mirror_error = sqlc.arg(mirror_error) WHERE id = sqlc.arg(id);
+
+-- name: RetrySink :execrows
+-- An attempt has failed: the next one is not before a time.
+UPDATE sinks SET attempts = attempts + 1, retry_at = sqlc.arg(retry_at), failing_since = COALESCE(failing_since, sqlc.arg(now)), last_error = sqlc.arg(last_error)
+WHERE name = sqlc.arg(name) AND owner = sqlc.arg(owner);
+
+-- name: RefuseEvent :execrows
+-- It is passed, and said why.
+UPDATE sinks SET position = sqlc.arg(position), refused = refused + 1, last_refusal = sqlc.arg(last_refusal), attempts = 0, retry_at = NULL, failing_since = NULL
+WHERE name = sqlc.arg(name) AND owner = sqlc.arg(owner) AND position <= sqlc.arg(position);
+
+-- name: DropEvents :execrows
+-- Events are gone that it was not told of.
+UPDATE sinks SET position = sqlc.arg(position), dropped = dropped + sqlc.arg(dropped)
+WHERE name = sqlc.arg(name) AND owner = sqlc.arg(owner) AND position <= sqlc.arg(position);
+
+-- name: DisableSink :exec
+-- It is told nothing until it is enabled, by null.
+UPDATE sinks SET disabled_at = sqlc.narg(disabled_at), last_error = COALESCE(sqlc.narg(last_error), last_error), retry_at = NULL
+WHERE name = sqlc.arg(name);

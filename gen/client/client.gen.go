@@ -347,6 +347,13 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/admin/diff (the `DiffRevisions` operationId).
 	DiffRevisions(ctx context.Context, params *DiffRevisionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListEvents What happened, in order
+	//
+	// What somebody may have to hear of, each exactly once, in the order in which it was recorded: beside the requests, by one server at a time. `seq` has no holes (a tenant sees those of its own), so whoever goes on after the last `seq` that it has read misses nothing. A startup is recorded as overdue within two seconds of its deadline. Events are kept EVENT_RETENTION_DAYS; where older ones are asked for, `Metagate-Events-Oldest` tells where they begin.
+	//
+	// Corresponds with GET /v1/admin/events (the `ListEvents` operationId).
+	ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ExportWorld The world as a document
 	//
 	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
@@ -575,7 +582,7 @@ type ClientInterface interface {
 
 	// ListRefusals Who was turned away
 	//
-	// Bootstraps and reports that were refused, one entry for each who, why and from where, the latest new one first; written beside the requests every few seconds. Refused credentials have no principal, but the beginning of the API key: admins of DEFAULT_TENANT_KEY, or of every tenant, see those. The 10,000 seen last are kept, as long as receipts.
+	// Bootstraps and reports that were refused, one entry for each who, why and from where, the latest new one first; written beside the requests every few seconds. Credentials that nobody knows have no principal, but the beginning of the API key: admins of DEFAULT_TENANT_KEY, or of every tenant, see those. A key that is revoked or has expired has its principal, whatever it was shown for. The 10,000 seen last are kept, as long as receipts.
 	//
 	// Corresponds with GET /v1/admin/refusals (the `ListRefusals` operationId).
 	ListRefusals(ctx context.Context, params *ListRefusalsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -680,7 +687,7 @@ type ClientInterface interface {
 
 	// ListSinks List the sinks
 	//
-	// Who is told of startups, beside the requests, and how far that is. Of the whole server, not of one tenant.
+	// Who is told of startups, or of events (SINKS_FILE), beside the requests, and how far that is. Of the whole server, not of one tenant.
 	//
 	// Corresponds with GET /v1/admin/sinks (the `ListSinks` operationId).
 	ListSinks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1383,6 +1390,23 @@ func (c *Client) DiffRevisions(ctx context.Context, params *DiffRevisionsParams,
 	return c.Client.Do(req)
 }
 
+// ListEvents What happened, in order
+//
+// What somebody may have to hear of, each exactly once, in the order in which it was recorded: beside the requests, by one server at a time. `seq` has no holes (a tenant sees those of its own), so whoever goes on after the last `seq` that it has read misses nothing. A startup is recorded as overdue within two seconds of its deadline. Events are kept EVENT_RETENTION_DAYS; where older ones are asked for, `Metagate-Events-Oldest` tells where they begin.
+//
+// Corresponds with GET /v1/admin/events (the `ListEvents` operationId).
+func (c *Client) ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEventsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ExportWorld The world as a document
 //
 // What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
@@ -1891,7 +1915,7 @@ func (c *Client) UpdateProfileWithApplicationMergePatchPlusJSONBody(ctx context.
 
 // ListRefusals Who was turned away
 //
-// Bootstraps and reports that were refused, one entry for each who, why and from where, the latest new one first; written beside the requests every few seconds. Refused credentials have no principal, but the beginning of the API key: admins of DEFAULT_TENANT_KEY, or of every tenant, see those. The 10,000 seen last are kept, as long as receipts.
+// Bootstraps and reports that were refused, one entry for each who, why and from where, the latest new one first; written beside the requests every few seconds. Credentials that nobody knows have no principal, but the beginning of the API key: admins of DEFAULT_TENANT_KEY, or of every tenant, see those. A key that is revoked or has expired has its principal, whatever it was shown for. The 10,000 seen last are kept, as long as receipts.
 //
 // Corresponds with GET /v1/admin/refusals (the `ListRefusals` operationId).
 func (c *Client) ListRefusals(ctx context.Context, params *ListRefusalsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2126,7 +2150,7 @@ func (c *Client) UpdateSecretRefWithApplicationMergePatchPlusJSONBody(ctx contex
 
 // ListSinks List the sinks
 //
-// Who is told of startups, beside the requests, and how far that is. Of the whole server, not of one tenant.
+// Who is told of startups, or of events (SINKS_FILE), beside the requests, and how far that is. Of the whole server, not of one tenant.
 //
 // Corresponds with GET /v1/admin/sinks (the `ListSinks` operationId).
 func (c *Client) ListSinks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3746,6 +3770,96 @@ func NewDiffRevisionsRequest(server string, params *DiffRevisionsParams) (*http.
 		if params.To != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TenantKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tenant_key", *params.TenantKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListEventsRequest constructs an http.Request for the ListEvents method
+func NewListEventsRequest(server string, params *ListEventsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/events")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Types != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "types", params.Types, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -5960,6 +6074,18 @@ func NewListStartupsRequest(server string, params *ListStartupsParams) (*http.Re
 
 		}
 
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
@@ -6896,6 +7022,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/admin/diff (the `DiffRevisions` operationId).
 	DiffRevisionsWithResponse(ctx context.Context, params *DiffRevisionsParams, reqEditors ...RequestEditorFn) (*DiffRevisionsResult, error)
 
+	// ListEventsWithResponse What happened, in order
+	//
+	// What somebody may have to hear of, each exactly once, in the order in which it was recorded: beside the requests, by one server at a time. `seq` has no holes (a tenant sees those of its own), so whoever goes on after the last `seq` that it has read misses nothing. A startup is recorded as overdue within two seconds of its deadline. Events are kept EVENT_RETENTION_DAYS; where older ones are asked for, `Metagate-Events-Oldest` tells where they begin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/admin/events (the `ListEvents` operationId).
+	ListEventsWithResponse(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResult, error)
+
 	// ExportWorldWithResponse The world as a document
 	//
 	// What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
@@ -7150,7 +7285,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListRefusalsWithResponse Who was turned away
 	//
-	// Bootstraps and reports that were refused, one entry for each who, why and from where, the latest new one first; written beside the requests every few seconds. Refused credentials have no principal, but the beginning of the API key: admins of DEFAULT_TENANT_KEY, or of every tenant, see those. The 10,000 seen last are kept, as long as receipts.
+	// Bootstraps and reports that were refused, one entry for each who, why and from where, the latest new one first; written beside the requests every few seconds. Credentials that nobody knows have no principal, but the beginning of the API key: admins of DEFAULT_TENANT_KEY, or of every tenant, see those. A key that is revoked or has expired has its principal, whatever it was shown for. The 10,000 seen last are kept, as long as receipts.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7267,7 +7402,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListSinksWithResponse List the sinks
 	//
-	// Who is told of startups, beside the requests, and how far that is. Of the whole server, not of one tenant.
+	// Who is told of startups, or of events (SINKS_FILE), beside the requests, and how far that is. Of the whole server, not of one tenant.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10414,6 +10549,144 @@ func (r DiffRevisionsResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r DiffRevisionsResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListEventsResult200Headers the declared response headers of an HTTP 200 response for ListEvents
+type ListEventsResult200Headers struct {
+	Link                 string
+	MetagateEventsNewest int64
+	MetagateEventsOldest int64
+	XRequestID           string
+}
+
+// ListEventsResult400Headers the declared response headers of an HTTP 400 response for ListEvents
+type ListEventsResult400Headers struct {
+	XRequestID string
+}
+
+// ListEventsResult401Headers the declared response headers of an HTTP 401 response for ListEvents
+type ListEventsResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// ListEventsResult403Headers the declared response headers of an HTTP 403 response for ListEvents
+type ListEventsResult403Headers struct {
+	XRequestID string
+}
+
+// ListEventsResult429Headers the declared response headers of an HTTP 429 response for ListEvents
+type ListEventsResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+// ListEventsResult500Headers the declared response headers of an HTTP 500 response for ListEvents
+type ListEventsResult500Headers struct {
+	XRequestID string
+}
+
+// ListEventsResult503Headers the declared response headers of an HTTP 503 response for ListEvents
+type ListEventsResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type ListEventsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]Event
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListEventsResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListEventsResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListEventsResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListEventsResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListEventsResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListEventsResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListEventsResult503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEventsResult) GetJSON200() *[]Event {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListEventsResult) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListEventsResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListEventsResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListEventsResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListEventsResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListEventsResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEventsResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEventsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEventsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEventsResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -17416,6 +17689,21 @@ func (c *ClientWithResponses) DiffRevisionsWithResponse(ctx context.Context, par
 	return ParseDiffRevisionsResult(rsp)
 }
 
+// ListEventsWithResponse What happened, in order
+//
+// What somebody may have to hear of, each exactly once, in the order in which it was recorded: beside the requests, by one server at a time. `seq` has no holes (a tenant sees those of its own), so whoever goes on after the last `seq` that it has read misses nothing. A startup is recorded as overdue within two seconds of its deadline. Events are kept EVENT_RETENTION_DAYS; where older ones are asked for, `Metagate-Events-Oldest` tells where they begin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/admin/events (the `ListEvents` operationId).
+func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResult, error) {
+	rsp, err := c.ListEvents(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEventsResult(rsp)
+}
+
 // ExportWorldWithResponse The world as a document
 //
 // What `POST /v1/admin/apply` takes, sorted by key: applied to this server it changes nothing, applied to an empty one it restores the world. Startups are not part of it, and API keys, as hashes, only with `api_keys=true`: a hash is safe with whoever can't guess the key, which holds for keys made here and not for each that was chosen. YAML when `Accept` prefers `application/yaml` to `application/json`; JSON on a tie.
@@ -17838,7 +18126,7 @@ func (c *ClientWithResponses) UpdateProfileWithApplicationMergePatchPlusJSONBody
 
 // ListRefusalsWithResponse Who was turned away
 //
-// Bootstraps and reports that were refused, one entry for each who, why and from where, the latest new one first; written beside the requests every few seconds. Refused credentials have no principal, but the beginning of the API key: admins of DEFAULT_TENANT_KEY, or of every tenant, see those. The 10,000 seen last are kept, as long as receipts.
+// Bootstraps and reports that were refused, one entry for each who, why and from where, the latest new one first; written beside the requests every few seconds. Credentials that nobody knows have no principal, but the beginning of the API key: admins of DEFAULT_TENANT_KEY, or of every tenant, see those. A key that is revoked or has expired has its principal, whatever it was shown for. The 10,000 seen last are kept, as long as receipts.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -18033,7 +18321,7 @@ func (c *ClientWithResponses) UpdateSecretRefWithApplicationMergePatchPlusJSONBo
 
 // ListSinksWithResponse List the sinks
 //
-// Who is told of startups, beside the requests, and how far that is. Of the whole server, not of one tenant.
+// Who is told of startups, or of events (SINKS_FILE), beside the requests, and how far that is. Of the whole server, not of one tenant.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -21762,6 +22050,189 @@ func ParseDiffRevisionsResult(rsp *http.Response) (*DiffRevisionsResult, error) 
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DiffRevisionsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListEventsResult parses an HTTP response from a ListEventsWithResponse call
+func ParseListEventsResult(rsp *http.Response) (*ListEventsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEventsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []Event
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListEventsResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = value
+		}
+		if values := rsp.Header.Values("Metagate-Events-Newest"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Events-Newest", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.MetagateEventsNewest = value
+		}
+		if values := rsp.Header.Values("Metagate-Events-Oldest"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Events-Oldest", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.MetagateEventsOldest = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListEventsResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListEventsResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListEventsResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListEventsResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListEventsResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListEventsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

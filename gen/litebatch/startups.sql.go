@@ -12,6 +12,82 @@ import (
 	"github.com/google/uuid"
 )
 
+const listCountedOf = `-- name: ListCountedOf :many
+SELECT id, tenant_key, principal_id, component_key, instance_id, profile_key, manifest_key, manifest_version, packet_etag, status, source,
+    opened_at, deadline_at, ready_at, failed_at, claimed_opened_at, claimed_closed_at, acknowledged_at, build_version, changed, opened_change
+FROM startup_sessions WHERE id IN (SELECT value FROM json_each(CAST(?1 AS text)))
+`
+
+type ListCountedOfRow struct {
+	ID              uuid.UUID
+	TenantKey       string
+	PrincipalID     uuid.UUID
+	ComponentKey    string
+	InstanceID      *string
+	ProfileKey      string
+	ManifestKey     string
+	ManifestVersion int64
+	PacketEtag      string
+	Status          string
+	Source          string
+	OpenedAt        time.Time
+	DeadlineAt      time.Time
+	ReadyAt         *time.Time
+	FailedAt        *time.Time
+	ClaimedOpenedAt *time.Time
+	ClaimedClosedAt *time.Time
+	AcknowledgedAt  *time.Time
+	BuildVersion    *string
+	Changed         int64
+	OpenedChange    int64
+}
+
+// ListCounted of a JSON array of ids.
+func (q *Queries) ListCountedOf(ctx context.Context, ids string) ([]ListCountedOfRow, error) {
+	rows, err := q.db.QueryContext(ctx, listCountedOf, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListCountedOfRow
+	for rows.Next() {
+		var i ListCountedOfRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.TenantKey,
+			&i.PrincipalID,
+			&i.ComponentKey,
+			&i.InstanceID,
+			&i.ProfileKey,
+			&i.ManifestKey,
+			&i.ManifestVersion,
+			&i.PacketEtag,
+			&i.Status,
+			&i.Source,
+			&i.OpenedAt,
+			&i.DeadlineAt,
+			&i.ReadyAt,
+			&i.FailedAt,
+			&i.ClaimedOpenedAt,
+			&i.ClaimedClosedAt,
+			&i.AcknowledgedAt,
+			&i.BuildVersion,
+			&i.Changed,
+			&i.OpenedChange,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listLastStarted = `-- name: ListLastStarted :many
 
 SELECT id, principal_key, component_key FROM startup_sessions

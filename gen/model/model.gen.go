@@ -173,6 +173,36 @@ func (e DiscoverySupportedAuth) Valid() bool {
 	}
 }
 
+// Defines values for EventType.
+const (
+	EventTypeIdentityConflict  EventType = "identity.conflict"
+	EventTypeStartupFailed     EventType = "startup.failed"
+	EventTypeStartupLate       EventType = "startup.late"
+	EventTypeStartupOverdue    EventType = "startup.overdue"
+	EventTypeStartupSuperseded EventType = "startup.superseded"
+	EventTypeWorldChanged      EventType = "world.changed"
+)
+
+// Valid indicates whether the value is a known member of the EventType enum.
+func (e EventType) Valid() bool {
+	switch e {
+	case EventTypeIdentityConflict:
+		return true
+	case EventTypeStartupFailed:
+		return true
+	case EventTypeStartupLate:
+		return true
+	case EventTypeStartupOverdue:
+		return true
+	case EventTypeStartupSuperseded:
+		return true
+	case EventTypeWorldChanged:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for IssuerReadinessKeys.
 const (
 	IssuerReadinessKeysFresh IssuerReadinessKeys = "fresh"
@@ -560,16 +590,37 @@ func (e SectionSourceFrom) Valid() bool {
 	}
 }
 
+// Defines values for SinkKind.
+const (
+	SinkKindReceiptgate SinkKind = "receiptgate"
+	SinkKindWebhook     SinkKind = "webhook"
+)
+
+// Valid indicates whether the value is a known member of the SinkKind enum.
+func (e SinkKind) Valid() bool {
+	switch e {
+	case SinkKindReceiptgate:
+		return true
+	case SinkKindWebhook:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SinkState.
 const (
-	SinkStateFailing SinkState = "failing"
-	SinkStateOff     SinkState = "off"
-	SinkStateOk      SinkState = "ok"
+	SinkStateDisabled SinkState = "disabled"
+	SinkStateFailing  SinkState = "failing"
+	SinkStateOff      SinkState = "off"
+	SinkStateOk       SinkState = "ok"
 )
 
 // Valid indicates whether the value is a known member of the SinkState enum.
 func (e SinkState) Valid() bool {
 	switch e {
+	case SinkStateDisabled:
+		return true
 	case SinkStateFailing:
 		return true
 	case SinkStateOff:
@@ -1015,6 +1066,38 @@ type Endpoints struct {
 	StartupFailed string `json:"startup_failed"`
 	StartupReady  string `json:"startup_ready"`
 }
+
+// Event What happened, once.
+type Event struct {
+	// Data What is known of it, an object whose members depend on the type (docs/events.md).
+	Data json.RawMessage `json:"data"`
+
+	// ID The `id` of the CloudEvent and the `webhook-id` by which sinks are told of it.
+	ID UUID `json:"id"`
+
+	// OccurredAt When it happened: the deadline, the report, the revision.
+	OccurredAt   Timestamp                 `json:"occurred_at"`
+	PrincipalKey nullable.Nullable[string] `json:"principal_key"`
+
+	// RecordedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
+	RecordedAt Timestamp `json:"recorded_at"`
+
+	// Seq Without holes, over all tenants, from 1.
+	Seq       int64                                 `json:"seq"`
+	StartupID nullable.Nullable[openapi_types.UUID] `json:"startup_id"`
+
+	// Subject What it is about: `startups/{startup_id}`, `revisions/{revision}` or `principals/{principal_key}`.
+	Subject string `json:"subject"`
+
+	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	TenantKey Key `json:"tenant_key"`
+
+	// Type `startup.overdue`: OPEN past its deadline; `startup.failed`: it reported FAILED; `startup.late`: READY after its deadline; `startup.superseded`: overdue, and the same was started again; `world.changed`: an admin write made a revision; `identity.conflict`: one instance was started in two places at once, or a credential was shown that is revoked or expired.
+	Type EventType `json:"type"`
+}
+
+// EventType `startup.overdue`: OPEN past its deadline; `startup.failed`: it reported FAILED; `startup.late`: READY after its deadline; `startup.superseded`: overdue, and the same was started again; `world.changed`: an admin write made a revision; `identity.conflict`: one instance was started in two places at once, or a credential was shown that is revoked or expired.
+type EventType string
 
 // Expected Which components a principal is expected to start, and in how many instances each, at least: an absent `instances` is 1. An empty object expects nothing.
 type Expected = json.RawMessage
@@ -1525,6 +1608,9 @@ type Plan struct {
 	// Deadlines Where packets are told: who has another time to come up, and a packet before and after.
 	Deadlines []DeadlineChange `json:"deadlines"`
 
+	// Disabled Only of a rollback: the principals that were active then and are disabled after it, as `enable` doesn't name them.
+	Disabled []Key `json:"disabled,omitempty,omitzero"`
+
 	// DryRun Nothing was changed, as always in a diff.
 	DryRun bool `json:"dry_run"`
 
@@ -1898,6 +1984,9 @@ type RosterStart struct {
 	// Packet Null where it never started.
 	Packet nullable.Nullable[RosterPacket] `json:"packet"`
 
+	// Sections The members of the packet that differ from those of now, where it is `outdated`; absent where the packet that it started with was not kept.
+	Sections []string `json:"sections,omitempty,omitzero"`
+
 	// Since When it came to this state: of `NEVER`, since when its binding is as it is.
 	Since     Timestamp                             `json:"since"`
 	StartupID nullable.Nullable[openapi_types.UUID] `json:"startup_id"`
@@ -1980,32 +2069,48 @@ type SectionSource struct {
 // SectionSourceFrom defines model for SectionSource.From.
 type SectionSourceFrom string
 
-// Sink Who is told of startups, in the order in which they changed, at least once.
+// Sink Who is told of startups in the order in which they changed, or of events in theirs, at least once.
 type Sink struct {
+	// Attempts Of a webhook
+	Attempts int64 `json:"attempts"`
+
 	// Delivered What it has taken so far, replays included.
 	Delivered int64 `json:"delivered"`
 
 	// DeliveredAt The last time that it took something.
-	DeliveredAt  nullable.Nullable[time.Time] `json:"delivered_at"`
+	DeliveredAt nullable.Nullable[time.Time] `json:"delivered_at"`
+
+	// Dropped Events that were too old before it took them (EVENT_RETENTION_DAYS).
+	Dropped      int64                        `json:"dropped"`
 	FailingSince nullable.Nullable[time.Time] `json:"failing_since"`
+	Kind         SinkKind                     `json:"kind"`
 
 	// LastError Of the last attempt that failed.
 	LastError nullable.Nullable[string] `json:"last_error"`
 
-	// Name `receiptgate` is the mirror to LegiVellum's ledger.
+	// LastRefusal Which event a webhook refused last, and its answer.
+	LastRefusal nullable.Nullable[string] `json:"last_refusal"`
+
+	// Name `receiptgate` is the mirror to LegiVellum's ledger; others have the name of SINKS_FILE.
 	Name string `json:"name"`
 
-	// Pending Startups whose last change it has not been told of: at most 100,000 are counted.
+	// Pending Startups whose last change it has not been told of, or events that it has not been asked to take or pass by: at most 100,000 are counted.
 	Pending int64 `json:"pending"`
 
-	// Refused Startups that it refused for good.
+	// Refused Startups or events that it refused for good.
 	Refused int64 `json:"refused"`
 
-	// State `failing` is tried again until it succeeds; `off` where this server does not tell it.
+	// RetryAt When what it failed to take is tried again, unless something new is there to be told before.
+	RetryAt nullable.Nullable[time.Time] `json:"retry_at"`
+
+	// State `failing` is tried again until it succeeds; `disabled`: it answered 410; `off` where this server does not tell it.
 	State SinkState `json:"state"`
 }
 
-// SinkState `failing` is tried again until it succeeds; `off` where this server does not tell it.
+// SinkKind defines model for Sink.Kind.
+type SinkKind string
+
+// SinkState `failing` is tried again until it succeeds; `disabled`: it answered 410; `off` where this server does not tell it.
 type SinkState string
 
 // StartupAck defines model for StartupAck.
@@ -2506,6 +2611,21 @@ type DiffRevisionsParams struct {
 	TenantKey *Key `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// After Only those with a greater `seq`: the last one that was read; 0 is from the beginning.
+	After *int64 `form:"after,omitempty" json:"after,omitempty"`
+
+	// Types Only those of these types.
+	Types []EventType `form:"types,omitempty" json:"types,omitempty,omitzero"`
+
+	// Limit How many at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+}
+
 // ExportWorldParams defines parameters for ExportWorld.
 type ExportWorldParams struct {
 	// TenantKey The tenant, when it isn't the caller's own (ADMIN_ALLOW_CROSS_TENANT).
@@ -2813,6 +2933,9 @@ type ListStartupsParams struct {
 
 	// Since Only those from this time on (RFC 3339).
 	Since *Since `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only those opened before this time (RFC 3339), by the millisecond.
+	Until *Timestamp `form:"until,omitempty" json:"until,omitempty"`
 
 	// Limit How many at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`

@@ -50,6 +50,31 @@ func (q *Queries) CreateEvent(ctx context.Context, arg CreateEventParams) error 
 	return err
 }
 
+const deleteOldEvents = `-- name: DeleteOldEvents :execrows
+DELETE FROM events WHERE seq IN (
+    SELECT e.seq FROM events e
+    WHERE e.recorded_at < $1 AND (e.recorded_at < $2
+        OR e.seq <= COALESCE((SELECT MIN(k.position) FROM sinks k WHERE k.kind = 'webhook' AND k.disabled_at IS NULL), e.seq))
+    ORDER BY e.seq
+    LIMIT CAST($3 AS bigint)
+)
+`
+
+type DeleteOldEventsParams struct {
+	Before   time.Time
+	Whatever time.Time
+	RowLimit int64
+}
+
+// One small batch, oldest first: what was recorded before a time and all sinks have taken, and what is older still.
+func (q *Queries) DeleteOldEvents(ctx context.Context, arg DeleteOldEventsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteOldEvents, arg.Before, arg.Whatever, arg.RowLimit)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const eventBounds = `-- name: EventBounds :one
 SELECT CAST(COALESCE((SELECT MIN(e.seq) FROM events e), 0) AS bigint) AS oldest, delivered AS newest FROM sinks WHERE name = 'events'
 `
@@ -65,6 +90,167 @@ func (q *Queries) EventBounds(ctx context.Context) (EventBoundsRow, error) {
 	var i EventBoundsRow
 	err := row.Scan(&i.Oldest, &i.Newest)
 	return i, err
+}
+
+const hasEvent = `-- name: HasEvent :one
+SELECT CAST(COUNT(*) AS bigint) FROM events WHERE type = $1 AND about = $2
+`
+
+type HasEventParams struct {
+	Type  string
+	About string
+}
+
+func (q *Queries) HasEvent(ctx context.Context, arg HasEventParams) (int64, error) {
+	row := q.db.QueryRow(ctx, hasEvent, arg.Type, arg.About)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const lastOfRevisions = `-- name: LastOfRevisions :one
+SELECT CAST(COALESCE(MAX(p.revision), 0) AS bigint) AS last_revision, COUNT(*) AS revisions FROM (
+    SELECT DISTINCT l.revision FROM audit_log l
+    WHERE l.tenant_key = $1 AND l.revision > $2 AND l.revision <= $3
+    ORDER BY l.revision
+    LIMIT CAST($4 AS bigint)) p
+`
+
+type LastOfRevisionsParams struct {
+	TenantKey string
+	After     *int64
+	UpTo      *int64
+	RowLimit  int64
+}
+
+type LastOfRevisionsRow struct {
+	LastRevision int64
+	Revisions    int64
+}
+
+// How far a page of ListWorldChanges goes: 0 where there is nothing.
+func (q *Queries) LastOfRevisions(ctx context.Context, arg LastOfRevisionsParams) (LastOfRevisionsRow, error) {
+	row := q.db.QueryRow(ctx, lastOfRevisions,
+		arg.TenantKey,
+		arg.After,
+		arg.UpTo,
+		arg.RowLimit,
+	)
+	var i LastOfRevisionsRow
+	err := row.Scan(&i.LastRevision, &i.Revisions)
+	return i, err
+}
+
+const listEventful = `-- name: ListEventful :many
+SELECT s.id, s.tenant_key, s.principal_id, s.principal_key, s.component_key, s.instance_id, s.host, s.labels, s.profile_key, s.manifest_key, s.manifest_version, s.deployment_key,
+    s.status, s.source, s.opened_at, s.deadline_at, s.ready_at, s.failed_at, s.build_version, s.error, s.remote_addr, s.superseded_by, s.superseded_at, s.acknowledged_at,
+    s.claimed_opened_at, s.claimed_closed_at, s.changed, b.labels AS owner,
+    CAST(COALESCE((SELECT 1 FROM events e WHERE e.type = 'startup.overdue' AND e.about = CAST(s.id AS text)), 0) AS bigint) AS overdue_told,
+    CAST(COALESCE((SELECT 1 FROM events e WHERE e.type = 'startup.superseded' AND e.about = CAST(s.id AS text)), 0) AS bigint) AS superseded_told,
+    CAST(COALESCE((SELECT 1 FROM events e WHERE e.type = 'startup.late' AND e.about = CAST(s.id AS text)), 0) AS bigint) AS late_told,
+    CAST(COALESCE((SELECT 1 FROM events e WHERE e.type = 'startup.failed' AND e.about = CAST(s.id AS text)), 0) AS bigint) AS failed_told
+FROM startup_sessions s LEFT JOIN bindings b ON b.principal_id = s.principal_id AND b.active
+WHERE s.changed > 0 AND (s.status = 'FAILED' OR s.ready_at > s.deadline_at OR s.superseded_at IS NOT NULL OR s.acknowledged_at IS NOT NULL
+        OR (s.source = 'cache' AND s.status = 'OPEN'))
+  AND s.changed > $1 AND s.changed <= $2
+ORDER BY s.changed, s.id
+LIMIT CAST($3 AS bigint)
+`
+
+type ListEventfulParams struct {
+	FromChange int64
+	UpTo       int64
+	RowLimit   int64
+}
+
+type ListEventfulRow struct {
+	ID              uuid.UUID
+	TenantKey       string
+	PrincipalID     uuid.UUID
+	PrincipalKey    string
+	ComponentKey    string
+	InstanceID      *string
+	Host            *string
+	Labels          db.JSON
+	ProfileKey      string
+	ManifestKey     string
+	ManifestVersion int64
+	DeploymentKey   *string
+	Status          string
+	Source          string
+	OpenedAt        time.Time
+	DeadlineAt      time.Time
+	ReadyAt         *time.Time
+	FailedAt        *time.Time
+	BuildVersion    *string
+	Error           *string
+	RemoteAddr      *string
+	SupersededBy    *uuid.UUID
+	SupersededAt    *time.Time
+	AcknowledgedAt  *time.Time
+	ClaimedOpenedAt *time.Time
+	ClaimedClosedAt *time.Time
+	Changed         int64
+	Owner           db.JSON
+	OverdueTold     int64
+	SupersededTold  int64
+	LateTold        int64
+	FailedTold      int64
+}
+
+// The startups that make events beside being overdue, of changes after one and up to another, in this order; and what
+// is recorded of each. The conditions are those of the index startup_sessions_eventful.
+func (q *Queries) ListEventful(ctx context.Context, arg ListEventfulParams) ([]ListEventfulRow, error) {
+	rows, err := q.db.Query(ctx, listEventful, arg.FromChange, arg.UpTo, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListEventfulRow{}
+	for rows.Next() {
+		var i ListEventfulRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.TenantKey,
+			&i.PrincipalID,
+			&i.PrincipalKey,
+			&i.ComponentKey,
+			&i.InstanceID,
+			&i.Host,
+			&i.Labels,
+			&i.ProfileKey,
+			&i.ManifestKey,
+			&i.ManifestVersion,
+			&i.DeploymentKey,
+			&i.Status,
+			&i.Source,
+			&i.OpenedAt,
+			&i.DeadlineAt,
+			&i.ReadyAt,
+			&i.FailedAt,
+			&i.BuildVersion,
+			&i.Error,
+			&i.RemoteAddr,
+			&i.SupersededBy,
+			&i.SupersededAt,
+			&i.AcknowledgedAt,
+			&i.ClaimedOpenedAt,
+			&i.ClaimedClosedAt,
+			&i.Changed,
+			&i.Owner,
+			&i.OverdueTold,
+			&i.SupersededTold,
+			&i.LateTold,
+			&i.FailedTold,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listEvents = `-- name: ListEvents :many
@@ -119,4 +305,368 @@ func (q *Queries) ListEvents(ctx context.Context, arg ListEventsParams) ([]Event
 		return nil, err
 	}
 	return items, nil
+}
+
+const listKnownRefused = `-- name: ListKnownRefused :many
+SELECT id, tenant_key, code, operation, principal_key, key_prefix, component_key, remote_addr, n, first_at, last_at, detail FROM refusals WHERE last_at >= $1 AND code = 'UNAUTHENTICATED' AND principal_key <> ''
+ORDER BY last_at
+LIMIT CAST($2 AS bigint)
+`
+
+type ListKnownRefusedParams struct {
+	Since    time.Time
+	RowLimit int64
+}
+
+// The refusals of credentials that are known, but good no more.
+func (q *Queries) ListKnownRefused(ctx context.Context, arg ListKnownRefusedParams) ([]Refusal, error) {
+	rows, err := q.db.Query(ctx, listKnownRefused, arg.Since, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Refusal{}
+	for rows.Next() {
+		var i Refusal
+		if err := rows.Scan(
+			&i.ID,
+			&i.TenantKey,
+			&i.Code,
+			&i.Operation,
+			&i.PrincipalKey,
+			&i.KeyPrefix,
+			&i.ComponentKey,
+			&i.RemoteAddr,
+			&i.N,
+			&i.FirstAt,
+			&i.LastAt,
+			&i.Detail,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listNewRevisions = `-- name: ListNewRevisions :many
+SELECT t.tenant_key, t.revision, CAST(COALESCE(r.revision, 0) AS bigint) AS recorded
+FROM tenant_revisions t LEFT JOIN event_revisions r ON r.tenant_key = t.tenant_key
+WHERE t.revision > COALESCE(r.revision, 0)
+ORDER BY t.tenant_key
+LIMIT CAST($1 AS bigint)
+`
+
+type ListNewRevisionsRow struct {
+	TenantKey string
+	Revision  int64
+	Recorded  int64
+}
+
+// The tenants that are at another revision than the last that is recorded.
+func (q *Queries) ListNewRevisions(ctx context.Context, rowLimit int64) ([]ListNewRevisionsRow, error) {
+	rows, err := q.db.Query(ctx, listNewRevisions, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListNewRevisionsRow{}
+	for rows.Next() {
+		var i ListNewRevisionsRow
+		if err := rows.Scan(&i.TenantKey, &i.Revision, &i.Recorded); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listOverdue = `-- name: ListOverdue :many
+SELECT s.id, s.tenant_key, s.principal_id, s.principal_key, s.component_key, s.instance_id, s.host, s.labels, s.profile_key, s.manifest_key, s.manifest_version, s.deployment_key,
+    s.status, s.source, s.opened_at, s.deadline_at, s.ready_at, s.failed_at, s.build_version, s.error, s.remote_addr, s.superseded_by, s.superseded_at, s.acknowledged_at,
+    s.claimed_opened_at, s.claimed_closed_at, s.changed, b.labels AS owner
+FROM startup_sessions s LEFT JOIN bindings b ON b.principal_id = s.principal_id AND b.active
+WHERE s.status = 'OPEN' AND s.superseded_at IS NULL AND s.acknowledged_at IS NULL
+  AND s.deadline_at > $1 AND s.deadline_at <= $2 AND s.source <> 'bench'
+  AND CAST(COALESCE((SELECT 1 FROM events e WHERE e.type = 'startup.overdue' AND e.about = CAST(s.id AS text)), 0) AS bigint) = 0
+ORDER BY s.deadline_at
+LIMIT CAST($3 AS bigint)
+`
+
+type ListOverdueParams struct {
+	After    time.Time
+	UpTo     time.Time
+	RowLimit int64
+}
+
+type ListOverdueRow struct {
+	ID              uuid.UUID
+	TenantKey       string
+	PrincipalID     uuid.UUID
+	PrincipalKey    string
+	ComponentKey    string
+	InstanceID      *string
+	Host            *string
+	Labels          db.JSON
+	ProfileKey      string
+	ManifestKey     string
+	ManifestVersion int64
+	DeploymentKey   *string
+	Status          string
+	Source          string
+	OpenedAt        time.Time
+	DeadlineAt      time.Time
+	ReadyAt         *time.Time
+	FailedAt        *time.Time
+	BuildVersion    *string
+	Error           *string
+	RemoteAddr      *string
+	SupersededBy    *uuid.UUID
+	SupersededAt    *time.Time
+	AcknowledgedAt  *time.Time
+	ClaimedOpenedAt *time.Time
+	ClaimedClosedAt *time.Time
+	Changed         int64
+	Owner           db.JSON
+}
+
+// The startups that are OPEN past a deadline after one time and up to another and that nothing has ended, of
+// which it isn't recorded yet, by deadline.
+func (q *Queries) ListOverdue(ctx context.Context, arg ListOverdueParams) ([]ListOverdueRow, error) {
+	rows, err := q.db.Query(ctx, listOverdue, arg.After, arg.UpTo, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListOverdueRow{}
+	for rows.Next() {
+		var i ListOverdueRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.TenantKey,
+			&i.PrincipalID,
+			&i.PrincipalKey,
+			&i.ComponentKey,
+			&i.InstanceID,
+			&i.Host,
+			&i.Labels,
+			&i.ProfileKey,
+			&i.ManifestKey,
+			&i.ManifestVersion,
+			&i.DeploymentKey,
+			&i.Status,
+			&i.Source,
+			&i.OpenedAt,
+			&i.DeadlineAt,
+			&i.ReadyAt,
+			&i.FailedAt,
+			&i.BuildVersion,
+			&i.Error,
+			&i.RemoteAddr,
+			&i.SupersededBy,
+			&i.SupersededAt,
+			&i.AcknowledgedAt,
+			&i.ClaimedOpenedAt,
+			&i.ClaimedClosedAt,
+			&i.Changed,
+			&i.Owner,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listTwins = `-- name: ListTwins :many
+SELECT s.tenant_key, s.principal_id, s.principal_key, s.component_key, CAST(s.instance_id AS text) AS instance_id, COUNT(*) AS starts
+FROM startup_sessions s
+WHERE s.id >= $1 AND s.id < $2 AND s.instance_id IS NOT NULL AND s.source = 'live'
+GROUP BY s.tenant_key, s.principal_id, s.principal_key, s.component_key, s.instance_id
+HAVING COUNT(*) > 1 AND MIN(s.remote_addr) <> MAX(s.remote_addr)
+LIMIT CAST($3 AS bigint)
+`
+
+type ListTwinsParams struct {
+	FromID   uuid.UUID
+	UntilID  uuid.UUID
+	RowLimit int64
+}
+
+type ListTwinsRow struct {
+	TenantKey    string
+	PrincipalID  uuid.UUID
+	PrincipalKey string
+	ComponentKey string
+	InstanceID   string
+	Starts       int64
+}
+
+// The instances that were started from several addresses among some startups.
+func (q *Queries) ListTwins(ctx context.Context, arg ListTwinsParams) ([]ListTwinsRow, error) {
+	rows, err := q.db.Query(ctx, listTwins, arg.FromID, arg.UntilID, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListTwinsRow{}
+	for rows.Next() {
+		var i ListTwinsRow
+		if err := rows.Scan(
+			&i.TenantKey,
+			&i.PrincipalID,
+			&i.PrincipalKey,
+			&i.ComponentKey,
+			&i.InstanceID,
+			&i.Starts,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listWorldChanges = `-- name: ListWorldChanges :many
+SELECT w.revision, w.created_at, w.actor, w.auth_method, w.credential, w.reason, w.request_id, w.action, w.resource_type, w.resource_key, w.changes
+FROM (SELECT a.id, a.revision, a.created_at, a.actor, a.auth_method, a.credential, a.reason, a.request_id,
+             a.action, a.resource_type, a.resource_key,
+             COUNT(*) OVER (PARTITION BY a.revision, a.action, a.resource_type) AS changes,
+             ROW_NUMBER() OVER (PARTITION BY a.revision, a.action, a.resource_type ORDER BY a.id) AS n
+      FROM audit_log a
+      WHERE a.tenant_key = $1 AND a.resource_type <> 'startup' AND a.revision IN (
+          SELECT DISTINCT l.revision FROM audit_log l
+          WHERE l.tenant_key = $1 AND l.revision > $2 AND l.revision <= $3
+          ORDER BY l.revision
+          LIMIT CAST($4 AS bigint))) w
+WHERE w.n = 1
+ORDER BY w.revision, w.id
+`
+
+type ListWorldChangesParams struct {
+	TenantKey string
+	After     *int64
+	UpTo      *int64
+	RowLimit  int64
+}
+
+type ListWorldChangesRow struct {
+	Revision     *int64
+	CreatedAt    time.Time
+	Actor        string
+	AuthMethod   string
+	Credential   db.JSON
+	Reason       *string
+	RequestID    string
+	Action       string
+	ResourceType string
+	ResourceKey  string
+	Changes      int64
+}
+
+// What a tenant's revisions after one and up to another changed, oldest first: of each the first entry of each sort
+// of change, and how many there are. What became of startups is none.
+func (q *Queries) ListWorldChanges(ctx context.Context, arg ListWorldChangesParams) ([]ListWorldChangesRow, error) {
+	rows, err := q.db.Query(ctx, listWorldChanges,
+		arg.TenantKey,
+		arg.After,
+		arg.UpTo,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListWorldChangesRow{}
+	for rows.Next() {
+		var i ListWorldChangesRow
+		if err := rows.Scan(
+			&i.Revision,
+			&i.CreatedAt,
+			&i.Actor,
+			&i.AuthMethod,
+			&i.Credential,
+			&i.Reason,
+			&i.RequestID,
+			&i.Action,
+			&i.ResourceType,
+			&i.ResourceKey,
+			&i.Changes,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const moveReader = `-- name: MoveReader :exec
+UPDATE sinks SET position = $1 WHERE name = $2 AND position < $1
+`
+
+type MoveReaderParams struct {
+	Position int64
+	Name     string
+}
+
+// Where a reader of times is.
+func (q *Queries) MoveReader(ctx context.Context, arg MoveReaderParams) error {
+	_, err := q.db.Exec(ctx, moveReader, arg.Position, arg.Name)
+	return err
+}
+
+const passEvents = `-- name: PassEvents :execrows
+UPDATE sinks SET position = $1, delivered = delivered + $2
+WHERE name = 'events' AND position = $3 AND delivered = $4
+`
+
+type PassEventsParams struct {
+	Position   int64
+	Recorded   int64
+	FromChange int64
+	LastSeq    int64
+}
+
+// Nobody has recorded anything since the recorder looked.
+func (q *Queries) PassEvents(ctx context.Context, arg PassEventsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, passEvents,
+		arg.Position,
+		arg.Recorded,
+		arg.FromChange,
+		arg.LastSeq,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const putEventRevision = `-- name: PutEventRevision :exec
+INSERT INTO event_revisions (tenant_key, revision) VALUES ($1, $2)
+ON CONFLICT (tenant_key) DO UPDATE SET revision = excluded.revision
+`
+
+type PutEventRevisionParams struct {
+	TenantKey string
+	Revision  int64
+}
+
+func (q *Queries) PutEventRevision(ctx context.Context, arg PutEventRevisionParams) error {
+	_, err := q.db.Exec(ctx, putEventRevision, arg.TenantKey, arg.Revision)
+	return err
 }

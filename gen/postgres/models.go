@@ -180,6 +180,7 @@ type Roster struct {
 	ManifestKey     string
 	ManifestVersion int64
 	PacketEtag      string
+	PacketBody      *int64
 }
 
 type SecretRef struct {
@@ -205,6 +206,7 @@ type Sink struct {
 	DeliveredAt  *time.Time
 	FailingSince *time.Time
 	LastError    *string
+	Kind         string
 	Attempts     int64
 	RetryAt      *time.Time
 	Dropped      int64

@@ -14,7 +14,7 @@ import (
 
 const advanceSink = `-- name: AdvanceSink :execrows
 UPDATE sinks SET position = $1, delivered = delivered + $2, refused = refused + $3,
-    delivered_at = COALESCE($4, delivered_at), failing_since = NULL, last_error = NULL
+    delivered_at = COALESCE($4, delivered_at), failing_since = NULL, last_error = NULL, attempts = 0, retry_at = NULL
 WHERE name = $5 AND owner = $6 AND position <= $1
 `
 
@@ -63,20 +63,69 @@ func (q *Queries) CountChanges(ctx context.Context, arg CountChangesParams) (int
 }
 
 const createSink = `-- name: CreateSink :exec
-INSERT INTO sinks (name, since, position, owner, leased_until, delivered, refused)
-VALUES ($1, $2, $2, '', $3, 0, 0)
+INSERT INTO sinks (name, kind, since, position, owner, leased_until, delivered, refused)
+VALUES ($1, $2, $3, $3, '', $4, 0, 0)
 ON CONFLICT (name) DO NOTHING
 `
 
 type CreateSinkParams struct {
 	Name        string
+	Kind        string
 	Position    int64
 	LeasedUntil time.Time
 }
 
 func (q *Queries) CreateSink(ctx context.Context, arg CreateSinkParams) error {
-	_, err := q.db.Exec(ctx, createSink, arg.Name, arg.Position, arg.LeasedUntil)
+	_, err := q.db.Exec(ctx, createSink,
+		arg.Name,
+		arg.Kind,
+		arg.Position,
+		arg.LeasedUntil,
+	)
 	return err
+}
+
+const disableSink = `-- name: DisableSink :exec
+UPDATE sinks SET disabled_at = $1, last_error = COALESCE($2, last_error), retry_at = NULL
+WHERE name = $3
+`
+
+type DisableSinkParams struct {
+	DisabledAt *time.Time
+	LastError  *string
+	Name       string
+}
+
+// It is told nothing until it is enabled, by null.
+func (q *Queries) DisableSink(ctx context.Context, arg DisableSinkParams) error {
+	_, err := q.db.Exec(ctx, disableSink, arg.DisabledAt, arg.LastError, arg.Name)
+	return err
+}
+
+const dropEvents = `-- name: DropEvents :execrows
+UPDATE sinks SET position = $1, dropped = dropped + $2
+WHERE name = $3 AND owner = $4 AND position <= $1
+`
+
+type DropEventsParams struct {
+	Position int64
+	Dropped  int64
+	Name     string
+	Owner    string
+}
+
+// Events are gone that it was not told of.
+func (q *Queries) DropEvents(ctx context.Context, arg DropEventsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, dropEvents,
+		arg.Position,
+		arg.Dropped,
+		arg.Name,
+		arg.Owner,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const failSink = `-- name: FailSink :exec
@@ -102,7 +151,7 @@ func (q *Queries) FailSink(ctx context.Context, arg FailSinkParams) error {
 }
 
 const getSink = `-- name: GetSink :one
-SELECT name, since, position, owner, leased_until, delivered, refused, delivered_at, failing_since, last_error, attempts, retry_at, dropped, disabled_at, last_refusal FROM sinks WHERE name = $1
+SELECT name, since, position, owner, leased_until, delivered, refused, delivered_at, failing_since, last_error, kind, attempts, retry_at, dropped, disabled_at, last_refusal FROM sinks WHERE name = $1
 `
 
 func (q *Queries) GetSink(ctx context.Context, name string) (Sink, error) {
@@ -119,6 +168,7 @@ func (q *Queries) GetSink(ctx context.Context, name string) (Sink, error) {
 		&i.DeliveredAt,
 		&i.FailingSince,
 		&i.LastError,
+		&i.Kind,
 		&i.Attempts,
 		&i.RetryAt,
 		&i.Dropped,
@@ -235,10 +285,9 @@ func (q *Queries) ListChanges(ctx context.Context, arg ListChangesParams) ([]Sta
 }
 
 const listSinks = `-- name: ListSinks :many
-SELECT name, since, position, owner, leased_until, delivered, refused, delivered_at, failing_since, last_error, attempts, retry_at, dropped, disabled_at, last_refusal FROM sinks WHERE name <> 'outcomes' AND name <> 'events' AND name NOT LIKE 'events.%' ORDER BY name
+SELECT name, since, position, owner, leased_until, delivered, refused, delivered_at, failing_since, last_error, kind, attempts, retry_at, dropped, disabled_at, last_refusal FROM sinks WHERE kind <> 'reader' ORDER BY name
 `
 
-// Who counts outcomes, and who records events, tells nobody.
 func (q *Queries) ListSinks(ctx context.Context) ([]Sink, error) {
 	rows, err := q.db.Query(ctx, listSinks)
 	if err != nil {
@@ -259,6 +308,7 @@ func (q *Queries) ListSinks(ctx context.Context) ([]Sink, error) {
 			&i.DeliveredAt,
 			&i.FailingSince,
 			&i.LastError,
+			&i.Kind,
 			&i.Attempts,
 			&i.RetryAt,
 			&i.Dropped,
@@ -275,6 +325,32 @@ func (q *Queries) ListSinks(ctx context.Context) ([]Sink, error) {
 	return items, nil
 }
 
+const refuseEvent = `-- name: RefuseEvent :execrows
+UPDATE sinks SET position = $1, refused = refused + 1, last_refusal = $2, attempts = 0, retry_at = NULL, failing_since = NULL
+WHERE name = $3 AND owner = $4 AND position <= $1
+`
+
+type RefuseEventParams struct {
+	Position    int64
+	LastRefusal *string
+	Name        string
+	Owner       string
+}
+
+// It is passed, and said why.
+func (q *Queries) RefuseEvent(ctx context.Context, arg RefuseEventParams) (int64, error) {
+	result, err := q.db.Exec(ctx, refuseEvent,
+		arg.Position,
+		arg.LastRefusal,
+		arg.Name,
+		arg.Owner,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const refuseStartup = `-- name: RefuseStartup :exec
 UPDATE startup_sessions SET mirror_error = $1 WHERE id = $2
 `
@@ -288,4 +364,32 @@ type RefuseStartupParams struct {
 func (q *Queries) RefuseStartup(ctx context.Context, arg RefuseStartupParams) error {
 	_, err := q.db.Exec(ctx, refuseStartup, arg.MirrorError, arg.ID)
 	return err
+}
+
+const retrySink = `-- name: RetrySink :execrows
+UPDATE sinks SET attempts = attempts + 1, retry_at = $1, failing_since = COALESCE(failing_since, $2), last_error = $3
+WHERE name = $4 AND owner = $5
+`
+
+type RetrySinkParams struct {
+	RetryAt   *time.Time
+	Now       *time.Time
+	LastError *string
+	Name      string
+	Owner     string
+}
+
+// An attempt has failed: the next one is not before a time.
+func (q *Queries) RetrySink(ctx context.Context, arg RetrySinkParams) (int64, error) {
+	result, err := q.db.Exec(ctx, retrySink,
+		arg.RetryAt,
+		arg.Now,
+		arg.LastError,
+		arg.Name,
+		arg.Owner,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

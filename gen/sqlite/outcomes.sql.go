@@ -14,12 +14,13 @@ import (
 )
 
 const countOpened = `-- name: CountOpened :many
-SELECT tenant_key, profile_key, manifest_key, manifest_version, component_key, source, COUNT(*) AS n,
+SELECT tenant_key, profile_key, manifest_key, manifest_version, component_key, source, principal_id, instance_id, COUNT(*) AS n,
+    CAST(MAX(CAST(id AS text)) AS text) AS last_id,
     CAST(COALESCE(SUM(CASE WHEN opened_change > ?1 AND opened_change <= ?2 AND opened_change > ?3 THEN 1 ELSE 0 END), 0) AS bigint) AS opened
 FROM startup_sessions
 WHERE changed > 0 AND changed > ?1
   AND status = 'OPEN' AND opened_at >= ?4 AND opened_at < ?5
-GROUP BY tenant_key, profile_key, manifest_key, manifest_version, component_key, source
+GROUP BY tenant_key, profile_key, manifest_key, manifest_version, component_key, source, principal_id, instance_id
 `
 
 type CountOpenedParams struct {
@@ -37,12 +38,15 @@ type CountOpenedRow struct {
 	ManifestVersion int64
 	ComponentKey    string
 	Source          string
+	PrincipalID     uuid.UUID
+	InstanceID      *string
 	N               int64
+	LastID          string
 	Opened          int64
 }
 
 // How many of the OPEN startups that were opened in a time were changed after one change, and opened after that up to another:
-// nearly all there is to count under load, at a fraction of what reading each would cost.
+// nearly all there is to count under load, at a fraction of what reading each would cost. For each instance also which was its last.
 func (q *Queries) CountOpened(ctx context.Context, arg CountOpenedParams) ([]CountOpenedRow, error) {
 	rows, err := q.db.QueryContext(ctx, countOpened,
 		arg.FromChange,
@@ -65,7 +69,10 @@ func (q *Queries) CountOpened(ctx context.Context, arg CountOpenedParams) ([]Cou
 			&i.ManifestVersion,
 			&i.ComponentKey,
 			&i.Source,
+			&i.PrincipalID,
+			&i.InstanceID,
 			&i.N,
+			&i.LastID,
 			&i.Opened,
 		); err != nil {
 			return nil, err
@@ -257,7 +264,7 @@ type ListCountedRow struct {
 }
 
 // What was changed after one change, or in it after one startup, as far as it is counted;
-// but for those that are OPEN and were opened from one time on, until another: CountOpened and ListLastOpened are of those.
+// but for those that are OPEN and were opened from one time on, until another: CountOpened is of those.
 func (q *Queries) ListCounted(ctx context.Context, arg ListCountedParams) ([]ListCountedRow, error) {
 	rows, err := q.db.QueryContext(ctx, listCounted,
 		arg.FromChange,
@@ -273,95 +280,6 @@ func (q *Queries) ListCounted(ctx context.Context, arg ListCountedParams) ([]Lis
 	items := []ListCountedRow{}
 	for rows.Next() {
 		var i ListCountedRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.TenantKey,
-			&i.PrincipalID,
-			&i.ComponentKey,
-			&i.InstanceID,
-			&i.ProfileKey,
-			&i.ManifestKey,
-			&i.ManifestVersion,
-			&i.PacketEtag,
-			&i.Status,
-			&i.Source,
-			&i.OpenedAt,
-			&i.DeadlineAt,
-			&i.ReadyAt,
-			&i.FailedAt,
-			&i.ClaimedOpenedAt,
-			&i.ClaimedClosedAt,
-			&i.AcknowledgedAt,
-			&i.BuildVersion,
-			&i.Changed,
-			&i.OpenedChange,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listLastOpened = `-- name: ListLastOpened :many
-SELECT id, tenant_key, principal_id, component_key, instance_id, profile_key, manifest_key, manifest_version, packet_etag, status, source,
-    opened_at, deadline_at, ready_at, failed_at, claimed_opened_at, claimed_closed_at, acknowledged_at, build_version, changed, opened_change
-FROM startup_sessions WHERE id IN (
-    SELECT r.id FROM (
-        SELECT s.id, ROW_NUMBER() OVER (PARTITION BY s.principal_id, s.component_key, s.instance_id ORDER BY s.id DESC) AS nth
-        FROM startup_sessions s
-        WHERE s.changed > 0 AND s.changed > ?1
-          AND s.status = 'OPEN' AND s.source <> 'bench' AND s.opened_at >= ?2 AND s.opened_at < ?3
-    ) r WHERE r.nth = 1
-)
-`
-
-type ListLastOpenedParams struct {
-	FromChange  int64
-	OpenedFrom  time.Time
-	OpenedUntil time.Time
-}
-
-type ListLastOpenedRow struct {
-	ID              uuid.UUID
-	TenantKey       string
-	PrincipalID     uuid.UUID
-	ComponentKey    string
-	InstanceID      *string
-	ProfileKey      string
-	ManifestKey     string
-	ManifestVersion int64
-	PacketEtag      string
-	Status          string
-	Source          string
-	OpenedAt        time.Time
-	DeadlineAt      time.Time
-	ReadyAt         *time.Time
-	FailedAt        *time.Time
-	ClaimedOpenedAt *time.Time
-	ClaimedClosedAt *time.Time
-	AcknowledgedAt  *time.Time
-	BuildVersion    *string
-	Changed         int64
-	OpenedChange    int64
-}
-
-// Of the same startups the last one of each instance.
-func (q *Queries) ListLastOpened(ctx context.Context, arg ListLastOpenedParams) ([]ListLastOpenedRow, error) {
-	rows, err := q.db.QueryContext(ctx, listLastOpened, arg.FromChange, arg.OpenedFrom, arg.OpenedUntil)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ListLastOpenedRow{}
-	for rows.Next() {
-		var i ListLastOpenedRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.TenantKey,
@@ -440,7 +358,7 @@ func (q *Queries) ListOutcomeNames(ctx context.Context, arg ListOutcomeNamesPara
 }
 
 const listRoster = `-- name: ListRoster :many
-SELECT principal_id, component_key, instance_id, startup_id, changed, status, opened_at, deadline_at, closed_at, acknowledged_at, build_version, manifest_key, manifest_version, packet_etag FROM roster
+SELECT principal_id, component_key, instance_id, startup_id, changed, status, opened_at, deadline_at, closed_at, acknowledged_at, build_version, manifest_key, manifest_version, packet_etag, packet_body FROM roster
 WHERE principal_id > ?1 AND principal_id <= ?2
 ORDER BY principal_id, component_key, instance_id
 `
@@ -474,6 +392,7 @@ func (q *Queries) ListRoster(ctx context.Context, arg ListRosterParams) ([]Roste
 			&i.ManifestKey,
 			&i.ManifestVersion,
 			&i.PacketEtag,
+			&i.PacketBody,
 		); err != nil {
 			return nil, err
 		}
@@ -572,14 +491,16 @@ func (q *Queries) PassOutcomes(ctx context.Context, arg PassOutcomesParams) (int
 
 const putRoster = `-- name: PutRoster :exec
 INSERT INTO roster (principal_id, component_key, instance_id, startup_id, changed, status, opened_at, deadline_at, closed_at, acknowledged_at, build_version,
-    manifest_key, manifest_version, packet_etag)
+    manifest_key, manifest_version, packet_etag, packet_body)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6,
     ?7, ?8, ?9, ?10, ?11,
-    ?12, ?13, ?14)
+    ?12, ?13, ?14,
+    (SELECT s.packet_body FROM startup_sessions s WHERE s.id = ?4))
 ON CONFLICT (principal_id, component_key, instance_id) DO UPDATE SET startup_id = excluded.startup_id, changed = excluded.changed,
     status = excluded.status, opened_at = excluded.opened_at, deadline_at = excluded.deadline_at, closed_at = excluded.closed_at,
     acknowledged_at = excluded.acknowledged_at, build_version = excluded.build_version,
-    manifest_key = excluded.manifest_key, manifest_version = excluded.manifest_version, packet_etag = excluded.packet_etag
+    manifest_key = excluded.manifest_key, manifest_version = excluded.manifest_version, packet_etag = excluded.packet_etag,
+    packet_body = COALESCE(excluded.packet_body, CASE WHEN excluded.startup_id = roster.startup_id THEN roster.packet_body END)
 WHERE excluded.startup_id > roster.startup_id OR (excluded.startup_id = roster.startup_id AND excluded.changed >= roster.changed)
 `
 
@@ -600,7 +521,7 @@ type PutRosterParams struct {
 	PacketEtag      string
 }
 
-// The last startup, and its last change.
+// The last startup, and its last change; the body is the receipt's.
 func (q *Queries) PutRoster(ctx context.Context, arg PutRosterParams) error {
 	_, err := q.db.ExecContext(ctx, putRoster,
 		arg.PrincipalID,

@@ -24,7 +24,7 @@ type Querier interface {
 	// Those that still are, or may become, an alarm.
 	CountOpenStartups(ctx context.Context, now time.Time) (CountOpenStartupsRow, error)
 	// How many of the OPEN startups that were opened in a time were changed after one change, and opened after that up to another:
-	// nearly all there is to count under load, at a fraction of what reading each would cost.
+	// nearly all there is to count under load, at a fraction of what reading each would cost. For each instance also which was its last.
 	CountOpened(ctx context.Context, arg CountOpenedParams) ([]CountOpenedRow, error)
 	// The active principals of a type beside one.
 	CountOthersOfType(ctx context.Context, arg CountOthersOfTypeParams) (int64, error)
@@ -41,8 +41,11 @@ type Querier interface {
 	CreateSink(ctx context.Context, arg CreateSinkParams) error
 	DeleteBinding(ctx context.Context, id uuid.UUID) error
 	DeleteManifest(ctx context.Context, id uuid.UUID) error
+	// One small batch, oldest first: what was recorded before a time and all sinks have taken, and what is older still.
+	DeleteOldEvents(ctx context.Context, arg DeleteOldEventsParams) (int64, error)
 	DeleteOldOutcomes(ctx context.Context, before time.Time) (int64, error)
-	// One small batch of those that no startup has been answered with since before.
+	// One small batch of those that no startup has been answered with since before, and
+	// nothing on the roster has started with.
 	DeleteOldPacketBodies(ctx context.Context, arg DeleteOldPacketBodiesParams) (int64, error)
 	DeleteOldRefusals(ctx context.Context, before time.Time) (int64, error)
 	// One small batch. Ids are UUIDv7, so id < before_id is "opened before", but for what
@@ -52,6 +55,10 @@ type Querier interface {
 	DeleteProfile(ctx context.Context, id uuid.UUID) error
 	DeleteRefusalsBeyond(ctx context.Context, keep int64) (int64, error)
 	DeleteSecretRef(ctx context.Context, id uuid.UUID) error
+	// It is told nothing until it is enabled, by null.
+	DisableSink(ctx context.Context, arg DisableSinkParams) error
+	// Events are gone that it was not told of.
+	DropEvents(ctx context.Context, arg DropEventsParams) (int64, error)
 	// The oldest event that is kept, 0 where there is none, and the last one there ever was.
 	EventBounds(ctx context.Context) (EventBoundsRow, error)
 	FailSink(ctx context.Context, arg FailSinkParams) error
@@ -83,8 +90,12 @@ type Querier interface {
 	GetSecretRefByKey(ctx context.Context, arg GetSecretRefByKeyParams) (SecretRef, error)
 	GetSink(ctx context.Context, name string) (Sink, error)
 	GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error)
+	GetStartupBody(ctx context.Context, id uuid.UUID) (*int64, error)
+	HasEvent(ctx context.Context, arg HasEventParams) (int64, error)
 	// Keeps a body, once however many replicas compile it now, and tells its id.
 	KeepPacketBody(ctx context.Context, arg KeepPacketBodyParams) (int64, error)
+	// How far a page of ListWorldChanges goes: 0 where there is nothing.
+	LastOfRevisions(ctx context.Context, arg LastOfRevisionsParams) (LastOfRevisionsRow, error)
 	// One replica reads at a time: who has the lease, until it has run out.
 	LeaseSink(ctx context.Context, arg LeaseSinkParams) (int64, error)
 	ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]APIKey, error)
@@ -100,18 +111,28 @@ type Querier interface {
 	// What was changed after one change, or in it after one startup, up to another change, in this order.
 	ListChanges(ctx context.Context, arg ListChangesParams) ([]StartupSession, error)
 	// What was changed after one change, or in it after one startup, as far as it is counted;
-	// but for those that are OPEN and were opened from one time on, until another: CountOpened and ListLastOpened are of those.
+	// but for those that are OPEN and were opened from one time on, until another: CountOpened is of those.
 	ListCounted(ctx context.Context, arg ListCountedParams) ([]ListCountedRow, error)
+	// The startups that make events beside being overdue, of changes after one and up to another, in this order; and what
+	// is recorded of each. The conditions are those of the index startup_sessions_eventful.
+	ListEventful(ctx context.Context, arg ListEventfulParams) ([]ListEventfulRow, error)
 	// In the order in which they were recorded. Types is a list with a comma before and after each, or null for all.
 	ListEvents(ctx context.Context, arg ListEventsParams) ([]Event, error)
 	// The subjects that other tenants hold: auth_subject is unique over all of them.
 	ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error)
 	// Of all tenants: those that open a door, now.
 	ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error)
-	// Of the same startups the last one of each instance.
-	ListLastOpened(ctx context.Context, arg ListLastOpenedParams) ([]ListLastOpenedRow, error)
+	// The refusals of credentials that are known, but good no more.
+	ListKnownRefused(ctx context.Context, arg ListKnownRefusedParams) ([]Refusal, error)
+	// The versions that manifests have now, in whichever tenants: those written last.
+	ListManifestVersions(ctx context.Context, rowLimit int64) ([]ListManifestVersionsRow, error)
 	ListManifests(ctx context.Context, arg ListManifestsParams) ([]Manifest, error)
+	// The tenants that are at another revision than the last that is recorded.
+	ListNewRevisions(ctx context.Context, rowLimit int64) ([]ListNewRevisionsRow, error)
 	ListOutcomeNames(ctx context.Context, arg ListOutcomeNamesParams) ([]string, error)
+	// The startups that are OPEN past a deadline after one time and up to another and that nothing has ended, of
+	// which it isn't recorded yet, by deadline.
+	ListOverdue(ctx context.Context, arg ListOverdueParams) ([]ListOverdueRow, error)
 	// The startups that are an alarm and whose deadline was in a span of time, by deadline.
 	ListPastDeadline(ctx context.Context, arg ListPastDeadlineParams) ([]StartupSession, error)
 	ListPrincipals(ctx context.Context, arg ListPrincipalsParams) ([]Principal, error)
@@ -122,32 +143,45 @@ type Querier interface {
 	ListRevisions(ctx context.Context, arg ListRevisionsParams) ([]ListRevisionsRow, error)
 	ListRoster(ctx context.Context, arg ListRosterParams) ([]Roster, error)
 	ListSecretRefs(ctx context.Context, arg ListSecretRefsParams) ([]SecretRef, error)
-	// Who counts outcomes, and who records events, tells nobody.
 	ListSinks(ctx context.Context) ([]Sink, error)
 	// Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 	ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error)
 	ListTenantRevisions(ctx context.Context) ([]TenantRevision, error)
+	// The instances that were started from several addresses among some startups.
+	ListTwins(ctx context.Context, arg ListTwinsParams) ([]ListTwinsRow, error)
 	// The startups that still have time to report, in the order of their deadlines.
 	ListWaiting(ctx context.Context, arg ListWaitingParams) ([]ListWaitingRow, error)
 	// What each resource was last made, since the history's start and up to a revision; a
 	// deleted one has no document.
 	ListWorldAt(ctx context.Context, arg ListWorldAtParams) ([]ListWorldAtRow, error)
+	// What a tenant's revisions after one and up to another changed, oldest first: of each the first entry of each sort
+	// of change, and how many there are. What became of startups is none.
+	ListWorldChanges(ctx context.Context, arg ListWorldChangesParams) ([]ListWorldChangesRow, error)
 	// The first statement of each admin write: its row lock puts the writes of a tenant
 	// one after another. It tells where the tenant is; a new one is at revision 0.
 	LockTenant(ctx context.Context, arg LockTenantParams) (LockTenantRow, error)
+	// Where a reader of times is.
+	MoveReader(ctx context.Context, arg MoveReaderParams) error
 	// Writes the receipt only if the world is still the one that was resolved, and the
 	// id, which may be an Idempotency-Key, is new.
 	OpenStartup(ctx context.Context, arg OpenStartupParams) (int64, error)
+	// Nobody has recorded anything since the recorder looked.
+	PassEvents(ctx context.Context, arg PassEventsParams) (int64, error)
 	// The reader goes on from where it began: nobody has counted this before.
 	PassOutcomes(ctx context.Context, arg PassOutcomesParams) (int64, error)
+	PutEventRevision(ctx context.Context, arg PutEventRevisionParams) error
 	PutRefusal(ctx context.Context, arg PutRefusalParams) error
-	// The last startup, and its last change.
+	// The last startup, and its last change; the body is the receipt's.
 	PutRoster(ctx context.Context, arg PutRosterParams) error
+	// It is passed, and said why.
+	RefuseEvent(ctx context.Context, arg RefuseEventParams) (int64, error)
 	// No change that anybody reads: it keeps its number.
 	RefuseStartup(ctx context.Context, arg RefuseStartupParams) error
 	// OPEN becomes READY or FAILED, once, if the caller is still who it was taken for:
 	// caller_tenant is at caller_epoch.
 	ReportStartup(ctx context.Context, arg ReportStartupParams) (int64, error)
+	// An attempt has failed: the next one is not before a time.
+	RetrySink(ctx context.Context, arg RetrySinkParams) (int64, error)
 	// The revision that a tenant was at, at a time: before_id is the first of the millisecond after it.
 	RevisionAt(ctx context.Context, arg RevisionAtParams) (*int64, error)
 	// The last statement of each admin write.

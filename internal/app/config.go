@@ -66,11 +66,14 @@ type Config struct {
 	DefaultStartupSLASeconds int64  `name:"default-startup-sla-seconds" env:"DEFAULT_STARTUP_SLA_SECONDS" default:"120" help:"Seconds a component has to report READY or FAILED, where its profile does not say."`
 	ReceiptRetentionHours    int64  `env:"RECEIPT_RETENTION_HOURS" default:"72" help:"Hours that startup receipts are kept; 0 keeps them forever."`
 	OutcomeRetentionDays     int64  `env:"OUTCOME_RETENTION_DAYS" default:"400" help:"Days that is kept how many startups came to what; 0 keeps it forever."`
+	EventRetentionDays       int64  `env:"EVENT_RETENTION_DAYS" default:"30" help:"Days that events are kept once all sinks have taken them, and twice as long for a sink that does not; 0 keeps them forever."`
 	PacketRetentionHours     *int64 `env:"PACKET_RETENTION_HOURS" placeholder:"HOURS" help:"Hours that the packets of startups are kept: as long as RECEIPT_RETENTION_HOURS unless it is set; 0 keeps them forever."`
 
 	SigningKeyFile string `env:"SIGNING_KEY_FILE" placeholder:"FILE" help:"PEM file with the Ed25519 key that signs packets, from metagate keys signing; read again when it changes. Empty: one beside the embedded database, made at the first start, and none on PostgreSQL; none signs nothing."`
 
 	ReceiptGate `kong:"embed"`
+
+	SinksFile string `env:"SINKS_FILE" placeholder:"FILE" help:"YAML or JSON file that names who is told of events: signed webhooks, and LegiVellum's ledger. Empty: nobody."`
 
 	MaxBodyBytes       int64  `env:"MAX_BODY_BYTES" default:"1048576" help:"Largest request body in bytes; a larger one is answered with 413."`
 	ApplyMaxBytes      int64  `env:"APPLY_MAX_BYTES" default:"8388608" help:"Largest world in bytes that POST /v1/admin/apply takes; a larger one is answered with 413."`
@@ -119,6 +122,9 @@ func (c *Config) Check() error {
 	}
 	if c.OutcomeRetentionDays < 0 || c.OutcomeRetentionDays > 36_500 {
 		return errors.New("OUTCOME_RETENTION_DAYS must be between 0 and 36500")
+	}
+	if c.EventRetentionDays < 0 || c.EventRetentionDays > 36_500 {
+		return errors.New("EVENT_RETENTION_DAYS must be between 0 and 36500")
 	}
 	if h := c.PacketRetentionHours; h != nil && (*h < 0 || *h > 876_000) {
 		return errors.New("PACKET_RETENTION_HOURS must be between 0 and 876000")

@@ -286,7 +286,8 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 	"watchPacket 304": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.mesh.WatchPacketWithResponse(o.ctx, &model.WatchPacketParams{ComponentKey: "c", Wait: new("1s"), IfNoneMatch: new("*")}))
 	},
-	"listSinks 200": func(t *testing.T, o *operator) (int, error) { return answered(o.ListSinksWithResponse(o.ctx)) },
+	"listEvents 200": func(t *testing.T, o *operator) (int, error) { return answered(o.ListEventsWithResponse(o.ctx, nil)) },
+	"listSinks 200":  func(t *testing.T, o *operator) (int, error) { return answered(o.ListSinksWithResponse(o.ctx)) },
 
 	"mcp 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.MCPWithResponse(o.ctx, model.MCPMessage(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)))

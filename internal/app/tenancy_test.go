@@ -92,6 +92,7 @@ var reaches = map[string]reach{
 	"listRoster":      reachList("roster", "principal_key=p-theirs"),
 	"listOutcomes":    reachTenant("outcomes?by=profile"),
 	"compareOutcomes": reachTenant("outcomes/compare?manifest=m-theirs&version=1&against=1"),
+	"listEvents":      reachTenant("events?limit=1000"),
 	"listRefusals":    reachTenant("refusals?limit=1000"),
 
 	"getInfo": public, "getHealth": public, "getReady": public, "getDiscovery": public, "getJWKS": public, "getMetrics": public,

@@ -53,6 +53,7 @@ type cli struct {
 	Outcomes    outcomesCmd        `cmd:"" help:"Show how many startups came to what, and how long they took."`
 	Gate        gateCmd            `cmd:"" help:"Tell whether a new version of a manifest starts worse than one before: exit 0 pass, 5 fail, 6 too little is known."`
 	Refusals    refusalsCmd        `cmd:"" help:"List who was turned away, and why."`
+	Events      eventsCmd          `cmd:"" help:"List what happened: startups that are overdue, late, FAILED or superseded, changes of the world, identity conflicts."`
 	Get         getCmd             `cmd:"" help:"Show principals, profiles, manifests, bindings, secret references or API keys."`
 	Keys        keysCmd            `cmd:"" help:"Issue, list, rotate or revoke API keys."`
 	Audit       auditCmd           `cmd:"" help:"List who changed what, newest first."`

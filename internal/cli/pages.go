@@ -75,10 +75,15 @@ func onePage[T any](ctx context.Context, m *server, get fetch, limit *int64, cur
 func nextCursor(link string) *string {
 	target, rel, _ := strings.Cut(strings.TrimPrefix(link, "<"), ">")
 	u, err := url.Parse(target)
-	if err != nil || !strings.Contains(rel, `rel="next"`) || !u.Query().Has("cursor") {
+	if err != nil || !strings.Contains(rel, `rel="next"`) {
 		return nil
 	}
-	return new(u.Query().Get("cursor"))
+	for _, name := range []string{"cursor", "after"} { // after is that of events
+		if q := u.Query(); q.Has(name) {
+			return new(q.Get(name))
+		}
+	}
+	return nil
 }
 
 // printList prints a list as it comes: a table for people, one array for scripts.

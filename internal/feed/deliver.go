@@ -23,7 +23,7 @@ const (
 	longestError = 2048
 )
 
-var errLeaseLost = errors.New("another replica mirrors now")
+var errLeaseLost = errors.New("another replica does this now")
 
 // deliver hands over what rows want, and puts down that all up to a change is done.
 func (m *Mirror) deliver(ctx context.Context, rows []store.StartupSession, upTo int64) error {

@@ -147,7 +147,7 @@ func (m *Mirror) join(ctx context.Context) error {
 	}
 	at, err := m.store.Settled(ctx)
 	if err == nil {
-		err = m.store.CreateSink(ctx, store.CreateSinkParams{Name: sinkName, Position: at, LeasedUntil: m.now()})
+		err = m.store.CreateSink(ctx, store.CreateSinkParams{Name: sinkName, Kind: sinkName, Position: at, LeasedUntil: m.now()})
 	}
 	return cmp.Or(err, m.look(ctx))
 }

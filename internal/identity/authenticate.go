@@ -185,19 +185,24 @@ func (s *Service) byAPIKey(ctx context.Context, q store.Queries, peer, key strin
 		return Caller{}, err
 	}
 	if row.KeyStatus != string(model.APIKeyStatusActive) {
-		return Caller{}, Unauthenticated(errors.New("revoked API key"))
+		return lapsed(row), Unauthenticated(fmt.Errorf("revoked API key %s", row.KeyID))
 	}
 	who := Caller{Method: model.AuthMethodAPIKey, APIKeyID: row.KeyID}
 	if row.KeyExpiresAt != nil {
 		who.ExpiresAt = *row.KeyExpiresAt
 		if !who.ExpiresAt.After(s.Now()) {
-			return Caller{}, Unauthenticated(errors.New("expired API key"))
+			return lapsed(row), Unauthenticated(fmt.Errorf("expired API key %s", row.KeyID))
 		}
 	}
 	return s.asPrincipal(who, store.GetIdentityBySubjectRow{
 		ID: row.ID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey, PrincipalType: row.PrincipalType, Status: row.Status,
 		Epoch: row.Epoch, ProfileID: row.ProfileID, ManifestID: row.ManifestID, Overrides: row.Overrides,
 	}, credential{APIKeyID: row.KeyID})
+}
+
+// lapsed is whom a key is of that opens nothing any more: for the log, and for admins.
+func lapsed(row store.GetIdentityByKeyHashRow) Caller {
+	return Caller{Method: model.AuthMethodAPIKey, APIKeyID: row.KeyID, TenantKey: row.TenantKey, PrincipalKey: row.PrincipalKey}
 }
 
 func (s *Service) asPrincipal(who Caller, row store.GetIdentityBySubjectRow, by credential) (_ Caller, err error) {

@@ -93,7 +93,7 @@ func (l *LastUsed) Flush(ctx context.Context, pause time.Duration) {
 }
 
 func (l *LastUsed) write(ctx context.Context, ids []uuid.UUID, at map[uuid.UUID]time.Time) error {
-	return l.Store.InTx(ctx, func(q store.Queries) error {
+	return l.Store.InTxBeside(ctx, func(q store.Queries) error {
 		for _, id := range ids {
 			if err := q.TouchAPIKey(ctx, store.TouchAPIKeyParams{ID: id, LastUsedAt: new(at[id])}); err != nil {
 				return err

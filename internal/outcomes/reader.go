@@ -5,10 +5,7 @@ package outcomes
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"math"
 	"sync/atomic"
 	"time"
 
@@ -47,9 +44,14 @@ type Reader struct {
 	Log   *slog.Logger
 	Keep  time.Duration // OUTCOME_RETENTION_DAYS; 0 is for ever
 
+	// Counted, unless nil, is told what was counted, after it is on disk: of all replicas'
+	// each change comes once, but for what a server that dies just then doesn't tell.
+	Counted func(map[Kind]*Figures)
+
 	owner   string
 	names   map[nameSet]map[string]bool
 	cleaned time.Time
+	passed  int64        // the position at the last turn
 	current atomic.Int64 // up to when all is counted, in Unix microseconds; 0 on a standby
 }
 
@@ -117,6 +119,9 @@ func (r *Reader) Lag() time.Duration {
 	return 0
 }
 
+// Leads reports whether this replica is the one that counts.
+func (r *Reader) Leads() bool { return r.current.Load() != 0 }
+
 // Position is the change up to which all startups are counted, whichever replica did it.
 func (r *Reader) Position(ctx context.Context) (int64, error) {
 	s, err := r.Store.GetSink(ctx, readerName)
@@ -136,23 +141,25 @@ func (r *Reader) Count(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.Position < r.passed {
+		r.Store.Unwritten() // the database was restored under us
+	}
+	r.passed = s.Position
+	if upTo <= s.Position {
+		return nil
+	}
+	counts, last, told := tally{}, roster{}, news{}
 	w := window{since: s.Since, from: s.Position, upTo: upTo}
-	counts, last, read := tally{}, roster{}, int64(0)
-	// One moment of the database: a startup that changes meanwhile is read once.
-	err = r.Store.InSnapshot(ctx, func(q store.Queries) error {
-		hour := r.Now().UTC().Truncate(time.Hour)
-		if read, err = opened(ctx, q, w, hour, counts, last); err != nil {
+	read, unknown := remembered(r.Store.Written(w.from, w.upTo), w, counts, last, told)
+	if unknown.upTo > unknown.from {
+		n, err := r.read(ctx, unknown, counts, last, told)
+		if err != nil {
 			return err
 		}
-		return eachChange(ctx, q, w.from, hour, func(row store.ListCountedRow) error {
-			counts.add(row, w)
-			last.add(row)
-			read++
-			return nil
-		})
-	})
-	if err != nil || read == 0 {
-		return err
+		read += n
+	}
+	if read == 0 {
+		return nil
 	}
 	// The roster first, a little at a time: what is written twice there stays the same.
 	if err := last.write(ctx, r.Store); err != nil {
@@ -161,10 +168,11 @@ func (r *Reader) Count(ctx context.Context) error {
 	if counts, err = r.bounded(ctx, counts); err != nil {
 		return err
 	}
-	return r.Store.InTx(ctx, func(q store.Queries) error {
-		n, err := q.PassOutcomes(ctx, store.PassOutcomesParams{FromChange: w.from, Position: upTo, Counted: read})
-		if err != nil || n == 0 {
-			return err // n == 0: another replica was here
+	var mine int64
+	err = r.Store.InTxBeside(ctx, func(q store.Queries) (err error) {
+		mine, err = q.PassOutcomes(ctx, store.PassOutcomesParams{FromChange: w.from, Position: upTo, Counted: read})
+		if err != nil || mine == 0 {
+			return err // 0: another replica was here
 		}
 		for c, n := range counts {
 			err := q.CountOutcome(ctx, store.CountOutcomeParams{
@@ -176,63 +184,10 @@ func (r *Reader) Count(ctx context.Context) error {
 		}
 		return nil
 	})
-}
-
-// settled gives up where somebody writes startups in a transaction that stays open:
-// an operator has to hear of it.
-func (r *Reader) settled(ctx context.Context) (int64, error) {
-	short, cancel := context.WithTimeout(ctx, settleTime)
-	defer cancel()
-	upTo, err := r.Store.Settled(short)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		err = fmt.Errorf("a transaction that writes startups is open for longer than %s: nothing after it can be read", settleTime)
+	if err == nil && mine > 0 && r.Counted != nil {
+		r.Counted(told)
 	}
-	return upTo, err
-}
-
-// opened counts the startups of an hour that are OPEN: the database adds them up.
-func opened(ctx context.Context, q store.Queries, w window, hour time.Time, counts tally, last roster) (read int64, err error) {
-	rows, err := q.CountOpened(ctx, store.CountOpenedParams{
-		FromChange: w.from, UpTo: w.upTo, Since: w.since, OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour),
-	})
-	if err != nil || len(rows) == 0 {
-		return 0, err
-	}
-	for _, row := range rows {
-		counts.open(row, hour)
-		read += row.N
-	}
-	starts, err := q.ListLastOpened(ctx, store.ListLastOpenedParams{FromChange: w.from, OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour)})
-	for _, row := range starts {
-		last.add(store.ListCountedRow(row))
-	}
-	return read, err
-}
-
-// eachChange reads all that was changed after a change, but for what opened counts of an hour.
-func eachChange(ctx context.Context, q store.Queries, from int64, but time.Time, f func(store.ListCountedRow) error) error {
-	until := but
-	if !but.IsZero() {
-		until = but.Add(time.Hour)
-	}
-	after := store.MaxID // of the change's own all are read
-	for {
-		rows, err := q.ListCounted(ctx, store.ListCountedParams{
-			FromChange: from, AfterID: after, OpenedFrom: but, OpenedUntil: until, RowLimit: page,
-		})
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			if err := f(row); err != nil {
-				return err
-			}
-		}
-		if len(rows) < page {
-			return nil
-		}
-		from, after = rows[len(rows)-1].Changed, rows[len(rows)-1].ID
-	}
+	return err
 }
 
 // clean removes what is too old, now and then.
@@ -251,6 +206,3 @@ func (r *Reader) clean(ctx context.Context, now time.Time) error {
 	r.cleaned = now
 	return nil
 }
-
-// endless is a window's end at the time of asking: all that is there.
-const endless = math.MaxInt64

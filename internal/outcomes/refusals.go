@@ -121,7 +121,7 @@ func (r *Refusals) Flush(ctx context.Context) error {
 	var err error
 	for len(keys) > 0 && err == nil {
 		some := keys[:min(refusalsOnce, len(keys))]
-		err = r.Store.InTx(ctx, func(q store.Queries) error {
+		err = r.Store.InTxBeside(ctx, func(q store.Queries) error {
 			for _, key := range some {
 				c := held[key]
 				err := q.PutRefusal(ctx, store.PutRefusalParams{

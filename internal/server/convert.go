@@ -43,6 +43,8 @@ func (s *Server) startupView(r store.StartupSession) model.StartupSession {
 func sinkView(r store.Sink, pending int64, on bool) model.Sink {
 	state := model.SinkStateOff
 	switch {
+	case on && r.DisabledAt != nil:
+		state = model.SinkStateDisabled
 	case on && r.FailingSince != nil:
 		state = model.SinkStateFailing
 	case on:
@@ -50,6 +52,7 @@ func sinkView(r store.Sink, pending int64, on bool) model.Sink {
 	}
 	return model.Sink{
 		Name: r.Name, State: state, Pending: pending, Delivered: r.Delivered, Refused: r.Refused,
+		Kind: model.SinkKind(r.Kind), Dropped: r.Dropped, Attempts: r.Attempts, RetryAt: null(r.RetryAt), LastRefusal: null(r.LastRefusal),
 		DeliveredAt: null(r.DeliveredAt), FailingSince: null(r.FailingSince), LastError: null(r.LastError),
 	}
 }

@@ -29,18 +29,24 @@ const (
 
 var key = regexp.MustCompile(`^[A-Za-z0-9._:/@+-]{1,255}$`)
 
-// refused notes who was turned away. A failure of ours is none.
+// refused notes who was turned away. A failure of ours is none. Of admins' operations
+// only those are, that were asked for with a credential that is known and no good any more.
 func (s *Server) refused(k *call, operation string) {
 	e := classify(k.err)
-	if status[e.Code] >= http.StatusInternalServerError || e.Code == errs.Canceled || !slices.Contains(componentOperations, operation) {
+	known := e.Code == errs.Unauthenticated && k.caller.PrincipalKey != ""
+	if status[e.Code] >= http.StatusInternalServerError || e.Code == errs.Canceled || (!known && !slices.Contains(componentOperations, operation)) {
 		return
 	}
+	s.Metrics.Refused(e.Code)
 	r := outcomes.Refused{
 		Tenant: k.caller.TenantKey, Principal: k.caller.PrincipalKey, Code: string(e.Code), Operation: operation,
 		Peer: k.remoteAddr, Detail: e.Message, At: s.Now(), Component: componentOf(k.body),
 	}
 	if r.Principal == "" {
 		r.KeyPrefix = s.keyPrefix(k.header)
+	}
+	if known && e.Cause != nil {
+		r.Detail = e.Cause.Error()
 	}
 	s.Refusals.Add(r)
 }

@@ -37,6 +37,7 @@ type Options struct {
 	Mirror   *feed.Mirror // nil where startups aren't mirrored
 	Refusals *outcomes.Refusals
 	Streams  *stream.Hub
+	Webhooks map[string]bool // the sinks of events that this server tells, by name
 	Admin    *admin.Service
 	World    *world.Service
 	Identity *identity.Service

@@ -64,17 +64,4 @@ type startupSeen struct {
 }
 
 // eventAsSeen is an event as the list has it.
-func eventAsSeen(e store.Event) any {
-	return struct {
-		Seq          int64           `json:"seq"`
-		ID           uuid.UUID       `json:"id"`
-		Type         string          `json:"type"`
-		TenantKey    string          `json:"tenant_key"`
-		Subject      string          `json:"subject"`
-		StartupID    *uuid.UUID      `json:"startup_id"`
-		PrincipalKey *string         `json:"principal_key"`
-		OccurredAt   time.Time       `json:"occurred_at"`
-		RecordedAt   time.Time       `json:"recorded_at"`
-		Data         json.RawMessage `json:"data"`
-	}{e.Seq, e.ID, e.Type, e.TenantKey, e.Subject, e.StartupID, e.PrincipalKey, e.OccurredAt, e.RecordedAt, json.RawMessage(e.Data)}
-}
+func eventAsSeen(e store.Event) any { return eventView(e) }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -27,6 +28,9 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 		Status: text(p.Status), PrincipalKey: p.PrincipalKey, ComponentKey: p.ComponentKey, Since: p.Since,
 	}
 	args.InstanceID, args.Source = p.InstanceID, text(p.Source)
+	if p.Until != nil {
+		args.BeforeID = pg.until(new(p.Until.Add(-time.Millisecond))) // ids tell no more of the time
+	}
 	switch status := deref(p.Status); status {
 	case model.StartupFilterStatusOVERDUE, model.StartupFilterStatusSUPERSEDED, model.StartupFilterStatusACKNOWLEDGED:
 		if err := s.Alarms.Sweep(ctx); err != nil { // those that have ended since the last one
@@ -65,8 +69,16 @@ func (s *Server) ListSinks(ctx context.Context, _ api.ListSinksRequestObject) (a
 	if err != nil {
 		return nil, err
 	}
+	bounds, err := s.Store.EventBounds(ctx)
+	if err != nil {
+		return nil, err
+	}
 	body := []model.Sink{} // none is no null
 	for _, r := range rows {
+		if r.Kind == string(model.SinkKindWebhook) {
+			body = append(body, sinkView(r, min(max(0, bounds.Newest-r.Position), maxPending), s.Webhooks[r.Name]))
+			continue
+		}
 		pending, err := s.Store.CountChanges(ctx, store.CountChangesParams{FromChange: r.Position, RowLimit: maxPending})
 		if err != nil {
 			return nil, err

@@ -66,7 +66,7 @@ func (e embedded) openStartups(ctx context.Context, rows []OpenStartupParams) (o
 	if err != nil {
 		return nil, err
 	}
-	err = e.inBatch(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	change, err := e.inBatch(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		n, err := insertion.run(ctx, tx)
 		if err != nil {
 			return err
@@ -84,6 +84,7 @@ func (e embedded) openStartups(ctx context.Context, rows []OpenStartupParams) (o
 	if err != nil {
 		return nil, err // what was opened was rolled back
 	}
+	e.recent.opened(change, rows, openings)
 	return openings, nil
 }
 
@@ -103,7 +104,8 @@ func (e embedded) reportStartups(ctx context.Context, rows []ReportStartupParams
 	if err != nil {
 		return nil, err
 	}
-	err = e.inBatch(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	var won []ReportStartupParams
+	change, err := e.inBatch(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		stmt := tx.StmtContext(ctx, one) //nolint:sqlclosecheck // closed with tx
 		for i, r := range rows {
 			result, err := stmt.ExecContext(ctx, all.rows[i]...)
@@ -116,6 +118,7 @@ func (e embedded) reportStartups(ctx context.Context, rows []ReportStartupParams
 			}
 			if n == 1 {
 				reported[r.ID] = Reported{r.Status, *reportedAt(r)}
+				won = append(won, r)
 			}
 		}
 		return nil
@@ -123,23 +126,25 @@ func (e embedded) reportStartups(ctx context.Context, rows []ReportStartupParams
 	if err != nil {
 		return nil, err
 	}
+	e.recent.reported(change, won)
 	return reported, nil
 }
 
 // inBatch is inTx for statements that take microseconds: watching the context
-// takes as long. Beginning and committing end with ctx.
-func (e embedded) inBatch(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
-	raise, err := e.prepared.get(ctx, statement{number, 1})
+// takes as long. Beginning and committing end with ctx. It tells its number.
+func (e embedded) inBatch(ctx context.Context, fn func(context.Context, *sql.Tx) error) (change int64, err error) {
+	raise, err := e.prepared.get(ctx, statement{number + " RETURNING n", 1})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return within(ctx, e.w, func(tx *sql.Tx) error {
+	err = within(ctx, e.w, func(tx *sql.Tx) error {
 		ctx := context.WithoutCancel(ctx)
-		if _, err := tx.StmtContext(ctx, raise).ExecContext(ctx); err != nil { //nolint:sqlclosecheck // closed with tx
+		if err := tx.StmtContext(ctx, raise).QueryRowContext(ctx).Scan(&change); err != nil { //nolint:sqlclosecheck // closed with tx
 			return err
 		}
 		return fn(ctx, tx)
 	})
+	return change, err
 }
 
 func reportedAt(r ReportStartupParams) *time.Time {

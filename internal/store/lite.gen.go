@@ -107,6 +107,10 @@ func (q lite) DeleteManifest(ctx context.Context, id uuid.UUID) error {
 	return q.w.DeleteManifest(ctx, id)
 }
 
+func (q lite) DeleteOldEvents(ctx context.Context, arg postgres.DeleteOldEventsParams) (int64, error) {
+	return q.w.DeleteOldEvents(ctx, sqlite.DeleteOldEventsParams(arg))
+}
+
 func (q lite) DeleteOldOutcomes(ctx context.Context, before time.Time) (int64, error) {
 	return q.w.DeleteOldOutcomes(ctx, before)
 }
@@ -137,6 +141,14 @@ func (q lite) DeleteRefusalsBeyond(ctx context.Context, keep int64) (int64, erro
 
 func (q lite) DeleteSecretRef(ctx context.Context, id uuid.UUID) error {
 	return q.w.DeleteSecretRef(ctx, id)
+}
+
+func (q lite) DisableSink(ctx context.Context, arg postgres.DisableSinkParams) error {
+	return q.w.DisableSink(ctx, sqlite.DisableSinkParams(arg))
+}
+
+func (q lite) DropEvents(ctx context.Context, arg postgres.DropEventsParams) (int64, error) {
+	return q.w.DropEvents(ctx, sqlite.DropEventsParams(arg))
 }
 
 func (q lite) EventBounds(ctx context.Context) (postgres.EventBoundsRow, error) {
@@ -252,8 +264,21 @@ func (q lite) GetStartup(ctx context.Context, id uuid.UUID) (postgres.StartupSes
 	return postgres.StartupSession(row), err
 }
 
+func (q lite) GetStartupBody(ctx context.Context, id uuid.UUID) (*int64, error) {
+	return q.r.GetStartupBody(ctx, id)
+}
+
+func (q lite) HasEvent(ctx context.Context, arg postgres.HasEventParams) (int64, error) {
+	return q.r.HasEvent(ctx, sqlite.HasEventParams(arg))
+}
+
 func (q lite) KeepPacketBody(ctx context.Context, arg postgres.KeepPacketBodyParams) (int64, error) {
 	return q.w.KeepPacketBody(ctx, sqlite.KeepPacketBodyParams(arg))
+}
+
+func (q lite) LastOfRevisions(ctx context.Context, arg postgres.LastOfRevisionsParams) (postgres.LastOfRevisionsRow, error) {
+	row, err := q.r.LastOfRevisions(ctx, sqlite.LastOfRevisionsParams(arg))
+	return postgres.LastOfRevisionsRow(row), err
 }
 
 func (q lite) LeaseSink(ctx context.Context, arg postgres.LeaseSinkParams) (int64, error) {
@@ -305,6 +330,11 @@ func (q lite) ListCounted(ctx context.Context, arg postgres.ListCountedParams) (
 	return convert(rows, func(r sqlite.ListCountedRow) postgres.ListCountedRow { return postgres.ListCountedRow(r) }), err
 }
 
+func (q lite) ListEventful(ctx context.Context, arg postgres.ListEventfulParams) ([]postgres.ListEventfulRow, error) {
+	rows, err := q.r.ListEventful(ctx, sqlite.ListEventfulParams(arg))
+	return convert(rows, func(r sqlite.ListEventfulRow) postgres.ListEventfulRow { return postgres.ListEventfulRow(r) }), err
+}
+
 func (q lite) ListEvents(ctx context.Context, arg postgres.ListEventsParams) ([]postgres.Event, error) {
 	rows, err := q.r.ListEvents(ctx, sqlite.ListEventsParams(arg))
 	return convert(rows, func(r sqlite.Event) postgres.Event { return postgres.Event(r) }), err
@@ -318,9 +348,16 @@ func (q lite) ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, 
 	return q.r.ListGoodKeyHashes(ctx, now)
 }
 
-func (q lite) ListLastOpened(ctx context.Context, arg postgres.ListLastOpenedParams) ([]postgres.ListLastOpenedRow, error) {
-	rows, err := q.r.ListLastOpened(ctx, sqlite.ListLastOpenedParams(arg))
-	return convert(rows, func(r sqlite.ListLastOpenedRow) postgres.ListLastOpenedRow { return postgres.ListLastOpenedRow(r) }), err
+func (q lite) ListKnownRefused(ctx context.Context, arg postgres.ListKnownRefusedParams) ([]postgres.Refusal, error) {
+	rows, err := q.r.ListKnownRefused(ctx, sqlite.ListKnownRefusedParams(arg))
+	return convert(rows, func(r sqlite.Refusal) postgres.Refusal { return postgres.Refusal(r) }), err
+}
+
+func (q lite) ListManifestVersions(ctx context.Context, rowLimit int64) ([]postgres.ListManifestVersionsRow, error) {
+	rows, err := q.r.ListManifestVersions(ctx, rowLimit)
+	return convert(rows, func(r sqlite.ListManifestVersionsRow) postgres.ListManifestVersionsRow {
+		return postgres.ListManifestVersionsRow(r)
+	}), err
 }
 
 func (q lite) ListManifests(ctx context.Context, arg postgres.ListManifestsParams) ([]postgres.Manifest, error) {
@@ -328,8 +365,20 @@ func (q lite) ListManifests(ctx context.Context, arg postgres.ListManifestsParam
 	return convert(rows, func(r sqlite.Manifest) postgres.Manifest { return postgres.Manifest(r) }), err
 }
 
+func (q lite) ListNewRevisions(ctx context.Context, rowLimit int64) ([]postgres.ListNewRevisionsRow, error) {
+	rows, err := q.r.ListNewRevisions(ctx, rowLimit)
+	return convert(rows, func(r sqlite.ListNewRevisionsRow) postgres.ListNewRevisionsRow {
+		return postgres.ListNewRevisionsRow(r)
+	}), err
+}
+
 func (q lite) ListOutcomeNames(ctx context.Context, arg postgres.ListOutcomeNamesParams) ([]string, error) {
 	return q.r.ListOutcomeNames(ctx, sqlite.ListOutcomeNamesParams(arg))
+}
+
+func (q lite) ListOverdue(ctx context.Context, arg postgres.ListOverdueParams) ([]postgres.ListOverdueRow, error) {
+	rows, err := q.r.ListOverdue(ctx, sqlite.ListOverdueParams(arg))
+	return convert(rows, func(r sqlite.ListOverdueRow) postgres.ListOverdueRow { return postgres.ListOverdueRow(r) }), err
 }
 
 func (q lite) ListPastDeadline(ctx context.Context, arg postgres.ListPastDeadlineParams) ([]postgres.StartupSession, error) {
@@ -382,6 +431,11 @@ func (q lite) ListTenantRevisions(ctx context.Context) ([]postgres.TenantRevisio
 	return convert(rows, func(r sqlite.TenantRevision) postgres.TenantRevision { return postgres.TenantRevision(r) }), err
 }
 
+func (q lite) ListTwins(ctx context.Context, arg postgres.ListTwinsParams) ([]postgres.ListTwinsRow, error) {
+	rows, err := q.r.ListTwins(ctx, sqlite.ListTwinsParams(arg))
+	return convert(rows, func(r sqlite.ListTwinsRow) postgres.ListTwinsRow { return postgres.ListTwinsRow(r) }), err
+}
+
 func (q lite) ListWaiting(ctx context.Context, arg postgres.ListWaitingParams) ([]postgres.ListWaitingRow, error) {
 	rows, err := q.r.ListWaiting(ctx, sqlite.ListWaitingParams(arg))
 	return convert(rows, func(r sqlite.ListWaitingRow) postgres.ListWaitingRow { return postgres.ListWaitingRow(r) }), err
@@ -392,17 +446,36 @@ func (q lite) ListWorldAt(ctx context.Context, arg postgres.ListWorldAtParams) (
 	return convert(rows, func(r sqlite.ListWorldAtRow) postgres.ListWorldAtRow { return postgres.ListWorldAtRow(r) }), err
 }
 
+func (q lite) ListWorldChanges(ctx context.Context, arg postgres.ListWorldChangesParams) ([]postgres.ListWorldChangesRow, error) {
+	rows, err := q.r.ListWorldChanges(ctx, sqlite.ListWorldChangesParams(arg))
+	return convert(rows, func(r sqlite.ListWorldChangesRow) postgres.ListWorldChangesRow {
+		return postgres.ListWorldChangesRow(r)
+	}), err
+}
+
 func (q lite) LockTenant(ctx context.Context, arg postgres.LockTenantParams) (postgres.LockTenantRow, error) {
 	row, err := q.w.LockTenant(ctx, sqlite.LockTenantParams(arg))
 	return postgres.LockTenantRow(row), err
+}
+
+func (q lite) MoveReader(ctx context.Context, arg postgres.MoveReaderParams) error {
+	return q.w.MoveReader(ctx, sqlite.MoveReaderParams(arg))
 }
 
 func (q lite) OpenStartup(ctx context.Context, arg postgres.OpenStartupParams) (int64, error) {
 	return q.w.OpenStartup(ctx, sqlite.OpenStartupParams(arg))
 }
 
+func (q lite) PassEvents(ctx context.Context, arg postgres.PassEventsParams) (int64, error) {
+	return q.w.PassEvents(ctx, sqlite.PassEventsParams(arg))
+}
+
 func (q lite) PassOutcomes(ctx context.Context, arg postgres.PassOutcomesParams) (int64, error) {
 	return q.w.PassOutcomes(ctx, sqlite.PassOutcomesParams(arg))
+}
+
+func (q lite) PutEventRevision(ctx context.Context, arg postgres.PutEventRevisionParams) error {
+	return q.w.PutEventRevision(ctx, sqlite.PutEventRevisionParams(arg))
 }
 
 func (q lite) PutRefusal(ctx context.Context, arg postgres.PutRefusalParams) error {
@@ -413,12 +486,20 @@ func (q lite) PutRoster(ctx context.Context, arg postgres.PutRosterParams) error
 	return q.w.PutRoster(ctx, sqlite.PutRosterParams(arg))
 }
 
+func (q lite) RefuseEvent(ctx context.Context, arg postgres.RefuseEventParams) (int64, error) {
+	return q.w.RefuseEvent(ctx, sqlite.RefuseEventParams(arg))
+}
+
 func (q lite) RefuseStartup(ctx context.Context, arg postgres.RefuseStartupParams) error {
 	return q.w.RefuseStartup(ctx, sqlite.RefuseStartupParams(arg))
 }
 
 func (q lite) ReportStartup(ctx context.Context, arg postgres.ReportStartupParams) (int64, error) {
 	return q.w.ReportStartup(ctx, sqlite.ReportStartupParams(arg))
+}
+
+func (q lite) RetrySink(ctx context.Context, arg postgres.RetrySinkParams) (int64, error) {
+	return q.w.RetrySink(ctx, sqlite.RetrySinkParams(arg))
 }
 
 func (q lite) RevisionAt(ctx context.Context, arg postgres.RevisionAtParams) (*int64, error) {

@@ -98,6 +98,8 @@ func (e pg) inTx(ctx context.Context, fn func(Queries) error) error {
 	return e.writable(pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error { return fn(postgres.New(tx)) }))
 }
 
+func (e pg) inTxBeside(ctx context.Context, fn func(Queries) error) error { return e.inTx(ctx, fn) }
+
 // writable lets go of all connections when one turns out to be a read-only
 // server's: after a failover they would stay with the one that was demoted.
 func (e pg) writable(err error) error {

@@ -2,8 +2,12 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/legivellum/metagate/gen/litebatch"
 	"github.com/legivellum/metagate/gen/pgbatch"
 )
 
@@ -12,8 +16,30 @@ func (s *Store) PutRosters(ctx context.Context, rows []PutRosterParams) error {
 	return s.engine.putRosters(ctx, rows)
 }
 
+// CountedOf is ListCounted for some startups; those that are gone are left out.
+func (s *Store) CountedOf(ctx context.Context, ids []uuid.UUID) ([]ListCountedRow, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return s.engine.countedOf(ctx, ids)
+}
+
+func (e embedded) countedOf(ctx context.Context, ids []uuid.UUID) ([]ListCountedRow, error) {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := litebatch.New(e.r).ListCountedOf(ctx, string(list))
+	return column(rows, func(r *litebatch.ListCountedOfRow) ListCountedRow { return ListCountedRow(*r) }), err
+}
+
+func (e pg) countedOf(ctx context.Context, ids []uuid.UUID) ([]ListCountedRow, error) {
+	rows, err := pgbatch.New(e.pool).ListCountedOf(ctx, ids)
+	return column(rows, func(r *pgbatch.ListCountedOfRow) ListCountedRow { return ListCountedRow(*r) }), err
+}
+
 func (e embedded) putRosters(ctx context.Context, rows []PutRosterParams) error {
-	return e.inTx(ctx, func(q Queries) error {
+	return e.inTxBeside(ctx, func(q Queries) error {
 		for _, r := range rows {
 			if err := q.PutRoster(ctx, r); err != nil {
 				return err

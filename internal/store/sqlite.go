@@ -22,6 +22,7 @@ type embedded struct {
 	r, w     *sql.DB
 	prepared *prepared     // on w, for the batches
 	turns    chan struct{} // of the transactions that are not hot; nil lets all pass
+	recent   *recent       // what the batches wrote
 }
 
 func openSQLite(path string) (*Store, error) {
@@ -41,7 +42,7 @@ func openSQLite(path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := embedded{path: path, r: r, w: w, prepared: &prepared{db: w, stmts: map[statement]*sql.Stmt{}}, turns: make(chan struct{}, 1)}
+	e := embedded{path: path, r: r, w: w, prepared: &prepared{db: w, stmts: map[statement]*sql.Stmt{}}, turns: make(chan struct{}, 1), recent: &recent{}}
 	h := e
 	h.r, h.turns = hot, nil
 	return &Store{
@@ -76,20 +77,28 @@ func sqliteDSN(path, txlock string, pragmas ...string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
-// inTx waits for its turn first, so that at most one admin's transaction stands
-// before a batch, however many there are.
 func (e embedded) inTx(ctx context.Context, fn func(Queries) error) error {
-	done, err := e.turn(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	return within(ctx, e.w, func(tx *sql.Tx) error {
+	return e.inTurn(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, number); err != nil {
 			return err
 		}
 		return fn(liteOf(tx))
 	})
+}
+
+func (e embedded) inTxBeside(ctx context.Context, fn func(Queries) error) error {
+	return e.inTurn(ctx, func(tx *sql.Tx) error { return fn(liteOf(tx)) })
+}
+
+// inTurn waits for its turn first, so that at most one admin's transaction stands
+// before a batch, however many there are.
+func (e embedded) inTurn(ctx context.Context, fn func(*sql.Tx) error) error {
+	done, err := e.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return within(ctx, e.w, fn)
 }
 
 func (e embedded) turn(ctx context.Context) (done func(), err error) {

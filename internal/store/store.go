@@ -36,6 +36,7 @@ type Store struct {
 // engine is what differs beyond the queries.
 type engine interface {
 	inTx(ctx context.Context, fn func(Queries) error) error
+	inTxBeside(ctx context.Context, fn func(Queries) error) error
 	inSnapshot(ctx context.Context, fn func(Queries) error) error
 	staged(ctx context.Context, record, confirm func(Queries) error) error
 	ping(ctx context.Context) error
@@ -44,6 +45,10 @@ type engine interface {
 	readOnly(ctx context.Context) (bool, error)
 	read(ctx context.Context, query string) error
 	settled(ctx context.Context) (int64, error)
+	clock(ctx context.Context) (time.Time, error)
+	written(after, upTo int64) []Written
+	unwritten()
+	countedOf(ctx context.Context, ids []uuid.UUID) ([]ListCountedRow, error)
 	putRosters(ctx context.Context, rows []PutRosterParams) error
 	tryReceipt(ctx context.Context, p OpenStartupParams) error
 	lock(ctx context.Context) (unlock func(), err error)
@@ -79,6 +84,12 @@ func Open(ctx context.Context, url string) (*Store, error) {
 // otherwise. On SQLite it holds the one writer, so fn must use its Queries only.
 func (s *Store) InTx(ctx context.Context, fn func(Queries) error) error {
 	return s.engine.inTx(ctx, fn)
+}
+
+// InTxBeside is InTx for what writes no startup: it takes none of their numbers, so
+// that those of a process have few gaps (see Written).
+func (s *Store) InTxBeside(ctx context.Context, fn func(Queries) error) error {
+	return s.engine.inTxBeside(ctx, fn)
 }
 
 // InSnapshot runs fn in a read-only transaction that sees one moment of the

@@ -75,6 +75,48 @@ var sinks = tests{
 		s.FailingSince, s.LastError = &w.now, new("still away")
 		require.Equal(t, s, must(w.GetSink(t.Context(), s.Name))(t))
 	},
+	"RetrySink": func(t *testing.T, w *world) {
+		s := w.owned(t)
+		retry := func(owner string, at time.Time) int64 {
+			return must(w.RetrySink(t.Context(), store.RetrySinkParams{Name: s.Name, Owner: owner, RetryAt: new(at.Add(time.Minute)), Now: &at, LastError: new("503")}))(t)
+		}
+		require.EqualValues(t, 0, retry("two", w.now))
+		require.EqualValues(t, 1, retry("one", w.now))
+		require.EqualValues(t, 1, retry("one", w.now.Add(time.Hour)))
+		want := s
+		want.Attempts, want.FailingSince, want.RetryAt, want.LastError = 2, &w.now, new(w.now.Add(time.Hour+time.Minute)), new("503")
+		require.Equal(t, want, must(w.GetSink(t.Context(), s.Name))(t))
+		require.EqualValues(t, 1, must(w.AdvanceSink(t.Context(), store.AdvanceSinkParams{Name: s.Name, Owner: "one", Position: s.Position}))(t))
+		require.Equal(t, s, must(w.GetSink(t.Context(), s.Name))(t), "it takes something")
+	},
+	"RefuseEvent": func(t *testing.T, w *world) {
+		s := w.owned(t)
+		must(w.RetrySink(t.Context(), store.RetrySinkParams{Name: s.Name, Owner: "one", RetryAt: &w.now, Now: &w.now, LastError: new("503")}))(t)
+		refuse := func(owner string, position int64) int64 {
+			return must(w.RefuseEvent(t.Context(), store.RefuseEventParams{Name: s.Name, Owner: owner, Position: position, LastRefusal: new("event 9: no")}))(t)
+		}
+		require.Equal(t, []int64{0, 1, 0}, []int64{refuse("two", 9), refuse("one", 9), refuse("one", 8)})
+		s.Position, s.Refused, s.LastRefusal, s.LastError = 9, 1, new("event 9: no"), new("503")
+		require.Equal(t, s, must(w.GetSink(t.Context(), s.Name))(t))
+	},
+	"DropEvents": func(t *testing.T, w *world) {
+		s := w.owned(t)
+		drop := func(owner string, position int64) int64 {
+			return must(w.DropEvents(t.Context(), store.DropEventsParams{Name: s.Name, Owner: owner, Position: position, Dropped: 5}))(t)
+		}
+		require.Equal(t, []int64{0, 1, 0}, []int64{drop("two", 12), drop("one", 12), drop("one", 11)})
+		s.Position, s.Dropped = 12, 5
+		require.Equal(t, s, must(w.GetSink(t.Context(), s.Name))(t))
+	},
+	"DisableSink": func(t *testing.T, w *world) {
+		s := w.owned(t)
+		require.NoError(t, w.DisableSink(t.Context(), store.DisableSinkParams{Name: s.Name, DisabledAt: &w.now, LastError: new("410")}))
+		s.DisabledAt, s.LastError = &w.now, new("410")
+		require.Equal(t, s, must(w.GetSink(t.Context(), s.Name))(t))
+		require.NoError(t, w.DisableSink(t.Context(), store.DisableSinkParams{Name: s.Name}))
+		s.DisabledAt = nil
+		require.Equal(t, s, must(w.GetSink(t.Context(), s.Name))(t))
+	},
 	"RefuseStartup": func(t *testing.T, w *world) {
 		want := w.open(t, w.now, w.now)
 		want.MirrorError = new("NO: é")
@@ -85,10 +127,10 @@ var sinks = tests{
 
 func (w *world) sink(t *testing.T) store.Sink {
 	t.Helper()
-	p := store.CreateSinkParams{Name: unique("sink"), Position: 7, LeasedUntil: w.now}
+	p := store.CreateSinkParams{Name: unique("sink"), Kind: "webhook", Position: 7, LeasedUntil: w.now}
 	require.NoError(t, w.CreateSink(t.Context(), p))
 	s := must(w.GetSink(t.Context(), p.Name))(t)
-	require.Equal(t, store.Sink{Name: p.Name, Since: 7, Position: 7, LeasedUntil: w.now}, s)
+	require.Equal(t, store.Sink{Name: p.Name, Kind: "webhook", Since: 7, Position: 7, LeasedUntil: w.now}, s)
 	return s
 }
 

@@ -34,23 +34,26 @@ CREATE INDEX startup_sessions_eventful ON startup_sessions (changed)
 
 -- What a sink of events is at, beside its place.
 ALTER TABLE sinks
+    ADD COLUMN kind         text NOT NULL DEFAULT 'receiptgate', -- reader is one of our own, which tells nobody
     ADD COLUMN attempts     bigint NOT NULL DEFAULT 0, -- that have failed since it last took something
     ADD COLUMN retry_at     timestamptz,               -- not before
     ADD COLUMN dropped      bigint NOT NULL DEFAULT 0, -- events that were too old before it took them
     ADD COLUMN disabled_at  timestamptz,               -- it said that it is gone
     ADD COLUMN last_refusal text;
 
+UPDATE sinks SET kind = 'reader' WHERE name = 'outcomes';
+
 -- Who records begins here: startups by their changes, deadlines and refusals by Unix microseconds.
-INSERT INTO sinks (name, since, position, owner, leased_until, delivered, refused)
-SELECT 'events', CASE WHEN is_called THEN last_value ELSE 0 END, CASE WHEN is_called THEN last_value ELSE 0 END, '', '1970-01-01 00:00:00+00:00', 0, 0
+INSERT INTO sinks (name, kind, since, position, owner, leased_until, delivered, refused)
+SELECT 'events', 'reader', CASE WHEN is_called THEN last_value ELSE 0 END, CASE WHEN is_called THEN last_value ELSE 0 END, '', '1970-01-01 00:00:00+00:00', 0, 0
 FROM startup_changes;
-INSERT INTO sinks (name, since, position, owner, leased_until, delivered, refused)
-SELECT name, CAST(extract(epoch FROM now()) * 1000000 AS bigint), CAST(extract(epoch FROM now()) * 1000000 AS bigint), '', '1970-01-01 00:00:00+00:00', 0, 0
+INSERT INTO sinks (name, kind, since, position, owner, leased_until, delivered, refused)
+SELECT name, 'reader', CAST(extract(epoch FROM now()) * 1000000 AS bigint), CAST(extract(epoch FROM now()) * 1000000 AS bigint), '', '1970-01-01 00:00:00+00:00', 0, 0
 FROM (SELECT 'events.overdue' AS name UNION ALL SELECT 'events.refusals' UNION ALL SELECT 'events.addresses') n;
 
 -- +goose Down
 DELETE FROM sinks WHERE name LIKE 'events%';
-ALTER TABLE sinks DROP COLUMN attempts, DROP COLUMN retry_at, DROP COLUMN dropped, DROP COLUMN disabled_at, DROP COLUMN last_refusal;
+ALTER TABLE sinks DROP COLUMN kind, DROP COLUMN attempts, DROP COLUMN retry_at, DROP COLUMN dropped, DROP COLUMN disabled_at, DROP COLUMN last_refusal;
 DROP INDEX startup_sessions_eventful;
 DROP TABLE event_revisions;
 DROP TABLE events;

@@ -33,21 +33,25 @@ CREATE INDEX startup_sessions_eventful ON startup_sessions (changed)
         OR (source = 'cache' AND status = 'OPEN'));
 
 -- What a sink of events is at, beside its place.
+ALTER TABLE sinks ADD COLUMN kind text NOT NULL DEFAULT 'receiptgate'; -- reader is one of our own, which tells nobody
 ALTER TABLE sinks ADD COLUMN attempts bigint NOT NULL DEFAULT 0; -- that have failed since it last took something
 ALTER TABLE sinks ADD COLUMN retry_at timestamp; -- not before
 ALTER TABLE sinks ADD COLUMN dropped bigint NOT NULL DEFAULT 0; -- events that were too old before it took them
 ALTER TABLE sinks ADD COLUMN disabled_at timestamp; -- it said that it is gone
 ALTER TABLE sinks ADD COLUMN last_refusal text;
 
+UPDATE sinks SET kind = 'reader' WHERE name = 'outcomes';
+
 -- Who records begins here: startups by their changes, deadlines and refusals by Unix microseconds.
-INSERT INTO sinks (name, since, position, owner, leased_until, delivered, refused)
-SELECT 'events', n, n, '', '1970-01-01 00:00:00+00:00', 0, 0 FROM change_number;
-INSERT INTO sinks (name, since, position, owner, leased_until, delivered, refused)
-SELECT name, CAST(strftime('%s', 'now') AS bigint) * 1000000, CAST(strftime('%s', 'now') AS bigint) * 1000000, '', '1970-01-01 00:00:00+00:00', 0, 0
+INSERT INTO sinks (name, kind, since, position, owner, leased_until, delivered, refused)
+SELECT 'events', 'reader', n, n, '', '1970-01-01 00:00:00+00:00', 0, 0 FROM change_number;
+INSERT INTO sinks (name, kind, since, position, owner, leased_until, delivered, refused)
+SELECT name, 'reader', CAST(strftime('%s', 'now') AS bigint) * 1000000, CAST(strftime('%s', 'now') AS bigint) * 1000000, '', '1970-01-01 00:00:00+00:00', 0, 0
 FROM (SELECT 'events.overdue' AS name UNION ALL SELECT 'events.refusals' UNION ALL SELECT 'events.addresses') n;
 
 -- +goose Down
 DELETE FROM sinks WHERE name LIKE 'events%';
+ALTER TABLE sinks DROP COLUMN kind;
 ALTER TABLE sinks DROP COLUMN attempts;
 ALTER TABLE sinks DROP COLUMN retry_at;
 ALTER TABLE sinks DROP COLUMN dropped;
