@@ -57,7 +57,7 @@ func TestAStreamTellsWhatBecomesOfStartups(t *testing.T) {
 		h.until(t, down, isIn(model.StartupStatusOPEN))
 		apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(up))).Is(t, 200)
 		told := h.until(t, up, isIn(model.StartupStatusREADY))
-		require.JSONEq(t, string(jsonOf(t, (*apptest.Got(l.admin.ListStartupsWithResponse(t.Context(), &model.ListStartupsParams{ComponentKey: new("up")})).Is(t, 200).JSON200)[0])), string(jsonOf(t, told)))
+		require.JSONEq(t, string(marshalled(t, (*apptest.Got(l.admin.ListStartupsWithResponse(t.Context(), &model.ListStartupsParams{ComponentKey: new("up")})).Is(t, 200).JSON200)[0])), string(marshalled(t, told)))
 		require.Contains(t, string(told.Health.MustGet()), "1.10") // with its digits
 		apptest.Got(l.component.ReportFailedWithResponse(t.Context(), failed(down))).Is(t, 200)
 		h.until(t, down, isIn(model.StartupStatusFAILED))
@@ -72,7 +72,7 @@ func TestAStreamTellsWhatBecomesOfStartups(t *testing.T) {
 	})
 }
 
-func jsonOf(t *testing.T, v any) []byte {
+func marshalled(t *testing.T, v any) []byte {
 	t.Helper()
 	b, err := json.Marshal(v)
 	require.NoError(t, err)
