@@ -149,28 +149,28 @@ func TestAStreamTellsChangesOfTheWorld(t *testing.T) {
 	})
 }
 
-// told is what somebody has heard of, and what there was to hear of.
-type told struct {
+// hearsay is what somebody has heard of, and what there was to hear of.
+type hearsay struct {
 	sync.Mutex
 	opened map[uuid.UUID]bool
 	heard  map[uuid.UUID]model.StartupStatus
 }
 
-func (o *told) open(id uuid.UUID) (n int) {
+func (o *hearsay) open(id uuid.UUID) (n int) {
 	o.Lock()
 	defer o.Unlock()
 	o.opened[id] = true
 	return len(o.opened)
 }
 
-func (o *told) hear(s model.StartupSession) {
+func (o *hearsay) hear(s model.StartupSession) {
 	o.Lock()
 	defer o.Unlock()
 	o.heard[s.StartupID] = s.Status
 }
 
 // missing is how many were opened that nobody has heard of.
-func (o *told) missing() (n int) {
+func (o *hearsay) missing() (n int) {
 	o.Lock()
 	defer o.Unlock()
 	for id := range o.opened {
@@ -183,7 +183,7 @@ func (o *told) missing() (n int) {
 
 // hop listens on one replica after the other, each time until it has heard a few, and
 // goes on from one id to another.
-func hop(t *testing.T, replicas []*apptest.App, hops int, o *told, id string) string {
+func hop(t *testing.T, replicas []*apptest.App, hops int, o *hearsay, id string) string {
 	t.Helper()
 	for n := range hops {
 		h := adminWire(replicas[n%len(replicas)]).listen(t, streamPath+"?types=startup", "Last-Event-ID", id)
@@ -201,7 +201,7 @@ func TestWhoHopsBetweenReplicasHearsOfEveryStartup(t *testing.T) {
 	testdb.Each(t, apptest.Migrate, func(t *testing.T, url string) {
 		l := newLab(t, apptest.Start(t, url))
 		replicas := []*apptest.App{l.App, apptest.Start(t, url)}
-		o := &told{opened: map[uuid.UUID]bool{}, heard: map[uuid.UUID]model.StartupStatus{}}
+		o := &hearsay{opened: map[uuid.UUID]bool{}, heard: map[uuid.UUID]model.StartupStatus{}}
 		first := adminWire(l.App).listen(t, streamPath+"?types=startup") // so that nothing is before it
 		o.open(l.start(t, "first").Startup.StartupID)
 		o.hear(first.startup(t))
