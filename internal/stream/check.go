@@ -62,7 +62,7 @@ func (l *listener) check(ctx context.Context, c *clock) (refused error) {
 		return err
 	case err != nil: // the database's
 		c.timer.Reset(retryWatch)
-		return nil //nolint:nilerr // it is asked again
+		return nil //nolint:nilerr // it is the database's, which is asked again
 	case who.TenantKey != l.Who.TenantKey || who.AnyTenant != l.Who.AnyTenant:
 		return errs.New(errs.Forbidden, "the principal is of another tenant now: connect again")
 	}
