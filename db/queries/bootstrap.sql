@@ -5,6 +5,9 @@ SELECT revision, epoch FROM tenant_revisions WHERE tenant_key = sqlc.arg(tenant_
 -- A number that differs when any tenant's world has. (The revisions themselves are too large to be added up.)
 SELECT CAST(COALESCE(SUM(revision % 1000000007), 0) AS bigint) FROM tenant_revisions;
 
+-- name: ListTenantRevisions :many
+SELECT tenant_key, revision, epoch FROM tenant_revisions;
+
 -- name: LockTenant :one
 -- The first statement of each admin write: its row lock puts the writes of a tenant
 -- one after another. It tells where the tenant is; a new one is at revision 0.

@@ -40,6 +40,15 @@ WHERE status = 'OPEN' AND superseded_at IS NULL AND acknowledged_at IS NULL AND 
 ORDER BY deadline_at, id
 LIMIT CAST(sqlc.arg(row_limit) AS bigint);
 
+-- name: ListPastDeadline :many
+-- The startups that are an alarm and whose deadline was in a span of time, by deadline.
+SELECT * FROM startup_sessions
+WHERE status = 'OPEN' AND superseded_at IS NULL AND acknowledged_at IS NULL
+  AND deadline_at >= sqlc.arg(since) AND deadline_at < sqlc.arg(until)
+  AND (deadline_at > sqlc.arg(since) OR id > sqlc.arg(after_id))
+ORDER BY deadline_at, id
+LIMIT CAST(sqlc.arg(row_limit) AS bigint);
+
 -- name: SupersedeStartup :execrows
 UPDATE startup_sessions SET superseded_by = sqlc.arg(superseded_by), superseded_at = sqlc.arg(superseded_at), changed = (SELECT n FROM change_number)
 WHERE id = sqlc.arg(id) AND status = 'OPEN' AND superseded_at IS NULL;

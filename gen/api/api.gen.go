@@ -189,6 +189,9 @@ type ServerInterface interface {
 	// AcknowledgeStartup End the alarm of an overdue startup
 	// (POST /v1/admin/startups/{startup_id}/acknowledge)
 	AcknowledgeStartup(ctx echo.Context, startupID UUID) error
+	// Stream Follow startups and changes of the world as they happen
+	// (GET /v1/admin/stream)
+	Stream(ctx echo.Context, params StreamParams) error
 	// ListValidators List validators
 	// (GET /v1/admin/validators)
 	ListValidators(ctx echo.Context, params ListValidatorsParams) error
@@ -222,6 +225,9 @@ type ServerInterface interface {
 	// GetStartupPacket Get the packet that a startup was answered with
 	// (GET /v1/startup/{startup_id}/packet)
 	GetStartupPacket(ctx echo.Context, startupID UUID) error
+	// WatchPacket Hear that one's packet has changed
+	// (GET /v1/watch)
+	WatchPacket(ctx echo.Context, params WatchPacketParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -2151,6 +2157,83 @@ func (w *ServerInterfaceWrapper) AcknowledgeStartup(ctx echo.Context) error {
 	return err
 }
 
+// Stream converts echo context to params.
+func (w *ServerInterfaceWrapper) Stream(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StreamParams
+	// ------------- Optional query parameter "types" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "types", ctx.QueryParams(), &params.Types, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter types: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "profile_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "profile_key", ctx.QueryParams(), &params.ProfileKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter profile_key: %s", err))
+	}
+
+	// ------------- Optional query parameter "principal_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "principal_key", ctx.QueryParams(), &params.PrincipalKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter principal_key: %s", err))
+	}
+
+	// ------------- Optional query parameter "component_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "component_key", ctx.QueryParams(), &params.ComponentKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter component_key: %s", err))
+	}
+
+	// ------------- Optional query parameter "instance_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "instance_id", ctx.QueryParams(), &params.InstanceID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter instance_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
+		}
+
+		params.LastEventID = &LastEventID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Stream(ctx, params)
+	return err
+}
+
 // ListValidators converts echo context to params.
 func (w *ServerInterfaceWrapper) ListValidators(ctx echo.Context) error {
 	var err error
@@ -2440,6 +2523,77 @@ func (w *ServerInterfaceWrapper) GetStartupPacket(ctx echo.Context) error {
 	return err
 }
 
+// WatchPacket converts echo context to params.
+func (w *ServerInterfaceWrapper) WatchPacket(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WatchPacketParams
+	// ------------- Required query parameter "component_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "component_key", ctx.QueryParams(), &params.ComponentKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter component_key: %s", err))
+	}
+
+	// ------------- Optional query parameter "principal_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "principal_key", ctx.QueryParams(), &params.PrincipalKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter principal_key: %s", err))
+	}
+
+	// ------------- Optional query parameter "etag" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "etag", ctx.QueryParams(), &params.Etag, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter etag: %s", err))
+	}
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", ctx.QueryParams(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wait: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
+		}
+
+		params.LastEventID = &LastEventID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.WatchPacket(ctx, params)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -2488,6 +2642,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	}
 
 	router.POST(options.BaseURL+"/v1/bootstrap", wrapper.Bootstrap, options.OperationMiddlewares["bootstrap"]...)
+	router.GET(options.BaseURL+"/v1/watch", wrapper.WatchPacket, options.OperationMiddlewares["watchPacket"]...)
 	router.POST(options.BaseURL+"/v1/startup/ready", wrapper.ReportReady, options.OperationMiddlewares["reportReady"]...)
 	router.POST(options.BaseURL+"/v1/startup/failed", wrapper.ReportFailed, options.OperationMiddlewares["reportFailed"]...)
 	router.GET(options.BaseURL+"/v1/startup/:startup_id", wrapper.GetStartup, options.OperationMiddlewares["getStartup"]...)
@@ -2543,6 +2698,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/admin/outcomes", wrapper.ListOutcomes, options.OperationMiddlewares["listOutcomes"]...)
 	router.GET(options.BaseURL+"/v1/admin/outcomes/compare", wrapper.CompareOutcomes, options.OperationMiddlewares["compareOutcomes"]...)
 	router.GET(options.BaseURL+"/v1/admin/refusals", wrapper.ListRefusals, options.OperationMiddlewares["listRefusals"]...)
+	router.GET(options.BaseURL+"/v1/admin/stream", wrapper.Stream, options.OperationMiddlewares["stream"]...)
 	router.POST(options.BaseURL+"/mcp", wrapper.MCP, options.OperationMiddlewares["mcp"]...)
 	router.GET(options.BaseURL+"/", wrapper.GetInfo, options.OperationMiddlewares["getInfo"]...)
 	router.GET(options.BaseURL+"/health", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
@@ -11230,6 +11386,168 @@ func (response AcknowledgeStartup503ApplicationProblemPlusJSONResponse) VisitAck
 	return err
 }
 
+type StreamRequestObject struct {
+	Params StreamParams
+}
+
+type StreamResponseObject interface {
+	VisitStreamResponse(w http.ResponseWriter) error
+}
+
+type Stream200ResponseHeaders struct {
+	XRequestID string
+}
+
+type Stream200TextEventStreamResponse struct {
+	Body          io.Reader
+	Headers       Stream200ResponseHeaders
+	ContentLength int64
+}
+
+func (response Stream200TextEventStreamResponse) VisitStreamResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type Stream400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response Stream400ApplicationProblemPlusJSONResponse) VisitStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Stream401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response Stream401ApplicationProblemPlusJSONResponse) VisitStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Stream403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response Stream403ApplicationProblemPlusJSONResponse) VisitStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Stream429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response Stream429ApplicationProblemPlusJSONResponse) VisitStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Stream500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response Stream500ApplicationProblemPlusJSONResponse) VisitStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Stream503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response Stream503ApplicationProblemPlusJSONResponse) VisitStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListValidatorsRequestObject struct {
 	Params ListValidatorsParams
 }
@@ -13315,6 +13633,219 @@ func (response GetStartupPacket503ApplicationProblemPlusJSONResponse) VisitGetSt
 	return err
 }
 
+type WatchPacketRequestObject struct {
+	Params WatchPacketParams
+}
+
+type WatchPacketResponseObject interface {
+	VisitWatchPacketResponse(w http.ResponseWriter) error
+}
+
+type WatchPacket200ResponseHeaders struct {
+	XRequestID string
+}
+
+type WatchPacket200JSONResponse struct {
+	Body    WatchedPacket
+	Headers WatchPacket200ResponseHeaders
+}
+
+func (response WatchPacket200JSONResponse) VisitWatchPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WatchPacket200TextEventStreamResponse struct {
+	Body          io.Reader
+	Headers       WatchPacket200ResponseHeaders
+	ContentLength int64
+}
+
+func (response WatchPacket200TextEventStreamResponse) VisitWatchPacketResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type WatchPacket304ResponseHeaders struct {
+	ETag       string
+	XRequestID string
+}
+
+type WatchPacket304Response struct {
+	Headers WatchPacket304ResponseHeaders
+}
+
+func (response WatchPacket304Response) VisitWatchPacketResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(304)
+	return nil
+}
+
+type WatchPacket400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response WatchPacket400ApplicationProblemPlusJSONResponse) VisitWatchPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WatchPacket401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response WatchPacket401ApplicationProblemPlusJSONResponse) VisitWatchPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WatchPacket403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response WatchPacket403ApplicationProblemPlusJSONResponse) VisitWatchPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WatchPacket409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response WatchPacket409ApplicationProblemPlusJSONResponse) VisitWatchPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WatchPacket429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response WatchPacket429ApplicationProblemPlusJSONResponse) VisitWatchPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WatchPacket500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response WatchPacket500ApplicationProblemPlusJSONResponse) VisitWatchPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WatchPacket503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response WatchPacket503ApplicationProblemPlusJSONResponse) VisitWatchPacketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetInfo What this server is
@@ -13485,6 +14016,9 @@ type StrictServerInterface interface {
 	// AcknowledgeStartup End the alarm of an overdue startup
 	// (POST /v1/admin/startups/{startup_id}/acknowledge)
 	AcknowledgeStartup(ctx context.Context, request AcknowledgeStartupRequestObject) (AcknowledgeStartupResponseObject, error)
+	// Stream Follow startups and changes of the world as they happen
+	// (GET /v1/admin/stream)
+	Stream(ctx context.Context, request StreamRequestObject) (StreamResponseObject, error)
 	// ListValidators List validators
 	// (GET /v1/admin/validators)
 	ListValidators(ctx context.Context, request ListValidatorsRequestObject) (ListValidatorsResponseObject, error)
@@ -13518,6 +14052,9 @@ type StrictServerInterface interface {
 	// GetStartupPacket Get the packet that a startup was answered with
 	// (GET /v1/startup/{startup_id}/packet)
 	GetStartupPacket(ctx context.Context, request GetStartupPacketRequestObject) (GetStartupPacketResponseObject, error)
+	// WatchPacket Hear that one's packet has changed
+	// (GET /v1/watch)
+	WatchPacket(ctx context.Context, request WatchPacketRequestObject) (WatchPacketResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -15458,6 +15995,31 @@ func (sh *strictHandler) AcknowledgeStartup(ctx echo.Context, startupID UUID) er
 	return nil
 }
 
+// Stream operation middleware
+func (sh *strictHandler) Stream(ctx echo.Context, params StreamParams) error {
+	var request StreamRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Stream(ctx.Request().Context(), request.(StreamRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Stream")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StreamResponseObject); ok {
+		return validResponse.VisitStreamResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListValidators operation middleware
 func (sh *strictHandler) ListValidators(ctx echo.Context, params ListValidatorsParams) error {
 	var request ListValidatorsRequestObject
@@ -15888,6 +16450,31 @@ func (sh *strictHandler) GetStartupPacket(ctx echo.Context, startupID UUID) erro
 		return err
 	} else if validResponse, ok := response.(GetStartupPacketResponseObject); ok {
 		return validResponse.VisitGetStartupPacketResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// WatchPacket operation middleware
+func (sh *strictHandler) WatchPacket(ctx echo.Context, params WatchPacketParams) error {
+	var request WatchPacketRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WatchPacket(ctx.Request().Context(), request.(WatchPacketRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WatchPacket")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(WatchPacketResponseObject); ok {
+		return validResponse.VisitWatchPacketResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

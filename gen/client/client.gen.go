@@ -717,6 +717,13 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
 	AcknowledgeStartup(ctx context.Context, startupID UUID, body AcknowledgeStartupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// Stream Follow startups and changes of the world as they happen
+	//
+	// Server-sent events (WHATWG HTML, section 9.2), of the caller's tenant, from the moment of the answer on: what is listed after it has begun leaves no gap. `startup` is one that was opened, reported, superseded or acknowledged, or whose deadline has passed (a StartupSession, as in the list); `event` is one of /v1/admin/events; `world` is a tenant's new revision (a WorldChange). `reset` says that what was missed can't be told, `bye` that the stream ends, and why (both a StreamNotice): after `reset` list again, after `bye` connect again. Each is told at least once and in the order of its changes for one startup; one that changes twice in a moment is told as it is then. Connect again with `Last-Event-ID`, to any replica, and nothing is missed. A comment comes every 15 seconds. Who reads too slowly is dropped. Fields and events that one does not know are to be passed over.
+	//
+	// Corresponds with GET /v1/admin/stream (the `Stream` operationId).
+	Stream(ctx context.Context, params *StreamParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListValidators List validators
 	//
 	// In the order of creation, of the caller's tenant. The next page is in the `Link` header.
@@ -868,6 +875,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/startup/{startup_id}/packet (the `GetStartupPacket` operationId).
 	GetStartupPacket(ctx context.Context, startupID UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WatchPacket Hear that one's packet has changed
+	//
+	// Tells the etag of the packet that a bootstrap of the caller would be answered with now, when it differs from the one that the caller has, and each new one after it. It opens no startup: a component that wants the packet bootstraps. Without `wait` the answer is a stream of server-sent events: `packet` (a WatchedPacket; its id is the etag, so that `Last-Event-ID` is what the caller has), `refused` (a StreamNotice: there is no packet for it any more, until there is one again) and `bye` (a StreamNotice: connect again), and a comment every 15 seconds. With `wait` it is one answer: 200 as soon as the etag differs, else 304 when the time is over.
+	//
+	// Corresponds with GET /v1/watch (the `WatchPacket` operationId).
+	WatchPacket(ctx context.Context, params *WatchPacketParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // GetInfo What this server is
@@ -2272,6 +2286,23 @@ func (c *Client) AcknowledgeStartup(ctx context.Context, startupID UUID, body Ac
 	return c.Client.Do(req)
 }
 
+// Stream Follow startups and changes of the world as they happen
+//
+// Server-sent events (WHATWG HTML, section 9.2), of the caller's tenant, from the moment of the answer on: what is listed after it has begun leaves no gap. `startup` is one that was opened, reported, superseded or acknowledged, or whose deadline has passed (a StartupSession, as in the list); `event` is one of /v1/admin/events; `world` is a tenant's new revision (a WorldChange). `reset` says that what was missed can't be told, `bye` that the stream ends, and why (both a StreamNotice): after `reset` list again, after `bye` connect again. Each is told at least once and in the order of its changes for one startup; one that changes twice in a moment is told as it is then. Connect again with `Last-Event-ID`, to any replica, and nothing is missed. A comment comes every 15 seconds. Who reads too slowly is dropped. Fields and events that one does not know are to be passed over.
+//
+// Corresponds with GET /v1/admin/stream (the `Stream` operationId).
+func (c *Client) Stream(ctx context.Context, params *StreamParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStreamRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListValidators List validators
 //
 // In the order of creation, of the caller's tenant. The next page is in the `Link` header.
@@ -2594,6 +2625,23 @@ func (c *Client) GetStartup(ctx context.Context, startupID UUID, reqEditors ...R
 // Corresponds with GET /v1/startup/{startup_id}/packet (the `GetStartupPacket` operationId).
 func (c *Client) GetStartupPacket(ctx context.Context, startupID UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetStartupPacketRequest(c.Server, startupID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WatchPacket Hear that one's packet has changed
+//
+// Tells the etag of the packet that a bootstrap of the caller would be answered with now, when it differs from the one that the caller has, and each new one after it. It opens no startup: a component that wants the packet bootstraps. Without `wait` the answer is a stream of server-sent events: `packet` (a WatchedPacket; its id is the etag, so that `Last-Event-ID` is what the caller has), `refused` (a StreamNotice: there is no packet for it any more, until there is one again) and `bye` (a StreamNotice: connect again), and a comment every 15 seconds. With `wait` it is one answer: 200 as soon as the etag differs, else 304 when the time is over.
+//
+// Corresponds with GET /v1/watch (the `WatchPacket` operationId).
+func (c *Client) WatchPacket(ctx context.Context, params *WatchPacketParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWatchPacketRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -6347,6 +6395,147 @@ func NewAcknowledgeStartupRequestWithBody(server string, startupID UUID, content
 	return req, nil
 }
 
+// NewStreamRequest constructs an http.Request for the Stream method
+func NewStreamRequest(server string, params *StreamParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/stream")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Types != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "types", *params.Types, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ProfileKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "profile_key", *params.ProfileKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PrincipalKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "principal_key", *params.PrincipalKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ComponentKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "component_key", *params.ComponentKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.InstanceID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "instance_id", *params.InstanceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TenantKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tenant_key", *params.TenantKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListValidatorsRequest constructs an http.Request for the ListValidators method
 func NewListValidatorsRequest(server string, params *ListValidatorsParams) (*http.Request, error) {
 	var err error
@@ -6919,6 +7108,118 @@ func NewGetStartupPacketRequest(server string, startupID UUID) (*http.Request, e
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewWatchPacketRequest constructs an http.Request for the WatchPacket method
+func NewWatchPacketRequest(server string, params *WatchPacketParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/watch")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "component_key", params.ComponentKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.PrincipalKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "principal_key", *params.PrincipalKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Etag != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "etag", *params.Etag, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+		if params.LastEventID != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -7670,6 +7971,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
 	AcknowledgeStartupWithResponse(ctx context.Context, startupID UUID, body AcknowledgeStartupJSONRequestBody, reqEditors ...RequestEditorFn) (*AcknowledgeStartupResult, error)
 
+	// StreamWithResponse Follow startups and changes of the world as they happen
+	//
+	// Server-sent events (WHATWG HTML, section 9.2), of the caller's tenant, from the moment of the answer on: what is listed after it has begun leaves no gap. `startup` is one that was opened, reported, superseded or acknowledged, or whose deadline has passed (a StartupSession, as in the list); `event` is one of /v1/admin/events; `world` is a tenant's new revision (a WorldChange). `reset` says that what was missed can't be told, `bye` that the stream ends, and why (both a StreamNotice): after `reset` list again, after `bye` connect again. Each is told at least once and in the order of its changes for one startup; one that changes twice in a moment is told as it is then. Connect again with `Last-Event-ID`, to any replica, and nothing is missed. A comment comes every 15 seconds. Who reads too slowly is dropped. Fields and events that one does not know are to be passed over.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/admin/stream (the `Stream` operationId).
+	StreamWithResponse(ctx context.Context, params *StreamParams, reqEditors ...RequestEditorFn) (*StreamResult, error)
+
 	// ListValidatorsWithResponse List validators
 	//
 	// In the order of creation, of the caller's tenant. The next page is in the `Link` header.
@@ -7831,6 +8141,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/startup/{startup_id}/packet (the `GetStartupPacket` operationId).
 	GetStartupPacketWithResponse(ctx context.Context, startupID UUID, reqEditors ...RequestEditorFn) (*GetStartupPacketResult, error)
+
+	// WatchPacketWithResponse Hear that one's packet has changed
+	//
+	// Tells the etag of the packet that a bootstrap of the caller would be answered with now, when it differs from the one that the caller has, and each new one after it. It opens no startup: a component that wants the packet bootstraps. Without `wait` the answer is a stream of server-sent events: `packet` (a WatchedPacket; its id is the etag, so that `Last-Event-ID` is what the caller has), `refused` (a StreamNotice: there is no packet for it any more, until there is one again) and `bye` (a StreamNotice: connect again), and a comment every 15 seconds. With `wait` it is one answer: 200 as soon as the etag differs, else 304 when the time is over.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/watch (the `WatchPacket` operationId).
+	WatchPacketWithResponse(ctx context.Context, params *WatchPacketParams, reqEditors ...RequestEditorFn) (*WatchPacketResult, error)
 }
 
 // GetInfoResult200Headers the declared response headers of an HTTP 200 response for GetInfo
@@ -16122,6 +16441,134 @@ func (r AcknowledgeStartupResult) ContentType() string {
 	return ""
 }
 
+// StreamResult200Headers the declared response headers of an HTTP 200 response for Stream
+type StreamResult200Headers struct {
+	XRequestID string
+}
+
+// StreamResult400Headers the declared response headers of an HTTP 400 response for Stream
+type StreamResult400Headers struct {
+	XRequestID string
+}
+
+// StreamResult401Headers the declared response headers of an HTTP 401 response for Stream
+type StreamResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// StreamResult403Headers the declared response headers of an HTTP 403 response for Stream
+type StreamResult403Headers struct {
+	XRequestID string
+}
+
+// StreamResult429Headers the declared response headers of an HTTP 429 response for Stream
+type StreamResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+// StreamResult500Headers the declared response headers of an HTTP 500 response for Stream
+type StreamResult500Headers struct {
+	XRequestID string
+}
+
+// StreamResult503Headers the declared response headers of an HTTP 503 response for Stream
+type StreamResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type StreamResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *StreamResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *StreamResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *StreamResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *StreamResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *StreamResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *StreamResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *StreamResult503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r StreamResult) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r StreamResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r StreamResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r StreamResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r StreamResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r StreamResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r StreamResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StreamResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StreamResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StreamResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListValidatorsResult200Headers the declared response headers of an HTTP 200 response for ListValidators
 type ListValidatorsResult200Headers struct {
 	Link       string
@@ -18086,6 +18533,163 @@ func (r GetStartupPacketResult) ContentType() string {
 	return ""
 }
 
+// WatchPacketResult200Headers the declared response headers of an HTTP 200 response for WatchPacket
+type WatchPacketResult200Headers struct {
+	XRequestID string
+}
+
+// WatchPacketResult304Headers the declared response headers of an HTTP 304 response for WatchPacket
+type WatchPacketResult304Headers struct {
+	ETag       string
+	XRequestID string
+}
+
+// WatchPacketResult400Headers the declared response headers of an HTTP 400 response for WatchPacket
+type WatchPacketResult400Headers struct {
+	XRequestID string
+}
+
+// WatchPacketResult401Headers the declared response headers of an HTTP 401 response for WatchPacket
+type WatchPacketResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// WatchPacketResult403Headers the declared response headers of an HTTP 403 response for WatchPacket
+type WatchPacketResult403Headers struct {
+	XRequestID string
+}
+
+// WatchPacketResult409Headers the declared response headers of an HTTP 409 response for WatchPacket
+type WatchPacketResult409Headers struct {
+	XRequestID string
+}
+
+// WatchPacketResult429Headers the declared response headers of an HTTP 429 response for WatchPacket
+type WatchPacketResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+// WatchPacketResult500Headers the declared response headers of an HTTP 500 response for WatchPacket
+type WatchPacketResult500Headers struct {
+	XRequestID string
+}
+
+// WatchPacketResult503Headers the declared response headers of an HTTP 503 response for WatchPacket
+type WatchPacketResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type WatchPacketResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WatchedPacket
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *WatchPacketResult200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *WatchPacketResult304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *WatchPacketResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *WatchPacketResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *WatchPacketResult403Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *WatchPacketResult409Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *WatchPacketResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *WatchPacketResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *WatchPacketResult503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r WatchPacketResult) GetJSON200() *WatchedPacket {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r WatchPacketResult) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r WatchPacketResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r WatchPacketResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r WatchPacketResult) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r WatchPacketResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r WatchPacketResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r WatchPacketResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r WatchPacketResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WatchPacketResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WatchPacketResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WatchPacketResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetInfoWithResponse What this server is
 //
 // For whoever looks at the root: programs read /.well-known/metagate.json.
@@ -19256,6 +19860,21 @@ func (c *ClientWithResponses) AcknowledgeStartupWithResponse(ctx context.Context
 	return ParseAcknowledgeStartupResult(rsp)
 }
 
+// StreamWithResponse Follow startups and changes of the world as they happen
+//
+// Server-sent events (WHATWG HTML, section 9.2), of the caller's tenant, from the moment of the answer on: what is listed after it has begun leaves no gap. `startup` is one that was opened, reported, superseded or acknowledged, or whose deadline has passed (a StartupSession, as in the list); `event` is one of /v1/admin/events; `world` is a tenant's new revision (a WorldChange). `reset` says that what was missed can't be told, `bye` that the stream ends, and why (both a StreamNotice): after `reset` list again, after `bye` connect again. Each is told at least once and in the order of its changes for one startup; one that changes twice in a moment is told as it is then. Connect again with `Last-Event-ID`, to any replica, and nothing is missed. A comment comes every 15 seconds. Who reads too slowly is dropped. Fields and events that one does not know are to be passed over.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/admin/stream (the `Stream` operationId).
+func (c *ClientWithResponses) StreamWithResponse(ctx context.Context, params *StreamParams, reqEditors ...RequestEditorFn) (*StreamResult, error) {
+	rsp, err := c.Stream(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStreamResult(rsp)
+}
+
 // ListValidatorsWithResponse List validators
 //
 // In the order of creation, of the caller's tenant. The next page is in the `Link` header.
@@ -19524,6 +20143,21 @@ func (c *ClientWithResponses) GetStartupPacketWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseGetStartupPacketResult(rsp)
+}
+
+// WatchPacketWithResponse Hear that one's packet has changed
+//
+// Tells the etag of the packet that a bootstrap of the caller would be answered with now, when it differs from the one that the caller has, and each new one after it. It opens no startup: a component that wants the packet bootstraps. Without `wait` the answer is a stream of server-sent events: `packet` (a WatchedPacket; its id is the etag, so that `Last-Event-ID` is what the caller has), `refused` (a StreamNotice: there is no packet for it any more, until there is one again) and `bye` (a StreamNotice: connect again), and a comment every 15 seconds. With `wait` it is one answer: 200 as soon as the etag differs, else 304 when the time is over.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/watch (the `WatchPacket` operationId).
+func (c *ClientWithResponses) WatchPacketWithResponse(ctx context.Context, params *WatchPacketParams, reqEditors ...RequestEditorFn) (*WatchPacketResult, error) {
+	rsp, err := c.WatchPacket(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWatchPacketResult(rsp)
 }
 
 // ParseGetInfoResult parses an HTTP response from a GetInfoWithResponse call
@@ -29645,6 +30279,161 @@ func ParseAcknowledgeStartupResult(rsp *http.Response) (*AcknowledgeStartupResul
 	return response, nil
 }
 
+// ParseStreamResult parses an HTTP response from a StreamWithResponse call
+func ParseStreamResult(rsp *http.Response) (*StreamResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StreamResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers StreamResult200Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers StreamResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers StreamResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers StreamResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers StreamResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers StreamResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers StreamResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListValidatorsResult parses an HTTP response from a ListValidatorsWithResponse call
 func ParseListValidatorsResult(rsp *http.Response) (*ListValidatorsResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -32096,6 +32885,208 @@ func ParseGetStartupPacketResult(rsp *http.Response) (*GetStartupPacketResult, e
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetStartupPacketResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseWatchPacketResult parses an HTTP response from a WatchPacketWithResponse call
+func ParseWatchPacketResult(rsp *http.Response) (*WatchPacketResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WatchPacketResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WatchedPacket
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/event-stream) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers WatchPacketResult200Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers WatchPacketResult304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers WatchPacketResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers WatchPacketResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers WatchPacketResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 409:
+		var headers WatchPacketResult409Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 429:
+		var headers WatchPacketResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers WatchPacketResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers WatchPacketResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

@@ -707,6 +707,27 @@ func (e StartupStatus) Valid() bool {
 	}
 }
 
+// Defines values for StreamType.
+const (
+	StreamTypeEvent   StreamType = "event"
+	StreamTypeStartup StreamType = "startup"
+	StreamTypeWorld   StreamType = "world"
+)
+
+// Valid indicates whether the value is a known member of the StreamType enum.
+func (e StreamType) Valid() bool {
+	switch e {
+	case StreamTypeEvent:
+		return true
+	case StreamTypeStartup:
+		return true
+	case StreamTypeWorld:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ValidatorMode.
 const (
 	ValidatorModeDeny ValidatorMode = "deny"
@@ -2277,6 +2298,18 @@ type StartupSource string
 // StartupStatus defines model for StartupStatus.
 type StartupStatus string
 
+// StreamNotice What a stream says of itself.
+type StreamNotice struct {
+	// Detail The same for people.
+	Detail string `json:"detail"`
+
+	// Reason `shutdown`: this server goes. `slow`: what comes next was written faster than it was read. `unauthorized`: the credential is good no more. `expired`: it was received too long ago. `unknown`: this database has not come so far. Of a `refused` the code that a bootstrap would be refused with.
+	Reason string `json:"reason"`
+}
+
+// StreamType defines model for StreamType.
+type StreamType string
+
 // Text Any text of 1–255 characters without control characters.
 type Text = string
 
@@ -2386,6 +2419,11 @@ type ValidatorTarget string
 // Verdict defines model for Verdict.
 type Verdict string
 
+// WatchedPacket Which packet a bootstrap would be answered with.
+type WatchedPacket struct {
+	PacketEtag string `json:"packet_etag"`
+}
+
 // WelcomePacket The world a component starts in.
 type WelcomePacket struct {
 	// Capabilities A free-form JSON object. Numbers, nesting and empty objects are kept exactly.
@@ -2482,6 +2520,14 @@ type WorldBinding struct {
 
 	// Active Default `true`.
 	Active *bool `json:"active,omitempty"`
+}
+
+// WorldChange A tenant's world has a new revision. What changed is in /v1/admin/revisions.
+type WorldChange struct {
+	Revision int64 `json:"revision"`
+
+	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	TenantKey Key `json:"tenant_key"`
 }
 
 // FilterActive defines model for filter_active.
@@ -3063,6 +3109,33 @@ type ListStartupsParams struct {
 	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
+// StreamParams defines parameters for Stream.
+type StreamParams struct {
+	// Types Only events of these types; all when absent.
+	Types *[]StreamType `form:"types,omitempty" json:"types,omitempty"`
+
+	// Status Of the startups only those that are in this state now, as in the list.
+	Status *StartupFilterStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// ProfileKey Of the startups only those with this profile.
+	ProfileKey *Key `form:"profile_key,omitempty" json:"profile_key,omitempty"`
+
+	// PrincipalKey Of the startups only those of this principal.
+	PrincipalKey *Key `form:"principal_key,omitempty" json:"principal_key,omitempty"`
+
+	// ComponentKey Of the startups only those of this component.
+	ComponentKey *Key `form:"component_key,omitempty" json:"component_key,omitempty"`
+
+	// InstanceID Of the startups only those of this instance.
+	InstanceID *Text `form:"instance_id,omitempty" json:"instance_id,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+
+	// LastEventID The id of the last event that was received, of whichever replica. Opaque. One that can't be read is refused with 400.
+	LastEventID *string `json:"Last-Event-ID,omitempty"`
+}
+
 // ListValidatorsParams defines parameters for ListValidators.
 type ListValidatorsParams struct {
 	// ValidatorKey Only the validator with this key.
@@ -3109,6 +3182,27 @@ type BootstrapParams struct {
 
 	// IfNoneMatch Etags of packets that the caller already has: a list of quoted etags, or `*` (RFC 9110, section 13.1.2).
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// WatchPacketParams defines parameters for WatchPacket.
+type WatchPacketParams struct {
+	// ComponentKey The component that asks.
+	ComponentKey Key `form:"component_key" json:"component_key"`
+
+	// PrincipalKey Who it takes itself for; 409 where that is another.
+	PrincipalKey *Key `form:"principal_key,omitempty" json:"principal_key,omitempty"`
+
+	// Etag The packet_etag that it has, as `If-None-Match` and `Last-Event-ID` say it, too. Absent: it has none, and is told the present one at once.
+	Etag *string `form:"etag,omitempty" json:"etag,omitempty"`
+
+	// Wait Seconds to wait for another etag, at most, from `1s` to `300s`.
+	Wait *string `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfNoneMatch Etags of packets that the caller already has: a list of quoted etags (RFC 9110, section 13.1.2).
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+
+	// LastEventID The id of the last event that was received, of whichever replica, which is an etag.
+	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
 // MCPJSONRequestBody defines body for MCP for application/json ContentType.

@@ -151,6 +151,30 @@ func (q *Queries) ListActiveSecretRefs(ctx context.Context, tenantKey string) ([
 	return items, nil
 }
 
+const listTenantRevisions = `-- name: ListTenantRevisions :many
+SELECT tenant_key, revision, epoch FROM tenant_revisions
+`
+
+func (q *Queries) ListTenantRevisions(ctx context.Context) ([]TenantRevision, error) {
+	rows, err := q.db.Query(ctx, listTenantRevisions)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TenantRevision{}
+	for rows.Next() {
+		var i TenantRevision
+		if err := rows.Scan(&i.TenantKey, &i.Revision, &i.Epoch); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockTenant = `-- name: LockTenant :one
 INSERT INTO tenant_revisions (tenant_key, revision, epoch) VALUES ($1, 0, $2)
 ON CONFLICT (tenant_key) DO UPDATE SET revision = tenant_revisions.revision

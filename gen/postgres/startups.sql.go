@@ -234,6 +234,87 @@ func (q *Queries) ListAlarms(ctx context.Context, arg ListAlarmsParams) ([]ListA
 	return items, nil
 }
 
+const listPastDeadline = `-- name: ListPastDeadline :many
+SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error, claimed_opened_at, claimed_closed_at, packet_body, opened_change FROM startup_sessions
+WHERE status = 'OPEN' AND superseded_at IS NULL AND acknowledged_at IS NULL
+  AND deadline_at >= $1 AND deadline_at < $2
+  AND (deadline_at > $1 OR id > $3)
+ORDER BY deadline_at, id
+LIMIT CAST($4 AS bigint)
+`
+
+type ListPastDeadlineParams struct {
+	Since    time.Time
+	Until    time.Time
+	AfterID  uuid.UUID
+	RowLimit int64
+}
+
+// The startups that are an alarm and whose deadline was in a span of time, by deadline.
+func (q *Queries) ListPastDeadline(ctx context.Context, arg ListPastDeadlineParams) ([]StartupSession, error) {
+	rows, err := q.db.Query(ctx, listPastDeadline,
+		arg.Since,
+		arg.Until,
+		arg.AfterID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []StartupSession{}
+	for rows.Next() {
+		var i StartupSession
+		if err := rows.Scan(
+			&i.ID,
+			&i.TenantKey,
+			&i.PrincipalID,
+			&i.PrincipalKey,
+			&i.ComponentKey,
+			&i.ProfileKey,
+			&i.ManifestKey,
+			&i.ManifestVersion,
+			&i.PacketID,
+			&i.PacketEtag,
+			&i.Status,
+			&i.OpenedAt,
+			&i.DeadlineAt,
+			&i.ReadyAt,
+			&i.FailedAt,
+			&i.BuildVersion,
+			&i.Health,
+			&i.Error,
+			&i.Details,
+			&i.InstanceID,
+			&i.Host,
+			&i.Labels,
+			&i.Source,
+			&i.Revision,
+			&i.Credential,
+			&i.RemoteAddr,
+			&i.SupersededBy,
+			&i.SupersededAt,
+			&i.AcknowledgedAt,
+			&i.AcknowledgedBy,
+			&i.AcknowledgedReason,
+			&i.Changed,
+			&i.DeploymentKey,
+			&i.MirrorError,
+			&i.ClaimedOpenedAt,
+			&i.ClaimedClosedAt,
+			&i.PacketBody,
+			&i.OpenedChange,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listStartups = `-- name: ListStartups :many
 SELECT id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key, manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, failed_at, build_version, health, error, details, instance_id, host, labels, source, revision, credential, remote_addr, superseded_by, superseded_at, acknowledged_at, acknowledged_by, acknowledged_reason, changed, deployment_key, mirror_error, claimed_opened_at, claimed_closed_at, packet_body, opened_change FROM startup_sessions
 WHERE (CAST($1 AS text) IS NULL OR tenant_key = $1)

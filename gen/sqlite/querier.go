@@ -138,6 +138,8 @@ type Querier interface {
 	// The startups that are OPEN past a deadline after one time and up to another and that nothing has ended, of
 	// which it isn't recorded yet, by deadline.
 	ListOverdue(ctx context.Context, arg ListOverdueParams) ([]ListOverdueRow, error)
+	// The startups that are an alarm and whose deadline was in a span of time, by deadline.
+	ListPastDeadline(ctx context.Context, arg ListPastDeadlineParams) ([]StartupSession, error)
 	ListPrincipals(ctx context.Context, arg ListPrincipalsParams) ([]Principal, error)
 	ListProfiles(ctx context.Context, arg ListProfilesParams) ([]Profile, error)
 	// In the order of their first time, the latest first.
@@ -149,6 +151,7 @@ type Querier interface {
 	ListSinks(ctx context.Context) ([]Sink, error)
 	// Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 	ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error)
+	ListTenantRevisions(ctx context.Context) ([]TenantRevision, error)
 	// The instances that were started from several addresses among some startups.
 	ListTwins(ctx context.Context, arg ListTwinsParams) ([]ListTwinsRow, error)
 	ListValidators(ctx context.Context, arg ListValidatorsParams) ([]Validator, error)

@@ -28,6 +28,7 @@ import (
 	"github.com/legivellum/metagate/internal/server"
 	"github.com/legivellum/metagate/internal/signing"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/stream"
 	"github.com/legivellum/metagate/internal/telemetry"
 	"github.com/legivellum/metagate/internal/transport"
 	"github.com/legivellum/metagate/internal/witness"
@@ -188,6 +189,11 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 		APIKeyHeader: a.config.APIKeyHeader,
 		MaxBodyBytes: a.config.MaxBodyBytes, ApplyMaxBytes: a.config.ApplyMaxBytes, CORSAllowedOrigins: a.config.CORSAllowedOrigins,
 	}
+	a.options.Streams = stream.New(stream.Options{
+		Store: a.Store, Now: store.Now, Log: a.log, Opened: a.options.Witness.Opened,
+		Keep: time.Duration(a.config.ReceiptRetentionHours) * time.Hour, Listeners: int(a.config.StreamListeners),
+	})
+	a.options.Metrics.Streams(a.options.Streams.Counts)
 	a.connections()
 	a.watchIssuers(ctx)
 	if a.config.mirrors() {
@@ -273,6 +279,7 @@ func (a *App) run(listener net.Listener) {
 	}
 	a.background.Go(func() { a.outcomes.Run(ctx) })
 	a.background.Go(func() { a.options.Refusals.Run(ctx) })
+	a.background.Go(func() { a.options.Streams.Run(ctx) })
 	a.background.Go(func() { a.events.Run(ctx) })
 	if m := a.options.Mirror; m != nil {
 		a.background.Go(func() { m.Run(ctx) })

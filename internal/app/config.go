@@ -80,6 +80,7 @@ type Config struct {
 	PacketCacheBytes   int64  `env:"PACKET_CACHE_BYTES" default:"67108864" help:"Bytes of memory for compiled packets and known credentials."`
 	MaxInFlight        int64  `env:"MAX_IN_FLIGHT" default:"4096" help:"Bootstraps, and reports, that may wait for the database at a time; more are answered with 503."`
 	AuthFailureBurst   int64  `env:"AUTH_FAILURE_BURST" default:"20" help:"Refused credentials that an address, or the prefix of an API key, may send at once, then one a second; more are answered with 429. 0 is no limit."`
+	StreamListeners    int64  `env:"STREAM_LISTENERS" default:"2000" help:"Streams of events that may be open at a time, half of them of one principal; ten times as many components may watch their packets. More are answered with 503."`
 	CORSAllowedOrigins List   `name:"cors-allowed-origins" env:"CORS_ALLOWED_ORIGINS" placeholder:"ORIGIN,..." help:"Web origins that may call the API from a browser, with commas or as a JSON list; * is any. Empty: none."`
 	Board              bool   `env:"BOARD" default:"true" negatable:"" help:"Serve the board, for admins and their browsers, at /board/."`
 	DrainSeconds       int64  `env:"DRAIN_SECONDS" default:"2" help:"Seconds after SIGTERM in which requests are still taken, while /ready answers 503 and every answer closes its connection; a second signal ends them."`
@@ -140,6 +141,9 @@ func (c *Config) Check() error {
 	}
 	if c.AuthFailureBurst < 0 || c.AuthFailureBurst > 1_000_000 {
 		return errors.New("AUTH_FAILURE_BURST must be between 0 and 1000000")
+	}
+	if c.StreamListeners < 1 || c.StreamListeners > 1_000_000 {
+		return errors.New("STREAM_LISTENERS must be between 1 and 1000000")
 	}
 	if c.DrainSeconds < 0 || c.ShutdownSeconds < 0 {
 		return errors.New("DRAIN_SECONDS and SHUTDOWN_SECONDS must not be negative")

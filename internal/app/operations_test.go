@@ -296,8 +296,20 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.CompareOutcomesWithResponse(o.ctx, &model.CompareOutcomesParams{Manifest: "legivellum-mesh", Version: 2, Against: 1}))
 	},
 	"listRefusals 200": func(t *testing.T, o *operator) (int, error) { return answered(o.ListRefusalsWithResponse(o.ctx, nil)) },
-	"listEvents 200":   func(t *testing.T, o *operator) (int, error) { return answered(o.ListEventsWithResponse(o.ctx, nil)) },
-	"listSinks 200":    func(t *testing.T, o *operator) (int, error) { return answered(o.ListSinksWithResponse(o.ctx)) },
+	"stream 200": func(t *testing.T, o *operator) (int, error) { // which ends with the key
+		p := apptest.Got(o.CreatePrincipalWithResponse(o.ctx, nil, model.PrincipalCreate{PrincipalKey: o.key(), AuthSubject: o.key(), PrincipalType: "admin"})).Is(t, 201).JSON201
+		expires := nullable.NewNullableWithValue(time.Now().UTC().Truncate(time.Second).Add(3 * time.Second))
+		key := apptest.Got(o.CreateAPIKeyWithResponse(o.ctx, nil, model.APIKeyCreate{PrincipalID: p.ID.String(), Name: "k", ExpiresAt: expires})).Is(t, 201).JSON201.APIKey
+		return answered(o.StreamWithResponse(o.ctx, nil, func(_ context.Context, r *http.Request) error { r.Header.Set("X-API-Key", key); return nil }))
+	},
+	"watchPacket 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.mesh.WatchPacketWithResponse(o.ctx, &model.WatchPacketParams{ComponentKey: "asyncgate_main", Wait: new("1s")}))
+	},
+	"watchPacket 304": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.mesh.WatchPacketWithResponse(o.ctx, &model.WatchPacketParams{ComponentKey: "c", Wait: new("1s"), IfNoneMatch: new("*")}))
+	},
+	"listEvents 200": func(t *testing.T, o *operator) (int, error) { return answered(o.ListEventsWithResponse(o.ctx, nil)) },
+	"listSinks 200":  func(t *testing.T, o *operator) (int, error) { return answered(o.ListSinksWithResponse(o.ctx)) },
 
 	"mcp 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.MCPWithResponse(o.ctx, model.MCPMessage(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)))

@@ -45,6 +45,7 @@ func (a *App) drain(left context.Context) {
 	defer stop()
 	a.draining.Store(true)
 	a.board.Close() // its streams go to another replica
+	a.options.Streams.Leave() // they connect to another server
 	if a.config.DrainSeconds == 0 {
 		return
 	}
@@ -69,6 +70,7 @@ func (a *App) closing(next http.Handler) http.Handler {
 
 func (a *App) close(left context.Context) error {
 	a.board.Close()
+	a.options.Streams.Leave()
 	err := a.http.Shutdown(left)
 	if err != nil {
 		err = fmt.Errorf("requests in flight were cut off (SHUTDOWN_SECONDS): %w", err)

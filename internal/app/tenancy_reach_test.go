@@ -237,3 +237,30 @@ func reachMCP(t *testing.T, ours, theirs wireWorld, cross bool) {
 	require.Equal(t, !cross, strings.Contains(got.Body, `"code":"NOT_FOUND"`), got.Body)
 	require.Equal(t, cross, strings.Contains(got.Body, "p-theirs"), got.Body)
 }
+
+// reachStream: another tenant's startups are no part of one's stream.
+func reachStream(t *testing.T, ours, theirs wireWorld, cross bool) {
+	t.Helper()
+	h, seen := ours.admin.listen(t, streamPath+"?types=startup"), false
+	defer h.stop()
+	theirs.bootstrap(t)
+	for own := ours.bootstrap(t); ; {
+		s := h.startup(t)
+		if seen = seen || s.TenantKey == "theirs"; s.StartupID.String() == own {
+			break
+		}
+	}
+	require.Equal(t, cross, seen)
+	if cross {
+		ours.admin.listen(t, streamPath+"?tenant_key=theirs").stop()
+	} else {
+		ours.admin.send(t, "GET", streamPath+"?tenant_key=theirs", "").refused(t, 403, "FORBIDDEN")
+	}
+}
+
+// reachWatch: a component watches its own packet alone.
+func reachWatch(t *testing.T, ours, _ wireWorld, _ bool) {
+	t.Helper()
+	ours.component.send(t, "GET", "/v1/watch?component_key=c&wait=1s&principal_key=p-theirs", "").refused(t, 409, "PRINCIPAL_MISMATCH")
+	require.Equal(t, 200, ours.component.send(t, "GET", "/v1/watch?component_key=c&wait=1s", "").Status)
+}

@@ -39,6 +39,8 @@ type reach func(t *testing.T, ours, theirs wireWorld, cross bool)
 // the ones that know no tenant. Destruction comes last, in tenancyOrder.
 var reaches = map[string]reach{
 	"bootstrap":          reachBootstrap,
+	"watchPacket":        reachWatch,
+	"stream":             reachStream,
 	"backfillStartups":   reachBackfill,
 	"reportReady":        reachReport("ready", `"build_version":"1"`),
 	"reportFailed":       reachReport("failed", `"error":"e"`),

@@ -20,6 +20,7 @@ type server struct {
 	*client.Client
 	log  io.Writer
 	date time.Time // of its last answer
+	at   time.Time // when that came
 }
 
 // now is the server's time, to the second: ages don't depend on this host's clock.
@@ -27,7 +28,13 @@ func (m *server) now() time.Time {
 	if m.date.IsZero() {
 		return time.Now()
 	}
-	return m.date
+	return m.date.Add(time.Since(m.at)) // a stream goes on for long
+}
+
+// dated reads the server's time off an answer.
+func (m *server) dated(r *http.Response) {
+	m.date, _ = http.ParseTime(r.Header.Get("Date"))
+	m.at = time.Now()
 }
 
 // do makes a call and reads its answer. An error is one line: nobody answers, the
@@ -44,7 +51,7 @@ func (m *server) do(call func() (*http.Response, error)) (*http.Response, []byte
 	if err != nil {
 		return nil, nil, m.unreached(err)
 	}
-	m.date, _ = http.ParseTime(r.Header.Get("Date"))
+	m.dated(r)
 	return r, body, m.refused(r, body)
 }
 

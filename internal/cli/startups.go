@@ -19,7 +19,7 @@ type startupsCmd struct {
 	Since     span   `env:"METAGATE_SINCE" placeholder:"AGE" help:"Only those opened since, as in 15m, 24h or 7d."`
 	paging
 	Watch bool          `short:"w" env:"METAGATE_WATCH" help:"Go on and print each one that is new or changes its state, the latest last."`
-	Every time.Duration `env:"METAGATE_EVERY" default:"2s" help:"With --watch: how often to look."`
+	Every time.Duration `env:"METAGATE_EVERY" default:"2s" help:"With --watch: how often to look at a server that has no stream, and how long to wait, at least, for one that went."`
 }
 
 // Validate is called by kong.

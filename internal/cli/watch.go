@@ -22,15 +22,16 @@ func (c *startupsCmd) watch(ctx context.Context, m *server, s streams, since *ti
 	w := watcher{cmd: c, server: m, out: s, since: since, paging: c.paging, seen: map[uuid.UUID]string{}, table: startupsTable(s)}
 	wait, lost := c.Every, false
 	for first := true; ; {
-		began := time.Now()
-		err := w.look(ctx)
+		pause, reached, err := w.turn(ctx)
+		if reached {
+			first, lost = false, false
+		}
 		_, again := errors.AsType[passing](err)
 		switch {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // whoever watched has ended it
 		case err == nil:
-			first, lost = false, false
-			wait = max(c.Every, 5*time.Since(began)) // a long list isn't read all the time
+			wait = pause
 		case first || !again:
 			return err
 		case !lost:
@@ -55,6 +56,24 @@ type watcher struct {
 	paging paging
 	seen   map[uuid.UUID]string // the state that was printed last
 	table  *table
+	polls  bool          // the server has no stream
+	lastID string        // of the stream
+	retry  time.Duration // what it said to wait before one connects again
+}
+
+// turn follows the stream until it ends, or looks once at a server that has none. It
+// tells how long to wait for the next, and whether the server has answered as it should.
+func (w *watcher) turn(ctx context.Context) (pause time.Duration, reached bool, err error) {
+	if !w.polls {
+		pause, reached, err = w.follow(ctx)
+		if !errors.Is(err, errNoStream) {
+			return pause, reached, err
+		}
+		w.polls = true
+	}
+	began := time.Now()
+	err = w.look(ctx)
+	return max(w.cmd.Every, 5*time.Since(began)), err == nil, err // a long list isn't read all the time
 }
 
 // look reads the list once and prints what is new in it.
@@ -80,6 +99,12 @@ func (w *watcher) look(ctx context.Context) error {
 		fmt.Fprintf(w.server.log, "watching those since %s: --all looks further back\n", stamp(oldest))
 	}
 	w.paging.All = true
+	slices.Reverse(fresh) // the newest is the last line one sees
+	return w.show(fresh)
+}
+
+// show prints startups, the latest last.
+func (w *watcher) show(fresh []model.StartupSession) error {
 	for _, r := range fresh {
 		w.seen[r.StartupID] = state(r)
 	}
@@ -87,9 +112,10 @@ func (w *watcher) look(ctx context.Context) error {
 		if len(fresh) == 0 {
 			return nil
 		}
+		slices.Reverse(fresh) // as in a list
 		return encode(w.out.out, w.cmd.Output, fresh)
 	}
-	for _, r := range slices.Backward(fresh) { // the newest is the last line one sees
+	for _, r := range fresh {
 		startupRow(w.table, w.server.now(), r)
 	}
 	return w.table.flush()

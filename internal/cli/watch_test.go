@@ -91,6 +91,8 @@ type front struct {
 	url   string
 	asked chan url.Values // the query of each request that comes through
 	fails atomic.Pointer[http.HandlerFunc]
+	older atomic.Bool // than the stream
+	cut   func()      // ends all connections
 }
 
 func before(t *testing.T, server string) *front {
@@ -104,11 +106,15 @@ func before(t *testing.T, server string) *front {
 			(*fail)(w, r)
 			return
 		}
+		if f.older.Load() && r.URL.Path == "/v1/admin/stream" {
+			http.NotFound(w, r)
+			return
+		}
 		f.asked <- r.URL.Query()
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(s.Close)
-	f.url = s.URL
+	f.url, f.cut = s.URL, s.CloseClientConnections
 	return f
 }
 
@@ -124,7 +130,44 @@ func (f *front) fail(requests int, how http.HandlerFunc) {
 		how(w, r)
 	})
 	f.fails.Store(&handler)
+	if !f.older.Load() { // else it asks again by itself
+		f.cut()
+	}
 	<-done
+}
+
+func TestAWatchAsksAnOlderServerNowAndThen(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, sqliteURL(t))
+	ok(t, a, "apply", "-f", meshFile)
+	f := before(t, a.URL)
+	f.older.Store(true)
+	w := watch(t, f.url)
+	id := starts(t, a, "asyncgate@mesh", "new")
+	w.out.next(t)
+	require.Regexp(t, `^OPEN .* asyncgate +new .*`+id.String(), w.out.next(t))
+	apptest.Got(a.AdminClient(t).ReportReadyWithResponse(t.Context(), model.ReadyReport{StartupID: id, BuildVersion: "1"})).Is(t, 200)
+	require.Regexp(t, `^READY .* asyncgate +new .*`+id.String(), w.out.next(t))
+	w.over(t)
+}
+
+func TestAWatchShowsOnlyWhatItsFiltersLetThrough(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		ok(t, a, "apply", "-f", meshFile)
+		w := watch(t, a.URL, "--component=wanted", "--output=json")
+		starts(t, a, "asyncgate@mesh", "unwanted")
+		id := starts(t, a, "asyncgate@mesh", "wanted")
+		for {
+			line := w.out.next(t)
+			require.NotContains(t, line, "unwanted")
+			if strings.Contains(line, id.String()) {
+				break
+			}
+		}
+		w.stop()
+		require.Zero(t, <-w.code)
+	})
 }
 
 func TestAWatchOutlivesAServerThatRestarts(t *testing.T) {
@@ -154,6 +197,7 @@ func TestAWatchEndsWhereAskingAgainDoesNotHelp(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t, sqliteURL(t))
 	f := before(t, a.URL)
+	f.older.Store(true)
 	w := watch(t, f.url)
 	<-f.asked
 	f.fail(1, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
@@ -173,6 +217,7 @@ func TestAWatchNeverLosesSightOfWhereItBegan(t *testing.T) {
 			"--limit=1":  {asked: "since", log: "watching those since "},
 		} {
 			f := before(t, a.URL)
+			f.older.Store(true)
 			w := watch(t, f.url, args)
 			first, then := <-f.asked, []string{}
 			for range 3 {
@@ -197,7 +242,11 @@ func TestAWatchNeverLosesSightOfWhereItBegan(t *testing.T) {
 func TestAWatchFollowsThePages(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		ok(t, a, "apply", "-f", meshFile)
+		starts(t, a, "asyncgate@mesh", "before")
 		w := watch(t, a.URL)
+		w.out.next(t)
+		require.Contains(t, w.out.next(t), "before")
 		at, err := a.Store.GetRevision(t.Context(), "default")
 		require.NoError(t, err)
 		want := map[string]bool{}
@@ -215,16 +264,15 @@ func TestAWatchFollowsThePages(t *testing.T) {
 			}
 			return nil
 		}))
-		w.out.next(t)
 		for range pageSize + 1 {
 			delete(want, strings.Fields(w.out.next(t))[8])
 		}
 		require.Empty(t, want)
 		w.over(t)
 
-		require.Equal(t, pageSize+2, strings.Count(ok(t, a, "startups", "--all"), "\n"))
+		require.Equal(t, pageSize+3, strings.Count(ok(t, a, "startups", "--all"), "\n"))
 		cut := remotely(t.Context(), a, "startups", "--limit=1000")
 		require.Equal(t, "1,000 of more: --all shows them\n", cut.log)
-		require.Equal(t, pageSize+2, strings.Count(ok(t, a, "startups", "--limit=5000"), "\n"))
+		require.Equal(t, pageSize+3, strings.Count(ok(t, a, "startups", "--limit=5000"), "\n"))
 	})
 }

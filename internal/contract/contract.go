@@ -28,8 +28,8 @@ type Contract struct {
 
 // Traits are what is special about an operation: x-metagate in openapi.yaml.
 type Traits struct {
-	// Deadline is the class of how long a request may take: component, admin or
-	// world. It is admin below /v1/admin and component elsewhere where none is named.
+	// Deadline is the class of how long a request may take: component, admin, world
+	// or stream, which is as admin until the answer begins. It is admin below /v1/admin and component elsewhere where none is named.
 	Deadline string `json:"deadline"`
 	// Remembers is of an operation whose own statement checks the caller's epoch, so
 	// that who asks may be remembered.
@@ -46,6 +46,7 @@ const (
 	OfAdmin     = "admin"
 	OfWorld     = "world"
 	OfMCP       = "mcp"
+	OfStream    = "stream"
 )
 
 // scopeAdmin is the role that openapi.yaml asks for on /v1/admin.

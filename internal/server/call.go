@@ -17,6 +17,7 @@ type call struct {
 	id, remoteAddr string
 	trace          string // the caller's X-Trace-ID, if it sent one
 	began          time.Time
+	streams        time.Time       // when the answer began, of one that goes on
 	base           context.Context //nolint:containedctx // the request's, without the deadline that its operation has
 	url            *url.URL
 	header         http.Header     // of the request

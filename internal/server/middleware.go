@@ -29,11 +29,12 @@ const (
 // timeouts are by the contract's class of deadlines.
 var timeouts = map[string]time.Duration{
 	contract.OfComponent: componentTimeout, contract.OfAdmin: adminTimeout, contract.OfWorld: worldTimeout,
+	contract.OfStream: adminTimeout, // until the answer begins
 }
 
 // lengthen moves the connection's deadlines for what may take longer than they allow.
 func lengthen(c echo.Context) {
-	rc, end := http.NewResponseController(c.Response()), time.Now().Add(worldTimeout)
+	rc, end := http.NewResponseController(c.Response()), time.Now().Add(worldTimeout+time.Minute)
 	_ = rc.SetReadDeadline(end) // a connection that can't is served with what it has
 	_ = rc.SetWriteDeadline(end.Add(time.Minute))
 }
@@ -67,7 +68,11 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Error(k.err)
 		}
 		end := time.Now()
-		s.Metrics.Request(k.operation(), c.Response().Status, end.Sub(start))
+		answered := end
+		if !k.streams.IsZero() {
+			answered = k.streams
+		}
+		s.Metrics.Request(k.operation(), c.Response().Status, answered.Sub(start))
 		if k.operation() == operationBootstrap {
 			s.Metrics.Bootstrap(codeOf(k.err))
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/legivellum/metagate/internal/outcomes"
 	"github.com/legivellum/metagate/internal/signing"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/stream"
 	"github.com/legivellum/metagate/internal/telemetry"
 	"github.com/legivellum/metagate/internal/witness"
 	"github.com/legivellum/metagate/internal/world"
@@ -35,6 +36,7 @@ type Options struct {
 	Alarms   *witness.Alarms
 	Mirror   *feed.Mirror // nil where startups aren't mirrored
 	Refusals *outcomes.Refusals
+	Streams  *stream.Hub
 	Webhooks map[string]bool // the sinks of events that this server tells, by name
 	Admin    *admin.Service
 	World    *world.Service
@@ -81,6 +83,7 @@ func New(o Options) (http.Handler, error) {
 		Options: o, contract: c, keyHeader: http.CanonicalHeaderKey(o.APIKeyHeader),
 		largeApplies: make(chan struct{}, 1), scans: make(chan struct{}, scansAtOnce),
 	}
+	s.Streams.Startup, s.Streams.Event = s.startupAsSeen, eventAsSeen // what an admin sees of them is known here alone
 	if s.mcp, err = s.newMCP(); err != nil {
 		return nil, err
 	}
@@ -115,7 +118,7 @@ func (s *Server) cors() echo.MiddlewareFunc {
 	return middleware.CORSWithConfig(middleware.CORSConfig{
 		AllowOrigins: s.CORSAllowedOrigins,
 		AllowMethods: []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
-		AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, echo.HeaderXRequestID, headerTraceID, "If-Match", "If-None-Match", headerReason, s.APIKeyHeader},
+		AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, echo.HeaderXRequestID, headerTraceID, "If-Match", "If-None-Match", "Last-Event-ID", headerReason, s.APIKeyHeader},
 		ExposeHeaders: []string{
 			"ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", echo.HeaderXRequestID, headerTraceID, headerStartupID, headerStartupDeadline,
 		},

@@ -46,7 +46,7 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 				return err
 			}
 		}
-		if k.route.Deadline == contract.OfWorld {
+		if k.route.Deadline == contract.OfWorld || k.route.Deadline == contract.OfStream {
 			lengthen(c)
 		}
 		if !k.route.Remembers && k.route.Body != contract.OfMCP { // which write it plainly themselves

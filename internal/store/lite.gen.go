@@ -404,6 +404,11 @@ func (q lite) ListOverdue(ctx context.Context, arg postgres.ListOverdueParams) (
 	return convert(rows, func(r sqlite.ListOverdueRow) postgres.ListOverdueRow { return postgres.ListOverdueRow(r) }), err
 }
 
+func (q lite) ListPastDeadline(ctx context.Context, arg postgres.ListPastDeadlineParams) ([]postgres.StartupSession, error) {
+	rows, err := q.r.ListPastDeadline(ctx, sqlite.ListPastDeadlineParams(arg))
+	return convert(rows, func(r sqlite.StartupSession) postgres.StartupSession { return postgres.StartupSession(r) }), err
+}
+
 func (q lite) ListPrincipals(ctx context.Context, arg postgres.ListPrincipalsParams) ([]postgres.Principal, error) {
 	rows, err := q.r.ListPrincipals(ctx, sqlite.ListPrincipalsParams(arg))
 	return convert(rows, func(r sqlite.Principal) postgres.Principal { return postgres.Principal(r) }), err
@@ -442,6 +447,11 @@ func (q lite) ListSinks(ctx context.Context) ([]postgres.Sink, error) {
 func (q lite) ListStartups(ctx context.Context, arg postgres.ListStartupsParams) ([]postgres.StartupSession, error) {
 	rows, err := q.r.ListStartups(ctx, sqlite.ListStartupsParams(arg))
 	return convert(rows, func(r sqlite.StartupSession) postgres.StartupSession { return postgres.StartupSession(r) }), err
+}
+
+func (q lite) ListTenantRevisions(ctx context.Context) ([]postgres.TenantRevision, error) {
+	rows, err := q.r.ListTenantRevisions(ctx)
+	return convert(rows, func(r sqlite.TenantRevision) postgres.TenantRevision { return postgres.TenantRevision(r) }), err
 }
 
 func (q lite) ListTwins(ctx context.Context, arg postgres.ListTwinsParams) ([]postgres.ListTwinsRow, error) {

@@ -75,6 +75,7 @@ type (
 	ListOutcomeNamesParams      = postgres.ListOutcomeNamesParams
 	ListOverdueParams           = postgres.ListOverdueParams
 	ListOverdueRow              = postgres.ListOverdueRow
+	ListPastDeadlineParams      = postgres.ListPastDeadlineParams
 	ListPrincipalsParams        = postgres.ListPrincipalsParams
 	ListProfilesParams          = postgres.ListProfilesParams
 	ListRefusalsParams          = postgres.ListRefusalsParams
@@ -121,6 +122,7 @@ type (
 	SumOutcomesParams           = postgres.SumOutcomesParams
 	SumOutcomesRow              = postgres.SumOutcomesRow
 	SupersedeStartupParams      = postgres.SupersedeStartupParams
+	TenantRevision              = postgres.TenantRevision
 	TouchAPIKeyParams           = postgres.TouchAPIKeyParams
 	UpdateAPIKeyParams          = postgres.UpdateAPIKeyParams
 	UpdateBindingParams         = postgres.UpdateBindingParams

@@ -134,6 +134,19 @@ func (m *Metrics) Outcomes(lag func() time.Duration, dropped func() int64) {
 		}, func() float64 { return float64(dropped()) }))
 }
 
+// Streams registers who listens to this server.
+func (m *Metrics) Streams(read func() (streams, watchers, dropped int64, lag time.Duration)) {
+	gauge := func(name, help string, of func() float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "metagate_stream_" + name, Help: help}, of))
+	}
+	gauge("listeners", "Open streams of events.", func() float64 { n, _, _, _ := read(); return float64(n) })
+	gauge("watchers", "Components that watch their packets.", func() float64 { _, n, _, _ := read(); return float64(n) })
+	gauge("lag_seconds", "Age of the moment up to which all is told; 0 while nobody listens.", func() float64 { _, _, _, lag := read(); return lag.Seconds() })
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "metagate_stream_dropped_total", Help: "Listeners and watchers that were dropped: they read too slowly.",
+	}, func() float64 { _, _, n, _ := read(); return float64(n) }))
+}
+
 // Events registers how far the events of this replica lag behind, and how many it recorded.
 func (m *Metrics) Events(lag func() time.Duration, recorded func() int64) {
 	m.registry.MustRegister(
