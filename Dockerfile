@@ -5,10 +5,10 @@ COPY go.mod go.sum ./
 COPY component/go.mod component/
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
-ARG TARGETOS TARGETARCH VERSION
+ARG TARGETOS TARGETARCH VERSION REVISION
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false \
-      -ldflags "-s -w ${VERSION:+-X main.version=$VERSION}" -o /out/ ./cmd/metagate ./cmd/metagate-component
+      -ldflags "-s -w ${VERSION:+-X main.version=$VERSION} ${REVISION:+-X github.com/legivellum/metagate/internal/telemetry.revision=$REVISION}" -o /out/ ./cmd/metagate ./cmd/metagate-component
 # What the empty image needs beside the binary; /tmp is for SQLite's temporary files.
 RUN mkdir /out/data /out/tmp && \
     echo 'metagate:x:65532:65532::/data:/sbin/nologin' > /out/passwd && \

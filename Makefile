@@ -6,7 +6,8 @@ TOOL    := CGO_ENABLED=0 go tool $(MODFILE)
 REDOCLY := REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes @redocly/cli@2.77.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
-LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION))
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
+LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION)) $(if $(REVISION),-X github.com/legivellum/metagate/internal/telemetry.revision=$(REVISION))
 
 # Starts a private PostgreSQL and sets TEST_DATABASE_URL for the command behind it.
 WITH_POSTGRES := go run ./internal/test/testdb/with-postgres
@@ -38,7 +39,7 @@ build: ## Build the static binaries bin/metagate and bin/metagate-component
 
 .PHONY: docker
 docker: ## Build the container image metagate
-	docker build --build-arg VERSION=$(VERSION) -t metagate .
+	docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) -t metagate .
 
 .PHONY: generate
 generate: ## Rebuild what is generated from openapi.yaml and db/
@@ -106,6 +107,13 @@ test-kubernetes: ## Believe the tokens of a real kube-apiserver, built from its 
 	cd internal/test/issuers && ETCD='$(CURDIR)/bin/test-etcd' KUBE_APISERVER='$(CURDIR)/bin/test-kube-apiserver' CGO_ENABLED=0 \
 		../../../bin/with-postgres go test -count 1 -timeout 15m -tags kubernetes -run Cluster -v ./...
 
+# A module of its own: Prometheus' parser and promtool. To build promtool takes some seven minutes of processor time, once, so
+# one that is installed is taken (Debian's package prometheus).
+PROMTOOL ?= $(shell command -v promtool)
+.PHONY: test-alerts
+test-alerts: ## Try each alert firing and silent, and hold rules and dashboard against a server's metrics
+	cd internal/test/alerts && PROMTOOL='$(PROMTOOL)' CGO_ENABLED=0 go test -count 1 -timeout 30m ./...
+
 # go test takes one fuzz target at a time.
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)
@@ -121,6 +129,10 @@ bench: ## Measure both engines beside this machine's own limits, in one run
 .PHONY: bench-growth
 bench-growth: ## Measure what 100,000 principals and 5,000,000 receipts cost
 	go run -C bench . growth
+
+.PHONY: bench-ask
+bench-ask: ## Measure how long an operator waits for the roster, a diff, the past, among 100,000 principals
+	go run -C bench . ask
 
 .PHONY: bench-pairs
 bench-pairs: ## Measure this tree against OLD, a binary or a git revision, in ROUNDS turns; SLACK=1: as the systemd unit runs them
@@ -149,6 +161,7 @@ lint-go:
 	cd component && $(TOOL) golangci-lint run
 	cd internal/test/issuers && $(TOOL) golangci-lint run
 	cd internal/test/board && $(TOOL) golangci-lint run
+	cd internal/test/alerts && $(TOOL) golangci-lint run
 	@! go list -f '{{.ImportPath}} imports {{join .Imports " "}}' ./gen/... | grep metagate/internal || \
 		{ echo 'gen/ must not import internal/'; exit 1; }
 	@! go list -deps ./gen/client | grep -E 'labstack|kin-openapi' || \
@@ -166,6 +179,7 @@ verify: verify-gen verify-mod verify-fmt ## Check that everything committed is g
 	go vet -C component ./...
 	go vet -C internal/test/issuers -tags kubernetes ./...
 	go vet -C internal/test/board ./...
+	go vet -C internal/test/alerts ./...
 	@$(MAKE) --no-print-directory lint
 
 .PHONY: verify-gen
@@ -180,6 +194,7 @@ verify-mod:
 	cd component && go mod tidy -diff
 	cd internal/test/issuers && go mod tidy -diff
 	cd internal/test/board && go mod tidy -diff
+	cd internal/test/alerts && go mod tidy -diff
 	cd internal/tools && go mod tidy -diff
 
 .PHONY: verify-fmt

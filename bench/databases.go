@@ -23,6 +23,8 @@ type database interface {
 	addReceipts(ctx context.Context, n, overdue int) error
 	// due counts the receipts that are older than when addReceipts said.
 	due(ctx context.Context) (int, error)
+	// number is what a query of one number gives.
+	number(ctx context.Context, query string, args ...any) (int, error)
 }
 
 // filled is a database that is reached through database/sql.
@@ -115,12 +117,16 @@ func (f *filled) addReceipts(ctx context.Context, n, overdue int) error {
 	return err
 }
 
-func (f *filled) due(ctx context.Context) (n int, err error) {
+func (f *filled) due(ctx context.Context) (int, error) {
+	return f.number(ctx, f.count, f.before.UnixMilli())
+}
+
+func (f *filled) number(ctx context.Context, query string, args ...any) (n int, err error) {
 	db, err := sql.Open(f.driver, f.address)
 	if err != nil {
 		return 0, err
 	}
 	defer db.Close()
-	err = db.QueryRowContext(ctx, f.count, f.before.UnixMilli()).Scan(&n)
+	err = db.QueryRowContext(ctx, query, args...).Scan(&n)
 	return n, err
 }

@@ -21,6 +21,7 @@ import (
 type program struct {
 	Table  tableCmd  `cmd:"" default:"1" help:"Measure both engines beside this machine's own limits, in one run."`
 	Growth growthCmd `cmd:"" help:"Measure what many principals and receipts cost, on both engines."`
+	Ask    askCmd    `cmd:"" help:"Measure how long an operator waits for an answer among many principals, on both engines."`
 	Pairs  pairsCmd  `cmd:"" help:"Measure this tree against another, in turns."`
 	Mirror mirrorCmd `cmd:"" help:"Measure what mirroring costs bootstraps, also where the ledger hangs."`
 	TLS    tlsCmd    `cmd:"" help:"Measure bootstraps over TLS beside those over plain HTTP, on kept connections and in turns."`

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -17,6 +18,7 @@ type Crowd struct {
 	Target
 	Name       string // of its principals: Name-000000 and so on
 	Principals int
+	Profiles   int    // that they share evenly; 0 is one
 	Secret     string // the server's JWT_SECRET, for HS256
 }
 
@@ -26,7 +28,18 @@ func (c Crowd) Populate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return populate(ctx, admin, c.Name, c.Principals)
+	return populate(ctx, admin, c.Name, c.Principals, c.Profiles)
+}
+
+// Change makes another packet of each that the crowd has.
+func (c Crowd) Change(ctx context.Context) error {
+	admin, err := c.client()
+	if err != nil {
+		return err
+	}
+	w := crowd(c.Name, 0, 0, 1)
+	w.Manifests[0].Environment = json.RawMessage(`{"changed":true}`)
+	return apply(ctx, admin, w)
 }
 
 // Requests prepares each principal's bootstrap, with a JWT that is valid for an hour.

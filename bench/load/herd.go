@@ -28,7 +28,7 @@ func (t Target) ColdStart(ctx context.Context, n int, sent *atomic.Int64) (Resul
 		return Result{}, err
 	}
 	herd := fmt.Sprintf("%s-%s", herdKey, uuid.NewString()[:8])
-	if err := populate(ctx, admin, herd, n); err != nil {
+	if err := populate(ctx, admin, herd, n, 1); err != nil {
 		return Result{}, err
 	}
 	requests, err := t.credentials(ctx, admin, herd, n, sent)
@@ -52,10 +52,10 @@ func (t Target) ColdStart(ctx context.Context, n int, sent *atomic.Int64) (Resul
 func principal(herd string, i int) string { return fmt.Sprintf("%s-%06d", herd, i) }
 
 // populate applies a world of n principals, in pieces that any server takes.
-func populate(ctx context.Context, admin *client.ClientWithResponses, herd string, n int) error {
+func populate(ctx context.Context, admin *client.ClientWithResponses, herd string, n, profiles int) error {
 	const piece = 5000
 	for from := 0; from < n; from += piece {
-		if err := apply(ctx, admin, crowd(herd, from, min(n, from+piece))); err != nil {
+		if err := apply(ctx, admin, crowd(herd, from, min(n, from+piece), profiles)); err != nil {
 			return err
 		}
 	}

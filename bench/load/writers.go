@@ -71,7 +71,7 @@ func (t Target) writers(ctx context.Context, n int) (w writers, key string, err 
 	if err != nil {
 		return w, "", err
 	}
-	world := crowd(writersKey, 0, n+1)
+	world := crowd(writersKey, 0, n+1, 1)
 	world.Manifests = append(world.Manifests, model.ManifestCreate{ManifestKey: spareKey})
 	if err := apply(ctx, admin, world); err != nil {
 		return w, "", err

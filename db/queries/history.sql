@@ -11,10 +11,15 @@ RETURNING id;
 -- name: GetPacketBody :one
 SELECT * FROM packet_bodies WHERE id = sqlc.arg(id) AND tenant_key = sqlc.arg(tenant_key);
 
+-- name: GetStartupBody :one
+SELECT packet_body FROM startup_sessions WHERE id = sqlc.arg(id);
+
 -- name: DeleteOldPacketBodies :execrows
--- One small batch of those that no startup has been answered with since before.
+-- One small batch of those that no startup has been answered with since before, and
+-- nothing on the roster has started with.
 DELETE FROM packet_bodies WHERE id IN (
     SELECT b.id FROM packet_bodies b WHERE b.last_seen < sqlc.arg(before)
+      AND b.id NOT IN (SELECT abs(r.packet_body) FROM roster r WHERE r.packet_body IS NOT NULL)
     LIMIT CAST(sqlc.arg(row_limit) AS bigint)
 ) AND last_seen < sqlc.arg(before); -- again: one may have been seen just now
 

@@ -26,3 +26,10 @@ LIMIT CAST(sqlc.arg(row_limit) AS bigint);
 
 -- name: DeleteManifest :exec
 DELETE FROM manifests WHERE id = sqlc.arg(id);
+
+-- name: ListManifestVersions :many
+-- The versions that manifests have now, in whichever tenants: those written last.
+SELECT manifest_key, CAST(MAX(version) AS bigint) AS version FROM manifests
+GROUP BY manifest_key
+ORDER BY MAX(updated_at) DESC, manifest_key
+LIMIT CAST(sqlc.arg(row_limit) AS bigint);

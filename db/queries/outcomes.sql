@@ -63,16 +63,18 @@ LIMIT CAST(sqlc.arg(row_limit) AS bigint);
 DELETE FROM outcomes WHERE hour < sqlc.arg(before);
 
 -- name: PutRoster :exec
--- The last startup, and its last change.
+-- The last startup, and its last change; the body is the receipt's.
 INSERT INTO roster (principal_id, component_key, instance_id, startup_id, changed, status, opened_at, deadline_at, closed_at, acknowledged_at, build_version,
-    manifest_key, manifest_version, packet_etag)
+    manifest_key, manifest_version, packet_etag, packet_body)
 VALUES (sqlc.arg(principal_id), sqlc.arg(component_key), sqlc.arg(instance_id), sqlc.arg(startup_id), sqlc.arg(changed), sqlc.arg(status),
     sqlc.arg(opened_at), sqlc.arg(deadline_at), sqlc.narg(closed_at), sqlc.narg(acknowledged_at), sqlc.narg(build_version),
-    sqlc.arg(manifest_key), sqlc.arg(manifest_version), sqlc.arg(packet_etag))
+    sqlc.arg(manifest_key), sqlc.arg(manifest_version), sqlc.arg(packet_etag),
+    (SELECT s.packet_body FROM startup_sessions s WHERE s.id = sqlc.arg(startup_id)))
 ON CONFLICT (principal_id, component_key, instance_id) DO UPDATE SET startup_id = excluded.startup_id, changed = excluded.changed,
     status = excluded.status, opened_at = excluded.opened_at, deadline_at = excluded.deadline_at, closed_at = excluded.closed_at,
     acknowledged_at = excluded.acknowledged_at, build_version = excluded.build_version,
-    manifest_key = excluded.manifest_key, manifest_version = excluded.manifest_version, packet_etag = excluded.packet_etag
+    manifest_key = excluded.manifest_key, manifest_version = excluded.manifest_version, packet_etag = excluded.packet_etag,
+    packet_body = COALESCE(excluded.packet_body, CASE WHEN excluded.startup_id = roster.startup_id THEN roster.packet_body END)
 WHERE excluded.startup_id > roster.startup_id OR (excluded.startup_id = roster.startup_id AND excluded.changed >= roster.changed);
 
 -- name: ListRoster :many

@@ -1518,6 +1518,9 @@ type Plan struct {
 	// Deadlines Where packets are told: who has another time to come up, and a packet before and after.
 	Deadlines []DeadlineChange `json:"deadlines"`
 
+	// Disabled Only of a rollback: the principals that were active then and are disabled after it, as `enable` doesn't name them.
+	Disabled []Key `json:"disabled,omitempty,omitzero"`
+
 	// DryRun Nothing was changed, as always in a diff.
 	DryRun bool `json:"dry_run"`
 
@@ -1893,6 +1896,9 @@ type RosterStart struct {
 
 	// Packet Null where it never started.
 	Packet nullable.Nullable[RosterPacket] `json:"packet"`
+
+	// Sections The members of the packet that differ from those of now, where it is `outdated`; absent where the packet that it started with was not kept.
+	Sections []string `json:"sections,omitempty,omitzero"`
 
 	// Since When it came to this state: of `NEVER`, since when its binding is as it is.
 	Since     Timestamp                             `json:"since"`
@@ -2784,6 +2790,9 @@ type ListStartupsParams struct {
 
 	// Since Only those from this time on (RFC 3339).
 	Since *Since `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only those opened before this time (RFC 3339), by the millisecond.
+	Until *Timestamp `form:"until,omitempty" json:"until,omitempty"`
 
 	// Limit How many at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`

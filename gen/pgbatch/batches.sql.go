@@ -283,10 +283,10 @@ func (q *Queries) OpenStartups(ctx context.Context, arg OpenStartupsParams) (int
 
 const putRosters = `-- name: PutRosters :exec
 INSERT INTO roster (principal_id, component_key, instance_id, startup_id, changed, status, opened_at, deadline_at, closed_at, acknowledged_at, build_version,
-    manifest_key, manifest_version, packet_etag)
+    manifest_key, manifest_version, packet_etag, packet_body)
 SELECT u.principal_id, u.component_key, u.instance_id, u.startup_id, u.changed, u.status, u.opened_at, u.deadline_at,
     nullif(u.closed_at, $1::timestamptz), nullif(u.acknowledged_at, $1::timestamptz), nullif(u.build_version, ''),
-    u.manifest_key, u.manifest_version, u.packet_etag
+    u.manifest_key, u.manifest_version, u.packet_etag, s.packet_body
 FROM (SELECT unnest($2::uuid[]) AS principal_id,
              unnest($3::text[]) AS component_key,
              unnest($4::text[]) AS instance_id,
@@ -301,10 +301,12 @@ FROM (SELECT unnest($2::uuid[]) AS principal_id,
              unnest($13::text[]) AS manifest_key,
              unnest($14::bigint[]) AS manifest_version,
              unnest($15::text[]) AS packet_etag) u
+LEFT JOIN startup_sessions s ON s.id = u.startup_id
 ON CONFLICT (principal_id, component_key, instance_id) DO UPDATE SET startup_id = excluded.startup_id, changed = excluded.changed,
     status = excluded.status, opened_at = excluded.opened_at, deadline_at = excluded.deadline_at, closed_at = excluded.closed_at,
     acknowledged_at = excluded.acknowledged_at, build_version = excluded.build_version,
-    manifest_key = excluded.manifest_key, manifest_version = excluded.manifest_version, packet_etag = excluded.packet_etag
+    manifest_key = excluded.manifest_key, manifest_version = excluded.manifest_version, packet_etag = excluded.packet_etag,
+    packet_body = COALESCE(excluded.packet_body, CASE WHEN excluded.startup_id = roster.startup_id THEN roster.packet_body END)
 WHERE excluded.startup_id > roster.startup_id OR (excluded.startup_id = roster.startup_id AND excluded.changed >= roster.changed)
 `
 

@@ -27,6 +27,7 @@ func (q *Queries) CountPacketBodies(ctx context.Context) (int64, error) {
 const deleteOldPacketBodies = `-- name: DeleteOldPacketBodies :execrows
 DELETE FROM packet_bodies WHERE id IN (
     SELECT b.id FROM packet_bodies b WHERE b.last_seen < $1
+      AND b.id NOT IN (SELECT abs(r.packet_body) FROM roster r WHERE r.packet_body IS NOT NULL)
     LIMIT CAST($2 AS bigint)
 ) AND last_seen < $1
 `
@@ -36,7 +37,8 @@ type DeleteOldPacketBodiesParams struct {
 	RowLimit int64
 }
 
-// One small batch of those that no startup has been answered with since before.
+// One small batch of those that no startup has been answered with since before, and
+// nothing on the roster has started with.
 func (q *Queries) DeleteOldPacketBodies(ctx context.Context, arg DeleteOldPacketBodiesParams) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteOldPacketBodies, arg.Before, arg.RowLimit)
 	if err != nil {
@@ -101,6 +103,17 @@ func (q *Queries) GetPacketBody(ctx context.Context, arg GetPacketBodyParams) (P
 		&i.LastSeen,
 	)
 	return i, err
+}
+
+const getStartupBody = `-- name: GetStartupBody :one
+SELECT packet_body FROM startup_sessions WHERE id = $1
+`
+
+func (q *Queries) GetStartupBody(ctx context.Context, id uuid.UUID) (*int64, error) {
+	row := q.db.QueryRow(ctx, getStartupBody, id)
+	var packet_body *int64
+	err := row.Scan(&packet_body)
+	return packet_body, err
 }
 
 const keepPacketBody = `-- name: KeepPacketBody :one

@@ -161,6 +161,7 @@ type Roster struct {
 	ManifestKey     string
 	ManifestVersion int64
 	PacketEtag      string
+	PacketBody      *int64
 }
 
 type SecretRef struct {

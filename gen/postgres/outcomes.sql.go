@@ -346,7 +346,7 @@ func (q *Queries) ListOutcomeNames(ctx context.Context, arg ListOutcomeNamesPara
 }
 
 const listRoster = `-- name: ListRoster :many
-SELECT principal_id, component_key, instance_id, startup_id, changed, status, opened_at, deadline_at, closed_at, acknowledged_at, build_version, manifest_key, manifest_version, packet_etag FROM roster
+SELECT principal_id, component_key, instance_id, startup_id, changed, status, opened_at, deadline_at, closed_at, acknowledged_at, build_version, manifest_key, manifest_version, packet_etag, packet_body FROM roster
 WHERE principal_id > $1 AND principal_id <= $2
 ORDER BY principal_id, component_key, instance_id
 `
@@ -380,6 +380,7 @@ func (q *Queries) ListRoster(ctx context.Context, arg ListRosterParams) ([]Roste
 			&i.ManifestKey,
 			&i.ManifestVersion,
 			&i.PacketEtag,
+			&i.PacketBody,
 		); err != nil {
 			return nil, err
 		}
@@ -472,14 +473,16 @@ func (q *Queries) PassOutcomes(ctx context.Context, arg PassOutcomesParams) (int
 
 const putRoster = `-- name: PutRoster :exec
 INSERT INTO roster (principal_id, component_key, instance_id, startup_id, changed, status, opened_at, deadline_at, closed_at, acknowledged_at, build_version,
-    manifest_key, manifest_version, packet_etag)
+    manifest_key, manifest_version, packet_etag, packet_body)
 VALUES ($1, $2, $3, $4, $5, $6,
     $7, $8, $9, $10, $11,
-    $12, $13, $14)
+    $12, $13, $14,
+    (SELECT s.packet_body FROM startup_sessions s WHERE s.id = $4))
 ON CONFLICT (principal_id, component_key, instance_id) DO UPDATE SET startup_id = excluded.startup_id, changed = excluded.changed,
     status = excluded.status, opened_at = excluded.opened_at, deadline_at = excluded.deadline_at, closed_at = excluded.closed_at,
     acknowledged_at = excluded.acknowledged_at, build_version = excluded.build_version,
-    manifest_key = excluded.manifest_key, manifest_version = excluded.manifest_version, packet_etag = excluded.packet_etag
+    manifest_key = excluded.manifest_key, manifest_version = excluded.manifest_version, packet_etag = excluded.packet_etag,
+    packet_body = COALESCE(excluded.packet_body, CASE WHEN excluded.startup_id = roster.startup_id THEN roster.packet_body END)
 WHERE excluded.startup_id > roster.startup_id OR (excluded.startup_id = roster.startup_id AND excluded.changed >= roster.changed)
 `
 
@@ -500,7 +503,7 @@ type PutRosterParams struct {
 	PacketEtag      string
 }
 
-// The last startup, and its last change.
+// The last startup, and its last change; the body is the receipt's.
 func (q *Queries) PutRoster(ctx context.Context, arg PutRosterParams) error {
 	_, err := q.db.Exec(ctx, putRoster,
 		arg.PrincipalID,

@@ -129,6 +129,42 @@ func (q *Queries) GetManifestByKey(ctx context.Context, arg GetManifestByKeyPara
 	return i, err
 }
 
+const listManifestVersions = `-- name: ListManifestVersions :many
+SELECT manifest_key, CAST(MAX(version) AS bigint) AS version FROM manifests
+GROUP BY manifest_key
+ORDER BY MAX(updated_at) DESC, manifest_key
+LIMIT CAST(?1 AS bigint)
+`
+
+type ListManifestVersionsRow struct {
+	ManifestKey string
+	Version     int64
+}
+
+// The versions that manifests have now, in whichever tenants: those written last.
+func (q *Queries) ListManifestVersions(ctx context.Context, rowLimit int64) ([]ListManifestVersionsRow, error) {
+	rows, err := q.db.QueryContext(ctx, listManifestVersions, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListManifestVersionsRow{}
+	for rows.Next() {
+		var i ListManifestVersionsRow
+		if err := rows.Scan(&i.ManifestKey, &i.Version); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listManifests = `-- name: ListManifests :many
 SELECT id, tenant_key, manifest_key, deployment_key, environment, services, memory_map, polling, schemas, version, created_at, updated_at FROM manifests
 WHERE (CAST(?1 AS text) IS NULL OR tenant_key = ?1)

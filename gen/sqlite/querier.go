@@ -41,7 +41,8 @@ type Querier interface {
 	DeleteBinding(ctx context.Context, id uuid.UUID) error
 	DeleteManifest(ctx context.Context, id uuid.UUID) error
 	DeleteOldOutcomes(ctx context.Context, before time.Time) (int64, error)
-	// One small batch of those that no startup has been answered with since before.
+	// One small batch of those that no startup has been answered with since before, and
+	// nothing on the roster has started with.
 	DeleteOldPacketBodies(ctx context.Context, arg DeleteOldPacketBodiesParams) (int64, error)
 	DeleteOldRefusals(ctx context.Context, before time.Time) (int64, error)
 	// One small batch. Ids are UUIDv7, so id < before_id is "opened before", but for what
@@ -80,6 +81,7 @@ type Querier interface {
 	GetSecretRefByKey(ctx context.Context, arg GetSecretRefByKeyParams) (SecretRef, error)
 	GetSink(ctx context.Context, name string) (Sink, error)
 	GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error)
+	GetStartupBody(ctx context.Context, id uuid.UUID) (*int64, error)
 	// Keeps a body, once however many replicas compile it now, and tells its id.
 	KeepPacketBody(ctx context.Context, arg KeepPacketBodyParams) (int64, error)
 	// One replica reads at a time: who has the lease, until it has run out.
@@ -103,6 +105,8 @@ type Querier interface {
 	ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error)
 	// Of all tenants: those that open a door, now.
 	ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error)
+	// The versions that manifests have now, in whichever tenants: those written last.
+	ListManifestVersions(ctx context.Context, rowLimit int64) ([]ListManifestVersionsRow, error)
 	ListManifests(ctx context.Context, arg ListManifestsParams) ([]Manifest, error)
 	ListOutcomeNames(ctx context.Context, arg ListOutcomeNamesParams) ([]string, error)
 	ListPrincipals(ctx context.Context, arg ListPrincipalsParams) ([]Principal, error)
@@ -131,7 +135,7 @@ type Querier interface {
 	// The reader goes on from where it began: nobody has counted this before.
 	PassOutcomes(ctx context.Context, arg PassOutcomesParams) (int64, error)
 	PutRefusal(ctx context.Context, arg PutRefusalParams) error
-	// The last startup, and its last change.
+	// The last startup, and its last change; the body is the receipt's.
 	PutRoster(ctx context.Context, arg PutRosterParams) error
 	// No change that anybody reads: it keeps its number.
 	RefuseStartup(ctx context.Context, arg RefuseStartupParams) error

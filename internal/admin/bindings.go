@@ -154,6 +154,7 @@ func BindingView(r store.Binding) model.Binding {
 func BindingRow(v model.Binding) store.Binding {
 	return store.Binding{
 		ID: v.ID, TenantKey: v.TenantKey, PrincipalID: v.PrincipalID, ProfileID: v.ProfileID, ManifestID: v.ManifestID,
-		Overrides: store.JSON(v.Overrides), Active: v.Active, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+		Overrides: store.JSON(v.Overrides), Expected: store.JSON(v.Expected), Labels: store.JSON(v.Labels),
+		Active: v.Active, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 	}
 }

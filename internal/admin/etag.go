@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"encoding/json"
 
 	"github.com/legivellum/metagate/internal/doc"
@@ -22,5 +23,5 @@ func stale(ifMatch, tag string) bool { return ifMatch != "" && !doc.MatchStrong(
 func Same[C any](a, b C) bool {
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
-	return errX == nil && errY == nil && doc.Equal(x, y)
+	return errX == nil && errY == nil && (bytes.Equal(x, y) || doc.Equal(x, y))
 }

@@ -58,6 +58,8 @@ type App struct {
 	options    server.Options
 	outcomes   *outcomes.Reader
 	board      *board.Board // nil without BOARD
+	startups   *telemetry.Startups
+	retention  *witness.Retention // nil where all is kept for ever
 	background sync.WaitGroup
 	stop       context.CancelFunc
 	served     chan error
@@ -154,6 +156,8 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 	}
 	// Packets are shared by principals, credentials aren't: they are by far the more.
 	packets, waiting := uint64(a.config.PacketCacheBytes/4), int(a.config.MaxInFlight)
+	metrics := telemetry.NewMetrics(a.Store, b.Version)
+	commits := metrics.Commits("receipts", "reports")
 	a.options = server.Options{
 		Store: a.Store, Admin: a.Admin, World: &world.Service{Admin: a.Admin}, Log: a.log, Now: store.Now,
 		Identity: identity.New(identity.Options{
@@ -161,11 +165,14 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 			Admins: a.config.admins(), AnyTenant: a.config.AdminAllowCrossTenant,
 			CacheBytes: 3 * packets, FailureBurst: int(a.config.AuthFailureBurst),
 		}),
-		Alarms:   &witness.Alarms{Store: a.Store, Now: store.Now},
-		Witness:  witness.New(witness.Options{Store: a.Store.Hot(), Now: store.Now, CacheBytes: packets, MaxInFlight: waiting, Signer: a.Signer, KeepPackets: a.config.keepPackets()}),
+		Alarms: &witness.Alarms{Store: a.Store, Now: store.Now},
+		Witness: witness.New(witness.Options{
+			Store: a.Store.Hot(), Now: store.Now, CacheBytes: packets, MaxInFlight: waiting, Signer: a.Signer, KeepPackets: a.config.keepPackets(),
+			Opens: commits[0].Committed, Reports: commits[1].Committed,
+		}),
 		Refusals: &outcomes.Refusals{Store: a.Store, Now: store.Now, Keep: time.Duration(a.config.ReceiptRetentionHours) * time.Hour},
 		Signer:   a.Signer,
-		Metrics:  telemetry.NewMetrics(a.Store, b.Version),
+		Metrics:  metrics,
 		Draining: a.draining.Load,
 		Version:  a.config.MetagateVersion, Build: b.Version, InstanceID: a.config.InstanceID,
 		APIKeyHeader: a.config.APIKeyHeader,
@@ -179,11 +186,10 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 			Endpoint: a.config.Endpoint, Token: a.config.AuthToken, Source: a.config.SourceSystem,
 			Opened: a.options.Witness.Opened,
 		})
-		a.options.Metrics.Mirror(a.options.Mirror.Counts)
 	}
 	a.outcomes = &outcomes.Reader{Store: a.Store, Now: store.Now, Log: a.log, Keep: time.Duration(a.config.OutcomeRetentionDays) * 24 * time.Hour}
-	a.options.Metrics.Outcomes(a.outcomes.Lag, a.options.Refusals.Dropped)
-	a.options.Metrics.LogDrops(func() float64 { return telemetry.DroppedLines(a.log) })
+	a.retention = a.retains()
+	a.measure()
 	handler, err := server.New(a.options)
 	if err != nil {
 		return err
@@ -244,19 +250,15 @@ func (a *App) run(listener net.Listener) {
 	a.stop = stop
 	a.background.Go(func() { a.options.Identity.LastUsed.Run(ctx, time.Minute) })
 	a.background.Go(func() { a.options.Metrics.Count(ctx, store.Now, 15*time.Second) })
+	a.background.Go(func() { a.options.Metrics.Look(ctx, 15*time.Second, a.beside()) })
 	a.background.Go(func() { a.options.Alarms.Run(ctx, 15*time.Second) })
 	a.background.Go(func() { a.verifier.Watch(ctx) })
 	if a.issuers != nil {
 		a.background.Go(func() { a.issuers.Run(ctx) })
 	}
 	a.background.Go(func() { a.Signer.Watch(ctx) })
-	if receipts, packets := time.Duration(a.config.ReceiptRetentionHours)*time.Hour, a.config.keepPackets(); receipts > 0 || packets > 0 {
-		r := witness.Retention{
-			Store: a.Store, Now: store.Now, Keep: receipts, KeepPackets: packets,
-			Batch: 500, Pause: 50 * time.Millisecond, Every: time.Minute,
-		}
-		r.Read = a.read
-		a.background.Go(func() { r.Run(ctx) })
+	if a.retention != nil {
+		a.background.Go(func() { a.retention.Run(ctx) })
 	}
 	a.background.Go(func() { a.outcomes.Run(ctx) })
 	a.background.Go(func() { a.options.Refusals.Run(ctx) })
@@ -270,17 +272,6 @@ func (a *App) run(listener net.Listener) {
 	go func() { a.served <- a.serve(listener) }()
 	a.warnOfPlainHTTP(ctx, listener.Addr())
 	a.log.Info("MetaGate listens", "url", a.URL, "docs", a.URL+"/docs/")
-}
-
-// read is the change up to which all have read startups who have to.
-func (a *App) read(ctx context.Context) (change int64, err error) {
-	change, err = a.outcomes.Position(ctx)
-	if m := a.options.Mirror; m != nil && err == nil {
-		var mirrored int64
-		mirrored, err = m.Position(ctx)
-		change = min(change, mirrored)
-	}
-	return change, err
 }
 
 // Run serves until ctx ends, then shuts down gracefully.

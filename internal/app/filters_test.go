@@ -103,7 +103,7 @@ func TestAFilterThatCanNotBeIsRefused(t *testing.T) {
 		for _, bad := range []string{
 			"principals?principal_key=", "principals?principal_key=a%20b", "principals?status=ACTIVE", "principals?auth_subject=%00", "profiles?profile_key=%C3%BC",
 			"manifests?deployment_key=a*", "bindings?principal_id=p3", "bindings?profile_id=", "bindings?active=maybe", "secret-refs?status=revoked",
-			"api-keys?status=disabled", "startups?status=open", "startups?since=yesterday", "startups?since=2026-11-22", "startups?since=",
+			"api-keys?status=disabled", "startups?status=open", "startups?since=yesterday", "startups?since=2026-11-22", "startups?since=", "startups?until=tomorrow",
 			"startups?since=2026-11-22T12:00:00+01:00", // an unescaped plus is a space
 			"audit-log?resource_type=startups", "audit-log?resource_id=1", "audit-log?since=1700000000",
 		} {
@@ -145,6 +145,27 @@ func TestStartupsAreFoundByStateAndByWhenTheyWereOpened(t *testing.T) {
 			}
 			after, _ := list(t, a, path+"?"+url.Values{"since": {at.Add(time.Microsecond).Format(time.RFC3339Nano)}}.Encode())
 			require.NotContains(t, idsOf(after), r.id())
+		}
+		// until leaves out what was opened in that millisecond or later, and keeps to it from page to page.
+		for i, r := range all {
+			at, err := time.Parse(time.RFC3339, r["opened_at"].(string))
+			require.NoError(t, err)
+			want := []string{}
+			for _, older := range all[i+1:] {
+				if opened, _ := time.Parse(time.RFC3339, older["opened_at"].(string)); opened.Truncate(time.Millisecond).Before(at.Truncate(time.Millisecond)) {
+					want = append(want, older.id())
+				}
+			}
+			got, next := []string{}, path+"?limit=1&"+url.Values{"until": {r["opened_at"].(string)}}.Encode()
+			for next != "" {
+				found, more := list(t, a, next)
+				got, next = append(got, idsOf(found)...), more
+			}
+			require.Equal(t, want, got)
+		}
+		for _, long := range []string{"1970-01-01T00:00:00Z", "1960-01-01T00:00:00Z", "0001-01-01T00:00:00Z"} {
+			found, _ := list(t, a, path+"?until="+long)
+			require.Empty(t, found, long)
 		}
 		for _, long := range []string{"1970-01-01T00:00:00Z", "1960-01-01T00:00:00Z", "0001-01-01T00:00:00Z"} {
 			found, _ := list(t, a, path+"?since="+long)

@@ -102,10 +102,15 @@ func TestAPrincipalThatWasDeletedComesBackDisabledUnlessNamed(t *testing.T) {
 		starts().Is(t, 200)
 		apptest.Got(l.admin.DeletePrincipalWithResponse(t.Context(), l.principal.ID.String(), nil)).Is(t, 204)
 		starts().Fails(t, 403, "FORBIDDEN")
-		w.rollback(t, model.Rollback{Revision: then})
+		key := []string{l.principal.PrincipalKey}
+		require.Equal(t, key, w.rollback(t, model.Rollback{Revision: then, DryRun: true}).Disabled)
+		require.Empty(t, w.rollback(t, model.Rollback{Revision: then, DryRun: true, Enable: key}).Disabled)
+		require.Equal(t, key, w.rollback(t, model.Rollback{Revision: then}).Disabled)
 		starts().Fails(t, 403, "FORBIDDEN")
-		w.rollback(t, model.Rollback{Revision: then, Enable: []string{l.principal.PrincipalKey}})
+		require.Equal(t, key, w.rollback(t, model.Rollback{Revision: then}).Disabled, "also where there is nothing left to change")
+		require.Empty(t, w.rollback(t, model.Rollback{Revision: then, Enable: key}).Disabled)
 		starts().Is(t, 200)
+		require.Empty(t, w.rollback(t, model.Rollback{Revision: then}).Disabled)
 	})
 }
 

@@ -72,6 +72,8 @@ func (w worlds) change(t *testing.T, n int) {
 		world.Bindings = kept
 	case 3:
 		world.Bindings[0].Overrides = json.RawMessage(fmt.Sprintf(`{"polling":{"n":%d}}`, n))
+		world.Bindings[1].Labels = json.RawMessage(fmt.Sprintf(`{"owner":"team-%d"}`, n))
+		world.Bindings[1].Expected = json.RawMessage(fmt.Sprintf(`{"components":["c"],"instances":%d}`, n))
 	case 4:
 		world.SecretRefs = append(world.SecretRefs, model.SecretRefCreate{SecretKey: "extra", RefKind: "env", RefName: fmt.Sprintf("EXTRA_%d", n)})
 		world.Manifests = append(world.Manifests, model.ManifestCreate{ManifestKey: fmt.Sprintf("m-%d", n)})

@@ -20,6 +20,7 @@ type explainCmd struct {
 	Component string     `arg:"" help:"component_key that would start."`
 	Revision  *int64     `env:"METAGATE_REVISION" xor:"when" placeholder:"N" help:"As it was at this revision."`
 	At        *time.Time `env:"METAGATE_AT" xor:"when" placeholder:"TIME" help:"As it was at this time, in RFC 3339: 2026-11-27T12:00:00Z."`
+	Section   string     `env:"METAGATE_SECTION" enum:"capabilities,policy,environment,services,memory_map,polling,schemas,required_env," default:"" placeholder:"NAME" help:"Show only this section, such as policy, services or required_env."`
 }
 
 func (c *explainCmd) Run(ctx context.Context, s streams) error {
@@ -70,6 +71,9 @@ func (c *explainCmd) render(s streams, e model.Explanation) error {
 		}
 	}
 	for _, section := range e.Sections {
+		if c.Section != "" && section.Section != c.Section {
+			continue
+		}
 		note := ""
 		if len(section.Overridden) > 0 {
 			note = p.in(yellow, "  overridden at "+strings.Join(section.Overridden, ", "))

@@ -22,6 +22,11 @@ func TestExplainShowsThePacketAndWhereItComesFrom(t *testing.T) {
 		require.Contains(t, text, "\nrequired_env  secret_refs default\n")
 		require.Equal(t, text, ok(t, a, "explain", (*rows)[0].ID.String(), "memorygate_main"), "by id")
 
+		policy := ok(t, a, "explain", "memorygate", "memorygate_main", "--section=policy")
+		require.Contains(t, policy, "\npolicy  profile gate  overridden at /max_memory_mb\n")
+		require.NotContains(t, policy, "services")
+		require.Equal(t, 2, remotely(t.Context(), a, "explain", "memorygate", "memorygate_main", "--section=polices").code)
+
 		var e model.Explanation
 		require.NoError(t, json.Unmarshal([]byte(ok(t, a, "explain", "memorygate", "memorygate_main", "-o", "json")), &e))
 		require.Contains(t, text, e.PacketEtag)

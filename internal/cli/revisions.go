@@ -97,7 +97,9 @@ func (c *rollbackCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		if renderPlan(s.out, foretold, c.All); changes(foretold) == 0 {
+		renderPlan(s.out, foretold, c.All)
+		c.renderDisabled(s, foretold)
+		if changes(foretold) == 0 {
 			return nil
 		}
 		if !agreed(ctx, s.out, os.Stdin) {
@@ -112,6 +114,7 @@ func (c *rollbackCmd) Run(ctx context.Context, s streams) error {
 		err = encode(s.out, c.Output, plan)
 	} else {
 		renderPlan(s.out, plan, c.All)
+		c.renderDisabled(s, plan)
 	}
 	if err == nil && c.DryRun {
 		err = c.verdict(changes(plan) > 0)
@@ -123,4 +126,17 @@ func (c *rollbackCmd) send(ctx context.Context, m *server, dryRun bool) (model.P
 	return answer[model.Plan](m, func() (*http.Response, error) {
 		return m.RollbackWorld(ctx, nil, model.Rollback{Revision: c.Revision, DryRun: dryRun, Enable: c.Enable, TenantKey: c.Tenant})
 	})
+}
+
+// renderDisabled tells who was active then and won't be, and how to change that.
+func (c *rollbackCmd) renderDisabled(s streams, p model.Plan) {
+	if len(p.Disabled) == 0 {
+		return
+	}
+	keys, more := p.Disabled, ""
+	if len(keys) > shown && !c.All {
+		keys, more = keys[:shown], fmt.Sprintf(" and %s more (--all lists them)", thousands(len(p.Disabled)-shown))
+	}
+	fmt.Fprintf(s.out, "%s: %s%s; --enable KEY makes one active again\n",
+		painter(s.out).in(yellow, fmt.Sprintf("disabled, and active then (%s)", thousands(len(p.Disabled)))), strings.Join(keys, ", "), more)
 }

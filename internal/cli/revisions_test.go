@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -38,14 +39,20 @@ func TestAWorldIsSeenAsItWasAndRolledBack(t *testing.T) {
 		require.Contains(t, oneLine(t, r.log), "--yes")
 		require.Equal(t, 4, remotely(t.Context(), a, "rollback", then, "--dry-run", "--exit-code").code)
 		require.NotEqual(t, world, ok(t, a, "export"))
-		require.Contains(t, ok(t, a, "rollback", then, "--yes", "--reason", "undone"), "done: 25 created, 0 updated, 0 deleted, 1 unchanged\n")
+		const disabled = "disabled, and active then (9): asyncgate, cognigate, delegate, depotgate, interrogate, interview, memorygate, receiptgate, worker-pool;" +
+			" --enable KEY makes one active again\n"
+		require.Contains(t, ok(t, a, "rollback", then, "--dry-run"), " 1 unchanged\n"+disabled)
+		require.Contains(t, ok(t, a, "rollback", then, "--dry-run", "--enable=asyncgate"), "active then (8): cognigate, ")
+		require.Contains(t, ok(t, a, "rollback", then, "--yes", "--reason", "undone"), "done: 25 created, 0 updated, 0 deleted, 1 unchanged\n"+disabled)
 		require.Contains(t, ok(t, a, "revisions", "--limit", "1", "-o", "yaml"), "undone")
 		require.NotEqual(t, world, ok(t, a, "export"), "who was gone comes back disabled")
 		enable := []string{"rollback", then, "--yes"}
 		for _, m := range regexp.MustCompile(`(?m)^ +- principal_key: (\S+)`).FindAllStringSubmatch(world, -1) {
 			enable = append(enable, "--enable", m[1])
 		}
-		require.Contains(t, ok(t, a, enable...), " 0 deleted, ")
+		again := ok(t, a, enable...)
+		require.Contains(t, again, " 0 deleted, ")
+		require.NotContains(t, again, "--enable")
 		require.Equal(t, world, ok(t, a, "export"))
 
 		for _, args := range [][]string{{"export", "--revision", "9000000000000000000"}, {"rollback", "9000000000000000000", "--yes"}, {"diff", "--from", "9000000000000000000"}} {
@@ -64,7 +71,19 @@ func TestAPacketIsPrintedByteForByte(t *testing.T) {
 		ok(t, a, "apply", "-f", meshFile)
 		key := strings.TrimSpace(remotely(t.Context(), a, "keys", "issue", "memorygate").out)
 		p := apptest.Got(a.Client(t, key).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "memorygate_main"})).Is(t, 200)
+		before := p.JSON200.IssuedAt.Add(-time.Second).Format(time.RFC3339Nano)
+		after := p.JSON200.IssuedAt.Add(time.Millisecond).Format(time.RFC3339Nano)
+		require.Eventually(t, func() bool { return time.Since(p.JSON200.IssuedAt) > 2*time.Millisecond }, time.Minute, time.Millisecond)
+		other := apptest.Got(a.Client(t, key).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "another"})).Is(t, 200)
 		ok(t, a, "apply", "--prune", "-f", file(t, "{}"))
+		require.Equal(t, string(other.Body), ok(t, a, "packet", "memorygate"), "the last one")
+		require.Equal(t, string(p.Body), ok(t, a, "packet", "memorygate", "--component=memorygate_main"))
+		require.Equal(t, string(p.Body), ok(t, a, "packet", "memorygate", "--at="+after))
+		for _, none := range [][]string{{"--at=" + before}, {"--at=" + after, "--component=another"}} {
+			r := remotely(t.Context(), a, append([]string{"packet", "memorygate"}, none...)...)
+			require.Equal(t, 3, r.code)
+			require.Contains(t, oneLine(t, r.log), "RECEIPT_RETENTION_HOURS")
+		}
 		id := p.JSON200.Startup.StartupID.String()
 		require.Equal(t, string(p.Body), ok(t, a, "packet", id))
 		require.Contains(t, ok(t, a, "packet", id, "-o", "yaml"), "\npacket_etag: ")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/legivellum/metagate/gen/model"
@@ -54,9 +55,13 @@ func rosterRow(t *table, now time.Time, e model.RosterEntry, r model.RosterStart
 		labels = members(e.Labels, nil)
 	}
 	packet, _ := r.Packet.Get()
+	differs := string(packet)
+	if len(r.Sections) > 0 {
+		differs += ": " + strings.Join(r.Sections, ", ")
+	}
 	colour := stateColour(state)
 	if r.State == model.RosterStateREADY && packet != model.RosterPacketCurrent {
 		colour = yellow
 	}
-	t.row(colour, state, age(now.Sub(r.Since)), ttr, e.PrincipalKey, r.ComponentKey, said(r.InstanceID), said(r.BuildVersion), manifest, string(packet), clip(labels))
+	t.row(colour, state, age(now.Sub(r.Since)), ttr, e.PrincipalKey, r.ComponentKey, said(r.InstanceID), said(r.BuildVersion), manifest, differs, clip(labels))
 }

@@ -1,15 +1,10 @@
 package identity
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-)
 
-// maxKeyFile is the largest key file that is read, in bytes.
-const maxKeyFile = 1 << 20
+	"github.com/legivellum/metagate/internal/files"
+)
 
 // keyFile is where public keys come from.
 type keyFile struct {
@@ -43,10 +38,9 @@ func keyFileFor(a algorithm, c JWTConfig) (*keyFile, error) {
 }
 
 // reload reads the keys and tells whether the file, or the failure to read it,
-// is another than the last time. Contents are compared rather than times of
-// modification: they are small, and a file replaced within a tick is seen too.
+// is another than the last time.
 func (f *keyFile) reload() (keys *keySet, changed bool, err error) {
-	data, err := readRegular(f.path)
+	data, err := files.Read(f.path)
 	now := string(data)
 	if err != nil {
 		now = err.Error()
@@ -58,37 +52,4 @@ func (f *keyFile) reload() (keys *keySet, changed bool, err error) {
 	}
 	changed, f.last = now != f.last, now
 	return keys, changed, err
-}
-
-// readRegular reads a whole file of at most maxKeyFile bytes. A pipe or a
-// device, which might block for ever, is refused.
-func readRegular(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, bare(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, bare(err)
-	}
-	defer func() { _ = file.Close() }() // only read
-	data, err := io.ReadAll(io.LimitReader(file, maxKeyFile+1))
-	if err != nil {
-		return nil, bare(err)
-	}
-	if len(data) > maxKeyFile {
-		return nil, errors.New("over 1 MiB")
-	}
-	return data, nil
-}
-
-// bare drops the path from a file error: the caller has said it already.
-func bare(err error) error {
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return e.Err
-	}
-	return err
 }

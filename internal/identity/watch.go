@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/legivellum/metagate/internal/files"
 )
 
 // pollEvery is how soon a changed key file is seen.
@@ -19,16 +21,7 @@ func (v *Verifier) Watch(ctx context.Context) {
 	if v == nil || v.file == nil {
 		return
 	}
-	ticker := time.NewTicker(pollEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			v.refresh(ctx)
-		}
-	}
+	files.Follow(ctx, pollEvery, v.refresh)
 }
 
 func (v *Verifier) refresh(ctx context.Context) {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/legivellum/metagate/internal/files"
 	"github.com/legivellum/metagate/internal/identity"
 )
 
@@ -141,7 +142,7 @@ func (c Config) source(e *entry) (from source, member string, err error) {
 		}
 		path := c.beside(where)
 		return source{local: true, from: path, fetch: func(context.Context) ([]byte, error) {
-			data, err := readFile(path)
+			data, err := files.Read(path)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", path, err)
 			}

@@ -1,7 +1,6 @@
 package issuers
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,18 +10,18 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/legivellum/metagate/internal/files"
 )
 
 // What an issuer may take of us.
 const (
 	fetchTimeout = 5 * time.Second // for all that one fetch asks
 	maxAnswer    = 1 << 20
-	maxFile      = 1 << 20
 	discoverAt   = "/.well-known/openid-configuration" // OpenID Connect Discovery 1.0, section 4
 )
 
@@ -88,7 +87,7 @@ func (r *remote) get(ctx context.Context, client *http.Client, where string) ([]
 	}
 	req.Header.Set("Accept", "application/json, application/jwk-set+json")
 	if r.tokenFile != "" && req.URL.Scheme+"://"+req.URL.Host == r.home {
-		token, err := readFile(r.tokenFile)
+		token, err := files.Read(r.tokenFile)
 		if err != nil {
 			return nil, fmt.Errorf("token_file %s: %w", r.tokenFile, err)
 		}
@@ -123,7 +122,7 @@ func (r *remote) client() (*http.Client, error) {
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if r.caFile != "" {
-		text, err := readFile(r.caFile)
+		text, err := files.Read(r.caFile)
 		if err != nil {
 			return nil, fmt.Errorf("ca_file %s: %w", r.caFile, err)
 		}
@@ -160,24 +159,4 @@ func secureURL(text string, plain bool) (*url.URL, error) {
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// readFile reads a whole regular file of at most 1 MiB.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return nil, errors.New("no such file")
-	case err != nil:
-		return nil, errors.New("can't be read")
-	case !info.Mode().IsRegular():
-		return nil, errors.New("not a regular file")
-	case info.Size() > maxFile:
-		return nil, errors.New("over 1 MiB")
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, errors.New("can't be read")
-	}
-	return bytes.TrimPrefix(data, []byte("\ufeff")), nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
+	"github.com/legivellum/metagate/internal/files"
 	"github.com/legivellum/metagate/internal/identity"
 )
 
@@ -65,11 +66,11 @@ func (t *texts) UnmarshalJSON(b []byte) error {
 // New reads the file and, where keys are in files, those; it asks no issuer: [Set.Run]
 // does. An error is one line with the place in the file.
 func New(c Config) (*Set, error) {
-	data, err := readFile(c.File)
+	data, err := files.Read(c.File)
 	if err != nil {
 		return nil, fmt.Errorf("ISSUERS_FILE %q: %w", c.File, err)
 	}
-	document, err := doc.ReadYAML(data, maxFile)
+	document, err := doc.ReadYAML(data, files.Max)
 	if err != nil {
 		return nil, fmt.Errorf("ISSUERS_FILE %q: %s", c.File, errs.From(err).Message)
 	}

@@ -15,7 +15,7 @@ import (
 
 // remembered counts what this process wrote itself, and tells what is left to read: all
 // that lies between the first and the last change that it doesn't know.
-func remembered(written []store.Written, w window, counts tally, last roster) (read int64, unknown window) {
+func remembered(written []store.Written, w window, counts tally, last roster, told news) (read int64, unknown window) {
 	unknown = window{since: w.since, from: w.upTo, upTo: w.upTo}
 	next := w.from + 1
 	for _, t := range append(written, store.Written{Change: w.upTo + 1}) {
@@ -29,7 +29,9 @@ func remembered(written []store.Written, w window, counts tally, last roster) (r
 			continue
 		}
 		for _, row := range t.Startups {
-			counts.add(row, window{since: w.since, from: t.Change - 1, upTo: t.Change})
+			one := window{since: w.since, from: t.Change - 1, upTo: t.Change}
+			counts.add(row, one)
+			told.add(row, one)
 			last.add(row)
 		}
 		read += int64(len(t.Startups))
@@ -38,16 +40,17 @@ func remembered(written []store.Written, w window, counts tally, last roster) (r
 }
 
 // read counts what is on disk.
-func (r *Reader) read(ctx context.Context, w window, counts tally, last roster) (read int64, err error) {
+func (r *Reader) read(ctx context.Context, w window, counts tally, last roster, told news) (read int64, err error) {
 	var opens []uuid.UUID
 	// One moment of the database: a startup that changes meanwhile is read once.
 	err = r.Store.InSnapshot(ctx, func(q store.Queries) error {
 		hour := r.Now().UTC().Truncate(time.Hour)
-		if read, err = opened(ctx, q, w, hour, counts, &opens); err != nil {
+		if read, err = opened(ctx, q, w, hour, counts, &opens, told); err != nil {
 			return err
 		}
 		return eachChange(ctx, q, w.from, hour, func(row store.ListCountedRow) error {
 			counts.add(row, w)
+			told.add(row, w)
 			last.add(row)
 			read++
 			return nil
@@ -77,7 +80,7 @@ func (r *Reader) settled(ctx context.Context) (int64, error) {
 
 // opened counts the startups of an hour that are OPEN: the database adds them up, and
 // tells the last of each instance.
-func opened(ctx context.Context, q store.Queries, w window, hour time.Time, counts tally, last *[]uuid.UUID) (read int64, err error) {
+func opened(ctx context.Context, q store.Queries, w window, hour time.Time, counts tally, last *[]uuid.UUID, told news) (read int64, err error) {
 	rows, err := q.CountOpened(ctx, store.CountOpenedParams{
 		FromChange: w.from, UpTo: w.upTo, Since: w.since, OpenedFrom: hour, OpenedUntil: hour.Add(time.Hour),
 	})
@@ -86,6 +89,7 @@ func opened(ctx context.Context, q store.Queries, w window, hour time.Time, coun
 	}
 	for _, row := range rows {
 		counts.open(row, hour)
+		told.open(row)
 		read += row.N
 		if row.Source == string(model.StartupSourceBench) {
 			continue

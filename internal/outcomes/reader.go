@@ -44,6 +44,10 @@ type Reader struct {
 	Log   *slog.Logger
 	Keep  time.Duration // OUTCOME_RETENTION_DAYS; 0 is for ever
 
+	// Counted, unless nil, is told what was counted, after it is on disk: of all replicas'
+	// each change comes once, but for what a server that dies just then doesn't tell.
+	Counted func(map[Kind]*Figures)
+
 	owner   string
 	names   map[nameSet]map[string]bool
 	cleaned time.Time
@@ -115,6 +119,9 @@ func (r *Reader) Lag() time.Duration {
 	return 0
 }
 
+// Leads reports whether this replica is the one that counts.
+func (r *Reader) Leads() bool { return r.current.Load() != 0 }
+
 // Position is the change up to which all startups are counted, whichever replica did it.
 func (r *Reader) Position(ctx context.Context) (int64, error) {
 	s, err := r.Store.GetSink(ctx, readerName)
@@ -141,11 +148,11 @@ func (r *Reader) Count(ctx context.Context) error {
 	if upTo <= s.Position {
 		return nil
 	}
-	counts, last := tally{}, roster{}
+	counts, last, told := tally{}, roster{}, news{}
 	w := window{since: s.Since, from: s.Position, upTo: upTo}
-	read, unknown := remembered(r.Store.Written(w.from, w.upTo), w, counts, last)
+	read, unknown := remembered(r.Store.Written(w.from, w.upTo), w, counts, last, told)
 	if unknown.upTo > unknown.from {
-		n, err := r.read(ctx, unknown, counts, last)
+		n, err := r.read(ctx, unknown, counts, last, told)
 		if err != nil {
 			return err
 		}
@@ -161,10 +168,11 @@ func (r *Reader) Count(ctx context.Context) error {
 	if counts, err = r.bounded(ctx, counts); err != nil {
 		return err
 	}
-	return r.Store.InTxBeside(ctx, func(q store.Queries) error {
-		n, err := q.PassOutcomes(ctx, store.PassOutcomesParams{FromChange: w.from, Position: upTo, Counted: read})
-		if err != nil || n == 0 {
-			return err // n == 0: another replica was here
+	var mine int64
+	err = r.Store.InTxBeside(ctx, func(q store.Queries) (err error) {
+		mine, err = q.PassOutcomes(ctx, store.PassOutcomesParams{FromChange: w.from, Position: upTo, Counted: read})
+		if err != nil || mine == 0 {
+			return err // 0: another replica was here
 		}
 		for c, n := range counts {
 			err := q.CountOutcome(ctx, store.CountOutcomeParams{
@@ -176,6 +184,10 @@ func (r *Reader) Count(ctx context.Context) error {
 		}
 		return nil
 	})
+	if err == nil && mine > 0 && r.Counted != nil {
+		r.Counted(told)
+	}
+	return err
 }
 
 // clean removes what is too old, now and then.

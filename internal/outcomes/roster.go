@@ -7,11 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/oapi-codegen/nullable"
 
 	"github.com/legivellum/metagate/gen/model"
-	"github.com/legivellum/metagate/internal/bootstrap"
-	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
 
@@ -19,7 +16,7 @@ const (
 	// boundAtOnce is how many bindings are read at once, and mostRead in one answer: a
 	// filter that lets few through gives pages with less than was asked for.
 	boundAtOnce = 500
-	mostRead    = 20_000
+	mostRead    = 5_000
 )
 
 // RosterAsked is what part of the roster is wanted.
@@ -35,8 +32,9 @@ type RosterAsked struct {
 // Roster is who is up and who is not, by principals' ids; next is where it goes on, or
 // zero where that is all.
 func Roster(ctx context.Context, st *store.Store, now time.Time, a RosterAsked) (entries []model.RosterEntry, next uuid.UUID, err error) {
-	entries, worlds := []model.RosterEntry{}, worlds{}
+	entries = []model.RosterEntry{}
 	err = st.InSnapshot(ctx, func(q store.Queries) error {
+		worlds := worlds{Queries: q}
 		fresh, err := changedSince(ctx, q)
 		for read, after := 0, a.After; err == nil; read += boundAtOnce {
 			if next = uuid.Nil; read >= mostRead || len(entries) >= a.Limit {
@@ -62,11 +60,11 @@ func Roster(ctx context.Context, st *store.Store, now time.Time, a RosterAsked) 
 				return err
 			}
 			for i, b := range bound {
-				var e model.RosterEntry
-				if e, err = worlds.entry(ctx, q, now, b, starts[b.PrincipalID]); err != nil {
+				e, wanted, err := a.entry(ctx, &worlds, now, b, starts[b.PrincipalID])
+				if err != nil {
 					return err
 				}
-				if !a.wants(e) {
+				if !wanted {
 					continue
 				}
 				if entries = append(entries, e); len(entries) == a.Limit {
@@ -86,9 +84,47 @@ func Roster(ctx context.Context, st *store.Store, now time.Time, a RosterAsked) 
 	return entries, next, err
 }
 
-func (a RosterAsked) wants(e model.RosterEntry) bool {
-	return (a.State == nil || slices.ContainsFunc(e.Components, func(s model.RosterStart) bool { return s.State == *a.State })) &&
-		(a.Packet == nil || slices.ContainsFunc(e.Components, func(s model.RosterStart) bool { return orEmpty(s.Packet) == *a.Packet }))
+// entry is of one principal, unless it isn't wanted: packets are compared, and what differs
+// looked for, only where somebody reads it.
+func (a RosterAsked) entry(ctx context.Context, w *worlds, now time.Time, b store.ListBoundRow, starts []store.Roster) (e model.RosterEntry, wanted bool, err error) {
+	e = model.RosterEntry{
+		TenantKey: b.TenantKey, PrincipalID: b.PrincipalID, PrincipalKey: b.PrincipalKey, BindingID: b.BindingID,
+		Labels: model.Labels(b.Labels), Expected: model.Expected(b.Expected), Components: []model.RosterStart{},
+	}
+	seen := map[string]int64{}
+	for _, r := range starts {
+		seen[r.ComponentKey]++
+		e.Components = append(e.Components, startView(r, now))
+	}
+	for component, n := range missing(b.Expected, seen) {
+		e.Components = append(e.Components, neverStarted(component, n, b.BoundAt))
+	}
+	e.State = worst(e.Components)
+	if a.State != nil && !slices.ContainsFunc(e.Components, func(s model.RosterStart) bool { return s.State == *a.State }) {
+		return e, false, nil
+	}
+	wanted = a.Packet == nil
+	for i, r := range starts {
+		packet, err := w.packetNow(ctx, b, r)
+		if err != nil {
+			return e, false, err
+		}
+		e.Components[i].Packet.Set(packet)
+		wanted = wanted || packet == *a.Packet
+	}
+	if !wanted {
+		return e, false, nil
+	}
+	for i, r := range starts {
+		if orEmpty(e.Components[i].Packet) != model.RosterPacketOutdated {
+			continue
+		}
+		if e.Components[i].Sections, err = w.outdated(ctx, b, r); err != nil {
+			return e, false, err
+		}
+	}
+	slices.SortFunc(e.Components, byComponent)
+	return e, true, nil
 }
 
 // changedSince is what the reader hasn't put on the roster yet.
@@ -116,7 +152,7 @@ func startsOf(ctx context.Context, q store.Queries, after, upTo uuid.UUID, fresh
 	}
 	for key, r := range fresh {
 		if was, ok := of[key]; !ok || newer(r.ID, r.Changed, was.StartupID, was.Changed) {
-			of[key] = store.Roster(putRoster(key, r))
+			of[key] = rosterRow(putRoster(key, r))
 		}
 	}
 	out := map[uuid.UUID][]store.Roster{}
@@ -124,65 +160,6 @@ func startsOf(ctx context.Context, q store.Queries, after, upTo uuid.UUID, fresh
 		out[key.principal] = append(out[key.principal], r)
 	}
 	return out, nil
-}
-
-// worlds are compiled once for all who share one.
-type worlds map[worldKey]*bootstrap.Blueprint
-
-type worldKey struct {
-	tenant            string
-	profile, manifest uuid.UUID
-	overrides         string
-}
-
-// blueprint is nil where no packet can be made.
-func (w worlds) blueprint(ctx context.Context, q store.Queries, b store.ListBoundRow) (*bootstrap.Blueprint, error) {
-	key := worldKey{b.TenantKey, b.ProfileID, b.ManifestID, string(b.Overrides)}
-	if known, ok := w[key]; ok {
-		return known, nil
-	}
-	profile, err1 := q.GetProfile(ctx, b.ProfileID)
-	manifest, err2 := q.GetManifest(ctx, b.ManifestID)
-	secrets, err3 := q.ListActiveSecretRefs(ctx, b.TenantKey)
-	if err := errs.Merge(err1, err2, err3); err != nil {
-		return nil, err
-	}
-	made, err := bootstrap.Compile(bootstrap.World{Profile: profile, Manifest: manifest, Overrides: b.Overrides, Secrets: secrets})
-	if err != nil {
-		made = nil // a bootstrap would say why
-	}
-	w[key] = made
-	return made, nil
-}
-
-func (w worlds) entry(ctx context.Context, q store.Queries, now time.Time, b store.ListBoundRow, starts []store.Roster) (model.RosterEntry, error) {
-	e := model.RosterEntry{
-		TenantKey: b.TenantKey, PrincipalID: b.PrincipalID, PrincipalKey: b.PrincipalKey, BindingID: b.BindingID,
-		Labels: model.Labels(b.Labels), Expected: model.Expected(b.Expected), Components: []model.RosterStart{},
-	}
-	blueprint, err := w.blueprint(ctx, q, b)
-	if err != nil {
-		return e, err
-	}
-	seen := map[string]int64{}
-	for _, r := range starts {
-		seen[r.ComponentKey]++
-		s := startView(r, now)
-		s.Packet = nullable.NewNullableWithValue(packetNow(b, blueprint, r))
-		e.Components = append(e.Components, s)
-	}
-	for component, n := range missing(b.Expected, seen) {
-		e.Components = append(e.Components, model.RosterStart{
-			ComponentKey: component, State: model.RosterStateNEVER, Since: b.BoundAt, Missing: n,
-			InstanceID: nullable.NewNullNullable[string](), StartupID: nullable.NewNullNullable[uuid.UUID](),
-			DeadlineAt: nullable.NewNullNullable[time.Time](), TimeToReady: nullable.NewNullNullable[float64](),
-			BuildVersion: nullable.NewNullNullable[string](), Manifest: nullable.NewNullNullable[string](),
-			ManifestVersion: nullable.NewNullNullable[int64](), Packet: nullable.NewNullNullable[model.RosterPacket](),
-		})
-	}
-	slices.SortFunc(e.Components, byComponent)
-	e.State = worst(e.Components)
-	return e, nil
 }
 
 // missing tells how many instances of which component never started, of those that
@@ -209,16 +186,4 @@ func missing(expected store.JSON, seen map[string]int64) map[string]int64 {
 		}
 	}
 	return out
-}
-
-// packetNow compares etags. Which sections differ is to be told here, too, where the packet
-// of then is kept.
-func packetNow(b store.ListBoundRow, blueprint *bootstrap.Blueprint, r store.Roster) model.RosterPacket {
-	switch {
-	case b.Status != string(model.PrincipalStatusActive) || blueprint == nil || blueprint.Permits(r.ComponentKey) != nil:
-		return model.RosterPacketRefused
-	case blueprint.Etag(b.PrincipalKey, r.ComponentKey) == r.PacketEtag:
-		return model.RosterPacketCurrent
-	}
-	return model.RosterPacketOutdated
 }

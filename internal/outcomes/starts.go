@@ -48,6 +48,15 @@ func putRoster(key instance, r store.ListCountedRow) store.PutRosterParams {
 	}
 }
 
+// rosterRow is as it will be read; its body is the receipt's, as long as it isn't written.
+func rosterRow(p store.PutRosterParams) store.Roster {
+	return store.Roster{
+		PrincipalID: p.PrincipalID, ComponentKey: p.ComponentKey, InstanceID: p.InstanceID, StartupID: p.StartupID, Changed: p.Changed,
+		Status: p.Status, OpenedAt: p.OpenedAt, DeadlineAt: p.DeadlineAt, ClosedAt: p.ClosedAt, AcknowledgedAt: p.AcknowledgedAt,
+		BuildVersion: p.BuildVersion, ManifestKey: p.ManifestKey, ManifestVersion: p.ManifestVersion, PacketEtag: p.PacketEtag,
+	}
+}
+
 // write puts them down in small transactions.
 func (o roster) write(ctx context.Context, st *store.Store) error {
 	rows := make([]store.PutRosterParams, 0, len(o))
@@ -83,6 +92,17 @@ func startView(r store.Roster, now time.Time) model.RosterStart {
 		s.BuildVersion = nullable.NewNullableWithValue(*r.BuildVersion)
 	}
 	return s
+}
+
+// neverStarted stands for n instances of a component.
+func neverStarted(component string, n int64, since time.Time) model.RosterStart {
+	return model.RosterStart{
+		ComponentKey: component, State: model.RosterStateNEVER, Since: since, Missing: n,
+		InstanceID: nullable.NewNullNullable[string](), StartupID: nullable.NewNullNullable[uuid.UUID](),
+		DeadlineAt: nullable.NewNullNullable[time.Time](), TimeToReady: nullable.NewNullNullable[float64](),
+		BuildVersion: nullable.NewNullNullable[string](), Manifest: nullable.NewNullNullable[string](),
+		ManifestVersion: nullable.NewNullNullable[int64](), Packet: nullable.NewNullNullable[model.RosterPacket](),
+	}
 }
 
 // severity orders states, the worst first.

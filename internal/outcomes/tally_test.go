@@ -21,15 +21,16 @@ func TestHoweverARowIsSeenItIsCountedOnce(t *testing.T) {
 	for range 300 {
 		var rows []store.ListCountedRow
 		var written []store.Written
-		sum, change, position := tally{}, int64(0), int64(0)
+		sum, told, change, position := tally{}, news{}, int64(0), int64(0)
 		read := func(upTo int64) {
 			w := window{from: position, upTo: upTo}
 			known := slices.DeleteFunc(slices.Clone(written), func(t store.Written) bool { return t.Change <= w.from || t.Change > w.upTo })
 			once, last := tally{}, roster{}
-			_, w = remembered(known, w, once, last)
+			_, w = remembered(known, w, once, last, told)
 			for _, row := range rows {
 				if row.Changed > w.from && w.upTo > w.from { // as the query has it
 					once.add(row, w)
+					told.add(row, w)
 				}
 			}
 			for c, n := range once {
@@ -69,10 +70,12 @@ func TestHoweverARowIsSeenItIsCountedOnce(t *testing.T) {
 			}
 		}
 		read(change)
-		whole := tally{}
+		whole, all := tally{}, news{}
 		for _, row := range rows {
 			whole.add(row, window{upTo: endless})
+			all.add(row, window{upTo: endless})
 		}
 		require.Equal(t, whole, sum)
+		require.Equal(t, all, told, "the metrics are told the same")
 	}
 }

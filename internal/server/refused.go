@@ -35,6 +35,7 @@ func (s *Server) refused(k *call, operation string) {
 	if status[e.Code] >= http.StatusInternalServerError || e.Code == errs.Canceled || !slices.Contains(componentOperations, operation) {
 		return
 	}
+	s.Metrics.Refused(e.Code)
 	r := outcomes.Refused{
 		Tenant: k.caller.TenantKey, Principal: k.caller.PrincipalKey, Code: string(e.Code), Operation: operation,
 		Peer: k.remoteAddr, Detail: e.Message, At: s.Now(), Component: componentOf(k.body),

@@ -35,20 +35,28 @@ func (s *Server) GetHealth(context.Context, api.GetHealthRequestObject) (api.Get
 	}}, nil
 }
 
-// GetReady implements GET /ready.
-func (s *Server) GetReady(ctx context.Context, _ api.GetReadyRequestObject) (api.GetReadyResponseObject, error) {
-	if s.Draining() {
-		return nil, errs.New(errs.Unavailable, "not ready: this server is shutting down")
+// Ready says why a bootstrap can't be answered now; nil is that it can.
+func (o Options) Ready(ctx context.Context) error {
+	if o.Draining() {
+		return errs.New(errs.Unavailable, "not ready: this server is shutting down")
 	}
-	if err := s.Store.Ready(ctx); err != nil {
+	if err := o.Store.Ready(ctx); err != nil {
 		reason := "the database does not answer, or not as it should"
 		if lacks, ok := errors.AsType[store.NotReady](err); ok {
 			reason = lacks.Reason
 		}
-		return nil, errs.Wrap(err, errs.Unavailable, "not ready: %s", reason)
+		return errs.Wrap(err, errs.Unavailable, "not ready: %s", reason)
 	}
-	if err := s.Witness.Writes(ctx); err != nil {
-		return nil, errs.Wrap(err, errs.Unavailable, "not ready: the database takes no writes")
+	if err := o.Witness.Writes(ctx); err != nil {
+		return errs.Wrap(err, errs.Unavailable, "not ready: the database takes no writes")
+	}
+	return nil
+}
+
+// GetReady implements GET /ready.
+func (s *Server) GetReady(ctx context.Context, _ api.GetReadyRequestObject) (api.GetReadyResponseObject, error) {
+	if err := s.Ready(ctx); err != nil {
+		return nil, err
 	}
 	ready := model.Readiness{Status: "ready"}
 	if s.Issuers != nil {

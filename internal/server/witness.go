@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -27,6 +28,9 @@ func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObje
 		Status: text(p.Status), PrincipalKey: p.PrincipalKey, ComponentKey: p.ComponentKey, Since: p.Since,
 	}
 	args.InstanceID, args.Source = p.InstanceID, text(p.Source)
+	if p.Until != nil {
+		args.BeforeID = pg.until(new(p.Until.Add(-time.Millisecond))) // ids tell no more of the time
+	}
 	switch status := deref(p.Status); status {
 	case model.StartupFilterStatusOVERDUE, model.StartupFilterStatusSUPERSEDED, model.StartupFilterStatusACKNOWLEDGED:
 		if err := s.Alarms.Sweep(ctx); err != nil { // those that have ended since the last one

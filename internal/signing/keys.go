@@ -8,11 +8,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
 	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/files"
 )
 
 // The headers that a PEM block may have (RFC 3339 times): when a key signs at the
@@ -21,9 +21,6 @@ const (
 	headerFrom  = "Signs-From"
 	headerUntil = "Expires"
 )
-
-// maxFile is the largest key file, in bytes.
-const maxFile = 1 << 20
 
 // key signs, unless it is only published.
 type key struct {
@@ -36,15 +33,7 @@ type key struct {
 func (k key) valid(now time.Time) bool { return k.until.IsZero() || now.Before(k.until) }
 
 func readFile(path string) (keys []key, text string, err error) {
-	info, err := os.Stat(path)
-	var data []byte
-	switch {
-	case err != nil:
-	case !info.Mode().IsRegular() || info.Size() > maxFile:
-		err = errors.New("not a regular file of at most 1 MiB")
-	default:
-		data, err = os.ReadFile(path)
-	}
+	data, err := files.Read(path)
 	if err == nil {
 		keys, err = parse(data)
 	}

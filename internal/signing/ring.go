@@ -12,6 +12,8 @@ import (
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
+
+	"github.com/legivellum/metagate/internal/files"
 )
 
 const (
@@ -61,16 +63,7 @@ func (r *Ring) Watch(ctx context.Context) {
 	if r == nil {
 		return
 	}
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			r.Reload(ctx)
-		}
-	}
+	files.Follow(ctx, pollEvery, r.Reload)
 }
 
 // Reload reads the file again, at once.

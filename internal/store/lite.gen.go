@@ -243,6 +243,10 @@ func (q lite) GetStartup(ctx context.Context, id uuid.UUID) (postgres.StartupSes
 	return postgres.StartupSession(row), err
 }
 
+func (q lite) GetStartupBody(ctx context.Context, id uuid.UUID) (*int64, error) {
+	return q.r.GetStartupBody(ctx, id)
+}
+
 func (q lite) KeepPacketBody(ctx context.Context, arg postgres.KeepPacketBodyParams) (int64, error) {
 	return q.w.KeepPacketBody(ctx, sqlite.KeepPacketBodyParams(arg))
 }
@@ -302,6 +306,13 @@ func (q lite) ListForeignSubjects(ctx context.Context, tenantKey string) ([]stri
 
 func (q lite) ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error) {
 	return q.r.ListGoodKeyHashes(ctx, now)
+}
+
+func (q lite) ListManifestVersions(ctx context.Context, rowLimit int64) ([]postgres.ListManifestVersionsRow, error) {
+	rows, err := q.r.ListManifestVersions(ctx, rowLimit)
+	return convert(rows, func(r sqlite.ListManifestVersionsRow) postgres.ListManifestVersionsRow {
+		return postgres.ListManifestVersionsRow(r)
+	}), err
 }
 
 func (q lite) ListManifests(ctx context.Context, arg postgres.ListManifestsParams) ([]postgres.Manifest, error) {

@@ -54,6 +54,7 @@ type (
 	ListChangesParams           = postgres.ListChangesParams
 	ListCountedParams           = postgres.ListCountedParams
 	ListCountedRow              = postgres.ListCountedRow
+	ListManifestVersionsRow     = postgres.ListManifestVersionsRow
 	ListManifestsParams         = postgres.ListManifestsParams
 	ListOutcomeNamesParams      = postgres.ListOutcomeNamesParams
 	ListPrincipalsParams        = postgres.ListPrincipalsParams

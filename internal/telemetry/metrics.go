@@ -29,6 +29,8 @@ type Metrics struct {
 	reports    *prometheus.CounterVec
 	backfilled *prometheus.CounterVec
 	open       *prometheus.GaugeVec
+	refusals   *prometheus.CounterVec
+	looked     *looked
 }
 
 // bootstrapCodes are what a bootstrap may end with: a rate needs its zero.
@@ -61,7 +63,8 @@ func NewMetrics(st *store.Store, build string) *Metrics {
 			Name: "metagate_startups", Help: "Startups that are OPEN, and those of them that are OVERDUE; counted now and then.",
 		}, []string{"state"}),
 	}
-	m.registry.MustRegister(m.requests, m.bootstraps, m.reports, m.backfilled, m.open, collectors.NewGoCollector(),
+	m.refusals, m.looked = newRefusals(), newLooked(m)
+	m.registry.MustRegister(m.requests, m.refusals, m.bootstraps, m.reports, m.backfilled, m.open, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.pool("max_connections", "Size of the database pool.", func(s store.Stats) float64 { return float64(s.Max) })
 	m.pool("open_connections", "Open database connections.", func(s store.Stats) float64 { return float64(s.Open) })
@@ -69,14 +72,19 @@ func NewMetrics(st *store.Store, build string) *Metrics {
 	m.count("waits_total", "Acquisitions that had to wait for a connection.", func(s store.Stats) float64 { return float64(s.Waits) })
 	m.count("wait_seconds_total", "What acquisitions waited in all.", func(s store.Stats) float64 { return s.WaitTime.Seconds() })
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "metagate_build_info", Help: "1, with the version of this binary and of its Go.",
-		ConstLabels: prometheus.Labels{"version": build, "goversion": runtime.Version()},
+		Name: "metagate_build_info", Help: "1, with the version of this binary, the revision it was built of, and its Go.",
+		ConstLabels: prometheus.Labels{"version": build, "revision": builtOf(), "goversion": runtime.Version()},
 	}, func() float64 { return 1 }))
 	for _, code := range bootstrapCodes {
 		m.bootstraps.WithLabelValues(string(code))
 	}
 	for _, state := range []model.StartupStatus{model.StartupStatusREADY, model.StartupStatusFAILED} {
 		m.reports.WithLabelValues(string(state))
+	}
+	for _, result := range []model.BackfillResultResult{
+		model.BackfillResultResultRecorded, model.BackfillResultResultKnown, model.BackfillResultResultClosed, model.BackfillResultResultRefused,
+	} {
+		m.backfilled.WithLabelValues(string(result))
 	}
 	m.opened = m.bootstraps.WithLabelValues(string(codeOK))
 	return m

@@ -32,7 +32,7 @@ type Options struct {
 type TLS struct {
 	now   func() time.Time
 	log   *slog.Logger
-	files []*files
+	files []*watched
 	asks  bool // for client certificates
 
 	certificate atomic.Pointer[tls.Certificate]
@@ -44,13 +44,13 @@ type TLS struct {
 // names the setting to change.
 func New(o Options) (*TLS, error) {
 	t := &TLS{now: o.Now, log: o.Log, asks: o.ClientCAFile != "" || len(o.SPIFFEBundles) > 0}
-	t.files = []*files{{setting: "TLS_CERT_FILE, TLS_KEY_FILE", paths: []string{o.CertFile, o.KeyFile}, take: t.takeCertificate}}
+	t.files = []*watched{{setting: "TLS_CERT_FILE, TLS_KEY_FILE", paths: []string{o.CertFile, o.KeyFile}, take: t.takeCertificate}}
 	if t.asks {
 		trusted, err := newTrusted(o)
 		if err != nil {
 			return nil, err
 		}
-		t.files = append(t.files, &files{setting: trusted.setting(), paths: trusted.paths(), take: func(texts [][]byte) error {
+		t.files = append(t.files, &watched{setting: trusted.setting(), paths: trusted.paths(), take: func(texts [][]byte) error {
 			return t.takeTrust(trusted, texts)
 		}})
 	}

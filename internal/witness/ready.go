@@ -3,6 +3,7 @@ package witness
 import (
 	"context"
 	"sync/atomic"
+	"time"
 )
 
 // fate is what became of the last commit of receipts or reports.
@@ -17,11 +18,19 @@ func (f *fate) note(err error) {
 	}
 }
 
-// noted is write, whose fate is noted.
-func noted[T, R any](f *fate, write func(context.Context, []T) ([]R, error)) func(context.Context, []T) ([]R, error) {
+// Committed is told of a commit: how many rows it had, what it took and how it ended. It
+// must not wait: those whose rows they are do.
+type Committed func(rows int, took time.Duration, err error)
+
+// noted is write, whose fate is noted, and told unless tell is nil.
+func noted[T, R any](f *fate, tell Committed, write func(context.Context, []T) ([]R, error)) func(context.Context, []T) ([]R, error) {
 	return func(ctx context.Context, rows []T) ([]R, error) {
+		began := time.Now()
 		out, err := write(ctx, rows)
 		f.note(err)
+		if tell != nil {
+			tell(len(rows), time.Since(began), err)
+		}
 		return out, err
 	}
 }

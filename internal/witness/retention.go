@@ -1,6 +1,7 @@
 package witness
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"math"
@@ -23,20 +24,28 @@ type Retention struct {
 	// Read tells up to which change startups have been read by all who have to: what
 	// was changed later stays. nil: nobody has to.
 	Read func(context.Context) (change int64, err error)
+
+	// Swept, unless nil, is told of each turn of sweeping: how many it removed, and what went wrong.
+	Swept func(receipts, packets int64, err error)
 }
 
 // Run sweeps until ctx ends. Failures are logged and tried again at the next sweep.
 func (r Retention) Run(ctx context.Context) {
 	for {
-		if n, err := r.Sweep(ctx); err != nil && ctx.Err() == nil {
-			slog.WarnContext(ctx, "retention failed, will try again", "error", err, "removed", n)
-		} else if n > 0 {
-			slog.InfoContext(ctx, "retention removed old startup receipts", "removed", n)
+		receipts, failed := r.Sweep(ctx)
+		if failed != nil && ctx.Err() == nil {
+			slog.WarnContext(ctx, "retention failed, will try again", "error", failed, "removed", receipts)
+		} else if receipts > 0 {
+			slog.InfoContext(ctx, "retention removed old startup receipts", "removed", receipts)
 		}
-		if n, err := r.SweepPackets(ctx); err != nil && ctx.Err() == nil {
-			slog.WarnContext(ctx, "retention of packets failed, will try again", "error", err, "removed", n)
-		} else if n > 0 {
-			slog.InfoContext(ctx, "retention removed old packet bodies", "removed", n)
+		packets, err := r.SweepPackets(ctx)
+		if err != nil && ctx.Err() == nil {
+			slog.WarnContext(ctx, "retention of packets failed, will try again", "error", err, "removed", packets)
+		} else if packets > 0 {
+			slog.InfoContext(ctx, "retention removed old packet bodies", "removed", packets)
+		}
+		if r.Swept != nil {
+			r.Swept(receipts, packets, cmp.Or(failed, err))
 		}
 		if !sleep(ctx, r.Every) {
 			return

@@ -107,3 +107,38 @@ func TestRetentionTriesAgainAfterAFailure(t *testing.T) {
 		}
 	})
 }
+
+func TestRetentionTellsOfEachTurnWhatItRemovedAndWhatWentWrong(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		for range 3 {
+			w.open(t, noon.Add(-48*time.Hour), noon.Add(-47*time.Hour))
+		}
+		type turn struct {
+			receipts, packets int64
+			err               error
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		told, turns := make(chan turn), 0
+		r := retention(w, 2)
+		r.Every = time.Millisecond
+		r.Read = func(context.Context) (int64, error) {
+			if turns++; turns > 1 {
+				return 0, context.DeadlineExceeded
+			}
+			return 1 << 40, nil
+		}
+		r.Swept = func(receipts, packets int64, err error) {
+			select {
+			case told <- turn{receipts, packets, err}:
+			case <-ctx.Done():
+			}
+		}
+		ended := make(chan struct{})
+		go func() { defer close(ended); r.Run(ctx) }()
+		require.Equal(t, turn{receipts: 3}, <-told)
+		require.ErrorIs(t, (<-told).err, context.DeadlineExceeded)
+		stop()
+		<-ended
+	})
+}

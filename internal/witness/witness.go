@@ -33,6 +33,8 @@ type Options struct {
 	MaxInFlight int              // bound of those who wait for a write (MAX_IN_FLIGHT)
 	Signer      *signing.Ring    // nil signs nothing
 	KeepPackets time.Duration    // how long Packet answers (PACKET_RETENTION_HOURS); 0 is for ever
+
+	Opens, Reports Committed // are told of the commits of receipts, and of reports; nil tells nobody
 }
 
 // Service opens and closes startup receipts.
@@ -97,7 +99,7 @@ func New(o Options) *Service {
 	last := &fate{}
 	s := &Service{
 		store: o.Store, snapshot: o.Store.InSnapshot, now: o.Now, signer: o.Signer, keepPackets: o.KeepPackets, blueprints: newBlueprints(o.CacheBytes), fate: last,
-		reports: newBatcher(writers, maxRows, o.MaxInFlight, noted(last, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
+		reports: newBatcher(writers, maxRows, o.MaxInFlight, noted(last, o.Reports, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
 			reported, err := o.Store.ReportStartups(ctx, rows)
 			leaveOutRivals(rows, reported)
 			out := make([]store.Reported, len(rows))
@@ -107,7 +109,7 @@ func New(o Options) *Service {
 			return out, err
 		})),
 	}
-	s.opens = newBatcher(writers, maxRows, o.MaxInFlight, noted(last, func(ctx context.Context, rows []store.OpenStartupParams) ([]store.Opening, error) {
+	s.opens = newBatcher(writers, maxRows, o.MaxInFlight, noted(last, o.Opens, func(ctx context.Context, rows []store.OpenStartupParams) ([]store.Opening, error) {
 		s.opened.Add(int64(len(rows)))
 		return o.Store.OpenStartups(ctx, rows)
 	}))

@@ -108,7 +108,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 	if compared {
 		kept = nil
 	} else if in.Past != nil {
-		in.World.Principals = in.Past.principals(in.World.Principals, r.principals)
+		in.World.Principals, p.disabled = in.Past.principals(in.World.Principals, r.principals)
 	}
 	resources[store.SecretRef, model.SecretRefCreate, model.SecretRef]{
 		kind: admin.SecretRefs, list: "secret_refs", docs: in.World.SecretRefs, stored: r.secretRefs, gone: phaseSweep, asIs: compared,

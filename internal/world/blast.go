@@ -1,7 +1,6 @@
 package world
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	maps "maps"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/bootstrap"
-	"github.com/legivellum/metagate/internal/doc"
 )
 
 // blastRadius resolves, before and after the plan, every principal that the
@@ -22,28 +20,29 @@ func (s *Service) blastRadius(ctx context.Context, tenant string, p *plan, out *
 	if err != nil {
 		return err
 	}
+	before, after, sections := compiler{state: p.before}, compiler{state: p.after}, differences{}
 	for _, key := range reached {
-		before, err := compile(p.before, key)
+		b, err := before.of(key)
 		if err != nil {
 			return err
 		}
-		after, err := compile(p.after, key)
+		a, err := after.of(key)
 		if err != nil {
 			return err
 		}
-		if b, a := before.seconds(), after.seconds(); b != a && b != 0 && a != 0 {
-			out.Deadlines = append(out.Deadlines, model.DeadlineChange{PrincipalKey: key, SecondsBefore: b, SecondsAfter: a})
+		if was, is := b.seconds(), a.seconds(); was != is && was != 0 && is != 0 {
+			out.Deadlines = append(out.Deadlines, model.DeadlineChange{PrincipalKey: key, SecondsBefore: was, SecondsAfter: is})
 		}
 		component, ok := last[key]
 		if !ok {
-			component = example(key, before, after)
+			component = example(key, b, a)
 		}
-		beforeEtag, afterEtag := before.etag(component), after.etag(component)
+		beforeEtag, afterEtag := b.etag(key, component), a.etag(key, component)
 		if beforeEtag == afterEtag {
 			continue
 		}
 		out.Packets = append(out.Packets, model.PacketChange{
-			PrincipalKey: key, ComponentKey: component, Sections: differing(before.members, after.members),
+			PrincipalKey: key, ComponentKey: component, Sections: sections.between(b, a),
 			EtagBefore: orNull(beforeEtag), EtagAfter: orNull(afterEtag),
 		})
 	}
@@ -51,8 +50,8 @@ func (s *Service) blastRadius(ctx context.Context, tenant string, p *plan, out *
 }
 
 // seconds is how long a component has; zero where bootstrap would refuse.
-func (c compiled) seconds() int64 {
-	if c.Blueprint == nil {
+func (c *compiled) seconds() int64 {
+	if c == nil {
 		return 0
 	}
 	return int64(c.SLA.Seconds())
@@ -71,62 +70,85 @@ func (p *plan) reach() map[string]bool {
 	return reached
 }
 
-// compiled is a principal's packet; nil where bootstrap would refuse it one.
+// compiled is what principals' packets have alike; nil where bootstrap would refuse one.
 type compiled struct {
 	*bootstrap.Blueprint
-	principal string
-	members   map[string]json.RawMessage
+	members map[string]json.RawMessage
 }
 
-func compile(s *state, principal string) (c compiled, err error) {
-	c.principal = principal
-	w, err := s.world(principal)
+// compiler compiles once for all who share a profile, a manifest and overrides.
+type compiler struct {
+	*state
+	made map[recipe]*compiled
+}
+
+type recipe struct{ profile, manifest, overrides string }
+
+// mostCompiled bounds the memory of those whose overrides are all different.
+const mostCompiled = 1000
+
+func (c *compiler) of(principal string) (*compiled, error) {
+	w, err := c.world(principal)
 	if err != nil {
-		return c, nil //nolint:nilerr // a refusal is an answer
+		return nil, nil //nolint:nilerr // a refusal is an answer
 	}
-	if c.Blueprint, err = bootstrap.Compile(w); err != nil {
-		return c, err
+	key := recipe{w.Profile.ProfileKey, w.Manifest.ManifestKey, string(w.Overrides)}
+	if made, ok := c.made[key]; ok {
+		return made, nil
 	}
-	c.members, err = bootstrap.Compose(w)
-	return c, err
+	made := &compiled{}
+	if made.Blueprint, err = bootstrap.Compile(w); err != nil {
+		return nil, err
+	}
+	if made.members, err = bootstrap.Compose(w); err != nil {
+		return nil, err
+	}
+	if c.made == nil || len(c.made) >= mostCompiled {
+		c.made = map[recipe]*compiled{}
+	}
+	c.made[key] = made
+	return made, nil
 }
 
 // etag is empty where bootstrap would refuse.
-func (c compiled) etag(component string) string {
-	if c.Blueprint == nil || c.Permits(component) != nil {
+func (c *compiled) etag(principal, component string) string {
+	if c == nil || c.Permits(component) != nil {
 		return ""
 	}
-	return c.Etag(c.principal, component)
+	return c.Etag(principal, component)
 }
 
 // example is the component to compare packets for where the principal started
 // none yet: one that its profile permits.
-func example(principal string, before, after compiled) string {
-	for _, c := range []compiled{before, after} {
-		if c.Blueprint != nil {
+func example(principal string, before, after *compiled) string {
+	for _, c := range []*compiled{before, after} {
+		if c != nil {
 			return c.Example(principal)
 		}
 	}
 	return principal
 }
 
-// differing lists the packet's members that differ, by the etag's own measure.
-func differing(before, after map[string]json.RawMessage) []string {
-	names := maps.Clone(before)
-	if names == nil {
-		names = map[string]json.RawMessage{}
+// differences are looked for once between any two.
+type differences map[[2]*compiled][]string
+
+// between lists the packet's members that differ, by the etag's own measure.
+func (d differences) between(before, after *compiled) []string {
+	pair := [2]*compiled{before, after}
+	if known, ok := d[pair]; ok {
+		return known
 	}
-	maps.Copy(names, after)
-	delete(names, "manifest_version") // no part of the etag
-	out := []string{}
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		b, _ := doc.Canonical(before[name])
-		a, _ := doc.Canonical(after[name])
-		if !bytes.Equal(a, b) {
-			out = append(out, name)
+	if len(d) >= mostCompiled {
+		clear(d)
+	}
+	var members [2]map[string]json.RawMessage
+	for i, c := range pair {
+		if c != nil {
+			members[i] = c.members
 		}
 	}
-	return out
+	d[pair] = bootstrap.Differing(members[0], members[1])
+	return d[pair]
 }
 
 func orNull(s string) nullable.Nullable[string] {

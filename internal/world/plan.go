@@ -27,6 +27,7 @@ type plan struct {
 	tenant        string
 	revision      int64
 	touched       touched
+	disabled      []string // of a rollback: who was active then, and won't be
 }
 
 type step = func(context.Context, admin.Write) error
@@ -61,7 +62,7 @@ func (p *plan) run(ctx context.Context, w admin.Write) error {
 
 // answer is the plan as the API tells it, without packets.
 func (p *plan) answer(in Apply) model.Plan {
-	return model.Plan{TenantKey: p.tenant, DryRun: in.DryRun, Summary: p.summary(), Changes: p.changes, Packets: []model.PacketChange{}, Deadlines: []model.DeadlineChange{}}
+	return model.Plan{TenantKey: p.tenant, DryRun: in.DryRun, Summary: p.summary(), Changes: p.changes, Packets: []model.PacketChange{}, Deadlines: []model.DeadlineChange{}, Disabled: p.disabled}
 }
 
 // touched is what the plan changes, to know whose packets to compare.

@@ -51,15 +51,19 @@ func (r *rows) past() model.World {
 }
 
 // principals are a past document's: of those that are disabled now, or gone, only who is
-// named becomes active.
-func (p *Past) principals(docs []model.PrincipalCreate, now map[string]store.Principal) []model.PrincipalCreate {
-	docs = slices.Clone(docs)
+// named becomes active; the others that were are told.
+func (p *Past) principals(docs []model.PrincipalCreate, now map[string]store.Principal) (out []model.PrincipalCreate, disabled []string) {
+	out = slices.Clone(docs)
 	for i, d := range docs {
-		if now[d.PrincipalKey].Status != string(model.PrincipalStatusActive) && !p.Enable[d.PrincipalKey] {
-			docs[i].Status = model.PrincipalStatusDisabled
+		if now[d.PrincipalKey].Status == string(model.PrincipalStatusActive) || p.Enable[d.PrincipalKey] {
+			continue
 		}
+		if d.Status == model.PrincipalStatusActive {
+			disabled = append(disabled, d.PrincipalKey)
+		}
+		out[i].Status = model.PrincipalStatusDisabled
 	}
-	return docs
+	return out, disabled
 }
 
 // Diff is what changed between two revisions, in the shape of a dry run; to is the present

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/internal/store"
@@ -37,7 +38,19 @@ var history = tests{
 		p.Seen = time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC) // older than any other test's
 		must(w.KeepPacketBody(t.Context(), p))(t)
 		require.Zero(t, must(w.DeleteOldPacketBodies(t.Context(), store.DeleteOldPacketBodiesParams{Before: p.Seen, RowLimit: 9}))(t))
-		require.EqualValues(t, 1, must(w.DeleteOldPacketBodies(t.Context(), store.DeleteOldPacketBodiesParams{Before: p.Seen.Add(1000), RowLimit: 9}))(t))
+		started := w.newBody(5)
+		started.Seen = p.Seen
+		must(w.KeepPacketBody(t.Context(), started))(t)
+		on := w.newRoster("a")
+		on.StartupID = w.openWithBody(t, -started.ID)
+		require.NoError(t, w.PutRoster(t.Context(), on))
+		require.EqualValues(t, 1, must(w.DeleteOldPacketBodies(t.Context(), store.DeleteOldPacketBodiesParams{Before: p.Seen.Add(1000), RowLimit: 9}))(t), "what is on the roster stays")
+	},
+	"GetStartupBody": func(t *testing.T, w *world) {
+		require.EqualValues(t, -3, *must(w.GetStartupBody(t.Context(), w.openWithBody(t, -3)))(t))
+		require.Nil(t, must(w.GetStartupBody(t.Context(), w.open(t, w.now, w.now).ID))(t))
+		_, err := w.GetStartupBody(t.Context(), uuid.New())
+		require.True(t, store.IsNotFound(err))
 	},
 	"CountPacketBodies": func(t *testing.T, w *world) {
 		must(w.KeepPacketBody(t.Context(), w.newBody(5)))(t)

@@ -122,23 +122,29 @@ var outcomes = tests{
 	"PutRoster": func(t *testing.T, w *world) {
 		p := w.newRoster("a")
 		require.NoError(t, w.PutRoster(t.Context(), p))
-		require.Equal(t, []store.Roster{store.Roster(p)}, w.roster(t))
+		require.Equal(t, []store.Roster{onRoster(p)}, w.roster(t))
 		older := p
 		older.StartupID, older.Changed = store.NewID(w.now.Add(-time.Hour)), 99
 		before := p
 		before.Changed, before.Status = 4, "FAILED"
 		for _, stale := range []store.PutRosterParams{older, before} {
 			require.NoError(t, w.PutRoster(t.Context(), stale))
-			require.Equal(t, []store.Roster{store.Roster(p)}, w.roster(t), "what is newer stays")
+			require.Equal(t, []store.Roster{onRoster(p)}, w.roster(t), "what is newer stays")
 		}
 		p.Changed, p.Status, p.ClosedAt, p.BuildVersion = 6, "READY", &w.now, new("1")
 		require.NoError(t, w.PutRoster(t.Context(), p))
-		require.Equal(t, []store.Roster{store.Roster(p)}, w.roster(t))
+		require.Equal(t, []store.Roster{onRoster(p)}, w.roster(t))
+		p.StartupID = w.openWithBody(t, -7)
+		require.NoError(t, w.PutRoster(t.Context(), p))
+		require.EqualValues(t, -7, *w.roster(t)[0].PacketBody)
+		p.StartupID = store.NewID(w.now.Add(time.Hour))
+		require.NoError(t, w.PutRoster(t.Context(), p))
+		require.Nil(t, w.roster(t)[0].PacketBody, "it is of this startup, or none")
 	},
 	"ListRoster": func(t *testing.T, w *world) {
 		b, a := w.newRoster("b"), w.newRoster("a")
 		require.NoError(t, w.PutRosters(t.Context(), []store.PutRosterParams{b, a}))
-		require.Equal(t, []store.Roster{store.Roster(a), store.Roster(b)}, w.roster(t))
+		require.Equal(t, []store.Roster{onRoster(a), onRoster(b)}, w.roster(t))
 		require.Empty(t, must(w.ListRoster(t.Context(), store.ListRosterParams{After: w.principal.ID, UpTo: w.principal.ID}))(t))
 	},
 	"ListBound": func(t *testing.T, w *world) {
@@ -168,7 +174,7 @@ var outcomes = tests{
 		require.NoError(t, w.PutRosters(t.Context(), rows))
 		must(w.ForgetInstances(t.Context(), keep))(t)
 		require.Len(t, w.roster(t), keep)
-		require.NotContains(t, w.roster(t), store.Roster(rows[0]), "the oldest go")
+		require.NotContains(t, w.roster(t), onRoster(rows[0]), "the oldest go")
 		require.Empty(t, must(w.ListRoster(t.Context(), store.ListRosterParams{UpTo: gone.PrincipalID, After: before(gone.PrincipalID)}))(t))
 	},
 }
@@ -179,14 +185,19 @@ func putRosters(t *testing.T, s *store.Store) {
 	bare, full, other := w.newRoster("a"), w.newRoster("b"), w.newRoster("c")
 	full.ClosedAt, full.AcknowledgedAt, full.BuildVersion, full.InstanceID = &w.now, new(w.now.Add(time.Second)), new("1"), ""
 	require.NoError(t, w.PutRosters(t.Context(), []store.PutRosterParams{full, bare, other}))
-	want := []store.Roster{store.Roster(bare), store.Roster(full), store.Roster(other)}
+	want := []store.Roster{onRoster(bare), onRoster(full), onRoster(other)}
 	require.Equal(t, want, w.roster(t))
 	older, newer := bare, other
 	older.Changed, older.Status = 4, "FAILED"
 	newer.Changed, newer.Status = 6, "FAILED"
 	require.NoError(t, w.PutRosters(t.Context(), []store.PutRosterParams{older, newer}))
-	want[2] = store.Roster(newer)
+	want[2] = onRoster(newer)
 	require.Equal(t, want, w.roster(t), "what is newer stays")
+	newer.StartupID, bare.StartupID = w.openWithBody(t, 9), w.openWithBody(t, -9)
+	require.NoError(t, w.PutRosters(t.Context(), []store.PutRosterParams{newer, bare}))
+	require.EqualValues(t, -9, *w.roster(t)[0].PacketBody)
+	require.Nil(t, w.roster(t)[1].PacketBody)
+	require.EqualValues(t, 9, *w.roster(t)[2].PacketBody)
 }
 
 // before is the id next to one.
@@ -204,6 +215,24 @@ func (w *world) newRoster(component string) store.PutRosterParams {
 		PrincipalID: w.principal.ID, ComponentKey: component, InstanceID: unique("i"), StartupID: store.NewID(w.now), Changed: 5, Status: "OPEN",
 		OpenedAt: w.now, DeadlineAt: w.now.Add(time.Minute), ManifestKey: "m", ManifestVersion: 2, PacketEtag: "e",
 	}
+}
+
+// onRoster is what a start is read as, where its receipt names no body.
+func onRoster(p store.PutRosterParams) store.Roster {
+	return store.Roster{
+		PrincipalID: p.PrincipalID, ComponentKey: p.ComponentKey, InstanceID: p.InstanceID, StartupID: p.StartupID, Changed: p.Changed, Status: p.Status,
+		OpenedAt: p.OpenedAt, DeadlineAt: p.DeadlineAt, ClosedAt: p.ClosedAt, AcknowledgedAt: p.AcknowledgedAt, BuildVersion: p.BuildVersion,
+		ManifestKey: p.ManifestKey, ManifestVersion: p.ManifestVersion, PacketEtag: p.PacketEtag,
+	}
+}
+
+// openWithBody opens a startup that names the body of its packet.
+func (w *world) openWithBody(t *testing.T, body int64) uuid.UUID {
+	t.Helper()
+	p := w.newStartup(w.now, w.now.Add(time.Minute))
+	p.PacketBody = &body
+	require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
+	return p.ID
 }
 
 func (w *world) roster(t *testing.T) []store.Roster {

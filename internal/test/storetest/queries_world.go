@@ -98,6 +98,21 @@ var manifests = tests{
 		_, err := w.GetManifestByKey(t.Context(), key)
 		require.True(t, store.IsNotFound(err))
 	},
+	"ListManifestVersions": func(t *testing.T, w *world) {
+		other := w.addManifest(t)
+		changed, err := w.UpdateManifest(t.Context(), store.UpdateManifestParams{
+			ID: other.ID, ManifestKey: other.ManifestKey, DeploymentKey: other.DeploymentKey, Environment: other.Environment,
+			Services: other.Services, MemoryMap: other.MemoryMap, Polling: other.Polling, Schemas: other.Schemas, UpdatedAt: other.UpdatedAt.Add(time.Hour),
+		})
+		require.NoError(t, err)
+		rows, err := w.ListManifestVersions(t.Context(), 10_000) // of all tenants
+		require.NoError(t, err)
+		require.Contains(t, rows, store.ListManifestVersionsRow{ManifestKey: w.manifest.ManifestKey, Version: w.manifest.Version})
+		require.Equal(t, store.ListManifestVersionsRow{ManifestKey: other.ManifestKey, Version: changed.Version}, rows[0], "the last to be written")
+		rows, err = w.ListManifestVersions(t.Context(), 1)
+		require.NoError(t, err)
+		require.Len(t, rows, 1)
+	},
 	"ListManifests": func(t *testing.T, w *world) {
 		other := w.addManifest(t)
 		list := func(f store.ListManifestsParams, want ...store.Manifest) {
