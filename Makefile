@@ -160,8 +160,8 @@ lint-go:
 	cd bench && $(TOOL) golangci-lint run
 	cd component && $(TOOL) golangci-lint run
 	cd internal/test/issuers && $(TOOL) golangci-lint run
-	cd internal/test/board && $(TOOL) golangci-lint run
 	cd internal/test/alerts && $(TOOL) golangci-lint run
+	cd internal/test/board && $(TOOL) golangci-lint run
 	@! go list -f '{{.ImportPath}} imports {{join .Imports " "}}' ./gen/... | grep metagate/internal || \
 		{ echo 'gen/ must not import internal/'; exit 1; }
 	@! go list -deps ./gen/client | grep -E 'labstack|kin-openapi' || \
@@ -178,8 +178,8 @@ verify: verify-gen verify-mod verify-fmt ## Check that everything committed is g
 	go vet -C bench ./...
 	go vet -C component ./...
 	go vet -C internal/test/issuers -tags kubernetes ./...
-	go vet -C internal/test/board ./...
 	go vet -C internal/test/alerts ./...
+	go vet -C internal/test/board ./...
 	@$(MAKE) --no-print-directory lint
 
 .PHONY: verify-gen
@@ -193,8 +193,8 @@ verify-mod:
 	cd bench && go mod tidy -diff
 	cd component && go mod tidy -diff
 	cd internal/test/issuers && go mod tidy -diff
-	cd internal/test/board && go mod tidy -diff
 	cd internal/test/alerts && go mod tidy -diff
+	cd internal/test/board && go mod tidy -diff
 	cd internal/tools && go mod tidy -diff
 
 .PHONY: verify-fmt

@@ -35,7 +35,7 @@ SELECT resource_id, resource_type, document FROM history_baselines WHERE tenant_
 -- deleted one has no document.
 SELECT a.resource_id, a.resource_type, a.after AS document FROM audit_log a
 WHERE a.tenant_key = sqlc.arg(tenant_key) AND a.revision > sqlc.arg(since) AND a.revision <= sqlc.arg(revision)
-  AND a.resource_type IN ('principal', 'profile', 'manifest', 'binding', 'secret_ref')
+  AND a.resource_type IN ('principal', 'profile', 'manifest', 'binding', 'secret_ref', 'validator')
   AND NOT EXISTS (
     SELECT 1 FROM audit_log n
     WHERE n.resource_id = a.resource_id AND n.revision <= sqlc.arg(revision)

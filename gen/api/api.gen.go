@@ -186,6 +186,21 @@ type ServerInterface interface {
 	// AcknowledgeStartup End the alarm of an overdue startup
 	// (POST /v1/admin/startups/{startup_id}/acknowledge)
 	AcknowledgeStartup(ctx echo.Context, startupID UUID) error
+	// ListValidators List validators
+	// (GET /v1/admin/validators)
+	ListValidators(ctx echo.Context, params ListValidatorsParams) error
+	// CreateValidator Create a validator
+	// (POST /v1/admin/validators)
+	CreateValidator(ctx echo.Context, params CreateValidatorParams) error
+	// DeleteValidator Delete a validator
+	// (DELETE /v1/admin/validators/{id})
+	DeleteValidator(ctx echo.Context, id IDOrKey, params DeleteValidatorParams) error
+	// GetValidator Get a validator
+	// (GET /v1/admin/validators/{id})
+	GetValidator(ctx echo.Context, id IDOrKey) error
+	// UpdateValidator Change a validator
+	// (PATCH /v1/admin/validators/{id})
+	UpdateValidator(ctx echo.Context, id IDOrKey, params UpdateValidatorParams) error
 	// Bootstrap Bootstrap a component
 	// (POST /v1/bootstrap)
 	Bootstrap(ctx echo.Context, params BootstrapParams) error
@@ -2094,6 +2109,192 @@ func (w *ServerInterfaceWrapper) AcknowledgeStartup(ctx echo.Context) error {
 	return err
 }
 
+// ListValidators converts echo context to params.
+func (w *ServerInterfaceWrapper) ListValidators(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListValidatorsParams
+	// ------------- Optional query parameter "validator_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "validator_key", ctx.QueryParams(), &params.ValidatorKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter validator_key: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "tenant_key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_key", ctx.QueryParams(), &params.TenantKey, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_key: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListValidators(ctx, params)
+	return err
+}
+
+// CreateValidator converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateValidator(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateValidatorParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateValidator(ctx, params)
+	return err
+}
+
+// DeleteValidator converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteValidator(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id IDOrKey
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteValidatorParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteValidator(ctx, id, params)
+	return err
+}
+
+// GetValidator converts echo context to params.
+func (w *ServerInterfaceWrapper) GetValidator(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id IDOrKey
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetValidator(ctx, id)
+	return err
+}
+
+// UpdateValidator converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateValidator(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id IDOrKey
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateValidatorParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Metagate-Reason" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Metagate-Reason")]; found {
+		var MetagateReason Reason
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Metagate-Reason, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Metagate-Reason", valueList[0], &MetagateReason, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Metagate-Reason: %s", err))
+		}
+
+		params.MetagateReason = &MetagateReason
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateValidator(ctx, id, params)
+	return err
+}
+
 // Bootstrap converts echo context to params.
 func (w *ServerInterfaceWrapper) Bootstrap(ctx echo.Context) error {
 	var err error
@@ -2275,6 +2476,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/v1/admin/secret-refs/:id", wrapper.DeleteSecretRef, options.OperationMiddlewares["deleteSecretRef"]...)
 	router.GET(options.BaseURL+"/v1/admin/secret-refs/:id", wrapper.GetSecretRef, options.OperationMiddlewares["getSecretRef"]...)
 	router.PATCH(options.BaseURL+"/v1/admin/secret-refs/:id", wrapper.UpdateSecretRef, options.OperationMiddlewares["updateSecretRef"]...)
+	router.GET(options.BaseURL+"/v1/admin/validators", wrapper.ListValidators, options.OperationMiddlewares["listValidators"]...)
+	router.POST(options.BaseURL+"/v1/admin/validators", wrapper.CreateValidator, options.OperationMiddlewares["createValidator"]...)
+	router.DELETE(options.BaseURL+"/v1/admin/validators/:id", wrapper.DeleteValidator, options.OperationMiddlewares["deleteValidator"]...)
+	router.GET(options.BaseURL+"/v1/admin/validators/:id", wrapper.GetValidator, options.OperationMiddlewares["getValidator"]...)
+	router.PATCH(options.BaseURL+"/v1/admin/validators/:id", wrapper.UpdateValidator, options.OperationMiddlewares["updateValidator"]...)
 	router.GET(options.BaseURL+"/v1/admin/api-keys", wrapper.ListAPIKeys, options.OperationMiddlewares["listAPIKeys"]...)
 	router.POST(options.BaseURL+"/v1/admin/api-keys", wrapper.CreateAPIKey, options.OperationMiddlewares["createAPIKey"]...)
 	router.DELETE(options.BaseURL+"/v1/admin/api-keys/:id", wrapper.RevokeAPIKey, options.OperationMiddlewares["revokeAPIKey"]...)
@@ -2354,7 +2560,8 @@ type InternalErrorApplicationProblemPlusJSONResponse struct {
 }
 
 type NoContentResponseHeaders struct {
-	XRequestID string
+	MetagateWarning string
+	XRequestID      string
 }
 type NoContentResponse struct {
 	Headers NoContentResponseHeaders
@@ -3506,6 +3713,7 @@ type RevokeAPIKeyResponseObject interface {
 type RevokeAPIKey204Response = NoContentResponse
 
 func (response RevokeAPIKey204Response) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(204)
 	return nil
@@ -4535,9 +4743,10 @@ type CreateBindingResponseObject interface {
 }
 
 type CreateBinding201ResponseHeaders struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type CreateBinding201JSONResponse struct {
@@ -4554,6 +4763,7 @@ func (response CreateBinding201JSONResponse) VisitCreateBindingResponse(w http.R
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -4745,6 +4955,7 @@ type DeleteBindingResponseObject interface {
 type DeleteBinding204Response = NoContentResponse
 
 func (response DeleteBinding204Response) VisitDeleteBindingResponse(w http.ResponseWriter) error {
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(204)
 	return nil
@@ -5055,8 +5266,9 @@ type UpdateBindingResponseObject interface {
 }
 
 type UpdateBinding200ResponseHeaders struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type UpdateBinding200JSONResponse struct {
@@ -5072,6 +5284,7 @@ func (response UpdateBinding200JSONResponse) VisitUpdateBindingResponse(w http.R
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -5792,9 +6005,10 @@ type CreateManifestResponseObject interface {
 }
 
 type CreateManifest201ResponseHeaders struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type CreateManifest201JSONResponse struct {
@@ -5811,6 +6025,7 @@ func (response CreateManifest201JSONResponse) VisitCreateManifestResponse(w http
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -6002,6 +6217,7 @@ type DeleteManifestResponseObject interface {
 type DeleteManifest204Response = NoContentResponse
 
 func (response DeleteManifest204Response) VisitDeleteManifestResponse(w http.ResponseWriter) error {
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(204)
 	return nil
@@ -6329,8 +6545,9 @@ type UpdateManifestResponseObject interface {
 }
 
 type UpdateManifest200ResponseHeaders struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type UpdateManifest200JSONResponse struct {
@@ -6346,6 +6563,7 @@ func (response UpdateManifest200JSONResponse) VisitUpdateManifestResponse(w http
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -6976,9 +7194,10 @@ type CreatePrincipalResponseObject interface {
 }
 
 type CreatePrincipal201ResponseHeaders struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type CreatePrincipal201JSONResponse struct {
@@ -6995,6 +7214,7 @@ func (response CreatePrincipal201JSONResponse) VisitCreatePrincipalResponse(w ht
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -7186,6 +7406,7 @@ type DeletePrincipalResponseObject interface {
 type DeletePrincipal204Response = NoContentResponse
 
 func (response DeletePrincipal204Response) VisitDeletePrincipalResponse(w http.ResponseWriter) error {
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(204)
 	return nil
@@ -7513,8 +7734,9 @@ type UpdatePrincipalResponseObject interface {
 }
 
 type UpdatePrincipal200ResponseHeaders struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type UpdatePrincipal200JSONResponse struct {
@@ -7530,6 +7752,7 @@ func (response UpdatePrincipal200JSONResponse) VisitUpdatePrincipalResponse(w ht
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -8060,9 +8283,10 @@ type CreateProfileResponseObject interface {
 }
 
 type CreateProfile201ResponseHeaders struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type CreateProfile201JSONResponse struct {
@@ -8079,6 +8303,7 @@ func (response CreateProfile201JSONResponse) VisitCreateProfileResponse(w http.R
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -8270,6 +8495,7 @@ type DeleteProfileResponseObject interface {
 type DeleteProfile204Response = NoContentResponse
 
 func (response DeleteProfile204Response) VisitDeleteProfileResponse(w http.ResponseWriter) error {
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(204)
 	return nil
@@ -8597,8 +8823,9 @@ type UpdateProfileResponseObject interface {
 }
 
 type UpdateProfile200ResponseHeaders struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type UpdateProfile200JSONResponse struct {
@@ -8614,6 +8841,7 @@ func (response UpdateProfile200JSONResponse) VisitUpdateProfileResponse(w http.R
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -9623,9 +9851,10 @@ type CreateSecretRefResponseObject interface {
 }
 
 type CreateSecretRef201ResponseHeaders struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type CreateSecretRef201JSONResponse struct {
@@ -9642,6 +9871,7 @@ func (response CreateSecretRef201JSONResponse) VisitCreateSecretRefResponse(w ht
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -9833,6 +10063,7 @@ type DeleteSecretRefResponseObject interface {
 type DeleteSecretRef204Response = NoContentResponse
 
 func (response DeleteSecretRef204Response) VisitDeleteSecretRefResponse(w http.ResponseWriter) error {
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(204)
 	return nil
@@ -10143,8 +10374,9 @@ type UpdateSecretRefResponseObject interface {
 }
 
 type UpdateSecretRef200ResponseHeaders struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 type UpdateSecretRef200JSONResponse struct {
@@ -10160,6 +10392,7 @@ func (response UpdateSecretRef200JSONResponse) VisitUpdateSecretRefResponse(w ht
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
 	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -10800,6 +11033,908 @@ type AcknowledgeStartup503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response AcknowledgeStartup503ApplicationProblemPlusJSONResponse) VisitAcknowledgeStartupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListValidatorsRequestObject struct {
+	Params ListValidatorsParams
+}
+
+type ListValidatorsResponseObject interface {
+	VisitListValidatorsResponse(w http.ResponseWriter) error
+}
+
+type ListValidators200ResponseHeaders struct {
+	Link       string
+	XRequestID string
+}
+
+type ListValidators200JSONResponse struct {
+	Body    []Validator
+	Headers ListValidators200ResponseHeaders
+}
+
+func (response ListValidators200JSONResponse) VisitListValidatorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Link", fmt.Sprint(response.Headers.Link))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListValidators400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListValidators400ApplicationProblemPlusJSONResponse) VisitListValidatorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListValidators401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListValidators401ApplicationProblemPlusJSONResponse) VisitListValidatorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListValidators403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListValidators403ApplicationProblemPlusJSONResponse) VisitListValidatorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListValidators429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListValidators429ApplicationProblemPlusJSONResponse) VisitListValidatorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListValidators500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ListValidators500ApplicationProblemPlusJSONResponse) VisitListValidatorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListValidators503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListValidators503ApplicationProblemPlusJSONResponse) VisitListValidatorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateValidatorRequestObject struct {
+	Params CreateValidatorParams
+	Body   *CreateValidatorJSONRequestBody
+}
+
+type CreateValidatorResponseObject interface {
+	VisitCreateValidatorResponse(w http.ResponseWriter) error
+}
+
+type CreateValidator201ResponseHeaders struct {
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
+}
+
+type CreateValidator201JSONResponse struct {
+	Body    Validator
+	Headers CreateValidator201ResponseHeaders
+}
+
+func (response CreateValidator201JSONResponse) VisitCreateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateValidator400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateValidator400ApplicationProblemPlusJSONResponse) VisitCreateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateValidator401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateValidator401ApplicationProblemPlusJSONResponse) VisitCreateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateValidator403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateValidator403ApplicationProblemPlusJSONResponse) VisitCreateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateValidator408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CreateValidator408ApplicationProblemPlusJSONResponse) VisitCreateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateValidator409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateValidator409ApplicationProblemPlusJSONResponse) VisitCreateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateValidator413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateValidator413ApplicationProblemPlusJSONResponse) VisitCreateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateValidator415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateValidator415ApplicationProblemPlusJSONResponse) VisitCreateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateValidator429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateValidator429ApplicationProblemPlusJSONResponse) VisitCreateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateValidator500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response CreateValidator500ApplicationProblemPlusJSONResponse) VisitCreateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateValidator503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateValidator503ApplicationProblemPlusJSONResponse) VisitCreateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteValidatorRequestObject struct {
+	ID     IDOrKey `json:"id"`
+	Params DeleteValidatorParams
+}
+
+type DeleteValidatorResponseObject interface {
+	VisitDeleteValidatorResponse(w http.ResponseWriter) error
+}
+
+type DeleteValidator204Response = NoContentResponse
+
+func (response DeleteValidator204Response) VisitDeleteValidatorResponse(w http.ResponseWriter) error {
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteValidator400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteValidator400ApplicationProblemPlusJSONResponse) VisitDeleteValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteValidator401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteValidator401ApplicationProblemPlusJSONResponse) VisitDeleteValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteValidator403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteValidator403ApplicationProblemPlusJSONResponse) VisitDeleteValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteValidator404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteValidator404ApplicationProblemPlusJSONResponse) VisitDeleteValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteValidator412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteValidator412ApplicationProblemPlusJSONResponse) VisitDeleteValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteValidator429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteValidator429ApplicationProblemPlusJSONResponse) VisitDeleteValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteValidator500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteValidator500ApplicationProblemPlusJSONResponse) VisitDeleteValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteValidator503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteValidator503ApplicationProblemPlusJSONResponse) VisitDeleteValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetValidatorRequestObject struct {
+	ID IDOrKey `json:"id"`
+}
+
+type GetValidatorResponseObject interface {
+	VisitGetValidatorResponse(w http.ResponseWriter) error
+}
+
+type GetValidator200ResponseHeaders struct {
+	ETag       string
+	XRequestID string
+}
+
+type GetValidator200JSONResponse struct {
+	Body    Validator
+	Headers GetValidator200ResponseHeaders
+}
+
+func (response GetValidator200JSONResponse) VisitGetValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetValidator400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetValidator400ApplicationProblemPlusJSONResponse) VisitGetValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetValidator401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetValidator401ApplicationProblemPlusJSONResponse) VisitGetValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetValidator403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetValidator403ApplicationProblemPlusJSONResponse) VisitGetValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetValidator404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetValidator404ApplicationProblemPlusJSONResponse) VisitGetValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetValidator429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetValidator429ApplicationProblemPlusJSONResponse) VisitGetValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetValidator500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetValidator500ApplicationProblemPlusJSONResponse) VisitGetValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetValidator503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetValidator503ApplicationProblemPlusJSONResponse) VisitGetValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateValidatorRequestObject struct {
+	ID                                IDOrKey `json:"id"`
+	Params                            UpdateValidatorParams
+	JSONBody                          *UpdateValidatorJSONRequestBody
+	ApplicationMergePatchPlusJSONBody *UpdateValidatorApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateValidatorResponseObject interface {
+	VisitUpdateValidatorResponse(w http.ResponseWriter) error
+}
+
+type UpdateValidator200ResponseHeaders struct {
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
+}
+
+type UpdateValidator200JSONResponse struct {
+	Body    Validator
+	Headers UpdateValidator200ResponseHeaders
+}
+
+func (response UpdateValidator200JSONResponse) VisitUpdateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Metagate-Warning", fmt.Sprint(response.Headers.MetagateWarning))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateValidator400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateValidator400ApplicationProblemPlusJSONResponse) VisitUpdateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateValidator401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateValidator401ApplicationProblemPlusJSONResponse) VisitUpdateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateValidator403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateValidator403ApplicationProblemPlusJSONResponse) VisitUpdateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateValidator404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateValidator404ApplicationProblemPlusJSONResponse) VisitUpdateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateValidator408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateValidator408ApplicationProblemPlusJSONResponse) VisitUpdateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateValidator409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateValidator409ApplicationProblemPlusJSONResponse) VisitUpdateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateValidator412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateValidator412ApplicationProblemPlusJSONResponse) VisitUpdateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateValidator413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateValidator413ApplicationProblemPlusJSONResponse) VisitUpdateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateValidator415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateValidator415ApplicationProblemPlusJSONResponse) VisitUpdateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateValidator429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateValidator429ApplicationProblemPlusJSONResponse) VisitUpdateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateValidator500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateValidator500ApplicationProblemPlusJSONResponse) VisitUpdateValidatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Request-ID", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateValidator503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateValidator503ApplicationProblemPlusJSONResponse) VisitUpdateValidatorResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -12163,6 +13298,21 @@ type StrictServerInterface interface {
 	// AcknowledgeStartup End the alarm of an overdue startup
 	// (POST /v1/admin/startups/{startup_id}/acknowledge)
 	AcknowledgeStartup(ctx context.Context, request AcknowledgeStartupRequestObject) (AcknowledgeStartupResponseObject, error)
+	// ListValidators List validators
+	// (GET /v1/admin/validators)
+	ListValidators(ctx context.Context, request ListValidatorsRequestObject) (ListValidatorsResponseObject, error)
+	// CreateValidator Create a validator
+	// (POST /v1/admin/validators)
+	CreateValidator(ctx context.Context, request CreateValidatorRequestObject) (CreateValidatorResponseObject, error)
+	// DeleteValidator Delete a validator
+	// (DELETE /v1/admin/validators/{id})
+	DeleteValidator(ctx context.Context, request DeleteValidatorRequestObject) (DeleteValidatorResponseObject, error)
+	// GetValidator Get a validator
+	// (GET /v1/admin/validators/{id})
+	GetValidator(ctx context.Context, request GetValidatorRequestObject) (GetValidatorResponseObject, error)
+	// UpdateValidator Change a validator
+	// (PATCH /v1/admin/validators/{id})
+	UpdateValidator(ctx context.Context, request UpdateValidatorRequestObject) (UpdateValidatorResponseObject, error)
 	// Bootstrap Bootstrap a component
 	// (POST /v1/bootstrap)
 	Bootstrap(ctx context.Context, request BootstrapRequestObject) (BootstrapResponseObject, error)
@@ -14090,6 +15240,206 @@ func (sh *strictHandler) AcknowledgeStartup(ctx echo.Context, startupID UUID) er
 		return err
 	} else if validResponse, ok := response.(AcknowledgeStartupResponseObject); ok {
 		return validResponse.VisitAcknowledgeStartupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListValidators operation middleware
+func (sh *strictHandler) ListValidators(ctx echo.Context, params ListValidatorsParams) error {
+	var request ListValidatorsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListValidators(ctx.Request().Context(), request.(ListValidatorsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListValidators")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListValidatorsResponseObject); ok {
+		return validResponse.VisitListValidatorsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateValidator operation middleware
+func (sh *strictHandler) CreateValidator(ctx echo.Context, params CreateValidatorParams) error {
+	var request CreateValidatorRequestObject
+
+	request.Params = params
+
+	var body CreateValidatorJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateValidator(ctx.Request().Context(), request.(CreateValidatorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateValidator")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateValidatorResponseObject); ok {
+		return validResponse.VisitCreateValidatorResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteValidator operation middleware
+func (sh *strictHandler) DeleteValidator(ctx echo.Context, id IDOrKey, params DeleteValidatorParams) error {
+	var request DeleteValidatorRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteValidator(ctx.Request().Context(), request.(DeleteValidatorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteValidator")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteValidatorResponseObject); ok {
+		return validResponse.VisitDeleteValidatorResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetValidator operation middleware
+func (sh *strictHandler) GetValidator(ctx echo.Context, id IDOrKey) error {
+	var request GetValidatorRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetValidator(ctx.Request().Context(), request.(GetValidatorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetValidator")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetValidatorResponseObject); ok {
+		return validResponse.VisitGetValidatorResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateValidator operation middleware
+func (sh *strictHandler) UpdateValidator(ctx echo.Context, id IDOrKey, params UpdateValidatorParams) error {
+	var request UpdateValidatorRequestObject
+
+	request.ID = id
+	request.Params = params
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body UpdateValidatorJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/merge-patch+json") {
+		var body UpdateValidatorApplicationMergePatchPlusJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.ApplicationMergePatchPlusJSONBody = &body
+
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateValidator(ctx.Request().Context(), request.(UpdateValidatorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateValidator")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateValidatorResponseObject); ok {
+		return validResponse.VisitUpdateValidatorResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -710,6 +710,72 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
 	AcknowledgeStartup(ctx context.Context, startupID UUID, body AcknowledgeStartupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListValidators List validators
+	//
+	// In the order of creation, of the caller's tenant. The next page is in the `Link` header.
+	//
+	// Corresponds with GET /v1/admin/validators (the `ListValidators` operationId).
+	ListValidators(ctx context.Context, params *ListValidatorsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateValidatorWithBody Create a validator
+	//
+	// A JSON Schema that manifests, profiles or compiled packets have to be like from now on. It is held against the present world first: 400 `VALIDATOR_DENIED` lists what is not like it, unless `mode` is `warn` or `accept_present` is set; `POST /v1/admin/apply?dry_run=true` tells beforehand.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/admin/validators (the `CreateValidator` operationId).
+	CreateValidatorWithBody(ctx context.Context, params *CreateValidatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateValidator Create a validator
+	//
+	// A JSON Schema that manifests, profiles or compiled packets have to be like from now on. It is held against the present world first: 400 `VALIDATOR_DENIED` lists what is not like it, unless `mode` is `warn` or `accept_present` is set; `POST /v1/admin/apply?dry_run=true` tells beforehand.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/admin/validators (the `CreateValidator` operationId).
+	CreateValidator(ctx context.Context, params *CreateValidatorParams, body CreateValidatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteValidator Delete a validator
+	//
+	// Deletes a validator. What it denied is allowed from now on.
+	//
+	// Corresponds with DELETE /v1/admin/validators/{id} (the `DeleteValidator` operationId).
+	DeleteValidator(ctx context.Context, id IDOrKey, params *DeleteValidatorParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetValidator Get a validator
+	//
+	// By its id or key. The `ETag` is for `If-Match`.
+	//
+	// Corresponds with GET /v1/admin/validators/{id} (the `GetValidator` operationId).
+	GetValidator(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateValidatorWithBody Change a validator
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result, which is held against the present world again. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/admin/validators/{id} (the `UpdateValidator` operationId).
+	UpdateValidatorWithBody(ctx context.Context, id IDOrKey, params *UpdateValidatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateValidator Change a validator
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result, which is held against the present world again. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/validators/{id} (the `UpdateValidator` operationId).
+	UpdateValidator(ctx context.Context, id IDOrKey, params *UpdateValidatorParams, body UpdateValidatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateValidatorWithApplicationMergePatchPlusJSONBody Change a validator
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result, which is held against the present world again. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/validators/{id} (the `UpdateValidator` operationId).
+	UpdateValidatorWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateValidatorParams, body UpdateValidatorApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// BootstrapWithBody Bootstrap a component
 	//
 	// Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB. Who got no answer asks again with the same `Idempotency-Key`, and finds the startup that it has opened already.
@@ -2172,6 +2238,152 @@ func (c *Client) AcknowledgeStartupWithBody(ctx context.Context, startupID UUID,
 // Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
 func (c *Client) AcknowledgeStartup(ctx context.Context, startupID UUID, body AcknowledgeStartupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAcknowledgeStartupRequest(c.Server, startupID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListValidators List validators
+//
+// In the order of creation, of the caller's tenant. The next page is in the `Link` header.
+//
+// Corresponds with GET /v1/admin/validators (the `ListValidators` operationId).
+func (c *Client) ListValidators(ctx context.Context, params *ListValidatorsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListValidatorsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateValidatorWithBody Create a validator
+//
+// A JSON Schema that manifests, profiles or compiled packets have to be like from now on. It is held against the present world first: 400 `VALIDATOR_DENIED` lists what is not like it, unless `mode` is `warn` or `accept_present` is set; `POST /v1/admin/apply?dry_run=true` tells beforehand.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/admin/validators (the `CreateValidator` operationId).
+func (c *Client) CreateValidatorWithBody(ctx context.Context, params *CreateValidatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateValidatorRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateValidator Create a validator
+//
+// A JSON Schema that manifests, profiles or compiled packets have to be like from now on. It is held against the present world first: 400 `VALIDATOR_DENIED` lists what is not like it, unless `mode` is `warn` or `accept_present` is set; `POST /v1/admin/apply?dry_run=true` tells beforehand.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/admin/validators (the `CreateValidator` operationId).
+func (c *Client) CreateValidator(ctx context.Context, params *CreateValidatorParams, body CreateValidatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateValidatorRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteValidator Delete a validator
+//
+// Deletes a validator. What it denied is allowed from now on.
+//
+// Corresponds with DELETE /v1/admin/validators/{id} (the `DeleteValidator` operationId).
+func (c *Client) DeleteValidator(ctx context.Context, id IDOrKey, params *DeleteValidatorParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteValidatorRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetValidator Get a validator
+//
+// By its id or key. The `ETag` is for `If-Match`.
+//
+// Corresponds with GET /v1/admin/validators/{id} (the `GetValidator` operationId).
+func (c *Client) GetValidator(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetValidatorRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateValidatorWithBody Change a validator
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result, which is held against the present world again. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/admin/validators/{id} (the `UpdateValidator` operationId).
+func (c *Client) UpdateValidatorWithBody(ctx context.Context, id IDOrKey, params *UpdateValidatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateValidatorRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateValidator Change a validator
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result, which is held against the present world again. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/validators/{id} (the `UpdateValidator` operationId).
+func (c *Client) UpdateValidator(ctx context.Context, id IDOrKey, params *UpdateValidatorParams, body UpdateValidatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateValidatorRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateValidatorWithApplicationMergePatchPlusJSONBody Change a validator
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result, which is held against the present world again. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /v1/admin/validators/{id} (the `UpdateValidator` operationId).
+func (c *Client) UpdateValidatorWithApplicationMergePatchPlusJSONBody(ctx context.Context, id IDOrKey, params *UpdateValidatorParams, body UpdateValidatorApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateValidatorRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -6021,6 +6233,329 @@ func NewAcknowledgeStartupRequestWithBody(server string, startupID UUID, content
 	return req, nil
 }
 
+// NewListValidatorsRequest constructs an http.Request for the ListValidators method
+func NewListValidatorsRequest(server string, params *ListValidatorsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/validators")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.ValidatorKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "validator_key", *params.ValidatorKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TenantKey != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tenant_key", *params.TenantKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateValidatorRequest calls the generic CreateValidator builder with application/json body
+func NewCreateValidatorRequest(server string, params *CreateValidatorParams, body CreateValidatorJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateValidatorRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateValidatorRequestWithBody constructs an http.Request for the CreateValidator method, with any body, and a specified content type
+func NewCreateValidatorRequestWithBody(server string, params *CreateValidatorParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/validators")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.MetagateReason != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteValidatorRequest constructs an http.Request for the DeleteValidator method
+func NewDeleteValidatorRequest(server string, id IDOrKey, params *DeleteValidatorParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/validators/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetValidatorRequest constructs an http.Request for the GetValidator method
+func NewGetValidatorRequest(server string, id IDOrKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/validators/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateValidatorRequest calls the generic UpdateValidator builder with application/json body
+func NewUpdateValidatorRequest(server string, id IDOrKey, params *UpdateValidatorParams, body UpdateValidatorJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateValidatorRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewUpdateValidatorRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateValidator builder with application/merge-patch+json body
+func NewUpdateValidatorRequestWithApplicationMergePatchPlusJSONBody(server string, id IDOrKey, params *UpdateValidatorParams, body UpdateValidatorApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateValidatorRequestWithBody(server, id, params, "application/merge-patch+json", bodyReader)
+}
+
+// NewUpdateValidatorRequestWithBody constructs an http.Request for the UpdateValidator method, with any body, and a specified content type
+func NewUpdateValidatorRequestWithBody(server string, id IDOrKey, params *UpdateValidatorParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/validators/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.MetagateReason != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Metagate-Reason", *params.MetagateReason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Metagate-Reason", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewBootstrapRequest calls the generic Bootstrap builder with application/json body
 func NewBootstrapRequest(server string, params *BootstrapParams, body BootstrapJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -7011,6 +7546,78 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/admin/startups/{startup_id}/acknowledge (the `AcknowledgeStartup` operationId).
 	AcknowledgeStartupWithResponse(ctx context.Context, startupID UUID, body AcknowledgeStartupJSONRequestBody, reqEditors ...RequestEditorFn) (*AcknowledgeStartupResult, error)
+
+	// ListValidatorsWithResponse List validators
+	//
+	// In the order of creation, of the caller's tenant. The next page is in the `Link` header.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/admin/validators (the `ListValidators` operationId).
+	ListValidatorsWithResponse(ctx context.Context, params *ListValidatorsParams, reqEditors ...RequestEditorFn) (*ListValidatorsResult, error)
+
+	// CreateValidatorWithBodyWithResponse Create a validator
+	//
+	// A JSON Schema that manifests, profiles or compiled packets have to be like from now on. It is held against the present world first: 400 `VALIDATOR_DENIED` lists what is not like it, unless `mode` is `warn` or `accept_present` is set; `POST /v1/admin/apply?dry_run=true` tells beforehand.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/admin/validators (the `CreateValidator` operationId).
+	CreateValidatorWithBodyWithResponse(ctx context.Context, params *CreateValidatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateValidatorResult, error)
+
+	// CreateValidatorWithResponse Create a validator
+	//
+	// A JSON Schema that manifests, profiles or compiled packets have to be like from now on. It is held against the present world first: 400 `VALIDATOR_DENIED` lists what is not like it, unless `mode` is `warn` or `accept_present` is set; `POST /v1/admin/apply?dry_run=true` tells beforehand.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/admin/validators (the `CreateValidator` operationId).
+	CreateValidatorWithResponse(ctx context.Context, params *CreateValidatorParams, body CreateValidatorJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateValidatorResult, error)
+
+	// DeleteValidatorWithResponse Delete a validator
+	//
+	// Deletes a validator. What it denied is allowed from now on.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/admin/validators/{id} (the `DeleteValidator` operationId).
+	DeleteValidatorWithResponse(ctx context.Context, id IDOrKey, params *DeleteValidatorParams, reqEditors ...RequestEditorFn) (*DeleteValidatorResult, error)
+
+	// GetValidatorWithResponse Get a validator
+	//
+	// By its id or key. The `ETag` is for `If-Match`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/admin/validators/{id} (the `GetValidator` operationId).
+	GetValidatorWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetValidatorResult, error)
+
+	// UpdateValidatorWithBodyWithResponse Change a validator
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result, which is held against the present world again. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/validators/{id} (the `UpdateValidator` operationId).
+	UpdateValidatorWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateValidatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateValidatorResult, error)
+
+	// UpdateValidatorWithResponse Change a validator
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result, which is held against the present world again. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/validators/{id} (the `UpdateValidator` operationId).
+	UpdateValidatorWithResponse(ctx context.Context, id IDOrKey, params *UpdateValidatorParams, body UpdateValidatorJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateValidatorResult, error)
+
+	// UpdateValidatorWithApplicationMergePatchPlusJSONBodyWithResponse Change a validator
+	//
+	// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result, which is held against the present world again. With `If-Match` a stale ETag is refused with 412.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/admin/validators/{id} (the `UpdateValidator` operationId).
+	UpdateValidatorWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateValidatorParams, body UpdateValidatorApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateValidatorResult, error)
 
 	// BootstrapWithBodyWithResponse Bootstrap a component
 	//
@@ -8244,7 +8851,8 @@ func (r CreateAPIKeyResult) ContentType() string {
 
 // RevokeAPIKeyResult204Headers the declared response headers of an HTTP 204 response for RevokeAPIKey
 type RevokeAPIKeyResult204Headers struct {
-	XRequestID string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // RevokeAPIKeyResult400Headers the declared response headers of an HTTP 400 response for RevokeAPIKey
@@ -9233,9 +9841,10 @@ func (r ListBindingsResult) ContentType() string {
 
 // CreateBindingResult201Headers the declared response headers of an HTTP 201 response for CreateBinding
 type CreateBindingResult201Headers struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // CreateBindingResult400Headers the declared response headers of an HTTP 400 response for CreateBinding
@@ -9426,7 +10035,8 @@ func (r CreateBindingResult) ContentType() string {
 
 // DeleteBindingResult204Headers the declared response headers of an HTTP 204 response for DeleteBinding
 type DeleteBindingResult204Headers struct {
-	XRequestID string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // DeleteBindingResult400Headers the declared response headers of an HTTP 400 response for DeleteBinding
@@ -9732,8 +10342,9 @@ func (r GetBindingResult) ContentType() string {
 
 // UpdateBindingResult200Headers the declared response headers of an HTTP 200 response for UpdateBinding
 type UpdateBindingResult200Headers struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // UpdateBindingResult400Headers the declared response headers of an HTTP 400 response for UpdateBinding
@@ -10421,9 +11032,10 @@ func (r ListManifestsResult) ContentType() string {
 
 // CreateManifestResult201Headers the declared response headers of an HTTP 201 response for CreateManifest
 type CreateManifestResult201Headers struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // CreateManifestResult400Headers the declared response headers of an HTTP 400 response for CreateManifest
@@ -10614,7 +11226,8 @@ func (r CreateManifestResult) ContentType() string {
 
 // DeleteManifestResult204Headers the declared response headers of an HTTP 204 response for DeleteManifest
 type DeleteManifestResult204Headers struct {
-	XRequestID string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // DeleteManifestResult400Headers the declared response headers of an HTTP 400 response for DeleteManifest
@@ -10934,8 +11547,9 @@ func (r GetManifestResult) ContentType() string {
 
 // UpdateManifestResult200Headers the declared response headers of an HTTP 200 response for UpdateManifest
 type UpdateManifestResult200Headers struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // UpdateManifestResult400Headers the declared response headers of an HTTP 400 response for UpdateManifest
@@ -11560,9 +12174,10 @@ func (r ListPrincipalsResult) ContentType() string {
 
 // CreatePrincipalResult201Headers the declared response headers of an HTTP 201 response for CreatePrincipal
 type CreatePrincipalResult201Headers struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // CreatePrincipalResult400Headers the declared response headers of an HTTP 400 response for CreatePrincipal
@@ -11753,7 +12368,8 @@ func (r CreatePrincipalResult) ContentType() string {
 
 // DeletePrincipalResult204Headers the declared response headers of an HTTP 204 response for DeletePrincipal
 type DeletePrincipalResult204Headers struct {
-	XRequestID string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // DeletePrincipalResult400Headers the declared response headers of an HTTP 400 response for DeletePrincipal
@@ -12073,8 +12689,9 @@ func (r GetPrincipalResult) ContentType() string {
 
 // UpdatePrincipalResult200Headers the declared response headers of an HTTP 200 response for UpdatePrincipal
 type UpdatePrincipalResult200Headers struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // UpdatePrincipalResult400Headers the declared response headers of an HTTP 400 response for UpdatePrincipal
@@ -12592,9 +13209,10 @@ func (r ListProfilesResult) ContentType() string {
 
 // CreateProfileResult201Headers the declared response headers of an HTTP 201 response for CreateProfile
 type CreateProfileResult201Headers struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // CreateProfileResult400Headers the declared response headers of an HTTP 400 response for CreateProfile
@@ -12785,7 +13403,8 @@ func (r CreateProfileResult) ContentType() string {
 
 // DeleteProfileResult204Headers the declared response headers of an HTTP 204 response for DeleteProfile
 type DeleteProfileResult204Headers struct {
-	XRequestID string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // DeleteProfileResult400Headers the declared response headers of an HTTP 400 response for DeleteProfile
@@ -13105,8 +13724,9 @@ func (r GetProfileResult) ContentType() string {
 
 // UpdateProfileResult200Headers the declared response headers of an HTTP 200 response for UpdateProfile
 type UpdateProfileResult200Headers struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // UpdateProfileResult400Headers the declared response headers of an HTTP 400 response for UpdateProfile
@@ -14088,9 +14708,10 @@ func (r ListSecretRefsResult) ContentType() string {
 
 // CreateSecretRefResult201Headers the declared response headers of an HTTP 201 response for CreateSecretRef
 type CreateSecretRefResult201Headers struct {
-	ETag       string
-	Location   string
-	XRequestID string
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // CreateSecretRefResult400Headers the declared response headers of an HTTP 400 response for CreateSecretRef
@@ -14281,7 +14902,8 @@ func (r CreateSecretRefResult) ContentType() string {
 
 // DeleteSecretRefResult204Headers the declared response headers of an HTTP 204 response for DeleteSecretRef
 type DeleteSecretRefResult204Headers struct {
-	XRequestID string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // DeleteSecretRefResult400Headers the declared response headers of an HTTP 400 response for DeleteSecretRef
@@ -14587,8 +15209,9 @@ func (r GetSecretRefResult) ContentType() string {
 
 // UpdateSecretRefResult200Headers the declared response headers of an HTTP 200 response for UpdateSecretRef
 type UpdateSecretRefResult200Headers struct {
-	ETag       string
-	XRequestID string
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
 }
 
 // UpdateSecretRefResult400Headers the declared response headers of an HTTP 400 response for UpdateSecretRef
@@ -15232,6 +15855,864 @@ func (r AcknowledgeStartupResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r AcknowledgeStartupResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListValidatorsResult200Headers the declared response headers of an HTTP 200 response for ListValidators
+type ListValidatorsResult200Headers struct {
+	Link       string
+	XRequestID string
+}
+
+// ListValidatorsResult400Headers the declared response headers of an HTTP 400 response for ListValidators
+type ListValidatorsResult400Headers struct {
+	XRequestID string
+}
+
+// ListValidatorsResult401Headers the declared response headers of an HTTP 401 response for ListValidators
+type ListValidatorsResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// ListValidatorsResult403Headers the declared response headers of an HTTP 403 response for ListValidators
+type ListValidatorsResult403Headers struct {
+	XRequestID string
+}
+
+// ListValidatorsResult429Headers the declared response headers of an HTTP 429 response for ListValidators
+type ListValidatorsResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+// ListValidatorsResult500Headers the declared response headers of an HTTP 500 response for ListValidators
+type ListValidatorsResult500Headers struct {
+	XRequestID string
+}
+
+// ListValidatorsResult503Headers the declared response headers of an HTTP 503 response for ListValidators
+type ListValidatorsResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type ListValidatorsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]Validator
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListValidatorsResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListValidatorsResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListValidatorsResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListValidatorsResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListValidatorsResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListValidatorsResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListValidatorsResult503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListValidatorsResult) GetJSON200() *[]Validator {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListValidatorsResult) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListValidatorsResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListValidatorsResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListValidatorsResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListValidatorsResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListValidatorsResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListValidatorsResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListValidatorsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListValidatorsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListValidatorsResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateValidatorResult201Headers the declared response headers of an HTTP 201 response for CreateValidator
+type CreateValidatorResult201Headers struct {
+	ETag            string
+	Location        string
+	MetagateWarning string
+	XRequestID      string
+}
+
+// CreateValidatorResult400Headers the declared response headers of an HTTP 400 response for CreateValidator
+type CreateValidatorResult400Headers struct {
+	XRequestID string
+}
+
+// CreateValidatorResult401Headers the declared response headers of an HTTP 401 response for CreateValidator
+type CreateValidatorResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// CreateValidatorResult403Headers the declared response headers of an HTTP 403 response for CreateValidator
+type CreateValidatorResult403Headers struct {
+	XRequestID string
+}
+
+// CreateValidatorResult408Headers the declared response headers of an HTTP 408 response for CreateValidator
+type CreateValidatorResult408Headers struct {
+	XRequestID string
+}
+
+// CreateValidatorResult409Headers the declared response headers of an HTTP 409 response for CreateValidator
+type CreateValidatorResult409Headers struct {
+	XRequestID string
+}
+
+// CreateValidatorResult413Headers the declared response headers of an HTTP 413 response for CreateValidator
+type CreateValidatorResult413Headers struct {
+	XRequestID string
+}
+
+// CreateValidatorResult415Headers the declared response headers of an HTTP 415 response for CreateValidator
+type CreateValidatorResult415Headers struct {
+	XRequestID string
+}
+
+// CreateValidatorResult429Headers the declared response headers of an HTTP 429 response for CreateValidator
+type CreateValidatorResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+// CreateValidatorResult500Headers the declared response headers of an HTTP 500 response for CreateValidator
+type CreateValidatorResult500Headers struct {
+	XRequestID string
+}
+
+// CreateValidatorResult503Headers the declared response headers of an HTTP 503 response for CreateValidator
+type CreateValidatorResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type CreateValidatorResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Validator
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateValidatorResult201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateValidatorResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateValidatorResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *CreateValidatorResult403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateValidatorResult408Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *CreateValidatorResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateValidatorResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateValidatorResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateValidatorResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateValidatorResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateValidatorResult503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateValidatorResult) GetJSON201() *Validator {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateValidatorResult) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateValidatorResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateValidatorResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateValidatorResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateValidatorResult) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateValidatorResult) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateValidatorResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateValidatorResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CreateValidatorResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateValidatorResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateValidatorResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateValidatorResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateValidatorResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateValidatorResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteValidatorResult204Headers the declared response headers of an HTTP 204 response for DeleteValidator
+type DeleteValidatorResult204Headers struct {
+	MetagateWarning string
+	XRequestID      string
+}
+
+// DeleteValidatorResult400Headers the declared response headers of an HTTP 400 response for DeleteValidator
+type DeleteValidatorResult400Headers struct {
+	XRequestID string
+}
+
+// DeleteValidatorResult401Headers the declared response headers of an HTTP 401 response for DeleteValidator
+type DeleteValidatorResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// DeleteValidatorResult403Headers the declared response headers of an HTTP 403 response for DeleteValidator
+type DeleteValidatorResult403Headers struct {
+	XRequestID string
+}
+
+// DeleteValidatorResult404Headers the declared response headers of an HTTP 404 response for DeleteValidator
+type DeleteValidatorResult404Headers struct {
+	XRequestID string
+}
+
+// DeleteValidatorResult412Headers the declared response headers of an HTTP 412 response for DeleteValidator
+type DeleteValidatorResult412Headers struct {
+	XRequestID string
+}
+
+// DeleteValidatorResult429Headers the declared response headers of an HTTP 429 response for DeleteValidator
+type DeleteValidatorResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+// DeleteValidatorResult500Headers the declared response headers of an HTTP 500 response for DeleteValidator
+type DeleteValidatorResult500Headers struct {
+	XRequestID string
+}
+
+// DeleteValidatorResult503Headers the declared response headers of an HTTP 503 response for DeleteValidator
+type DeleteValidatorResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type DeleteValidatorResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *PreconditionFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteValidatorResult204Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteValidatorResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteValidatorResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *DeleteValidatorResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *DeleteValidatorResult404Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *DeleteValidatorResult412Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteValidatorResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteValidatorResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteValidatorResult503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteValidatorResult) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteValidatorResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteValidatorResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteValidatorResult) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r DeleteValidatorResult) GetApplicationProblemJSON412() *PreconditionFailed {
+	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteValidatorResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DeleteValidatorResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteValidatorResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteValidatorResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteValidatorResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteValidatorResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteValidatorResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetValidatorResult200Headers the declared response headers of an HTTP 200 response for GetValidator
+type GetValidatorResult200Headers struct {
+	ETag       string
+	XRequestID string
+}
+
+// GetValidatorResult400Headers the declared response headers of an HTTP 400 response for GetValidator
+type GetValidatorResult400Headers struct {
+	XRequestID string
+}
+
+// GetValidatorResult401Headers the declared response headers of an HTTP 401 response for GetValidator
+type GetValidatorResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// GetValidatorResult403Headers the declared response headers of an HTTP 403 response for GetValidator
+type GetValidatorResult403Headers struct {
+	XRequestID string
+}
+
+// GetValidatorResult404Headers the declared response headers of an HTTP 404 response for GetValidator
+type GetValidatorResult404Headers struct {
+	XRequestID string
+}
+
+// GetValidatorResult429Headers the declared response headers of an HTTP 429 response for GetValidator
+type GetValidatorResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+// GetValidatorResult500Headers the declared response headers of an HTTP 500 response for GetValidator
+type GetValidatorResult500Headers struct {
+	XRequestID string
+}
+
+// GetValidatorResult503Headers the declared response headers of an HTTP 503 response for GetValidator
+type GetValidatorResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type GetValidatorResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Validator
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetValidatorResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetValidatorResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetValidatorResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetValidatorResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetValidatorResult404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetValidatorResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetValidatorResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetValidatorResult503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetValidatorResult) GetJSON200() *Validator {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetValidatorResult) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetValidatorResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetValidatorResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetValidatorResult) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetValidatorResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetValidatorResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetValidatorResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetValidatorResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetValidatorResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetValidatorResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetValidatorResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateValidatorResult200Headers the declared response headers of an HTTP 200 response for UpdateValidator
+type UpdateValidatorResult200Headers struct {
+	ETag            string
+	MetagateWarning string
+	XRequestID      string
+}
+
+// UpdateValidatorResult400Headers the declared response headers of an HTTP 400 response for UpdateValidator
+type UpdateValidatorResult400Headers struct {
+	XRequestID string
+}
+
+// UpdateValidatorResult401Headers the declared response headers of an HTTP 401 response for UpdateValidator
+type UpdateValidatorResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      string
+}
+
+// UpdateValidatorResult403Headers the declared response headers of an HTTP 403 response for UpdateValidator
+type UpdateValidatorResult403Headers struct {
+	XRequestID string
+}
+
+// UpdateValidatorResult404Headers the declared response headers of an HTTP 404 response for UpdateValidator
+type UpdateValidatorResult404Headers struct {
+	XRequestID string
+}
+
+// UpdateValidatorResult408Headers the declared response headers of an HTTP 408 response for UpdateValidator
+type UpdateValidatorResult408Headers struct {
+	XRequestID string
+}
+
+// UpdateValidatorResult409Headers the declared response headers of an HTTP 409 response for UpdateValidator
+type UpdateValidatorResult409Headers struct {
+	XRequestID string
+}
+
+// UpdateValidatorResult412Headers the declared response headers of an HTTP 412 response for UpdateValidator
+type UpdateValidatorResult412Headers struct {
+	XRequestID string
+}
+
+// UpdateValidatorResult413Headers the declared response headers of an HTTP 413 response for UpdateValidator
+type UpdateValidatorResult413Headers struct {
+	XRequestID string
+}
+
+// UpdateValidatorResult415Headers the declared response headers of an HTTP 415 response for UpdateValidator
+type UpdateValidatorResult415Headers struct {
+	XRequestID string
+}
+
+// UpdateValidatorResult429Headers the declared response headers of an HTTP 429 response for UpdateValidator
+type UpdateValidatorResult429Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+// UpdateValidatorResult500Headers the declared response headers of an HTTP 500 response for UpdateValidator
+type UpdateValidatorResult500Headers struct {
+	XRequestID string
+}
+
+// UpdateValidatorResult503Headers the declared response headers of an HTTP 503 response for UpdateValidator
+type UpdateValidatorResult503Headers struct {
+	RetryAfter int
+	XRequestID string
+}
+
+type UpdateValidatorResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Validator
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *PreconditionFailed
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *UpdateValidatorResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *UpdateValidatorResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *UpdateValidatorResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *UpdateValidatorResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *UpdateValidatorResult404Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateValidatorResult408Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *UpdateValidatorResult409Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *UpdateValidatorResult412Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *UpdateValidatorResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *UpdateValidatorResult415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateValidatorResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *UpdateValidatorResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *UpdateValidatorResult503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateValidatorResult) GetJSON200() *Validator {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r UpdateValidatorResult) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r UpdateValidatorResult) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r UpdateValidatorResult) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r UpdateValidatorResult) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateValidatorResult) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r UpdateValidatorResult) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r UpdateValidatorResult) GetApplicationProblemJSON412() *PreconditionFailed {
+	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r UpdateValidatorResult) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r UpdateValidatorResult) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateValidatorResult) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r UpdateValidatorResult) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r UpdateValidatorResult) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateValidatorResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateValidatorResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateValidatorResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateValidatorResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -17499,6 +18980,126 @@ func (c *ClientWithResponses) AcknowledgeStartupWithResponse(ctx context.Context
 	return ParseAcknowledgeStartupResult(rsp)
 }
 
+// ListValidatorsWithResponse List validators
+//
+// In the order of creation, of the caller's tenant. The next page is in the `Link` header.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/admin/validators (the `ListValidators` operationId).
+func (c *ClientWithResponses) ListValidatorsWithResponse(ctx context.Context, params *ListValidatorsParams, reqEditors ...RequestEditorFn) (*ListValidatorsResult, error) {
+	rsp, err := c.ListValidators(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListValidatorsResult(rsp)
+}
+
+// CreateValidatorWithBodyWithResponse Create a validator
+//
+// A JSON Schema that manifests, profiles or compiled packets have to be like from now on. It is held against the present world first: 400 `VALIDATOR_DENIED` lists what is not like it, unless `mode` is `warn` or `accept_present` is set; `POST /v1/admin/apply?dry_run=true` tells beforehand.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/admin/validators (the `CreateValidator` operationId).
+func (c *ClientWithResponses) CreateValidatorWithBodyWithResponse(ctx context.Context, params *CreateValidatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateValidatorResult, error) {
+	rsp, err := c.CreateValidatorWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateValidatorResult(rsp)
+}
+
+// CreateValidatorWithResponse Create a validator
+//
+// A JSON Schema that manifests, profiles or compiled packets have to be like from now on. It is held against the present world first: 400 `VALIDATOR_DENIED` lists what is not like it, unless `mode` is `warn` or `accept_present` is set; `POST /v1/admin/apply?dry_run=true` tells beforehand.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/admin/validators (the `CreateValidator` operationId).
+func (c *ClientWithResponses) CreateValidatorWithResponse(ctx context.Context, params *CreateValidatorParams, body CreateValidatorJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateValidatorResult, error) {
+	rsp, err := c.CreateValidator(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateValidatorResult(rsp)
+}
+
+// DeleteValidatorWithResponse Delete a validator
+//
+// Deletes a validator. What it denied is allowed from now on.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/admin/validators/{id} (the `DeleteValidator` operationId).
+func (c *ClientWithResponses) DeleteValidatorWithResponse(ctx context.Context, id IDOrKey, params *DeleteValidatorParams, reqEditors ...RequestEditorFn) (*DeleteValidatorResult, error) {
+	rsp, err := c.DeleteValidator(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteValidatorResult(rsp)
+}
+
+// GetValidatorWithResponse Get a validator
+//
+// By its id or key. The `ETag` is for `If-Match`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/admin/validators/{id} (the `GetValidator` operationId).
+func (c *ClientWithResponses) GetValidatorWithResponse(ctx context.Context, id IDOrKey, reqEditors ...RequestEditorFn) (*GetValidatorResult, error) {
+	rsp, err := c.GetValidator(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetValidatorResult(rsp)
+}
+
+// UpdateValidatorWithBodyWithResponse Change a validator
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result, which is held against the present world again. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/validators/{id} (the `UpdateValidator` operationId).
+func (c *ClientWithResponses) UpdateValidatorWithBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateValidatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateValidatorResult, error) {
+	rsp, err := c.UpdateValidatorWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateValidatorResult(rsp)
+}
+
+// UpdateValidatorWithResponse Change a validator
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result, which is held against the present world again. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/validators/{id} (the `UpdateValidator` operationId).
+func (c *ClientWithResponses) UpdateValidatorWithResponse(ctx context.Context, id IDOrKey, params *UpdateValidatorParams, body UpdateValidatorJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateValidatorResult, error) {
+	rsp, err := c.UpdateValidator(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateValidatorResult(rsp)
+}
+
+// UpdateValidatorWithApplicationMergePatchPlusJSONBodyWithResponse Change a validator
+//
+// An RFC 7396 merge patch, also as plain JSON; every rule of a create holds for the result, which is held against the present world again. With `If-Match` a stale ETag is refused with 412.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/admin/validators/{id} (the `UpdateValidator` operationId).
+func (c *ClientWithResponses) UpdateValidatorWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id IDOrKey, params *UpdateValidatorParams, body UpdateValidatorApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateValidatorResult, error) {
+	rsp, err := c.UpdateValidatorWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateValidatorResult(rsp)
+}
+
 // BootstrapWithBodyWithResponse Bootstrap a component
 //
 // Answers with the Welcome Packet of the caller and opens one startup receipt, durably, before the answer is sent. With `last_packet_etag` or `If-None-Match` equal to the present etag the answer is 304 without a body, and a startup is opened all the same: a component that restarts with a packet on disk is a birth too. Members that this version does not know are ignored; null means absent for every optional one. The body has at most 64 KiB. Who got no answer asks again with the same `Idempotency-Key`, and finds the startup that it has opened already.
@@ -18932,6 +20533,13 @@ func ParseRevokeAPIKeyResult(rsp *http.Response) (*RevokeAPIKeyResult, error) {
 	switch {
 	case rsp.StatusCode == 204:
 		var headers RevokeAPIKeyResult204Headers
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -20181,6 +21789,13 @@ func ParseCreateBindingResult(rsp *http.Response) (*CreateBindingResult, error) 
 			}
 			headers.Location = value
 		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -20393,6 +22008,13 @@ func ParseDeleteBindingResult(rsp *http.Response) (*DeleteBindingResult, error) 
 	switch {
 	case rsp.StatusCode == 204:
 		var headers DeleteBindingResult204Headers
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -20809,6 +22431,13 @@ func ParseUpdateBindingResult(rsp *http.Response) (*UpdateBindingResult, error) 
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
 		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
@@ -21642,6 +23271,13 @@ func ParseCreateManifestResult(rsp *http.Response) (*CreateManifestResult, error
 			}
 			headers.Location = value
 		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -21861,6 +23497,13 @@ func ParseDeleteManifestResult(rsp *http.Response) (*DeleteManifestResult, error
 	switch {
 	case rsp.StatusCode == 204:
 		var headers DeleteManifestResult204Headers
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -22287,6 +23930,13 @@ func ParseUpdateManifestResult(rsp *http.Response) (*UpdateManifestResult, error
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
 		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
@@ -23045,6 +24695,13 @@ func ParseCreatePrincipalResult(rsp *http.Response) (*CreatePrincipalResult, err
 			}
 			headers.Location = value
 		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -23264,6 +24921,13 @@ func ParseDeletePrincipalResult(rsp *http.Response) (*DeletePrincipalResult, err
 	switch {
 	case rsp.StatusCode == 204:
 		var headers DeletePrincipalResult204Headers
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -23690,6 +25354,13 @@ func ParseUpdatePrincipalResult(rsp *http.Response) (*UpdatePrincipalResult, err
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
 		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
@@ -24320,6 +25991,13 @@ func ParseCreateProfileResult(rsp *http.Response) (*CreateProfileResult, error) 
 			}
 			headers.Location = value
 		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -24539,6 +26217,13 @@ func ParseDeleteProfileResult(rsp *http.Response) (*DeleteProfileResult, error) 
 	switch {
 	case rsp.StatusCode == 204:
 		var headers DeleteProfileResult204Headers
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -24965,6 +26650,13 @@ func ParseUpdateProfileResult(rsp *http.Response) (*UpdateProfileResult, error) 
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
 		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
@@ -26170,6 +27862,13 @@ func ParseCreateSecretRefResult(rsp *http.Response) (*CreateSecretRefResult, err
 			}
 			headers.Location = value
 		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -26382,6 +28081,13 @@ func ParseDeleteSecretRefResult(rsp *http.Response) (*DeleteSecretRefResult, err
 	switch {
 	case rsp.StatusCode == 204:
 		var headers DeleteSecretRefResult204Headers
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -26798,6 +28504,13 @@ func ParseUpdateSecretRefResult(rsp *http.Response) (*UpdateSecretRefResult, err
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
 		}
 		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
 			var value string
@@ -27453,6 +29166,1089 @@ func ParseAcknowledgeStartupResult(rsp *http.Response) (*AcknowledgeStartupResul
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers AcknowledgeStartupResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListValidatorsResult parses an HTTP response from a ListValidatorsWithResponse call
+func ParseListValidatorsResult(rsp *http.Response) (*ListValidatorsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListValidatorsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []Validator
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListValidatorsResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListValidatorsResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListValidatorsResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListValidatorsResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListValidatorsResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListValidatorsResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListValidatorsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateValidatorResult parses an HTTP response from a CreateValidatorWithResponse call
+func ParseCreateValidatorResult(rsp *http.Response) (*CreateValidatorResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateValidatorResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Validator
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateValidatorResult201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateValidatorResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreateValidatorResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers CreateValidatorResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateValidatorResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
+	case rsp.StatusCode == 409:
+		var headers CreateValidatorResult409Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateValidatorResult413Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateValidatorResult415Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateValidatorResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateValidatorResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateValidatorResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteValidatorResult parses an HTTP response from a DeleteValidatorWithResponse call
+func ParseDeleteValidatorResult(rsp *http.Response) (*DeleteValidatorResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteValidatorResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest PreconditionFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteValidatorResult204Headers
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers204 = &headers
+	case rsp.StatusCode == 400:
+		var headers DeleteValidatorResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers DeleteValidatorResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers DeleteValidatorResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers DeleteValidatorResult404Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 412:
+		var headers DeleteValidatorResult412Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers412 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteValidatorResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteValidatorResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteValidatorResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetValidatorResult parses an HTTP response from a GetValidatorWithResponse call
+func ParseGetValidatorResult(rsp *http.Response) (*GetValidatorResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetValidatorResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Validator
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetValidatorResult200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetValidatorResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetValidatorResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetValidatorResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetValidatorResult404Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetValidatorResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetValidatorResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetValidatorResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdateValidatorResult parses an HTTP response from a UpdateValidatorWithResponse call
+func ParseUpdateValidatorResult(rsp *http.Response) (*UpdateValidatorResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateValidatorResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Validator
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest PreconditionFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers UpdateValidatorResult200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Metagate-Warning"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Metagate-Warning", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.MetagateWarning = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers UpdateValidatorResult400Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers UpdateValidatorResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers UpdateValidatorResult403Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers UpdateValidatorResult404Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateValidatorResult408Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers408 = &headers
+	case rsp.StatusCode == 409:
+		var headers UpdateValidatorResult409Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 412:
+		var headers UpdateValidatorResult412Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers412 = &headers
+	case rsp.StatusCode == 413:
+		var headers UpdateValidatorResult413Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers UpdateValidatorResult415Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateValidatorResult429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers UpdateValidatorResult500Headers
+		if values := rsp.Header.Values("X-Request-ID"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-ID", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers UpdateValidatorResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

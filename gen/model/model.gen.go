@@ -428,6 +428,7 @@ const (
 	ResourceTypeProfile   ResourceType = "profile"
 	ResourceTypeSecretRef ResourceType = "secret_ref"
 	ResourceTypeStartup   ResourceType = "startup"
+	ResourceTypeValidator ResourceType = "validator"
 )
 
 // Valid indicates whether the value is a known member of the ResourceType enum.
@@ -446,6 +447,8 @@ func (e ResourceType) Valid() bool {
 	case ResourceTypeSecretRef:
 		return true
 	case ResourceTypeStartup:
+		return true
+	case ResourceTypeValidator:
 		return true
 	default:
 		return false
@@ -647,6 +650,45 @@ func (e StartupStatus) Valid() bool {
 	case StartupStatusOPEN:
 		return true
 	case StartupStatusREADY:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ValidatorMode.
+const (
+	ValidatorModeDeny ValidatorMode = "deny"
+	ValidatorModeWarn ValidatorMode = "warn"
+)
+
+// Valid indicates whether the value is a known member of the ValidatorMode enum.
+func (e ValidatorMode) Valid() bool {
+	switch e {
+	case ValidatorModeDeny:
+		return true
+	case ValidatorModeWarn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ValidatorTarget.
+const (
+	ValidatorTargetManifest ValidatorTarget = "manifest"
+	ValidatorTargetPacket   ValidatorTarget = "packet"
+	ValidatorTargetProfile  ValidatorTarget = "profile"
+)
+
+// Valid indicates whether the value is a known member of the ValidatorTarget enum.
+func (e ValidatorTarget) Valid() bool {
+	switch e {
+	case ValidatorTargetManifest:
+		return true
+	case ValidatorTargetPacket:
+		return true
+	case ValidatorTargetProfile:
 		return true
 	default:
 		return false
@@ -1335,6 +1377,12 @@ type MCPSecretRefs = json.RawMessage
 // MCPSecretRefsResult The reference that was created or asked for, a page of them, or that it is deleted.
 type MCPSecretRefsResult = json.RawMessage
 
+// MCPValidators Members of `data` may also stand beside `action`.
+type MCPValidators = json.RawMessage
+
+// MCPValidatorsResult The validator that was created or asked for, a page of them, or that it is deleted.
+type MCPValidatorsResult = json.RawMessage
+
 // Manifest A world: services, endpoints, memory map, polling, schemas.
 type Manifest struct {
 	// CreatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
@@ -1532,6 +1580,9 @@ type Plan struct {
 
 	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	TenantKey Key `json:"tenant_key"`
+
+	// Warnings What validators find that is no reason to refuse it: in a dry run of everything that the world would have, else of what changes.
+	Warnings []ValidatorFinding `json:"warnings"`
 }
 
 // PlanAction defines model for PlanAction.
@@ -2143,6 +2194,96 @@ type Timestamp = time.Time
 // UUID defines model for UUID.
 type UUID = openapi_types.UUID
 
+// Validator What manifests, profiles or packets have to be like.
+type Validator struct {
+	AcceptPresent bool `json:"accept_present"`
+
+	// CreatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
+	CreatedAt   Timestamp `json:"created_at"`
+	Description string    `json:"description"`
+	ID          UUID      `json:"id"`
+
+	// Match To which it applies; to all when absent.
+	Match ValidatorMatch `json:"match,omitempty,omitzero"`
+
+	// Mode `deny` refuses a write that would leave something unlike the schema that was like it before; `warn` tells.
+	Mode ValidatorMode `json:"mode"`
+
+	// On What it is held against: manifests or profiles as they are written, without `version`, or what packets are compiled to: their stable members without `component_key` and `principal_key`.
+	On ValidatorTarget `json:"on"`
+
+	// Schema A JSON Schema of draft 2020-12, or of the one that its `$schema` names; at most 256 KiB and 2000 objects. A `$ref` leads nowhere but into it. Patterns are RE2's. `format` is an annotation.
+	Schema ValidatorSchema `json:"schema"`
+
+	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	TenantKey Key `json:"tenant_key"`
+
+	// UpdatedAt RFC 3339, UTC, at most microseconds: zeros at the end of the fraction are left out.
+	UpdatedAt Timestamp `json:"updated_at"`
+
+	// ValidatorKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	ValidatorKey Key `json:"validator_key"`
+}
+
+// ValidatorCreate defines model for ValidatorCreate.
+type ValidatorCreate struct {
+	// TenantKey The caller's tenant when absent; another one needs ADMIN_ALLOW_CROSS_TENANT.
+	TenantKey Key `json:"tenant_key,omitempty,omitzero"`
+
+	// ValidatorKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	ValidatorKey Key `json:"validator_key"`
+
+	// Description What it is for, told with each violation.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// On What it is held against: manifests or profiles as they are written, without `version`, or what packets are compiled to: their stable members without `component_key` and `principal_key`.
+	On ValidatorTarget `json:"on"`
+
+	// Match To which it applies; to all when absent.
+	Match ValidatorMatch `json:"match,omitempty,omitzero"`
+
+	// Mode Default `deny`.
+	Mode ValidatorMode `json:"mode,omitempty,omitzero"`
+
+	// AcceptPresent What is there already when this validator comes or changes stays, and is told.
+	AcceptPresent bool `json:"accept_present,omitempty,omitzero"`
+
+	// Schema A JSON Schema of draft 2020-12, or of the one that its `$schema` names; at most 256 KiB and 2000 objects. A `$ref` leads nowhere but into it. Patterns are RE2's. `format` is an annotation.
+	Schema ValidatorSchema `json:"schema"`
+}
+
+// ValidatorFinding What is not as a validator's schema says.
+type ValidatorFinding struct {
+	Detail string `json:"detail"`
+
+	// Pointer A JSON Pointer (RFC 6901) into the resource.
+	Pointer string `json:"pointer"`
+
+	// ResourceKey Its key; of a packet the principal's, of several alike that of the first.
+	ResourceKey Key `json:"resource_key"`
+
+	// ResourceType What it is held against.
+	ResourceType ValidatorTarget `json:"resource_type"`
+
+	// ValidatorKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+	ValidatorKey Key `json:"validator_key"`
+}
+
+// ValidatorMatch To which it applies; to all when absent.
+type ValidatorMatch = json.RawMessage
+
+// ValidatorMode `deny` refuses a write that would leave something unlike the schema that was like it before; `warn` tells.
+type ValidatorMode string
+
+// ValidatorPatch An RFC 7396 merge patch of the Validator.
+type ValidatorPatch = json.RawMessage
+
+// ValidatorSchema A JSON Schema of draft 2020-12, or of the one that its `$schema` names; at most 256 KiB and 2000 objects. A `$ref` leads nowhere but into it. Patterns are RE2's. `format` is an annotation.
+type ValidatorSchema = json.RawMessage
+
+// ValidatorTarget What it is held against: manifests or profiles as they are written, without `version`, or what packets are compiled to: their stable members without `component_key` and `principal_key`.
+type ValidatorTarget string
+
 // Verdict defines model for Verdict.
 type Verdict string
 
@@ -2204,6 +2345,7 @@ type World struct {
 	Principals []PrincipalCreate `json:"principals,omitempty,omitzero"`
 	Bindings   []WorldBinding    `json:"bindings,omitempty,omitzero"`
 	APIKeys    []WorldAPIKey     `json:"api_keys,omitempty,omitzero"`
+	Validators []ValidatorCreate `json:"validators,omitempty,omitzero"`
 }
 
 // WorldAPIKey An API key by its hash. It is never pruned, and one that was revoked never opens again.
@@ -2272,6 +2414,9 @@ type FilterProfileKey = Key
 
 // FilterSecretKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 type FilterSecretKey = Key
+
+// FilterValidatorKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
+type FilterValidatorKey = Key
 
 // ID defines model for id.
 type ID = UUID
@@ -2804,6 +2949,45 @@ type ListStartupsParams struct {
 	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
 }
 
+// ListValidatorsParams defines parameters for ListValidators.
+type ListValidatorsParams struct {
+	// ValidatorKey Only the validator with this key.
+	ValidatorKey *FilterValidatorKey `form:"validator_key,omitempty" json:"validator_key,omitempty"`
+
+	// Limit How many at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, from the `Link` header of the page before. Opaque.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// TenantKey Only those of this tenant. One that isn't the caller's own is refused with 403, unless ADMIN_ALLOW_CROSS_TENANT is set.
+	TenantKey *TenantKey `form:"tenant_key,omitempty" json:"tenant_key,omitempty"`
+}
+
+// CreateValidatorParams defines parameters for CreateValidator.
+type CreateValidatorParams struct {
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
+}
+
+// DeleteValidatorParams defines parameters for DeleteValidator.
+type DeleteValidatorParams struct {
+	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
+}
+
+// UpdateValidatorParams defines parameters for UpdateValidator.
+type UpdateValidatorParams struct {
+	// IfMatch The ETag that the change was made for; when it is stale the change is refused with 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// MetagateReason Why, for the audit log, in UTF-8. Where the server's REQUIRE_REASON is set a write without it is refused with 400.
+	MetagateReason *Reason `json:"Metagate-Reason,omitempty"`
+}
+
 // BootstrapParams defines parameters for Bootstrap.
 type BootstrapParams struct {
 	// IdempotencyKey A UUIDv7 (RFC 9562), made once for a start, in quotes or without; it becomes the startup_id. Sent again, as after an answer that was lost, it opens nothing while the packet is the same and the startup OPEN: the answer is that of the first time. If the packet has changed in between, a new startup supersedes the first. One that another principal or component has used, or whose startup is closed, is 409. A key of another form, or whose time is more than five minutes from the server's, is not used.
@@ -2878,6 +3062,15 @@ type UpdateSecretRefApplicationMergePatchPlusJSONRequestBody = SecretRefPatch
 
 // AcknowledgeStartupJSONRequestBody defines body for AcknowledgeStartup for application/json ContentType.
 type AcknowledgeStartupJSONRequestBody = Acknowledgement
+
+// CreateValidatorJSONRequestBody defines body for CreateValidator for application/json ContentType.
+type CreateValidatorJSONRequestBody = ValidatorCreate
+
+// UpdateValidatorJSONRequestBody defines body for UpdateValidator for application/json ContentType.
+type UpdateValidatorJSONRequestBody = ValidatorPatch
+
+// UpdateValidatorApplicationMergePatchPlusJSONRequestBody defines body for UpdateValidator for application/merge-patch+json ContentType.
+type UpdateValidatorApplicationMergePatchPlusJSONRequestBody = ValidatorPatch
 
 // BootstrapJSONRequestBody defines body for Bootstrap for application/json ContentType.
 type BootstrapJSONRequestBody = BootstrapRequest

@@ -250,7 +250,7 @@ func (q *Queries) ListRevisions(ctx context.Context, arg ListRevisionsParams) ([
 const listWorldAt = `-- name: ListWorldAt :many
 SELECT a.resource_id, a.resource_type, a.after AS document FROM audit_log a
 WHERE a.tenant_key = $1 AND a.revision > $2 AND a.revision <= $3
-  AND a.resource_type IN ('principal', 'profile', 'manifest', 'binding', 'secret_ref')
+  AND a.resource_type IN ('principal', 'profile', 'manifest', 'binding', 'secret_ref', 'validator')
   AND NOT EXISTS (
     SELECT 1 FROM audit_log n
     WHERE n.resource_id = a.resource_id AND n.revision <= $3

@@ -235,3 +235,17 @@ type TenantRevision struct {
 	Revision  int64
 	Epoch     int64
 }
+
+type Validator struct {
+	ID            uuid.UUID
+	TenantKey     string
+	ValidatorKey  string
+	Description   string
+	Target        string
+	AppliesTo     db.JSON
+	Mode          string
+	AcceptPresent bool
+	Document      db.JSON
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}

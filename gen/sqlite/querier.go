@@ -38,6 +38,7 @@ type Querier interface {
 	CreateProfile(ctx context.Context, arg CreateProfileParams) (Profile, error)
 	CreateSecretRef(ctx context.Context, arg CreateSecretRefParams) (SecretRef, error)
 	CreateSink(ctx context.Context, arg CreateSinkParams) error
+	CreateValidator(ctx context.Context, arg CreateValidatorParams) (Validator, error)
 	DeleteBinding(ctx context.Context, id uuid.UUID) error
 	DeleteManifest(ctx context.Context, id uuid.UUID) error
 	DeleteOldOutcomes(ctx context.Context, before time.Time) (int64, error)
@@ -52,6 +53,7 @@ type Querier interface {
 	DeleteProfile(ctx context.Context, id uuid.UUID) error
 	DeleteRefusalsBeyond(ctx context.Context, keep int64) (int64, error)
 	DeleteSecretRef(ctx context.Context, id uuid.UUID) error
+	DeleteValidator(ctx context.Context, id uuid.UUID) error
 	FailSink(ctx context.Context, arg FailSinkParams) error
 	// The startup of a principal that was answered with an etag last.
 	FindAnswered(ctx context.Context, arg FindAnsweredParams) (StartupSession, error)
@@ -82,6 +84,9 @@ type Querier interface {
 	GetSink(ctx context.Context, name string) (Sink, error)
 	GetStartup(ctx context.Context, id uuid.UUID) (StartupSession, error)
 	GetStartupBody(ctx context.Context, id uuid.UUID) (*int64, error)
+	GetValidator(ctx context.Context, id uuid.UUID) (Validator, error)
+	GetValidatorByKey(ctx context.Context, arg GetValidatorByKeyParams) (Validator, error)
+	HasValidators(ctx context.Context, tenantKey string) (bool, error)
 	// Keeps a body, once however many replicas compile it now, and tells its id.
 	KeepPacketBody(ctx context.Context, arg KeepPacketBodyParams) (int64, error)
 	// One replica reads at a time: who has the lease, until it has run out.
@@ -121,6 +126,7 @@ type Querier interface {
 	ListSinks(ctx context.Context) ([]Sink, error)
 	// Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 	ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error)
+	ListValidators(ctx context.Context, arg ListValidatorsParams) ([]Validator, error)
 	// The startups that still have time to report, in the order of their deadlines.
 	ListWaiting(ctx context.Context, arg ListWaitingParams) ([]ListWaitingRow, error)
 	// What each resource was last made, since the history's start and up to a revision; a
@@ -158,6 +164,7 @@ type Querier interface {
 	UpdatePrincipal(ctx context.Context, arg UpdatePrincipalParams) (Principal, error)
 	UpdateProfile(ctx context.Context, arg UpdateProfileParams) (Profile, error)
 	UpdateSecretRef(ctx context.Context, arg UpdateSecretRefParams) (SecretRef, error)
+	UpdateValidator(ctx context.Context, arg UpdateValidatorParams) (Validator, error)
 }
 
 var _ Querier = (*Queries)(nil)

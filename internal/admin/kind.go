@@ -1,5 +1,5 @@
 // Package admin changes the world: the rules that every write of a principal,
-// profile, manifest, binding, secret reference or API key obeys, in one place.
+// profile, manifest, binding, secret reference, validator or API key obeys, in one place.
 // Each write is one transaction: the tenant's revision rises (which also puts
 // the writes of a tenant in a row), the row changes, and the audit log says so.
 package admin
@@ -16,6 +16,7 @@ import (
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/validation"
 )
 
 // DefaultTenant is the tenant of those who name none, where nothing else is configured.
@@ -32,6 +33,9 @@ type Service struct {
 	Deployment  string // of manifests that name none: DEFAULT_DEPLOYMENT_KEY; empty is "default"
 
 	RequireReason bool // of everybody but the command line
+
+	Judge   Judge            // of writes, by validators; nil lets all be
+	Schemas validation.Cache // of validators
 }
 
 // Kind is one sort of resource: R its row, C what a caller may write, V what a
@@ -75,6 +79,8 @@ type Write struct {
 	moved    *bool      // what answers depend on has changed
 	of       string     // the principal_key of whom the next entries are about, where it is known
 	by       store.JSON // the actor's credential
+	changes  *[]Change  // that validators may be about
+	judged   *bool      // they were held against its plan already
 }
 
 // Get returns a resource of the actor's tenant and its strong ETag.
@@ -255,4 +261,5 @@ var uniqueNames = map[model.ResourceType]string{
 	model.ResourceTypeProfile:   "profile_key",
 	model.ResourceTypeManifest:  "manifest_key",
 	model.ResourceTypeSecretRef: "secret_key",
+	model.ResourceTypeValidator: "validator_key",
 }

@@ -26,18 +26,7 @@ func (s *Service) Write(ctx context.Context, a identity.Caller, tenant string, f
 	if err != nil {
 		return err
 	}
-	err = s.Store.InTx(ctx, func(q store.Queries) error {
-		at, err := q.LockTenant(ctx, store.LockTenantParams{TenantKey: tenant, Epoch: newEpoch()})
-		if err != nil {
-			return err
-		}
-		w := w.on(at.Revision)
-		w.Queries = q
-		if err := fn(w); err != nil {
-			return err
-		}
-		return w.move(ctx, q, at.Epoch)
-	})
+	err = s.writeJudged(ctx, w, fn)
 	if errors.Is(err, ErrUnchanged) {
 		return nil
 	}
@@ -81,7 +70,7 @@ func (s *Service) WriteStaged(ctx context.Context, a identity.Caller, tenant str
 
 // Planned is a write that isn't under way: it checks, and has nothing to read or write.
 func (s *Service) Planned(a identity.Caller, tenant string) Write {
-	return Write{Service: s, actor: a, tenant: tenant, now: s.Now(), moved: new(bool)}
+	return Write{Service: s, actor: a, tenant: tenant, now: s.Now(), moved: new(bool), changes: new([]Change), judged: new(bool)}
 }
 
 // planned is a write that may be, of somebody whose credential is known by its name.
@@ -113,6 +102,7 @@ type apiKey struct {
 // on is the write on a tenant's revision. The one it makes rises with the clock, so
 // that it doesn't come back when the database goes back.
 func (w Write) on(revision int64) Write {
+	w.changes, w.judged = new([]Change), new(bool)
 	w.now, w.moved = w.Now(), new(bool) // not before the tenant is held: entries are in the order of their times
 	w.revision = max(revision+1, w.now.UnixMicro())
 	return w
@@ -149,7 +139,7 @@ func moves(typ model.ResourceType, before, after any) bool {
 		return active(before, after, func(r model.SecretRef) bool { return r.Status == model.SecretRefStatusActive })
 	case model.ResourceTypeProfile, model.ResourceTypeManifest: // one that is deleted has no binding
 		return before != nil && after != nil
-	case model.ResourceTypeStartup:
+	case model.ResourceTypeStartup, model.ResourceTypeValidator:
 		return false
 	default:
 		return before != nil
@@ -166,6 +156,9 @@ func active[V any](before, after any, used func(V) bool) bool {
 // Audit leaves one entry, and notes whether what answers depend on has changed.
 func (w Write) Audit(ctx context.Context, action model.AuditEntryAction, typ model.ResourceType, of resource, before, after any) error {
 	*w.moved = *w.moved || moves(typ, before, after)
+	if typ != model.ResourceTypeAPIKey && typ != model.ResourceTypeStartup {
+		*w.changes = append(*w.changes, Change{typ, before, after})
+	}
 	b, err := document(before)
 	if err != nil {
 		return err

@@ -57,9 +57,9 @@ type App struct {
 	issuers    *issuers.Set   // nil without ISSUERS_FILE
 	options    server.Options
 	outcomes   *outcomes.Reader
-	board      *board.Board // nil without BOARD
 	startups   *telemetry.Startups
 	retention  *witness.Retention // nil where all is kept for ever
+	board      *board.Board       // nil without BOARD
 	background sync.WaitGroup
 	stop       context.CancelFunc
 	served     chan error
@@ -130,11 +130,13 @@ func Open(ctx context.Context, url string) (*store.Store, error) {
 
 // Admin is the rules of admin writes as the configuration sets them.
 func Admin(c Config, st *store.Store) *admin.Service {
-	return &admin.Service{
+	s := &admin.Service{
 		Store: st, Now: store.Now, DefaultSLA: c.DefaultStartupSLASeconds,
 		MaxDocument: c.MaxBodyBytes, Admins: c.admins(), Tenant: c.DefaultTenantKey, Deployment: c.DefaultDeploymentKey,
 		RequireReason: c.RequireReason,
 	}
+	s.Judge = (&world.Service{Admin: s}).Judge
+	return s
 }
 
 func (a *App) prepare(ctx context.Context, b Build) error {

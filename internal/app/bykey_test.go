@@ -17,6 +17,7 @@ var keyed = map[string]struct{ body, patch string }{
 	"principals":  {`{"principal_key":%q,"auth_subject":%[1]q}`, `{"principal_type":"worker"}`},
 	"profiles":    {`{"profile_key":%q}`, `{"policy":{"a":1}}`},
 	"manifests":   {`{"manifest_key":%q}`, `{"polling":{"a":1}}`},
+	"validators":  {`{"validator_key":%q,"on":"manifest","schema":{"type":"object"}}`, `{"mode":"warn"}`},
 	"secret-refs": {`{"secret_key":%q,"ref_kind":"env","ref_name":"N"}`, `{"ref_name":"M"}`},
 }
 

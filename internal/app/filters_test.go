@@ -66,6 +66,7 @@ func TestEveryFilterOfEveryListFindsWhatItNamesAndNothingElse(t *testing.T) {
 		requireFilter(t, a, v1+"bindings", "active", "active", "true", perList)
 		requireFilter(t, a, v1+"bindings", "active", "active", "false", 1)
 		requireFilter(t, a, v1+"secret-refs", "secret_key", "secret_key", "secret3", 1)
+		requireFilter(t, a, v1+"validators", "validator_key", "validator_key", "validator3", 1)
 		requireFilter(t, a, v1+"secret-refs", "status", "status", "disabled", 1)
 		requireFilter(t, a, v1+"secret-refs", "status", "status", "active", perList-1)
 		requireFilter(t, a, v1+"api-keys", "principal_id", "principal_id", p.ID.String(), 1)
@@ -76,7 +77,7 @@ func TestEveryFilterOfEveryListFindsWhatItNamesAndNothingElse(t *testing.T) {
 		requireFilter(t, a, v1+"audit-log", "resource_id", "resource_id", p.ID.String(), 1)
 		requireFilter(t, a, v1+"audit-log", "actor", "actor", "metagate", 2) // what the start did
 		for kind, n := range map[string]int{
-			"principal": perList + 2, "profile": perList, "manifest": perList, "binding": perList + 2, "secret_ref": perList + 1, "api_key": perList + 2,
+			"principal": perList + 2, "profile": perList, "manifest": perList, "binding": perList + 2, "secret_ref": perList + 1, "validator": perList, "api_key": perList + 2,
 		} {
 			requireFilter(t, a, v1+"audit-log", "resource_type", "resource_type", kind, n)
 		}

@@ -19,7 +19,7 @@ import (
 // lists are the list endpoints and whether they show the newest first.
 var lists = map[string]bool{
 	"/v1/admin/principals": false, "/v1/admin/profiles": false, "/v1/admin/manifests": false, "/v1/admin/bindings": false,
-	"/v1/admin/secret-refs": false, "/v1/admin/api-keys": false, "/v1/admin/startups": true, "/v1/admin/audit-log": true,
+	"/v1/admin/secret-refs": false, "/v1/admin/validators": false, "/v1/admin/api-keys": false, "/v1/admin/startups": true, "/v1/admin/audit-log": true,
 }
 
 const perList = 7
@@ -95,6 +95,7 @@ func fill(t *testing.T, a *apptest.App) []*model.Principal {
 		manifest := apptest.Got(admin.CreateManifestWithResponse(ctx, nil, model.ManifestCreate{ManifestKey: "manifest" + n, DeploymentKey: "d" + fmt.Sprint(i%2)})).Is(t, 201).JSON201
 		apptest.Got(admin.CreateBindingWithResponse(ctx, nil, model.BindingCreate{PrincipalID: p.ID.String(), ProfileID: profile.ID.String(), ManifestID: manifest.ID.String()})).Is(t, 201)
 		apptest.Got(admin.CreateSecretRefWithResponse(ctx, nil, model.SecretRefCreate{SecretKey: "secret" + n, RefKind: "env", RefName: "N"})).Is(t, 201)
+		apptest.Got(admin.CreateValidatorWithResponse(ctx, nil, model.ValidatorCreate{ValidatorKey: "validator" + n, On: "manifest", Schema: patch(`{"type":"object"}`)})).Is(t, 201)
 		key := apptest.Got(admin.CreateAPIKeyWithResponse(ctx, nil, model.APIKeyCreate{PrincipalID: p.ID.String(), Name: n})).Is(t, 201).JSON201.APIKey
 		startOf(t, a, key, "c"+n)
 		out[i] = p

@@ -61,6 +61,10 @@ func (o *operator) secretRef(t *testing.T) uuid.UUID {
 	return apptest.Got(o.CreateSecretRefWithResponse(o.ctx, nil, model.SecretRefCreate{SecretKey: o.key(), RefKind: "env", RefName: "X"})).Is(t, 201).JSON201.ID
 }
 
+func (o *operator) validator(t *testing.T) uuid.UUID {
+	return apptest.Got(o.CreateValidatorWithResponse(o.ctx, nil, model.ValidatorCreate{ValidatorKey: o.key(), On: "profile", Schema: patch(`{"type":"object"}`)})).Is(t, 201).JSON201.ID
+}
+
 func (o *operator) apiKey(t *testing.T) uuid.UUID {
 	return apptest.Got(o.CreateAPIKeyWithResponse(o.ctx, nil, model.APIKeyCreate{PrincipalID: o.principal(t).String(), Name: "k"})).Is(t, 201).JSON201.ID
 }
@@ -197,6 +201,24 @@ var operations = map[string]func(*testing.T, *operator) (int, error){
 		return answered(o.DeleteBindingWithResponse(o.ctx, o.binding(t), nil))
 	},
 
+	"listValidators 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.ListValidatorsWithResponse(o.ctx, nil))
+	},
+	"createValidator 201": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.CreateValidatorWithResponse(o.ctx, nil, model.ValidatorCreate{
+			TenantKey: "default", ValidatorKey: o.key(), Description: "d", On: "packet", Match: patch(`{"keys":["none-*"]}`), Mode: "warn", AcceptPresent: true,
+			Schema: patch(`{"$schema":"https://json-schema.org/draft/2020-12/schema","properties":{"policy":{"properties":{"n":{"const":1.10}}}}}`),
+		}))
+	},
+	"getValidator 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.GetValidatorWithResponse(o.ctx, o.validator(t).String()))
+	},
+	"updateValidator 200": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.UpdateValidatorWithApplicationMergePatchPlusJSONBodyWithResponse(o.ctx, o.validator(t).String(), nil, patch(`{"mode":"warn"}`)))
+	},
+	"deleteValidator 204": func(t *testing.T, o *operator) (int, error) {
+		return answered(o.DeleteValidatorWithResponse(o.ctx, o.validator(t).String(), nil))
+	},
 	"listSecretRefs 200": func(t *testing.T, o *operator) (int, error) {
 		return answered(o.ListSecretRefsWithResponse(o.ctx, nil))
 	},

@@ -31,7 +31,7 @@ func refuses(status string) func(*routers.Route) bool {
 // patches are bodies that an update takes.
 var patches = map[string]string{
 	"updatePrincipal": `{"status":"active"}`, "updateProfile": `{"policy":{}}`, "updateManifest": `{"services":{}}`,
-	"updateBinding": `{"active":true}`, "updateSecretRef": `{"ref_name":"x"}`, "updateAPIKey": `{"name":"x"}`,
+	"updateBinding": `{"active":true}`, "updateSecretRef": `{"ref_name":"x"}`, "updateAPIKey": `{"name":"x"}`, "updateValidator": `{"mode":"warn"}`,
 	"acknowledgeStartup": `{"reason":"x"}`,
 }
 

@@ -50,6 +50,7 @@ var reaches = map[string]reach{
 	"listManifests":      reachList("manifests", "manifest_key=m-theirs"),
 	"listBindings":       reachList("bindings", "principal_id=PRINCIPAL"),
 	"listSecretRefs":     reachList("secret-refs", "secret_key=s-theirs"),
+	"listValidators":     reachList("validators", "validator_key=v-theirs"),
 	"listAPIKeys":        reachList("api-keys", "principal_id=PRINCIPAL"),
 	"listStartups":       reachList("startups", "principal_key=p-theirs"),
 	"listAuditLog":       reachList("audit-log", "resource_id=PRINCIPAL"),
@@ -57,6 +58,7 @@ var reaches = map[string]reach{
 	"createProfile":      reachCreate("profiles", `"profile_key":"n"`),
 	"createManifest":     reachCreate("manifests", `"manifest_key":"n"`),
 	"createSecretRef":    reachCreate("secret-refs", `"secret_key":"n","ref_kind":"env","ref_name":"N"`),
+	"createValidator":    reachCreate("validators", `"validator_key":"n","on":"profile","schema":{"type":"object"}`),
 	"createBinding":      reachCreateBinding,
 	"createAPIKey":       reachCreateAPIKey,
 	"getPrincipal":       reachRow("GET", "principals", rowPrincipal, "", 200),
@@ -64,15 +66,18 @@ var reaches = map[string]reach{
 	"getManifest":        reachRow("GET", "manifests", rowManifest, "", 200),
 	"getBinding":         reachRow("GET", "bindings", rowBinding, "", 200),
 	"getSecretRef":       reachRow("GET", "secret-refs", rowRef, "", 200),
+	"getValidator":       reachRow("GET", "validators", rowValidator, "", 200),
 	"getAPIKey":          reachRow("GET", "api-keys", rowAPIKey, "", 200),
 	"updatePrincipal":    reachRow("PATCH", "principals", rowPrincipal, `{"principal_type":"admin"}`, 200),
 	"updateProfile":      reachRow("PATCH", "profiles", rowProfile, `{"policy":{"a":1}}`, 200),
 	"updateManifest":     reachRow("PATCH", "manifests", rowManifest, `{"polling":{"a":1}}`, 200),
 	"updateBinding":      reachUpdateBinding,
 	"updateSecretRef":    reachRow("PATCH", "secret-refs", rowRef, `{"ref_name":"T"}`, 200),
+	"updateValidator":    reachRow("PATCH", "validators", rowValidator, `{"mode":"warn"}`, 200),
 	"updateAPIKey":       reachRow("PATCH", "api-keys", rowAPIKey, `{"name":"m"}`, 200),
 	"revokeAPIKey":       reachRow("DELETE", "api-keys", rowAPIKey, "", 204),
 	"deleteSecretRef":    reachRow("DELETE", "secret-refs", rowRef, "", 204),
+	"deleteValidator":    reachRow("DELETE", "validators", rowValidator, "", 204),
 	"deleteBinding":      reachRow("DELETE", "bindings", rowBinding, "", 204),
 	"deletePrincipal":    reachRow("DELETE", "principals", rowPrincipal, "", 204),
 	"deleteProfile":      reachRow("DELETE", "profiles", rowProfile, "", 204),
@@ -108,6 +113,7 @@ func rowProfile(w wireWorld) string   { return w.profile }
 func rowManifest(w wireWorld) string  { return w.manifest }
 func rowBinding(w wireWorld) string   { return w.binding }
 func rowRef(w wireWorld) string       { return w.ref }
+func rowValidator(w wireWorld) string { return w.validator }
 func rowAPIKey(w wireWorld) string    { return w.id }
 
 func TestEveryOperationIsInTheTableOfTenancy(t *testing.T) {
@@ -146,9 +152,9 @@ func TestWithCrossTenantAdminsEveryOperationReachesAcrossTenants(t *testing.T) {
 		for _, name := range names {
 			reaches[name](t, ours, theirs, true)
 		}
-		for _, list := range []string{"principals", "profiles", "manifests", "bindings", "secret-refs"} {
+		for _, list := range []string{"principals", "profiles", "manifests", "bindings", "secret-refs", "validators"} {
 			for _, row := range ours.admin.census(t)[list] {
-				require.NotContains(t, []string{theirs.principal, theirs.profile, theirs.manifest, theirs.binding, theirs.ref}, strings.Trim(string(row["id"]), `"`))
+				require.NotContains(t, []string{theirs.principal, theirs.profile, theirs.manifest, theirs.binding, theirs.ref, theirs.validator}, strings.Trim(string(row["id"]), `"`))
 			}
 		}
 		var audited int
@@ -157,12 +163,12 @@ func TestWithCrossTenantAdminsEveryOperationReachesAcrossTenants(t *testing.T) {
 				audited++
 			}
 		}
-		require.Equal(t, 6, audited, "in the tenant of the row")
+		require.Equal(t, 7, audited, "in the tenant of the row")
 	}, func(c *app.Config) { c.AdminAllowCrossTenant = true })
 }
 
 // tenancyOrder is what has to come last, in this order.
-var tenancyOrder = []string{"revokeAPIKey", "deleteSecretRef", "deleteBinding", "deletePrincipal", "deleteProfile", "deleteManifest"}
+var tenancyOrder = []string{"revokeAPIKey", "deleteSecretRef", "deleteValidator", "deleteBinding", "deletePrincipal", "deleteProfile", "deleteManifest"}
 
 func TestKeysAreUniquePerTenantAndSubjectsOverAll(t *testing.T) {
 	t.Parallel()

@@ -119,7 +119,7 @@ func pointersOf(p model.Problem) []string {
 }
 
 // everyList is what an admin can list: all that MetaGate stores.
-var everyList = []string{"principals", "profiles", "manifests", "bindings", "secret-refs", "api-keys", "startups", "audit-log"}
+var everyList = []string{"principals", "profiles", "manifests", "bindings", "secret-refs", "validators", "api-keys", "startups", "audit-log"}
 
 // census reads all rows that w sees: what two of them have in common was not
 // written in between. When a key was last used is not part of it.
@@ -144,6 +144,7 @@ func (w wire) census(t *testing.T) map[string][]map[string]json.RawMessage {
 type wireWorld struct {
 	admin, component                               wire
 	principal, profile, manifest, binding, ref, id string
+	validator                                      string
 	startup                                        string // OPEN
 }
 
@@ -156,6 +157,7 @@ func newWireWorld(t *testing.T, w wire, suffix string) wireWorld {
 	out.manifest = w.create(t, "/v1/admin/manifests", fmt.Sprintf(`{"manifest_key":"m%s"}`, suffix))
 	out.binding = w.create(t, "/v1/admin/bindings", fmt.Sprintf(`{"principal_id":%q,"profile_id":%q,"manifest_id":%q}`, out.principal, out.profile, out.manifest))
 	out.ref = w.create(t, "/v1/admin/secret-refs", fmt.Sprintf(`{"secret_key":"s%s","ref_kind":"env","ref_name":"S"}`, suffix))
+	out.validator = w.create(t, "/v1/admin/validators", fmt.Sprintf(`{"validator_key":"v%s","on":"profile","schema":{"properties":{"policy":{"type":"object"}}}}`, suffix))
 	issued := w.send(t, http.MethodPost, "/v1/admin/api-keys", fmt.Sprintf(`{"principal_id":%q,"name":"k"}`, out.principal))
 	require.Equal(t, http.StatusCreated, issued.Status, issued.Body)
 	out.id, _ = issued.member(t, "id").(string)

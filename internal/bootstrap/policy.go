@@ -39,7 +39,9 @@ func AllowedComponents(capabilities []byte) ([]string, error) {
 	return out, nil
 }
 
-func matchAny(patterns []string, key string) bool {
+// MatchAny reports whether a key is one of these, or like a pattern in which * stands for any
+// characters, none too.
+func MatchAny(patterns []string, key string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return match(p, key) })
 }
 

@@ -136,7 +136,7 @@ func (b *Blueprint) Size() int { return len(b.members) + len(b.head) + len(b.mid
 
 // Permits returns COMPONENT_NOT_PERMITTED unless the profile lets component start.
 func (b *Blueprint) Permits(component string) error {
-	if len(b.allowed) == 0 || matchAny(b.allowed, component) {
+	if len(b.allowed) == 0 || MatchAny(b.allowed, component) {
 		return nil
 	}
 	return errs.New(errs.ComponentNotPermitted, "profile %q does not permit component %q", b.ProfileKey, component)

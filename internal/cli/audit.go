@@ -17,7 +17,7 @@ import (
 
 type auditCmd struct {
 	remote
-	Type      kind      `env:"METAGATE_TYPE" enum:"principals,profiles,manifests,bindings,secret-refs,api-keys,startups," default:"" placeholder:"KIND" help:"Only what was done to principals, profiles, manifests, bindings, secret-refs, api-keys or startups."`
+	Type      kind      `env:"METAGATE_TYPE" enum:"principals,profiles,manifests,bindings,secret-refs,validators,api-keys,startups," default:"" placeholder:"KIND" help:"Only what was done to principals, profiles, manifests, bindings, secret-refs, validators, api-keys or startups."`
 	ID        uuid.UUID `name:"id" env:"METAGATE_ID" placeholder:"UUID" help:"Only what was done to the resource with this id."`
 	Key       string    `env:"METAGATE_RESOURCE_KEY" placeholder:"KEY" help:"Only what was done to resources with this key."`
 	Principal string    `env:"METAGATE_PRINCIPAL" placeholder:"KEY" help:"Only what was done to this principal, its bindings, API keys and startups."`

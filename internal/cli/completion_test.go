@@ -19,7 +19,7 @@ func TestWhatMayComeNextIsAskedOfTheProgram(t *testing.T) {
 		"keys ro":                    {"rotate"},
 		"keys rotate worker --rev":   {"--revoke-old"},
 		"--api-key x keys li":        {"list"},
-		"get ":                       {"principals", "profiles", "manifests", "bindings", "secret-refs", "api-keys"},
+		"get ":                       {"principals", "profiles", "manifests", "bindings", "secret-refs", "validators", "api-keys"},
 		"get b":                      {"bindings"},
 		"get bindings ":              nil,
 		"startups --w":               {"--watch"},

@@ -36,11 +36,12 @@ var comment = regexp.MustCompile(`^# [\w ,:;.-]+\n$`)
 func TestWhatIsToBePastedWorksTwice(t *testing.T) {
 	t.Parallel()
 	says := map[string][]string{
-		"README.md":         {`"component_key":"worker_1"`, `"status":"READY"`, "worker_2", "packets that change: 1\n"},
-		"docs/component.md": {`"status":"READY"`},
-		"docs/exec.md":      {"memorygate is at http://memorygate:8001/mcp", "exit status 124", "exit status 3"},
-		"docs/mcp.md":       {`"followup":["metagate.startup_ready","metagate.startup_failed"]`},
-		"docs/api.md":       {`"status":"READY"`, `{"memorygate":{"port":9001}}`, `"action":"delete"`},
+		"README.md":          {`"component_key":"worker_1"`, `"status":"READY"`, "worker_2", "packets that change: 1\n"},
+		"docs/component.md":  {`"status":"READY"`},
+		"docs/exec.md":       {"memorygate is at http://memorygate:8001/mcp", "exit status 124", "exit status 3"},
+		"docs/mcp.md":        {`"followup":["metagate.startup_ready","metagate.startup_failed"]`},
+		"docs/api.md":        {`"status":"READY"`, `{"memorygate":{"port":9001}}`, `"action":"delete"`},
+		"docs/validators.md": {"the override is refused", "validators warn of: 1\n"},
 		"docs/operations.md": {
 			"indexer indexer_01 would get packet ", `"component_key":"indexer_01"`, `"ref_name":"/run/secrets/memorygate_jwt"`,
 			`"max_memory_mb":8192`, // the override

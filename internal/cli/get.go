@@ -10,7 +10,7 @@ import (
 
 type getCmd struct {
 	remote
-	Kind kind   `arg:"" enum:"principals,profiles,manifests,bindings,secret-refs,api-keys" help:"principals, profiles, manifests, bindings, secret-refs or api-keys; one of them in the singular will do."`
+	Kind kind   `arg:"" enum:"principals,profiles,manifests,bindings,secret-refs,validators,api-keys" help:"principals, profiles, manifests, bindings, secret-refs, validators or api-keys; one of them in the singular will do."`
 	Key  string `arg:"" optional:"" help:"Only the one with this key or id; a binding has the key of its principal, an API key its name."`
 	paging
 }

@@ -15,7 +15,7 @@ import (
 func kinds(m *server) map[kind]getter {
 	return map[kind]getter{
 		"principals": principals(m), "profiles": profiles(m), "manifests": manifests(m),
-		"bindings": bindings(m), "secret-refs": secretRefs(m), "api-keys": apiKeys(m),
+		"bindings": bindings(m), "secret-refs": secretRefs(m), "validators": validators(m), "api-keys": apiKeys(m),
 	}
 }
 
@@ -104,6 +104,22 @@ func secretRefs(m *server) resource[model.SecretRef] {
 		},
 		byID: func(ctx context.Context, id uuid.UUID) (*http.Response, error) {
 			return m.GetSecretRef(ctx, id.String())
+		},
+	}
+}
+
+func validators(m *server) resource[model.Validator] {
+	return resource[model.Validator]{
+		header: []string{"VALIDATOR", "ON", "MODE", "AGE", "UPDATED", "ID"},
+		row: func(_ context.Context, _ *names, r model.Validator) (string, []string) {
+			return dimmed(r.Mode == model.ValidatorModeWarn),
+				[]string{r.ValidatorKey, string(r.On), string(r.Mode), age(m.now().Sub(r.CreatedAt)), age(m.now().Sub(r.UpdatedAt)), r.ID.String()}
+		},
+		list: func(ctx context.Context, key string, limit *int64, cursor *string) (*http.Response, error) {
+			return m.ListValidators(ctx, &model.ListValidatorsParams{ValidatorKey: filter(key), Limit: limit, Cursor: cursor})
+		},
+		byID: func(ctx context.Context, id uuid.UUID) (*http.Response, error) {
+			return m.GetValidator(ctx, id.String())
 		},
 	}
 }

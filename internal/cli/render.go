@@ -22,7 +22,22 @@ const (
 func renderPlan(out io.Writer, p model.Plan, all bool) {
 	renderResources(out, p, all)
 	renderPackets(out, p, all)
+	renderWarnings(out, p, all)
 	renderSummary(out, p)
+}
+
+func renderWarnings(out io.Writer, p model.Plan, all bool) {
+	c := painter(out)
+	if len(p.Warnings) > 0 {
+		fmt.Fprintf(out, "\n%s\n", c.in(bold, "validators warn of: "+thousands(len(p.Warnings))))
+	}
+	for i, w := range p.Warnings {
+		if i == shown && len(p.Warnings) > tooLong && !all {
+			fmt.Fprintf(out, "  %s more: --all lists them\n", thousands(len(p.Warnings)-shown))
+			break
+		}
+		fmt.Fprintf(out, "  %s: %s %s %s: %s\n", c.in(yellow, w.ValidatorKey), w.ResourceType, c.in(bold, w.ResourceKey), w.Pointer, w.Detail)
+	}
 }
 
 func renderPackets(out io.Writer, p model.Plan, all bool) {

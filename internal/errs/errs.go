@@ -18,6 +18,7 @@ const (
 	InvalidReference      Code = "INVALID_REFERENCE"       // 400
 	ForbiddenKeys         Code = "FORBIDDEN_KEYS"          // 400
 	ProblemataUnvalidated Code = "PROBLEMATA_UNVALIDATED"  // 400
+	ValidatorDenied       Code = "VALIDATOR_DENIED"        // 400
 	Unauthenticated       Code = "UNAUTHENTICATED"         // 401
 	Forbidden             Code = "FORBIDDEN"               // 403
 	NoBinding             Code = "NO_BINDING"              // 403

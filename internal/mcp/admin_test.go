@@ -76,6 +76,11 @@ func TestEveryResourceIsCreatedListedGotAndDeleted(t *testing.T) {
 		s := admin.does(t, "metagate.admin_secret_refs", `{"action":"create","secret_key":"s","ref_name":"S"}`)
 		require.Equal(t, "env", s["ref_kind"])
 
+		v := admin.does(t, "metagate.admin_validators", `{"action":"create","validator_key":"v","on":"manifest","schema":{"properties":{"polling":{"maxProperties":0}}}}`)
+		refused := admin.tool(t, "metagate.admin_manifests", `{"action":"create","manifest_key":"n","polling":{"a":1}}`)
+		require.Contains(t, refused.body, `"VALIDATOR_DENIED"`)
+		require.Contains(t, refused.body, `"/polling"`)
+
 		for _, kind := range []struct {
 			one, many string
 			row       object
@@ -83,6 +88,7 @@ func TestEveryResourceIsCreatedListedGotAndDeleted(t *testing.T) {
 		}{
 			{"binding", "bindings", b, false},
 			{"secret_ref", "secret_refs", s, false},
+			{"validator", "validators", v, true},
 			{"principal", "principals", p, true},
 			{"profile", "profiles", f, true},
 			{"manifest", "manifests", n, true},
@@ -172,7 +178,7 @@ func rowsOfTheirs(t *testing.T, theirs wire) map[string][]string {
 	out := map[string][]string{}
 	for one, create := range map[string]string{
 		"principal": `"principal_key":"theirs","auth_subject":"theirs"`, "profile": `"profile_key":"theirs"`, "manifest": `"manifest_key":"theirs"`,
-		"secret_ref": `"secret_key":"theirs","ref_name":"T"`,
+		"secret_ref": `"secret_key":"theirs","ref_name":"T"`, "validator": `"validator_key":"theirs","on":"profile","schema":{}`,
 	} {
 		id := theirs.does(t, "metagate.admin_"+one+"s", `{"action":"create",`+create+`}`)["id"]
 		for _, action := range []string{"get", "delete"} {

@@ -55,7 +55,7 @@ func TestWhatAsksForNoCredentialIsOpenToBadOnesToo(t *testing.T) {
 // adminTools are called with what would succeed.
 var adminTools = map[string]string{
 	"metagate.admin_principals": `{}`, "metagate.admin_profiles": `{"action":"create","profile_key":"p"}`, "metagate.admin_manifests": `{"action":"list"}`,
-	"metagate.admin_bindings": `{}`, "metagate.admin_secret_refs": `{}`, "metagate.admin_api_keys": `{"action":"list"}`,
+	"metagate.admin_bindings": `{}`, "metagate.admin_secret_refs": `{}`, "metagate.admin_validators": `{}`, "metagate.admin_api_keys": `{"action":"list"}`,
 	"metagate.instantiate_problemata": `{"spec":{"problemata":{"id":"i","owner_principal":"o"},"primitives":{"a":{"type":"asyncgate"}}},"validation":{"status":"passed"}}`,
 }
 

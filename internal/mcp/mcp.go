@@ -118,6 +118,7 @@ var tools = map[string]func(context.Context, *call) (any, error){
 	"metagate.admin_manifests":        manifests.run,
 	"metagate.admin_bindings":         bindings.run,
 	"metagate.admin_secret_refs":      secretRefs.run,
+	"metagate.admin_validators":       validators.run,
 	"metagate.admin_api_keys":         apiKeys,
 	"metagate.instantiate_problemata": instantiate,
 }

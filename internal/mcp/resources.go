@@ -87,6 +87,13 @@ var secretRefs = resource[store.SecretRef, model.SecretRefCreate, model.SecretRe
 	},
 }
 
+var validators = resource[store.Validator, model.ValidatorCreate, model.Validator]{
+	admin.Validators, "validator", "validators", func(c model.ValidatorCreate) string { return c.TenantKey },
+	func(ctx context.Context, q store.Queries, f filter) ([]store.Validator, error) {
+		return q.ListValidators(ctx, store.ListValidatorsParams{TenantKey: f.tenant, ValidatorKey: f.key, After: f.after, RowLimit: f.most})
+	},
+}
+
 // asked are the arguments of such a tool. Others are members of what it creates.
 type asked struct {
 	Action    string                    `json:"action"`

@@ -100,7 +100,8 @@ func TestTheOfficialSDKListsAndCallsEveryTool(t *testing.T) {
 			n := does(admin, "metagate.admin_manifests", object{"action": "create", "data": object{"manifest_key": key}})
 			does(admin, "metagate.admin_bindings", object{"action": "create", "data": object{"principal_id": p["id"], "profile_id": f["id"], "manifest_id": n["id"]}})
 			does(admin, "metagate.admin_secret_refs", object{"action": "create", "data": object{"secret_key": key, "ref_name": "S"}})
-			for _, many := range []string{"principals", "profiles", "manifests", "bindings", "secret_refs", "api_keys"} {
+			does(admin, "metagate.admin_validators", object{"action": "create", "data": object{"validator_key": key, "on": "packet", "schema": object{"type": "object"}}})
+			for _, many := range []string{"principals", "profiles", "manifests", "bindings", "secret_refs", "validators", "api_keys"} {
 				require.NotEmpty(t, does(admin, "metagate.admin_"+many, nil)[many])
 			}
 			require.Equal(t, true, does(admin, "metagate.admin_secret_refs", object{"action": "delete", "secret_ref_id": key})["deleted"])
@@ -137,7 +138,7 @@ func TestToolsSayWhatTheyMayDestroy(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {
 		listed, err := connect(t, wire{a, ""}, stateless).ListTools(t.Context(), nil)
 		require.NoError(t, err)
-		require.Len(t, listed.Tools, 12)
+		require.Len(t, listed.Tools, 13)
 		for _, tool := range listed.Tools {
 			hints := tool.Annotations
 			_, admin := adminTools[tool.Name]

@@ -98,8 +98,7 @@ func startView(r store.Roster, now time.Time) model.RosterStart {
 func neverStarted(component string, n int64, since time.Time) model.RosterStart {
 	return model.RosterStart{
 		ComponentKey: component, State: model.RosterStateNEVER, Since: since, Missing: n,
-		InstanceID: nullable.NewNullNullable[string](), StartupID: nullable.NewNullNullable[uuid.UUID](),
-		DeadlineAt: nullable.NewNullNullable[time.Time](), TimeToReady: nullable.NewNullNullable[float64](),
+		InstanceID: nullable.NewNullNullable[string](), StartupID: nullable.NewNullNullable[uuid.UUID](), DeadlineAt: nullable.NewNullNullable[time.Time](), TimeToReady: nullable.NewNullNullable[float64](),
 		BuildVersion: nullable.NewNullNullable[string](), Manifest: nullable.NewNullNullable[string](),
 		ManifestVersion: nullable.NewNullNullable[int64](), Packet: nullable.NewNullNullable[model.RosterPacket](),
 	}

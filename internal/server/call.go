@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/contract"
 	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/identity"
@@ -21,13 +22,14 @@ type call struct {
 	header         http.Header     // of the request
 	route          *contract.Route // its operation; nil where there is none
 	caller         identity.Caller
-	certificate    *identity.Certificate // that the connection has shown
-	body           []byte                // as JSON
-	yaml           doc.Document          // which that was, if it was
-	bodyRead       bool                  // to its end
-	invalid        error                 // what is wrong with a world by its schema, or why an MCP message is no JSON
-	tool           string                // of an MCP message
-	err            error                 // for the log
+	certificate    *identity.Certificate    // that the connection has shown
+	body           []byte                   // as JSON
+	yaml           doc.Document             // which that was, if it was
+	bodyRead       bool                     // to its end
+	invalid        error                    // what is wrong with a world by its schema, or why an MCP message is no JSON
+	tool           string                   // of an MCP message
+	err            error                    // for the log
+	warned         []model.ValidatorFinding // what validators warn of
 }
 
 type (

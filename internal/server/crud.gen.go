@@ -330,3 +330,58 @@ func (s *Server) DeleteSecretRef(ctx context.Context, r api.DeleteSecretRefReque
 	}
 	return api.DeleteSecretRef204Response{}, nil
 }
+
+// ListValidators implements GET /v1/admin/validators.
+func (s *Server) ListValidators(ctx context.Context, r api.ListValidatorsRequestObject) (api.ListValidatorsResponseObject, error) {
+	p := r.Params
+	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, p.Cursor, store.MinID)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.ListValidators(ctx, store.ListValidatorsParams{
+		TenantKey: pg.tenant, After: pg.from, RowLimit: pg.rows(),
+		ValidatorKey: p.ValidatorKey,
+	})
+	if err != nil {
+		return nil, err
+	}
+	body, link := cut(ctx, pg, rows, admin.ValidatorView, func(r store.Validator) uuid.UUID { return r.ID })
+	return api.ListValidators200JSONResponse{Body: body, Headers: api.ListValidators200ResponseHeaders{Link: link}}, nil
+}
+
+// CreateValidator implements POST /v1/admin/validators.
+func (s *Server) CreateValidator(ctx context.Context, r api.CreateValidatorRequestObject) (api.CreateValidatorResponseObject, error) {
+	v, tag, err := admin.Validators.Create(ctx, s.Admin, callerOf(ctx), r.Body.TenantKey, *r.Body)
+	if err != nil {
+		return nil, err
+	}
+	return api.CreateValidator201JSONResponse{Body: v, Headers: api.CreateValidator201ResponseHeaders{
+		ETag: tag, Location: "/v1/admin/validators/" + v.ID.String(),
+	}}, nil
+}
+
+// GetValidator implements GET /v1/admin/validators/{id}.
+func (s *Server) GetValidator(ctx context.Context, r api.GetValidatorRequestObject) (api.GetValidatorResponseObject, error) {
+	v, tag, err := admin.Validators.Get(ctx, s.Admin, callerOf(ctx), r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return api.GetValidator200JSONResponse{Body: v, Headers: api.GetValidator200ResponseHeaders{ETag: tag}}, nil
+}
+
+// UpdateValidator implements PATCH /v1/admin/validators/{id}.
+func (s *Server) UpdateValidator(ctx context.Context, r api.UpdateValidatorRequestObject) (api.UpdateValidatorResponseObject, error) {
+	v, tag, err := admin.Validators.Update(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch), *r.JSONBody)
+	if err != nil {
+		return nil, err
+	}
+	return api.UpdateValidator200JSONResponse{Body: v, Headers: api.UpdateValidator200ResponseHeaders{ETag: tag}}, nil
+}
+
+// DeleteValidator implements DELETE /v1/admin/validators/{id}.
+func (s *Server) DeleteValidator(ctx context.Context, r api.DeleteValidatorRequestObject) (api.DeleteValidatorResponseObject, error) {
+	if err := admin.Validators.Delete(ctx, s.Admin, callerOf(ctx), r.ID, deref(r.Params.IfMatch)); err != nil {
+		return nil, err
+	}
+	return api.DeleteValidator204Response{}, nil
+}

@@ -22,6 +22,7 @@ var status = map[errs.Code]int{
 	errs.InvalidReference:      http.StatusBadRequest,
 	errs.ForbiddenKeys:         http.StatusBadRequest,
 	errs.ProblemataUnvalidated: http.StatusBadRequest,
+	errs.ValidatorDenied:       http.StatusBadRequest,
 	errs.Unauthenticated:       http.StatusUnauthorized,
 	errs.Forbidden:             http.StatusForbidden,
 	errs.NoBinding:             http.StatusForbidden,

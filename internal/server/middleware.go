@@ -11,9 +11,11 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/contract"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/world"
 )
 
 // How long a request may take. A component's request is answered within a
@@ -53,6 +55,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			allowed = timeouts[k.route.Deadline]
 		}
 		k.base = context.WithValue(r.Context(), callKey{}, k)
+		if allowed == adminTimeout { // not a component's, nor of a plan, which has members for them
+			k.base = admin.WithWarnings(k.base, &k.warned)
+		}
 		ctx := s.deadlines.within(k.base, start, allowed)
 		defer ctx.end()
 		c.SetRequest(r.WithContext(ctx))
@@ -85,11 +90,17 @@ func finishHeader(h http.Header, k *call) {
 			delete(h, name)
 		}
 	}
+	for _, text := range world.Warnings(k.warned) {
+		h.Add(headerWarning, text)
+	}
 	h.Set(echo.HeaderXRequestID, k.id)
 	if k.trace != "" { // who sends none doesn't pay for it: see security
 		h.Set(headerTraceID, k.trace)
 	}
 }
+
+// headerWarning is what validators warn of.
+const headerWarning = "Metagate-Warning"
 
 // headerTraceID is what LegiVellum's gates correlate their logs by.
 const headerTraceID = "X-Trace-Id"

@@ -95,6 +95,11 @@ func (q lite) CreateSink(ctx context.Context, arg postgres.CreateSinkParams) err
 	return q.w.CreateSink(ctx, sqlite.CreateSinkParams(arg))
 }
 
+func (q lite) CreateValidator(ctx context.Context, arg postgres.CreateValidatorParams) (postgres.Validator, error) {
+	row, err := q.w.CreateValidator(ctx, sqlite.CreateValidatorParams(arg))
+	return postgres.Validator(row), err
+}
+
 func (q lite) DeleteBinding(ctx context.Context, id uuid.UUID) error {
 	return q.w.DeleteBinding(ctx, id)
 }
@@ -133,6 +138,10 @@ func (q lite) DeleteRefusalsBeyond(ctx context.Context, keep int64) (int64, erro
 
 func (q lite) DeleteSecretRef(ctx context.Context, id uuid.UUID) error {
 	return q.w.DeleteSecretRef(ctx, id)
+}
+
+func (q lite) DeleteValidator(ctx context.Context, id uuid.UUID) error {
+	return q.w.DeleteValidator(ctx, id)
 }
 
 func (q lite) FailSink(ctx context.Context, arg postgres.FailSinkParams) error {
@@ -245,6 +254,20 @@ func (q lite) GetStartup(ctx context.Context, id uuid.UUID) (postgres.StartupSes
 
 func (q lite) GetStartupBody(ctx context.Context, id uuid.UUID) (*int64, error) {
 	return q.r.GetStartupBody(ctx, id)
+}
+
+func (q lite) GetValidator(ctx context.Context, id uuid.UUID) (postgres.Validator, error) {
+	row, err := q.r.GetValidator(ctx, id)
+	return postgres.Validator(row), err
+}
+
+func (q lite) GetValidatorByKey(ctx context.Context, arg postgres.GetValidatorByKeyParams) (postgres.Validator, error) {
+	row, err := q.r.GetValidatorByKey(ctx, sqlite.GetValidatorByKeyParams(arg))
+	return postgres.Validator(row), err
+}
+
+func (q lite) HasValidators(ctx context.Context, tenantKey string) (bool, error) {
+	return q.r.HasValidators(ctx, tenantKey)
 }
 
 func (q lite) KeepPacketBody(ctx context.Context, arg postgres.KeepPacketBodyParams) (int64, error) {
@@ -364,6 +387,11 @@ func (q lite) ListStartups(ctx context.Context, arg postgres.ListStartupsParams)
 	return convert(rows, func(r sqlite.StartupSession) postgres.StartupSession { return postgres.StartupSession(r) }), err
 }
 
+func (q lite) ListValidators(ctx context.Context, arg postgres.ListValidatorsParams) ([]postgres.Validator, error) {
+	rows, err := q.r.ListValidators(ctx, sqlite.ListValidatorsParams(arg))
+	return convert(rows, func(r sqlite.Validator) postgres.Validator { return postgres.Validator(r) }), err
+}
+
 func (q lite) ListWaiting(ctx context.Context, arg postgres.ListWaitingParams) ([]postgres.ListWaitingRow, error) {
 	rows, err := q.r.ListWaiting(ctx, sqlite.ListWaitingParams(arg))
 	return convert(rows, func(r sqlite.ListWaitingRow) postgres.ListWaitingRow { return postgres.ListWaitingRow(r) }), err
@@ -463,4 +491,9 @@ func (q lite) UpdateProfile(ctx context.Context, arg postgres.UpdateProfileParam
 func (q lite) UpdateSecretRef(ctx context.Context, arg postgres.UpdateSecretRefParams) (postgres.SecretRef, error) {
 	row, err := q.w.UpdateSecretRef(ctx, sqlite.UpdateSecretRefParams(arg))
 	return postgres.SecretRef(row), err
+}
+
+func (q lite) UpdateValidator(ctx context.Context, arg postgres.UpdateValidatorParams) (postgres.Validator, error) {
+	row, err := q.w.UpdateValidator(ctx, sqlite.UpdateValidatorParams(arg))
+	return postgres.Validator(row), err
 }

@@ -27,6 +27,7 @@ type (
 	CreateProfileParams         = postgres.CreateProfileParams
 	CreateSecretRefParams       = postgres.CreateSecretRefParams
 	CreateSinkParams            = postgres.CreateSinkParams
+	CreateValidatorParams       = postgres.CreateValidatorParams
 	DeleteOldPacketBodiesParams = postgres.DeleteOldPacketBodiesParams
 	DeleteOldStartupsParams     = postgres.DeleteOldStartupsParams
 	FailSinkParams              = postgres.FailSinkParams
@@ -41,6 +42,7 @@ type (
 	GetProfileByKeyParams       = postgres.GetProfileByKeyParams
 	GetRevisionRow              = postgres.GetRevisionRow
 	GetSecretRefByKeyParams     = postgres.GetSecretRefByKeyParams
+	GetValidatorByKeyParams     = postgres.GetValidatorByKeyParams
 	KeepPacketBodyParams        = postgres.KeepPacketBodyParams
 	LeaseSinkParams             = postgres.LeaseSinkParams
 	ListAPIKeysParams           = postgres.ListAPIKeysParams
@@ -65,6 +67,7 @@ type (
 	ListRosterParams            = postgres.ListRosterParams
 	ListSecretRefsParams        = postgres.ListSecretRefsParams
 	ListStartupsParams          = postgres.ListStartupsParams
+	ListValidatorsParams        = postgres.ListValidatorsParams
 	ListWaitingParams           = postgres.ListWaitingParams
 	ListWaitingRow              = postgres.ListWaitingRow
 	ListWorldAtParams           = postgres.ListWorldAtParams
@@ -100,4 +103,6 @@ type (
 	UpdatePrincipalParams       = postgres.UpdatePrincipalParams
 	UpdateProfileParams         = postgres.UpdateProfileParams
 	UpdateSecretRefParams       = postgres.UpdateSecretRefParams
+	UpdateValidatorParams       = postgres.UpdateValidatorParams
+	Validator                   = postgres.Validator
 )

@@ -51,6 +51,11 @@ func (q recording) CreateBinding(ctx context.Context, p CreateBindingParams) (Bi
 	return unscanned(Binding(p), err)
 }
 
+func (q recording) CreateValidator(ctx context.Context, p CreateValidatorParams) (Validator, error) {
+	_, err := q.Queries.CreateValidator(ctx, p)
+	return unscanned(Validator(p), err)
+}
+
 func (q recording) CreateAPIKey(ctx context.Context, p CreateAPIKeyParams) (APIKey, error) {
 	_, err := q.Queries.CreateAPIKey(ctx, p)
 	return unscanned(APIKey{
@@ -81,4 +86,8 @@ func (q recording) UpdatePrincipal(ctx context.Context, p UpdatePrincipalParams)
 
 func (q recording) UpdateBinding(ctx context.Context, p UpdateBindingParams) (Binding, error) {
 	return unscanned(q.Queries.UpdateBinding(ctx, p))
+}
+
+func (q recording) UpdateValidator(ctx context.Context, p UpdateValidatorParams) (Validator, error) {
+	return unscanned(q.Queries.UpdateValidator(ctx, p))
 }

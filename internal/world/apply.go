@@ -85,6 +85,7 @@ func (s *Service) apply(ctx context.Context, a identity.Caller, in Apply) (out m
 				return err
 			}
 		}
+		w.Judged()
 		return p.run(ctx, w)
 	})
 	return out, p, err
@@ -116,7 +117,7 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 		tenant: func(c *model.SecretRefCreate) *string { return &c.TenantKey },
 		keep:   func(store.SecretRef) bool { return false },
 		set: func(key string, c *model.SecretRefCreate, _ int64) {
-			p.touched.secretRefs = true
+			p.touched.secretRefs[key] = true
 			put(p.after.secretRefs, key, c)
 		},
 	}.into(ctx, p, w, in.Prune)
@@ -160,16 +161,28 @@ func (s *Service) plan(ctx context.Context, q store.Queries, a identity.Caller, 
 		p.park(r.principals)
 	}
 	p.bindings(in, r, kept)
+	resources[store.Validator, model.ValidatorCreate, model.Validator]{
+		kind: admin.Validators, list: "validators", docs: in.World.Validators, stored: r.validators, gone: phaseSweep, asIs: compared,
+		key:    func(c model.ValidatorCreate) string { return c.ValidatorKey },
+		tenant: func(c *model.ValidatorCreate) *string { return &c.TenantKey },
+		keep:   func(store.Validator) bool { return false },
+		set:    func(key string, c *model.ValidatorCreate, _ int64) { put(p.after.validators, key, c) },
+	}.into(ctx, p, w, in.Prune)
 	if err := p.apiKeys(ctx, q, in.World.APIKeys, r, s.Admin.Now()); err != nil {
 		return nil, err
+	}
+	if !compared && p.errs == nil {
+		if err := s.judge(ctx, p, in.DryRun); err != nil {
+			return nil, err
+		}
 	}
 	return p, errs.Merge(p.errs...)
 }
 
 func newPlan(r *rows) *plan {
 	p := &plan{
-		changes: []model.PlanChange{}, before: r.state(), ids: map[string]uuid.UUID{}, tenant: r.tenant, revision: r.revision,
-		touched: touched{profiles: map[string]bool{}, manifests: map[string]bool{}, principals: map[string]bool{}},
+		changes: []model.PlanChange{}, at: map[string]string{}, warnings: []model.ValidatorFinding{}, before: r.state(), ids: map[string]uuid.UUID{}, tenant: r.tenant, revision: r.revision,
+		touched: newTouched(),
 	}
 	p.after = p.before.clone()
 	for key, row := range r.principals {

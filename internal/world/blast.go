@@ -58,11 +58,13 @@ func (c *compiled) seconds() int64 {
 }
 
 // reach is every principal whose packet is made of something that the plan touches.
-func (p *plan) reach() map[string]bool {
-	reached := maps.Clone(p.touched.principals)
-	for _, s := range []*state{p.before, p.after} {
+func (p *plan) reach() map[string]bool { return p.touched.reach(p.before, p.after) }
+
+func (t touched) reach(states ...*state) map[string]bool {
+	reached := maps.Clone(t.principals)
+	for _, s := range states {
 		for key, b := range s.active {
-			if p.touched.secretRefs || p.touched.profiles[b.Profile] || p.touched.manifests[b.Manifest] {
+			if len(t.secretRefs) > 0 || t.profiles[b.Profile] || t.manifests[b.Manifest] {
 				reached[key] = true
 			}
 		}

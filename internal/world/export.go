@@ -50,7 +50,7 @@ func (r *rows) document() model.World {
 		TenantKey:  r.tenant,
 		SecretRefs: inOrder(r.secretRefs, admin.SecretRefs.Doc), Profiles: inOrder(r.profiles, admin.Profiles.Doc),
 		Manifests: inOrder(r.manifests, admin.Manifests.Doc), Principals: inOrder(r.principals, admin.Principals.Doc),
-		Bindings: bindings,
+		Bindings: bindings, Validators: inOrder(r.validators, admin.Validators.Doc),
 	}
 }
 

@@ -102,7 +102,7 @@ func pastRows(ctx context.Context, q store.Queries, tenant string, since, revisi
 	r := &rows{
 		tenant: tenant, revision: revision,
 		secretRefs: map[string]store.SecretRef{}, profiles: map[string]store.Profile{},
-		manifests: map[string]store.Manifest{}, principals: map[string]store.Principal{},
+		manifests: map[string]store.Manifest{}, principals: map[string]store.Principal{}, validators: map[string]store.Validator{},
 	}
 	for _, m := range made {
 		if m.Document == nil {
@@ -129,6 +129,8 @@ func (r *rows) put(typ model.ResourceType, document []byte) error {
 		return put1(document, func(v model.Manifest) { r.manifests[v.ManifestKey] = admin.ManifestRow(v) })
 	case model.ResourceTypeSecretRef:
 		return put1(document, func(v model.SecretRef) { r.secretRefs[v.SecretKey] = admin.SecretRefRow(v) })
+	case model.ResourceTypeValidator:
+		return put1(document, func(v model.Validator) { r.validators[v.ValidatorKey] = admin.ValidatorRow(v) })
 	default:
 		return put1(document, func(v model.Binding) { r.bindings = append(r.bindings, admin.BindingRow(v)) })
 	}

@@ -27,7 +27,9 @@ type plan struct {
 	tenant        string
 	revision      int64
 	touched       touched
-	disabled      []string // of a rollback: who was active then, and won't be
+	disabled      []string          // of a rollback: who was active then, and won't be
+	at            map[string]string // where a resource stands in the document, by "manifest/key"; of a binding its principal's key
+	warnings      []model.ValidatorFinding
 }
 
 type step = func(context.Context, admin.Write) error
@@ -62,13 +64,16 @@ func (p *plan) run(ctx context.Context, w admin.Write) error {
 
 // answer is the plan as the API tells it, without packets.
 func (p *plan) answer(in Apply) model.Plan {
-	return model.Plan{TenantKey: p.tenant, DryRun: in.DryRun, Summary: p.summary(), Changes: p.changes, Packets: []model.PacketChange{}, Deadlines: []model.DeadlineChange{}, Disabled: p.disabled}
+	return model.Plan{TenantKey: p.tenant, DryRun: in.DryRun, Summary: p.summary(), Changes: p.changes, Packets: []model.PacketChange{}, Deadlines: []model.DeadlineChange{}, Disabled: p.disabled, Warnings: p.warnings}
 }
 
 // touched is what the plan changes, to know whose packets to compare.
 type touched struct {
-	secretRefs                      bool
-	profiles, manifests, principals map[string]bool // by key; a binding touches its principal
+	secretRefs, profiles, manifests, principals map[string]bool // by key; a binding touches its principal
+}
+
+func newTouched() touched {
+	return touched{secretRefs: map[string]bool{}, profiles: map[string]bool{}, manifests: map[string]bool{}, principals: map[string]bool{}}
 }
 
 // note puts one resource into the plan.
@@ -140,7 +145,7 @@ func (r resources[R, C, V]) into(ctx context.Context, p *plan, w admin.Write, pr
 			p.fail(at, errs.New(errs.InvalidRequest, "%s %q is at /%s/%d already", r.kind.Noun(), key, r.list, first))
 			continue
 		}
-		seen[key] = i
+		seen[key], p.at[string(r.kind.Type())+"/"+key] = i, at
 		if t := r.tenant(&doc); *t != "" && *t != p.tenant {
 			p.fail(at+"/tenant_key", errs.New(errs.InvalidRequest, "a document is one tenant's: this is %s", p.tenant))
 		} else {

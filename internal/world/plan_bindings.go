@@ -35,7 +35,7 @@ func (p *plan) bindings(in Apply, r *rows, kept map[uuid.UUID]bool) {
 		if first, twice := active[d.Principal]; twice && *d.Active {
 			p.fail(at, errs.New(errs.InvalidRequest, "principal %q has an active binding at /bindings/%d already", d.Principal, first))
 		} else if *d.Active {
-			active[d.Principal] = i
+			active[d.Principal], p.at["packet/"+d.Principal] = i, at
 		}
 	}
 	match := matchBindings(docs, named, !in.Describes)

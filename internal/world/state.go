@@ -27,6 +27,7 @@ type rows struct {
 	principals map[string]store.Principal
 	bindings   []store.Binding         // in order of creation
 	apiKeys    map[string]store.APIKey // by hash; nil where nobody asked for them
+	validators map[string]store.Validator
 }
 
 // read reads a tenant's world of one moment, without a lock.
@@ -49,6 +50,7 @@ func readRows(ctx context.Context, q store.Queries, tenant string, withKeys bool
 	manifests, err3 := q.ListManifests(ctx, store.ListManifestsParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
 	principals, err4 := q.ListPrincipals(ctx, store.ListPrincipalsParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
 	bindings, err5 := q.ListBindings(ctx, store.ListBindingsParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
+	validators, err7 := q.ListValidators(ctx, store.ListValidatorsParams{TenantKey: &tenant, RowLimit: math.MaxInt64})
 	var keys []store.APIKey
 	var err6 error
 	if withKeys {
@@ -63,7 +65,8 @@ func readRows(ctx context.Context, q store.Queries, tenant string, withKeys bool
 		principals: byKey(principals, func(r store.Principal) string { return r.PrincipalKey }),
 		bindings:   bindings,
 		apiKeys:    byKey(keys, func(r store.APIKey) string { return r.KeyHash }),
-	}, errs.Merge(err1, err2, err3, err4, err5, err6)
+		validators: byKey(validators, func(r store.Validator) string { return r.ValidatorKey }),
+	}, errs.Merge(err1, err2, err3, err4, err5, err6, err7)
 }
 
 func byKey[R any](rows []R, key func(R) string) map[string]R {
@@ -91,6 +94,7 @@ type state struct {
 	manifests  map[string]manifestDoc
 	principals map[string]model.PrincipalCreate
 	active     map[string]model.WorldBinding // by principal
+	validators map[string]model.ValidatorCreate
 }
 
 type manifestDoc struct {
@@ -101,7 +105,7 @@ type manifestDoc struct {
 func (s *state) clone() *state {
 	return &state{
 		secretRefs: maps.Clone(s.secretRefs), profiles: maps.Clone(s.profiles), manifests: maps.Clone(s.manifests),
-		principals: maps.Clone(s.principals), active: maps.Clone(s.active),
+		principals: maps.Clone(s.principals), active: maps.Clone(s.active), validators: maps.Clone(s.validators),
 	}
 }
 
@@ -142,7 +146,7 @@ func (s *state) world(principal string) (bootstrap.World, error) {
 func (r *rows) state() *state {
 	s := &state{
 		secretRefs: docs(r.secretRefs, admin.SecretRefs.Doc), profiles: docs(r.profiles, admin.Profiles.Doc),
-		principals: docs(r.principals, admin.Principals.Doc), active: map[string]model.WorldBinding{},
+		principals: docs(r.principals, admin.Principals.Doc), validators: docs(r.validators, admin.Validators.Doc), active: map[string]model.WorldBinding{},
 		manifests: docs(r.manifests, func(m store.Manifest) manifestDoc { return manifestDoc{admin.Manifests.Doc(m), m.Version} }),
 	}
 	for i, b := range r.named() {

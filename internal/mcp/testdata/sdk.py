@@ -48,7 +48,8 @@ async def every_tool(url, mode, name):
         m = await does(admin, "metagate.admin_manifests", {"action": "create", "data": {"manifest_key": name, "services": {"r": {"type": "receiptgate"}}}})
         await does(admin, "metagate.admin_bindings", {"action": "create", "data": {"principal_id": p["id"], "profile_id": f["id"], "manifest_id": m["id"]}})
         await does(admin, "metagate.admin_secret_refs", {"action": "create", "data": {"secret_key": name, "ref_name": "S"}})
-        for many in ["principals", "profiles", "manifests", "bindings", "secret_refs", "api_keys"]:
+        await does(admin, "metagate.admin_validators", {"action": "create", "data": {"validator_key": name, "on": "packet", "schema": {"type": "object"}}})
+        for many in ["principals", "profiles", "manifests", "bindings", "secret_refs", "validators", "api_keys"]:
             assert (await does(admin, "metagate.admin_" + many))[many], many
         key = (await does(admin, "metagate.admin_api_keys", {"action": "issue", "principal_key": name}))["api_key"]
         spec = {"problemata": {"id": name, "owner_principal": name}, "primitives": {"r": {"type": "receiptgate"}}}

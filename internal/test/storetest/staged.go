@@ -19,6 +19,7 @@ func nothing(store.Queries) error { return nil }
 // staged is one row of each kind, as it must be stored.
 type staged struct {
 	secret    store.SecretRef
+	validator store.Validator
 	profile   store.Profile
 	manifest  store.Manifest
 	principal store.Principal
@@ -30,6 +31,13 @@ type staged struct {
 func (w *world) stage(t *testing.T, q store.Queries) (s staged) {
 	t.Helper()
 	s.secret = must(q.CreateSecretRef(t.Context(), w.newSecretRef(unique("secret"), "active")))(t)
+	s.validator = must(q.CreateValidator(t.Context(), w.newValidator()))(t)
+	s.validator.Mode = "warn"
+	_, err := q.UpdateValidator(t.Context(), store.UpdateValidatorParams{
+		ID: s.validator.ID, ValidatorKey: s.validator.ValidatorKey, Description: "d", Target: "packet", AppliesTo: s.validator.AppliesTo,
+		Mode: "warn", AcceptPresent: true, Document: s.validator.Document, UpdatedAt: w.now,
+	})
+	require.NoError(t, err)
 	s.profile = must(q.CreateProfile(t.Context(), w.newProfile()))(t)
 	s.manifest = must(q.CreateManifest(t.Context(), w.newManifest()))(t)
 	s.principal = must(q.CreatePrincipal(t.Context(), w.newPrincipal()))(t)
@@ -40,7 +48,7 @@ func (w *world) stage(t *testing.T, q store.Queries) (s staged) {
 	s.key = must(q.CreateAPIKey(t.Context(), store.CreateAPIKeyParams{
 		ID: store.NewID(w.now), TenantKey: w.tenant, PrincipalID: s.principal.ID, Name: "k", KeyHash: unique("hash"), Status: "active", CreatedAt: w.now, UpdatedAt: w.now,
 	}))(t)
-	_, err := q.UpdateAPIKey(t.Context(), store.UpdateAPIKeyParams{ID: s.key.ID, Name: "l", Status: "active", ExpiresAt: &end, UpdatedAt: w.now})
+	_, err = q.UpdateAPIKey(t.Context(), store.UpdateAPIKeyParams{ID: s.key.ID, Name: "l", Status: "active", ExpiresAt: &end, UpdatedAt: w.now})
 	require.NoError(t, err)
 	s.key.Name, s.key.ExpiresAt = "l", &end
 	entry := w.newAuditEntry(w.now, "binding")
@@ -53,6 +61,7 @@ func (w *world) stage(t *testing.T, q store.Queries) (s staged) {
 func (s staged) requireStored(t *testing.T, w *world) {
 	t.Helper()
 	require.Equal(t, s.secret, must(w.GetSecretRef(t.Context(), s.secret.ID))(t))
+	require.Equal(t, s.validator, must(w.GetValidator(t.Context(), s.validator.ID))(t))
 	require.Equal(t, s.profile, must(w.GetProfile(t.Context(), s.profile.ID))(t))
 	require.Equal(t, s.manifest, must(w.GetManifest(t.Context(), s.manifest.ID))(t))
 	require.Equal(t, s.principal, must(w.GetPrincipal(t.Context(), s.principal.ID))(t))

@@ -88,7 +88,7 @@ func everyQuery(t *testing.T, s *store.Store) {
 }
 
 // queries has a test for each query, run in a tenant of its own.
-var queries = join(principals, profiles, manifests, bindings, secretRefs, apiKeys, startups, alarms, sinks, outcomes, refusals, auditLog, history, resolving, identities)
+var queries = join(principals, profiles, manifests, bindings, secretRefs, validators, apiKeys, startups, alarms, sinks, outcomes, refusals, auditLog, history, resolving, identities)
 
 type tests map[string]func(t *testing.T, w *world)
 
