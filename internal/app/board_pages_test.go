@@ -131,6 +131,7 @@ func TestTheBoardShowsOneStartupWithItsPacketThenAndNow(t *testing.T) {
 			require.Contains(t, outdated, want)
 		}
 		require.Contains(t, b.shows("/board/?packet=outdated"), ">depotgate</a>")
+		require.Contains(t, b.shows("/board/?packet=outdated"), "in services, legivellum-mesh@1")
 
 		// Whom did that touch, and are they up again?
 		changes := b.shows("/board/changes")

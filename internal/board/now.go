@@ -29,6 +29,7 @@ type row struct {
 	TimeToReady                            float64 // zero where it isn't READY
 	Build, Manifest, Owner                 string
 	Version, Missing                       int64
+	Sections                               string // in which the packet is outdated, where that is known
 	Content                                string // differs where a row shows something else
 	Late, isReady                          bool
 	search                                 string
@@ -41,6 +42,7 @@ func newRow(e model.RosterEntry, s model.RosterStart) row {
 		TimeToReady: val(s.TimeToReady), isReady: !s.TimeToReady.IsNull(), Build: val(s.BuildVersion),
 		Manifest: val(s.Manifest), Version: val(s.ManifestVersion), Owner: owner(e.Labels),
 	}
+	r.Sections = strings.Join(s.Sections, ", ")
 	if !s.StartupID.IsNull() {
 		r.Startup = s.StartupID.MustGet().String()
 	}

@@ -116,8 +116,8 @@ curl -sS $METAGATE_URL/v1/startup/ready -H "Authorization: Bearer $METAGATE_JWT"
 # An admin looks who came up, and who did not
 curl -sS $METAGATE_URL/v1/admin/startups -H "%[6]s: $METAGATE_ADMIN_KEY"
 
-The board: %[1]s/board/ (sign in with the admin key).
 Swagger UI: %[1]s/docs/ (press Authorize and paste the admin key into apiKeyAuth).
+The board: %[1]s/board/ (sign in with the admin key).
 The command line, with METAGATE_URL and METAGATE_API_KEY: go run ./cmd/metagate startups
 Ctrl-C stops the server. The world stays in %[7]s and its keys in %[8]s; --new-keys makes new ones.
 

@@ -81,7 +81,7 @@ func TestAStartupShowsWithinASecondAndTurnsOverdueByItself(t *testing.T) {
 				w.Profiles[i].StartupSLASeconds = 3
 			}
 		})
-		b := openTab(t, browser, a)
+		b := openTab(browser, t, a)
 		b.signIn()
 		b.becomes(`document.querySelector('#live').dataset.live === 'on'`)
 		c := as(t, a, created, "memorygate")
@@ -89,16 +89,16 @@ func TestAStartupShowsWithinASecondAndTurnsOverdueByItself(t *testing.T) {
 		for i := range 5 {
 			instance := fmt.Sprintf("pod-%d", i)
 			id := c.open(model.BootstrapRequest{ComponentKey: "memorygate", InstanceID: instance})
-			took := b.becomes(fmt.Sprintf(`!!document.querySelector('a[href$="%s"]')`, id))
+			took := b.becomes(fmt.Sprintf(`!!document.querySelector('a[href$=%q]')`, id.String()))
 			slowest = max(slowest, took)
 			c.ready(id, "1.4.2")
-			slowest = max(slowest, b.becomes(fmt.Sprintf(`document.querySelector('a[href$="%s"]').closest('tr').textContent.includes('READY')`, id)))
+			slowest = max(slowest, b.becomes(fmt.Sprintf(`document.querySelector('a[href$=%q]').closest('tr').textContent.includes('READY')`, id.String())))
 		}
 		t.Logf("shown at the latest %s after its answer", slowest)
 		require.Less(t, slowest, 20*time.Second, "it was told, and not found by the refresh of each half minute")
 
 		id := c.open(model.BootstrapRequest{ComponentKey: "memorygate", InstanceID: "silent"})
-		row := fmt.Sprintf(`document.querySelector('a[href$="%s"]')?.closest('tr')`, id)
+		row := fmt.Sprintf(`document.querySelector('a[href$=%q]')?.closest('tr')`, id.String())
 		b.becomes(row + `?.querySelector('.state').textContent === 'OPEN'`)
 		before := value[float64](b, row+`.querySelector('progress').value`)
 		b.becomes(row + `.querySelector('progress')?.value < ` + fmt.Sprint(before))
@@ -116,7 +116,7 @@ func TestAStartupShowsWithinASecondAndTurnsOverdueByItself(t *testing.T) {
 
 func TestAPageOfAStartupFollowsIt(t *testing.T) {
 	a, created := mesh(t, testdb.SQLite(t), nil)
-	b := openTab(t, newBrowser(t), a)
+	b := openTab(newBrowser(t), t, a)
 	b.signIn()
 	c := as(t, a, created, "depotgate")
 	id := c.open(model.BootstrapRequest{ComponentKey: "depotgate"})
@@ -131,7 +131,7 @@ func TestAPageOfAStartupFollowsIt(t *testing.T) {
 
 func TestTheKeyboardLeadsThroughTheBoard(t *testing.T) {
 	a, created := mesh(t, testdb.SQLite(t), nil)
-	b := openTab(t, newBrowser(t), a)
+	b := openTab(newBrowser(t), t, a)
 	as(t, a, created, "depotgate").open(model.BootstrapRequest{ComponentKey: "depotgate"})
 	as(t, a, created, "memorygate").open(model.BootstrapRequest{ComponentKey: "memorygate"})
 	b.signIn()
@@ -152,7 +152,7 @@ func TestTheKeyboardLeadsThroughTheBoard(t *testing.T) {
 	as(t, a, created, second).open(model.BootstrapRequest{ComponentKey: map[string]string{"worker-pool": "worker_1"}[second] + strings.TrimSuffix(second, "worker-pool")})
 	b.becomes(`document.querySelector('#tiles [data-state=OPEN] strong').textContent === '4'`)
 	require.True(t, value[bool](b, `document.activeElement.closest('#body tr') !== null`), "not even where its row has gone")
-	b.do(chromedp.KeyEvent("k"), chromedp.KeyEvent("k"), chromedp.KeyEvent("k"))
+	b.do(chromedp.KeyEvent("kkk"))
 	require.Equal(t, first, value[string](b, focused))
 	b.do(chromedp.KeyEvent("?"))
 	require.True(t, value[bool](b, `document.querySelector('#help').open`))
@@ -173,7 +173,7 @@ func TestTheKeyboardLeadsThroughTheBoard(t *testing.T) {
 
 func TestWhatAComponentSaysRunsInNoBrowser(t *testing.T) {
 	a, created := mesh(t, testdb.SQLite(t), nil)
-	b := openTab(t, newBrowser(t), a)
+	b := openTab(newBrowser(t), t, a)
 	b.signIn()
 	b.becomes(`document.querySelector('#live').dataset.live === 'on'`)
 	c := as(t, a, created, "asyncgate")
@@ -186,7 +186,7 @@ func TestWhatAComponentSaysRunsInNoBrowser(t *testing.T) {
 		quoted := fmt.Sprintf("%q", text)
 		b.becomes(`[...document.querySelectorAll('#body small')].some(e => e.textContent === ` + quoted + `)`)
 		require.Zero(t, value[int](b, `document.querySelectorAll('#body :is(script, img, svg, iframe), #body [onfocus]').length`))
-		other := openTab(t, b.browser, a)
+		other := openTab(b.browser, t, a)
 		other.signIn()
 		other.goTo("/board/startups/" + id.String())
 		require.Contains(t, value[string](other, `document.querySelector('#receipt').textContent`), text)
@@ -199,7 +199,7 @@ func TestWhatAComponentSaysRunsInNoBrowser(t *testing.T) {
 
 func TestTheBoardWorksWithoutJavaScript(t *testing.T) {
 	a, created := mesh(t, testdb.SQLite(t), nil)
-	b := openTab(t, newBrowser(t), a)
+	b := openTab(newBrowser(t), t, a)
 	c := as(t, a, created, "depotgate")
 	c.failed(c.open(model.BootstrapRequest{ComponentKey: "depotgate"}), "port 8000 is taken")
 	b.withoutScript()
@@ -217,7 +217,7 @@ func TestTheBoardWorksWithoutJavaScript(t *testing.T) {
 func TestAxeFindsNothingInAnyPage(t *testing.T) {
 	a, created := mesh(t, testdb.SQLite(t), func(w *apptest.World) { w.Profiles[2].StartupSLASeconds = 1 })
 	id, overdue := populate(t, a, created)
-	b := openTab(t, newBrowser(t), a)
+	b := openTab(newBrowser(t), t, a)
 	b.goTo("/board/login")
 	b.axe("login")
 	b.signIn()
@@ -282,7 +282,7 @@ func TestFiveThousandRowsStaySmooth(t *testing.T) {
 	p := apptest.Got(a.AdminClient(t).GetPrincipalWithResponse(t.Context(), "key:unit-0000")).Is(t, 200).JSON200
 	key := apptest.Got(a.AdminClient(t).CreateAPIKeyWithResponse(t.Context(), nil, model.APIKeyCreate{PrincipalID: p.ID.String(), Name: "k"})).Is(t, 201).JSON201.APIKey
 	c := starter{t, a.Client(t, key)}
-	b := openTab(t, newBrowser(t), a)
+	b := openTab(newBrowser(t), t, a)
 	b.signIn()
 	b.becomes(`document.querySelector('#live').dataset.live === 'on'`)
 	require.Contains(t, value[string](b, `document.querySelector('#count').textContent`), "1–200 of 5000")
@@ -323,7 +323,7 @@ func TestThePicturesShowTheBoard(t *testing.T) {
 			strings.NewReader(`{"labels":{"owner":"team-`+team+`"}}`))).Is(t, 200)
 	}
 	populate(t, a, created)
-	b := openTab(t, newBrowser(t), a)
+	b := openTab(newBrowser(t), t, a)
 	b.signIn()
 	for _, scheme := range []string{"light", "dark"} {
 		b.looks(scheme, 1280, 680)

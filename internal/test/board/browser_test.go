@@ -55,7 +55,7 @@ func newBrowser(t *testing.T) context.Context {
 }
 
 // openTab opens a page of its own, with cookies of its own.
-func openTab(t *testing.T, browser context.Context, a *apptest.App) *tab {
+func openTab(browser context.Context, t *testing.T, a *apptest.App) *tab {
 	t.Helper()
 	ctx, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(closeTab)
