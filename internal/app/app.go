@@ -4,7 +4,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,7 +18,6 @@ import (
 
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/board"
-	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/events"
 	"github.com/legivellum/metagate/internal/feed"
 	"github.com/legivellum/metagate/internal/identity"
@@ -122,21 +120,6 @@ func Start(ctx context.Context, c Config, b Build, log *slog.Logger) (*App, erro
 	return a, nil
 }
 
-// Open opens the database and waits for its first answer.
-func Open(ctx context.Context, url string) (*store.Store, error) {
-	st, err := store.Open(ctx, url)
-	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL: %w", err)
-	}
-	ping, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if err := st.Ping(ping); err != nil {
-		st.Close()
-		return nil, fmt.Errorf("DATABASE_URL: the database does not answer: %s", strings.Join(strings.Fields(err.Error()), " "))
-	}
-	return st, nil
-}
-
 // Admin is the rules of admin writes as the configuration sets them.
 func Admin(c Config, st *store.Store) *admin.Service {
 	s := &admin.Service{
@@ -225,32 +208,6 @@ func (a *App) warn(ctx context.Context) {
 	if _, err := identity.NewVerifier(strict); a.config.Debug && err != nil {
 		a.log.WarnContext(ctx, "accepted under DEBUG alone: "+err.Error())
 	}
-}
-
-func (a *App) migrate(ctx context.Context) error {
-	if !a.config.AutoMigrate {
-		if err := a.Store.Ready(ctx); err != nil {
-			return blame("AUTO_MIGRATE is off", err)
-		}
-		return nil
-	}
-	done, err := a.Store.Migrate(ctx)
-	if err != nil {
-		return blame("DATABASE_URL: migrating failed (AUTO_MIGRATE)", err)
-	}
-	for _, m := range done {
-		a.log.InfoContext(ctx, "migration applied", "version", m.Version, "name", m.Name)
-	}
-	return nil
-}
-
-// blame says which setting a failure is of: the database's, whatever was tried,
-// where that can't be used at all.
-func blame(setting string, err error) error {
-	if e, ok := errors.AsType[store.NotReady](err); (ok && e.Newer) || errs.Is(store.Classify(err), errs.Unavailable) {
-		setting = "DATABASE_URL"
-	}
-	return fmt.Errorf("%s: %w", setting, err)
 }
 
 // reachable is where a client on this host finds what listens on addr.

@@ -44,7 +44,7 @@ func (a *App) drain(left context.Context) {
 	second, stop := signal.NotifyContext(left, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	a.draining.Store(true)
-	a.board.Close() // its streams go to another replica
+	a.board.Close()           // its streams go to another replica
 	a.options.Streams.Leave() // they connect to another server
 	if a.config.DrainSeconds == 0 {
 		return

@@ -76,6 +76,20 @@ var outcomes = tests{
 		require.Equal(t, []uuid.UUID{second.ID}, list(far, first.ID))
 		require.Empty(t, list(far.Add(time.Microsecond), store.MinID))
 	},
+	"ListPastDeadline": func(t *testing.T, w *world) {
+		far := w.now.Add(-90 * 365 * 24 * time.Hour) // no other test's
+		first, second := w.open(t, far, far), w.open(t, far, far.Add(time.Second))
+		w.ready(t, w.open(t, far, far).ID)
+		list := func(since, until time.Time, after uuid.UUID) (ids []uuid.UUID) {
+			for _, r := range must(w.ListPastDeadline(t.Context(), store.ListPastDeadlineParams{Since: since, Until: until, AfterID: after, RowLimit: all}))(t) {
+				ids = append(ids, r.ID)
+			}
+			return ids
+		}
+		require.Equal(t, []uuid.UUID{first.ID, second.ID}, list(far, far.Add(time.Minute), store.MinID))
+		require.Equal(t, []uuid.UUID{first.ID}, list(far, far.Add(time.Second), store.MinID), "until is left out")
+		require.Equal(t, []uuid.UUID{second.ID}, list(far, far.Add(time.Minute), first.ID))
+	},
 	"CountOutcome": func(t *testing.T, w *world) {
 		w.outcome(t, "a", w.now, -1, 3)
 		w.outcome(t, "a", w.now, -1, -1)

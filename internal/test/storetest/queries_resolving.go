@@ -65,6 +65,14 @@ var resolving = tests{
 		_, err := w.GetRevision(t.Context(), unique("tenant"))
 		require.True(t, store.IsNotFound(err))
 	},
+	"SumRevisions": func(t *testing.T, w *world) {
+		before := must(w.SumRevisions(t.Context()))(t)
+		require.NoError(t, w.SetRevision(t.Context(), store.SetRevisionParams{TenantKey: w.tenant, Revision: 987_654_321, Epoch: w.epoch}))
+		require.NotEqual(t, before, must(w.SumRevisions(t.Context()))(t))
+	},
+	"ListTenantRevisions": func(t *testing.T, w *world) {
+		require.Contains(t, must(w.ListTenantRevisions(t.Context()))(t), store.TenantRevision{TenantKey: w.tenant, Revision: 1, Epoch: w.epoch})
+	},
 	"LockTenant": func(t *testing.T, w *world) {
 		fresh, first := unique("tenant"), newEpoch()
 		for range 2 { // what there is stays as it is
