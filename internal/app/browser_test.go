@@ -92,7 +92,7 @@ func TestSwaggerUIFillsInWhatWorksOneAfterTheOther(t *testing.T) {
 	ui := openBrowserTab(newBrowser(t, path), t)
 	ui.do(chromedp.Navigate(a.URL+"/docs/"), chromedp.WaitVisible(chromedp.CSS(".opblock")))
 	shown := valueOf(ui, chromedp.Evaluate[string](`[...document.querySelectorAll('.opblock')].slice(0,7).map(b => b.id.split('-').pop()).join(' ')`))
-	require.Equal(t, "bootstrap reportReady reportFailed getStartup getStartupPacket backfillStartups listPrincipals", shown, "in the order of openapi.yaml")
+	require.Equal(t, "bootstrap watchPacket reportReady reportFailed getStartup getStartupPacket backfillStartups", shown, "in the order of openapi.yaml")
 	ui.authorize("apiKeyAuth", apptest.AdminKey)
 	for _, operation := range []string{"createPrincipal", "getPrincipal", "createProfile", "updateProfile", "createManifest", "createBinding", "createSecretRef", "createAPIKey"} {
 		status, body := ui.execute(operation)

@@ -3,6 +3,7 @@ package app
 import (
 	"sync/atomic"
 
+	"github.com/legivellum/metagate/internal/feed"
 	"github.com/legivellum/metagate/internal/outcomes"
 	"github.com/legivellum/metagate/internal/store"
 	"github.com/legivellum/metagate/internal/telemetry"
@@ -62,7 +63,7 @@ func (a *App) measureRetention(m *telemetry.Metrics) {
 func (a *App) beside() telemetry.Beside {
 	return telemetry.Beside{
 		Ready: a.options.Ready, Expect: a.startups.Expect,
-		Sink: func(string) bool { return a.options.Mirror != nil },
+		Sink: func(name string) bool { return a.options.Webhooks[name] || (name == feed.LedgerName && a.options.Mirror != nil) },
 	}
 }
 

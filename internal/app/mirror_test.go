@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +93,23 @@ func TestTheLedgerIsToldOfEveryStartup(t *testing.T) {
 }
 
 // An outage of an hour is one of a few seconds, with as many startups.
+func TestALedgerThatSinksFileNamesIsTold(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, apptest.Migrate, func(t *testing.T, url string) {
+		gate := ledger.Start(t)
+		gate.Token = "the ledger's token"
+		path := filepath.Join(t.TempDir(), "sinks.yaml")
+		text := fmt.Sprintf("sinks: [{name: receiptgate, kind: receiptgate, url: %q, token: %q}]", gate.URL, gate.Token)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		l := newLab(t, apptest.Start(t, url, func(c *app.Config) { c.SinksFile = path }))
+		up := l.start(t, "up").Startup
+		apptest.Got(l.component.ReportReadyWithResponse(t.Context(), ready(up.StartupID))).Is(t, 200)
+		l.becomes(t, up.StartupID, model.MirrorStatusMirrored)
+		require.Len(t, phases(gate, up.StartupID), 2, "accepted, and complete")
+		require.Equal(t, "receiptgate", l.sink(t).Name)
+	})
+}
+
 func TestNothingIsLostWhileTheLedgerIsDown(t *testing.T) {
 	t.Parallel()
 	mirrored(t, func(t *testing.T, l *lab, gate *ledger.Ledger) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,7 +109,12 @@ func meshWithAHistory(t *testing.T, a *apptest.App) (d day) {
 	startedBefore(t, a, 2, 1300*time.Millisecond)
 	ready(starts(t, a, "delegate@mesh", "delegate"), "3.2.0")
 	late := starts(t, a, "workers@mesh", "worker_2")
-	storetest.Behind(t, a.Config.DatabaseURL, "UPDATE startup_sessions SET deadline_at = opened_at WHERE id = '"+late.String()+"'")
+	require.Eventually(t, func() bool { // the roster is written beside the requests
+		rows, err := a.Store.ListRoster(t.Context(), store.ListRosterParams{After: store.MinID, UpTo: store.MaxID})
+		return err == nil && slices.ContainsFunc(rows, func(r store.Roster) bool { return r.StartupID == late })
+	}, time.Minute, 5*time.Millisecond)
+	storetest.Behind(t, a.Config.DatabaseURL, "UPDATE startup_sessions SET deadline_at = opened_at WHERE id = '"+late.String()+"'",
+		"UPDATE roster SET deadline_at = opened_at WHERE startup_id = '"+late.String()+"'")
 	failed := starts(t, a, "depotgate@mesh", "depotgate")
 	apptest.Got(a.AdminClient(t).ReportFailedWithResponse(t.Context(), model.FailedReport{StartupID: failed, Error: "port 8000 is taken"})).Is(t, 200)
 

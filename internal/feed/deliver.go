@@ -51,7 +51,7 @@ func (m *Mirror) deliver(ctx context.Context, rows []store.StartupSession, upTo 
 		return err
 	}
 	delivered, refused := m.delivered.Load(), m.refused.Load()
-	p := store.AdvanceSinkParams{Name: sinkName, Owner: m.owner, Position: upTo, Delivered: delivered - m.saved.delivered, Refused: refused - m.saved.refused}
+	p := store.AdvanceSinkParams{Name: LedgerName, Owner: m.owner, Position: upTo, Delivered: delivered - m.saved.delivered, Refused: refused - m.saved.refused}
 	if p.Delivered > 0 {
 		p.DeliveredAt = new(m.now())
 	}

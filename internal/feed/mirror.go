@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// sinkName is the mirror's row in sinks.
-	sinkName = "receiptgate"
+	// LedgerName is the mirror's row in sinks.
+	LedgerName = "receiptgate"
 	// lease is how long the mirror stays with one replica that says nothing more.
 	lease = 30 * time.Second
 	// turnTime bounds what is done before the lease is renewed.
@@ -116,7 +116,7 @@ func (m *Mirror) turn(ctx context.Context) (wait time.Duration, err error) {
 		}
 	}
 	now := m.now()
-	leased, err := m.store.LeaseSink(ctx, store.LeaseSinkParams{Name: sinkName, Owner: m.owner, LeasedUntil: now.Add(lease), Now: now})
+	leased, err := m.store.LeaseSink(ctx, store.LeaseSinkParams{Name: LedgerName, Owner: m.owner, LeasedUntil: now.Add(lease), Now: now})
 	if err != nil {
 		return 0, err
 	}
@@ -129,7 +129,7 @@ func (m *Mirror) turn(ctx context.Context) (wait time.Duration, err error) {
 		more, err := m.next(ctx, &here)
 		if err != nil && ctx.Err() == nil { // a turn that is over is no failure
 			_ = m.store.FailSink(context.WithoutCancel(ctx), store.FailSinkParams{
-				Name: sinkName, Owner: m.owner, Now: new(m.now()), LastError: new(clip(err.Error())),
+				Name: LedgerName, Owner: m.owner, Now: new(m.now()), LastError: new(clip(err.Error())),
 			})
 			return 0, err
 		}
@@ -147,13 +147,13 @@ func (m *Mirror) join(ctx context.Context) error {
 	}
 	at, err := m.store.Settled(ctx)
 	if err == nil {
-		err = m.store.CreateSink(ctx, store.CreateSinkParams{Name: sinkName, Kind: sinkName, Position: at, LeasedUntil: m.now()})
+		err = m.store.CreateSink(ctx, store.CreateSinkParams{Name: LedgerName, Kind: LedgerName, Position: at, LeasedUntil: m.now()})
 	}
 	return cmp.Or(err, m.look(ctx))
 }
 
 func (m *Mirror) look(ctx context.Context) error {
-	s, err := m.store.GetSink(ctx, sinkName)
+	s, err := m.store.GetSink(ctx, LedgerName)
 	if err == nil {
 		m.since.Store(s.Since)
 		m.position.Store(s.Position)
@@ -166,7 +166,7 @@ func (m *Mirror) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	now := m.now()
-	_, _ = m.store.LeaseSink(ctx, store.LeaseSinkParams{Name: sinkName, Owner: m.owner, LeasedUntil: now.Add(-time.Second), Now: now.Add(-time.Hour)})
+	_, _ = m.store.LeaseSink(ctx, store.LeaseSinkParams{Name: LedgerName, Owner: m.owner, LeasedUntil: now.Add(-time.Second), Now: now.Add(-time.Hour)})
 }
 
 // place is a startup in the order of changes.
@@ -228,7 +228,7 @@ func (m *Mirror) Status(s store.StartupSession) model.MirrorStatus {
 
 // Position is the change up to which all startups are mirrored, whichever replica did it.
 func (m *Mirror) Position(ctx context.Context) (int64, error) {
-	s, err := m.store.GetSink(ctx, sinkName)
+	s, err := m.store.GetSink(ctx, LedgerName)
 	if store.IsNotFound(err) {
 		err = nil // no replica has begun
 	}

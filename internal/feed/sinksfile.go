@@ -23,7 +23,7 @@ import (
 // The kinds of sinks.
 const (
 	kindWebhook     = "webhook"
-	kindReceiptGate = sinkName
+	kindReceiptGate = LedgerName
 )
 
 const (
@@ -171,7 +171,7 @@ func (s *Sinks) add(e sinkEntry, allowed []string, dir string, names map[string]
 		return "/name", fmt.Errorf("%s is another sink's", e.Name)
 	case e.Name == "outcomes" || e.Name == "events":
 		return "/name", errors.New("is a name of MetaGate's own")
-	case (e.Kind == kindReceiptGate) != (e.Name == sinkName):
+	case (e.Kind == kindReceiptGate) != (e.Name == LedgerName):
 		return "/name", errors.New("receiptgate is the name of the sink of kind receiptgate, and of no other")
 	case e.Kind != kindWebhook && e.Kind != kindReceiptGate:
 		return "/kind", errors.New("must be webhook or receiptgate")

@@ -49,11 +49,14 @@ func newLooked(m *Metrics) *looked {
 		binary:    gauge("db_migration_wanted", "Number of the last migration that this binary has."),
 		delivered: sinks("last_delivery_timestamp_seconds", "When a sink last took something, from whichever server, in seconds since 1970; 0 for never."),
 		failing:   sinks("failing_since_timestamp_seconds", "Since when a sink can't be used, in seconds since 1970; 0: it can."),
-		pending:   sinks("pending", "Startups with changes that a sink has not been told of; 10,000 for that many or more."),
+		pending:   sinks("pending", "Startups with changes, or events, that a sink has not been told of; 10,000 for that many or more."),
 	}
 	m.Register(l.ready, l.database, l.binary, l.delivered, l.failing, l.pending)
 	return l
 }
+
+// toldOfStartups is the kind of sink that is told of startups themselves, and not of events.
+const toldOfStartups = "receiptgate"
 
 // mostPending is as far as is counted what waits for a sink.
 const mostPending = 10_000
@@ -114,13 +117,20 @@ func (l *looked) sinks(ctx context.Context, st *store.Store, ours func(string) b
 	if err != nil {
 		return err
 	}
+	events, err := st.EventBounds(ctx)
+	if err != nil {
+		return err
+	}
 	for _, s := range all {
 		if !ours(s.Name) {
 			continue
 		}
-		pending, err := st.CountChanges(ctx, store.CountChangesParams{FromChange: s.Position, RowLimit: mostPending})
-		if err != nil {
-			return err
+		pending := min(events.Newest-s.Position, mostPending) // events have numbers without holes
+		if s.Kind == toldOfStartups {
+			pending, err = st.CountChanges(ctx, store.CountChangesParams{FromChange: s.Position, RowLimit: mostPending})
+			if err != nil {
+				return err
+			}
 		}
 		l.delivered.WithLabelValues(s.Name).Set(seconds(s.DeliveredAt))
 		l.failing.WithLabelValues(s.Name).Set(seconds(s.FailingSince))

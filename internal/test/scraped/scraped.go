@@ -4,6 +4,7 @@ package scraped
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -31,6 +32,7 @@ var counted = []string{
 	`metagate_startup_outcomes_total{manifest="mesh",outcome="failed",version="1"} 1`,
 	`metagate_startup_outcomes_total{manifest="mesh",outcome="ready",version="1"} 1`,
 	`metagate_startups{state="OVERDUE"} 0`,
+	`metagate_sink_pending{sink="pager"} `,
 	`metagate_sink_pending{sink="receiptgate"} `,
 	`metagate_ready 1`,
 }
@@ -43,9 +45,12 @@ func Text(tb testing.TB) string {
 	issuer := httptest.NewTLSServer(provider)
 	tb.Cleanup(issuer.Close)
 	provider.URL = issuer.URL
+	pager := httptest.NewServer(http.NotFoundHandler())
+	tb.Cleanup(pager.Close)
 	a := apptest.Start(tb, testdb.SQLite(tb), func(c *app.Config) {
 		c.TLSCertFile, c.TLSKeyFile = ca.Server(tb, "127.0.0.1").Files(tb)
-		c.Endpoint, c.AuthToken = gate.URL, gate.Token
+		c.SinksFile = pki.File(tb, fmt.Appendf(nil, "sinks:\n- {name: receiptgate, kind: receiptgate, url: %q, token: %q}\n"+
+			"- {name: pager, kind: webhook, allow_private: true, secret: whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, url: %q}\n", gate.URL, gate.Token, pager.URL))
 		c.IssuersFile = pki.File(tb, []byte("issuers:\n- {name: idp, audience: metagate, issuer: "+issuer.URL+", jwks_file: "+pki.File(tb, provider.KeySet())+"}\n"))
 	})
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pki.Pool(ca)}, ForceAttemptHTTP2: true}
