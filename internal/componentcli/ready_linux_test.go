@@ -41,7 +41,7 @@ func TestPythonsWebServerIsReadyWhenItAnswers(t *testing.T) {
 	p.send(t, syscall.SIGTERM)
 	require.Equal(t, 128+15, p.code(t))
 	d := l.details(t)
-	require.Contains(t, d["waited_for"].([]any)[0], "404") //nolint:forcetypeassert // it is a list
+	require.Contains(t, d["waited_for"].([]any)[0], "/not-there") //nolint:forcetypeassert // it is a list
 	require.Equal(t, []any{"SIGTERM"}, d["signals_passed_on"])
 }
 

@@ -46,7 +46,7 @@ func TestWhatAsksForNoCredentialIsOpenToBadOnesToo(t *testing.T) {
 			w := wire{a, key}
 			w.does(t, "metagate.health", `null`)
 			w.does(t, "metagate.discovery", `{"auth_token":"wrong"}`)
-			require.Len(t, w.post(t, `{"id":1,"method":"tools/list"}`).result(t)["tools"], 12)
+			require.Len(t, w.post(t, `{"id":1,"method":"tools/list"}`).result(t)["tools"], 13)
 			require.Empty(t, w.post(t, `{"id":1,"method":"ping"}`).result(t))
 		}
 	})

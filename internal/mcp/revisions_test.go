@@ -102,7 +102,7 @@ func TestTheStatelessRevisionIsServedByItsOwnRules(t *testing.T) {
 		require.Equal(t, []any{stateless, "2025-11-25", "2025-06-18"}, discovered["supportedVersions"])
 		body, header = modern("tools/list", "{}")
 		listed := m.component.post(t, body, header...).result(t)
-		require.Len(t, listed["tools"], 12)
+		require.Len(t, listed["tools"], 13)
 		body, header = modern("tools/call", `{"name":"metagate.bootstrap","arguments":{"component_key":"gate"}}`)
 		called := m.component.post(t, body, header...).result(t)
 		for _, result := range []object{discovered, listed, called} {

@@ -67,7 +67,7 @@ async def every_tool(url, mode, name):
         await does(component, "metagate.health")
 
     missed = {tool.name for tool in tools} - called
-    assert not missed and len(called) == 12, missed
+    assert not missed and len(called) == 13, missed
 
 
 async def main():
