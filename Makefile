@@ -54,12 +54,12 @@ fmt: ## Format the Go code
 .PHONY: test
 test: ## Run every test on both engines (PKG=./internal/store for one package)
 	@echo 'testing $(PKG) on both engines: a few minutes; each package is told when it is done'
-	CGO_ENABLED=0 $(WITH_POSTGRES) sh -c '$(call TESTS,-timeout 15m $(TESTFLAGS))'
+	CGO_ENABLED=0 $(WITH_POSTGRES) sh -c '$(call TESTS,-timeout 30m $(TESTFLAGS))'
 
 # The race detector needs cgo, and so a C compiler; it makes the pure Go SQLite several times slower.
 .PHONY: race
 race: ## Run every test under the race detector
-	CGO_ENABLED=1 $(WITH_POSTGRES) sh -c '$(call TESTS,-race -timeout 30m $(TESTFLAGS))'
+	CGO_ENABLED=1 $(WITH_POSTGRES) sh -c '$(call TESTS,-race -timeout 60m $(TESTFLAGS))'
 
 # The rooms that need no whole server, on SQLite alone: what to run while one writes.
 .PHONY: check

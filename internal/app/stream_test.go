@@ -233,7 +233,7 @@ func TestWhoHopsBetweenReplicasHearsOfEveryStartup(t *testing.T) {
 		}
 		<-enough
 		release()
-		id := hop(t, replicas, 100, o, first.LastID)
+		id := hop(t, replicas, apptest.Fewer(100), o, first.LastID)
 		cancel()
 		all.Wait()
 		for path := "startups?limit=1000"; path != ""; { // those that nobody was answered for, too
