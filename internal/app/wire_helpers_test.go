@@ -157,7 +157,7 @@ func newWireWorld(t *testing.T, w wire, suffix string) wireWorld {
 	out.manifest = w.create(t, "/v1/admin/manifests", fmt.Sprintf(`{"manifest_key":"m%s"}`, suffix))
 	out.binding = w.create(t, "/v1/admin/bindings", fmt.Sprintf(`{"principal_id":%q,"profile_id":%q,"manifest_id":%q}`, out.principal, out.profile, out.manifest))
 	out.ref = w.create(t, "/v1/admin/secret-refs", fmt.Sprintf(`{"secret_key":"s%s","ref_kind":"env","ref_name":"S"}`, suffix))
-	out.validator = w.create(t, "/v1/admin/validators", fmt.Sprintf(`{"validator_key":"v%s","on":"profile","schema":{"properties":{"policy":{"type":"object"}}}}`, suffix))
+	out.validator = w.create(t, "/v1/admin/validators", fmt.Sprintf(`{"validator_key":"v%s","on":"profile","match":{"keys":["nobody"]},"schema":{"properties":{"policy":{"type":"object"}}}}`, suffix))
 	issued := w.send(t, http.MethodPost, "/v1/admin/api-keys", fmt.Sprintf(`{"principal_id":%q,"name":"k"}`, out.principal))
 	require.Equal(t, http.StatusCreated, issued.Status, issued.Body)
 	out.id, _ = issued.member(t, "id").(string)
