@@ -63,7 +63,9 @@ func (a *App) measureRetention(m *telemetry.Metrics) {
 func (a *App) beside() telemetry.Beside {
 	return telemetry.Beside{
 		Ready: a.options.Ready, Expect: a.startups.Expect,
-		Sink: func(name string) bool { return a.options.Webhooks[name] || (name == feed.LedgerName && a.options.Mirror != nil) },
+		Sink: func(name string) bool {
+			return a.options.Webhooks[name] || (name == feed.LedgerName && a.options.Mirror != nil)
+		},
 	}
 }
 
