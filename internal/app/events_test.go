@@ -258,7 +258,7 @@ func TestTenThousandOverdueStartupsAreOneEventEach(t *testing.T) {
 		for _, n := range []int64{int64(many / 20), int64(many / 3)} { // somebody dies when that many are recorded
 			until(t, func() bool { return count() >= n })
 			replicas[0].kill()
-			replicas = append(replicas[1:], spawn(t, binary, url))
+			replicas = append(replicas[1:], spawnUntil(t, binary, url))
 		}
 		until(t, func() bool { return len(l.events(t, model.EventTypeStartupOverdue)) >= many })
 		cancel()

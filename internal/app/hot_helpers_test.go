@@ -42,6 +42,24 @@ func buildMetagate(t *testing.T) string {
 // spawn starts the binary on a database and waits until it listens.
 func spawn(t *testing.T, binary, databaseURL string) child {
 	t.Helper()
+	c, why := trySpawn(t, binary, databaseURL)
+	require.NotNil(t, c.App, "it ended: %s", why)
+	return c
+}
+
+// spawnUntil starts it again, as a supervisor does, where it ends: on SQLite others may hold the one writer for longer than a start waits.
+func spawnUntil(t *testing.T, binary, databaseURL string) (c child) {
+	t.Helper()
+	until(t, func() bool {
+		c, _ = trySpawn(t, binary, databaseURL)
+		return c.App != nil
+	})
+	return c
+}
+
+// trySpawn has no App where it ended, and says what it said last.
+func trySpawn(t *testing.T, binary, databaseURL string) (c child, last string) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary, "serve", "--host=127.0.0.1", "--port=0")
 	cmd.Dir = t.TempDir()
 	cmd.Env = []string{
@@ -56,13 +74,16 @@ func spawn(t *testing.T, binary, databaseURL string) child {
 	lines := bufio.NewScanner(stderr)
 	var listens struct{ Msg, URL string }
 	for listens.URL == "" {
-		require.True(t, lines.Scan(), "it ended: %s", lines.Text())
-		if strings.Contains(lines.Text(), "MetaGate listens") {
+		if !lines.Scan() {
+			kill()
+			return child{}, last
+		}
+		if last = lines.Text(); strings.Contains(last, "MetaGate listens") {
 			require.NoError(t, json.Unmarshal(lines.Bytes(), &listens))
 		}
 	}
 	go func() { _, _ = io.Copy(io.Discard, stderr) }()
-	return child{&apptest.App{App: &app.App{URL: listens.URL}, Config: apptest.Config(t, databaseURL)}, kill}
+	return child{&apptest.App{App: &app.App{URL: listens.URL}, Config: apptest.Config(t, databaseURL)}, kill}, last
 }
 
 // notHanging is when a client gives up: the contract promises an answer, even
