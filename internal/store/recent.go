@@ -94,6 +94,7 @@ func (r *recent) keep(w Written) {
 	r.startups += 1 + len(w.Startups)
 	for r.startups > recentStartups {
 		r.startups -= 1 + len(r.kept[0].Startups)
+		r.kept[0] = Written{} // the array behind it is still there
 		r.kept = r.kept[1:]
 	}
 }
