@@ -56,10 +56,10 @@ test: ## Run every test on both engines (PKG=./internal/store for one package)
 	@echo 'testing $(PKG) on both engines: a few minutes; each package is told when it is done'
 	CGO_ENABLED=0 $(WITH_POSTGRES) sh -c '$(call TESTS,-timeout 30m -parallel 6 $(TESTFLAGS))'
 
-# The race detector needs cgo, and so a C compiler; it makes the pure Go SQLite several times slower.
+# The race detector needs cgo, and so a C compiler; it makes the pure Go SQLite several times slower: one package at a time, for what has a deadline.
 .PHONY: race
 race: ## Run every test under the race detector
-	CGO_ENABLED=1 $(WITH_POSTGRES) sh -c '$(call TESTS,-race -timeout 60m -parallel 4 $(TESTFLAGS))'
+	CGO_ENABLED=1 $(WITH_POSTGRES) sh -c '$(call TESTS,-race -timeout 60m -p 1 -parallel 4 $(TESTFLAGS))'
 
 # The rooms that need no whole server, on SQLite alone: what to run while one writes.
 .PHONY: check

@@ -138,7 +138,7 @@ func TestManyAtOnceOnOneConnectionAreAllAnswered(t *testing.T) {
 		a = s.reach(t, a, true)
 		w := newWireWorld(t, wire{a, apptest.AdminKey}, "1")
 		var conns connections
-		answered := make(chan outcome, 1000)
+		answered := make(chan outcome, apptest.Fewer(1000))
 		for range cap(answered) {
 			go func() {
 				status, err := conns.bootstrap(t, a, strings.NewReader(oneStart), w.component.credential)

@@ -10,7 +10,7 @@ import (
 	"github.com/legivellum/metagate/internal/store"
 )
 
-const all = 100 // rows: more than any tenant here has
+const all = 10_000 // rows: more than all tenants here have together
 
 var principals = tests{
 	"CreatePrincipal": func(t *testing.T, w *world) {
