@@ -135,6 +135,10 @@ bench: ## Measure both engines beside this machine's own limits, in one run
 bench-growth: ## Measure what 100,000 principals and 5,000,000 receipts cost
 	go run -C bench . growth
 
+.PHONY: bench-overdue
+bench-overdue: ## Measure how soon 10,000 overdue startups are events, beside 5,000,000 receipts and while replicas die
+	go run -C bench . overdue
+
 .PHONY: bench-ask
 bench-ask: ## Measure how long an operator waits for the roster, a diff, the past, among 100,000 principals
 	go run -C bench . ask

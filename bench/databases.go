@@ -23,6 +23,10 @@ type database interface {
 	addReceipts(ctx context.Context, n, overdue int) error
 	// due counts the receipts that are older than when addReceipts said.
 	due(ctx context.Context) (int, error)
+	// open writes n startups that nobody has reported yet.
+	open(ctx context.Context, n int, deadline time.Time) error
+	// lastEvent is when the newest event was recorded.
+	lastEvent(ctx context.Context) (time.Time, error)
 	// number is what a query of one number gives.
 	number(ctx context.Context, query string, args ...any) (int, error)
 }
@@ -30,7 +34,8 @@ type database interface {
 // filled is a database that is reached through database/sql.
 type filled struct {
 	name, driver, address, server string
-	insert, count                 string
+	insert, count, opening        string
+	recorded                      string // in milliseconds
 	after                         string
 	before                        time.Time // receipts of an earlier time are due
 }
@@ -46,7 +51,14 @@ func newPostgres(ctx context.Context, c *testdb.Cluster, name string) (database,
 				1, gen_random_uuid(), md5(i::text) || md5(i::text), 'READY', t, t + interval '2 minutes', t + interval '3 seconds', '1.0.0'
 			FROM generate_series(0, $3::bigint - 1) i, to_timestamp(($1::bigint + i * $2::bigint / $3::bigint) / 1000.0) t`,
 		count: `SELECT count(*) FROM startup_sessions WHERE id < (lpad(to_hex($1::bigint), 12, '0') || '70008000000000000000')::uuid`,
-		after: `VACUUM ANALYZE startup_sessions`,
+		opening: `INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key,
+			manifest_version, packet_id, packet_etag, status, opened_at, deadline_at)
+			SELECT (lpad(to_hex($1::bigint), 12, '0') || '70008001' || lpad(to_hex(i), 12, '0'))::uuid,
+				'default', gen_random_uuid(), 'bench-overdue', 'c' || i, 'bench-herd', 'bench-herd',
+				1, gen_random_uuid(), md5(i::text) || md5(i::text), 'OPEN', to_timestamp($1::bigint / 1000.0), to_timestamp($2::bigint / 1000.0)
+			FROM generate_series(1, $3::bigint) i`,
+		recorded: `SELECT (extract(epoch FROM max(recorded_at)) * 1000)::bigint FROM events`,
+		after:    `VACUUM ANALYZE startup_sessions`,
 	}, c.CreateDatabase(ctx, name, "")
 }
 
@@ -61,7 +73,15 @@ func newSQLite(path string) database {
 				'default', format('00000000-0000-4000-8000-%012x', i), format('bench-growth-%06d', i % 100000), 'memorygate_main', 'bench-herd', 'bench-herd',
 				1, format('00000000-0000-4000-8000-%012x', i), format('%064x', i), 'READY', at, at, at, '1.0.0' FROM t`,
 		count: `SELECT count(*) FROM startup_sessions WHERE id < format('%s-%s-7000-8000-000000000000', substr(format('%012x', ?1), 1, 8), substr(format('%012x', ?1), 9))`,
-		after: `PRAGMA wal_checkpoint(TRUNCATE)`,
+		opening: `INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key,
+			manifest_version, packet_id, packet_etag, status, opened_at, deadline_at)
+			WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?3)
+			SELECT substr(format('%012x', ?1), 1, 8) || '-' || substr(format('%012x', ?1), 9) || '-7000-8001-' || format('%012x', i),
+				'default', format('00000000-0000-4000-8001-%012x', i), 'bench-overdue', 'c' || i, 'bench-herd', 'bench-herd',
+				1, format('00000000-0000-4000-8001-%012x', i), format('%064x', i), 'OPEN',
+				format('%s.%03d000+00:00', datetime(?1 / 1000, 'unixepoch'), ?1 % 1000), format('%s.%03d000+00:00', datetime(?2 / 1000, 'unixepoch'), ?2 % 1000) FROM n`,
+		recorded: `SELECT CAST(round((julianday(max(recorded_at)) - 2440587.5) * 86400000) AS integer) FROM events`,
+		after:    `PRAGMA wal_checkpoint(TRUNCATE)`,
 	}
 }
 
@@ -119,6 +139,21 @@ func (f *filled) addReceipts(ctx context.Context, n, overdue int) error {
 
 func (f *filled) due(ctx context.Context) (int, error) {
 	return f.number(ctx, f.count, f.before.UnixMilli())
+}
+
+func (f *filled) open(ctx context.Context, n int, deadline time.Time) error {
+	db, err := sql.Open(f.driver, f.address)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.ExecContext(ctx, f.opening, time.Now().UnixMilli(), deadline.UnixMilli(), n)
+	return err
+}
+
+func (f *filled) lastEvent(ctx context.Context) (time.Time, error) {
+	ms, err := f.number(ctx, f.recorded)
+	return time.UnixMilli(int64(ms)), err
 }
 
 func (f *filled) number(ctx context.Context, query string, args ...any) (n int, err error) {

@@ -19,16 +19,17 @@ import (
 )
 
 type program struct {
-	Table  tableCmd  `cmd:"" default:"1" help:"Measure both engines beside this machine's own limits, in one run."`
-	Growth growthCmd `cmd:"" help:"Measure what many principals and receipts cost, on both engines."`
-	Ask    askCmd    `cmd:"" help:"Measure how long an operator waits for an answer among many principals, on both engines."`
-	Pairs  pairsCmd  `cmd:"" help:"Measure this tree against another, in turns."`
-	Mirror mirrorCmd `cmd:"" help:"Measure what mirroring costs bootstraps, also where the ledger hangs."`
-	Stream streamCmd `cmd:"" help:"Measure what those cost who listen to the stream."`
-	TLS    tlsCmd    `cmd:"" help:"Measure bootstraps over TLS beside those over plain HTTP, on kept connections and in turns."`
-	Doors  doorsCmd  `cmd:"" help:"Measure bootstraps through POST /mcp beside those through REST, in turns."`
-	Load   loadCmd   `cmd:"" help:"Put a running server under load, or under a cold start, and print latencies."`
-	Bare   bareCmd   `cmd:"" hidden:"" help:"Serve what table and pairs compare with."`
+	Table   tableCmd   `cmd:"" default:"1" help:"Measure both engines beside this machine's own limits, in one run."`
+	Growth  growthCmd  `cmd:"" help:"Measure what many principals and receipts cost, on both engines."`
+	Ask     askCmd     `cmd:"" help:"Measure how long an operator waits for an answer among many principals, on both engines."`
+	Pairs   pairsCmd   `cmd:"" help:"Measure this tree against another, in turns."`
+	Overdue overdueCmd `cmd:"" help:"Measure how soon many overdue startups are events, beside many receipts and while replicas die."`
+	Mirror  mirrorCmd  `cmd:"" help:"Measure what mirroring costs bootstraps, also where the ledger hangs."`
+	Stream  streamCmd  `cmd:"" help:"Measure what those cost who listen to the stream."`
+	TLS     tlsCmd     `cmd:"" help:"Measure bootstraps over TLS beside those over plain HTTP, on kept connections and in turns."`
+	Doors   doorsCmd   `cmd:"" help:"Measure bootstraps through POST /mcp beside those through REST, in turns."`
+	Load    loadCmd    `cmd:"" help:"Put a running server under load, or under a cold start, and print latencies."`
+	Bare    bareCmd    `cmd:"" hidden:"" help:"Serve what table and pairs compare with."`
 }
 
 func main() {

@@ -44,6 +44,7 @@ type pair struct {
 	servers [2]*server
 	prepare func(context.Context, *server) (turn, error)
 	figures [3][2][]float64 // as figureNames, of each, in each round
+	lag     [2]float64      // seconds that the outcomes of each were behind at most, when a turn of load ended
 }
 
 var figureNames = [3]string{"answers/s", "p99 ms", "CPU µs"}
@@ -150,6 +151,7 @@ func (p *pair) turn(ctx context.Context, i int, counts bool) error {
 	cpu := p.servers[i].cpu()
 	r, err := run(ctx)
 	cpu = p.servers[i].cpu() - cpu
+	p.lag[i] = max(p.lag[i], p.servers[i].metric(ctx, "metagate_outcomes_lag_seconds"))
 	if err := sound(r, err); err != nil || !counts {
 		return err
 	}
@@ -170,5 +172,8 @@ func (p *pair) print(engine string, connections int) {
 		n := len(ratios)
 		fmt.Printf("| %s | %d | %s | %s | %.1f | %.1f | %.3f | %.3f | %.3f |\n", engine, connections, p.what, name,
 			median(before), median(after), ratios[n/2], ratios[n/4], ratios[n-1-n/4])
+	}
+	if p.lag != [2]float64{} {
+		fmt.Printf("| %s | %d | %s | outcomes behind, s, at most | %.2f | %.2f | | | |\n", engine, connections, p.what, p.lag[0], p.lag[1])
 	}
 }

@@ -12,9 +12,14 @@ import (
 
 // mallocs is how many objects the server has allocated so far.
 func (s *server) mallocs(ctx context.Context) float64 {
-	body, _ := s.get(ctx, "/metrics") // 0 shows in the table
+	return s.metric(ctx, "go_memstats_mallocs_total")
+}
+
+// metric is the value of one without labels; 0 where there is none.
+func (s *server) metric(ctx context.Context, name string) float64 {
+	body, _ := s.get(ctx, "/metrics")
 	for line := range strings.Lines(body) {
-		if v, ok := strings.CutPrefix(line, "go_memstats_mallocs_total "); ok {
+		if v, ok := strings.CutPrefix(line, name+" "); ok {
 			n, _ := strconv.ParseFloat(strings.TrimSpace(v), 64)
 			return n
 		}
