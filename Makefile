@@ -145,7 +145,7 @@ bench-ask: ## Measure how long an operator waits for the roster, a diff, the pas
 
 .PHONY: bench-pairs
 bench-pairs: ## Measure this tree against OLD, a binary or a git revision, in ROUNDS turns; SLACK=1: as the systemd unit runs them
-	go run -C bench . pairs --old '$(OLD)' --rounds $(ROUNDS) $(if $(SLACK),--slack)
+	go run -C bench . pairs --old '$(OLD)' --rounds $(ROUNDS) $(if $(SLACK),--slack) $(if $(TOLD),--told)
 
 .PHONY: bench-doors
 bench-doors: ## Measure bootstraps through /mcp beside those through REST, in ROUNDS turns

@@ -4,22 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/legivellum/metagate/bench/load"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
-const pairTurn = time.Second // of each server in each round
+const (
+	pairTurn      = time.Second                                          // of each server in each round
+	webhookSecret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" // of a hook that doesn't look
+)
 
 type pairsCmd struct {
 	Old    string `required:"" placeholder:"REV" help:"What to measure against: a git revision, or a binary by its path from the repository's root."`
 	Rounds int    `default:"11" help:"How often each of a pair takes its turn."`
 	Slack  bool   `help:"Both with the timer slack that packaging/metagate.service gives."`
+	Told   bool   `help:"The new one has ten listeners of its stream and a webhook that is told of every event."`
 }
 
 func (c pairsCmd) Validate() error {
@@ -34,7 +41,7 @@ func (c pairsCmd) Run(ctx context.Context) error {
 		if c.Slack { // the database has none
 			defer slacken()()
 		}
-		return pairs(ctx, dir, c.Old, binary, cluster, c.Rounds)
+		return c.pairs(ctx, dir, binary, cluster)
 	})
 }
 
@@ -52,8 +59,8 @@ var figureNames = [3]string{"answers/s", "p99 ms", "CPU µs"}
 // pairs lets two servers take turns, each on a database of its own, and tells what
 // became of the figures: the medians of both, and the quartiles of their ratio.
 // The bare server against itself, in turns with them, tells what is noise.
-func pairs(ctx context.Context, dir, old, binary string, cluster *testdb.Cluster, rounds int) error {
-	former, err := formerServer(ctx, dir, old)
+func (c pairsCmd) pairs(ctx context.Context, dir, binary string, cluster *testdb.Cluster) error {
+	former, err := formerServer(ctx, dir, c.Old)
 	if err != nil {
 		return err
 	}
@@ -62,6 +69,17 @@ func pairs(ctx context.Context, dir, old, binary string, cluster *testdb.Cluster
 		return err
 	}
 	defer bare.stop()
+	var settings []string // of the new one
+	if c.Told {
+		hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		defer hook.Close()
+		sinks := filepath.Join(dir, "sinks.yaml")
+		text := "sinks: [{name: all, kind: webhook, allow_private: true, secret: " + webhookSecret + ", url: '" + hook.URL + "'}]\n"
+		if err := os.WriteFile(sinks, []byte(text), 0o600); err != nil {
+			return err
+		}
+		settings = []string{"SINKS_FILE=" + sinks}
+	}
 	fmt.Println("| engine | connections | what | figure | old | new | new ÷ old: median | lower quartile | upper quartile |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|")
 	for _, name := range []string{"old", "new"} {
@@ -73,7 +91,7 @@ func pairs(ctx context.Context, dir, old, binary string, cluster *testdb.Cluster
 		{{"PostgreSQL", cluster.URL("old")}, {"PostgreSQL", cluster.URL("new")}},
 		{{"SQLite", "sqlite:" + filepath.Join(dir, "old.db")}, {"SQLite", "sqlite:" + filepath.Join(dir, "new.db")}},
 	} {
-		if err := compareTwo(ctx, engines, [2]string{former, binary}, bare, rounds); err != nil {
+		if err := c.compareTwo(ctx, engines, [2]string{former, binary}, bare, settings); err != nil {
 			return err
 		}
 	}
@@ -97,7 +115,7 @@ func formerServer(ctx context.Context, dir, old string) (string, error) {
 	return binary, build(ctx, sources, binary)
 }
 
-func compareTwo(ctx context.Context, engines [2]engine, binaries [2]string, bare *server, rounds int) error {
+func (c pairsCmd) compareTwo(ctx context.Context, engines [2]engine, binaries [2]string, bare *server, settings []string) error {
 	var servers [2]*server
 	defer func() {
 		for _, s := range servers {
@@ -106,12 +124,19 @@ func compareTwo(ctx context.Context, engines [2]engine, binaries [2]string, bare
 			}
 		}
 	}()
-	for i, e := range engines {
-		s, err := start(ctx, binaries[i], e.url)
+	for i, own := range [][]string{nil, settings} {
+		s, err := start(ctx, binaries[i], engines[i].url, own...)
 		if err != nil {
 			return err
 		}
 		servers[i] = s
+	}
+	if c.Told {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		if err := servers[1].listen(ctx, listening, new(atomic.Int64)); err != nil {
+			return err
+		}
 	}
 	for _, connections := range []int{64, 256} {
 		target := func(s *server) load.Target {
@@ -124,8 +149,8 @@ func compareTwo(ctx context.Context, engines [2]engine, binaries [2]string, bare
 			{what: "ready", servers: servers, prepare: func(ctx context.Context, s *server) (turn, error) { return ready(ctx, target(s)) }},
 		}
 		for _, kind := range kinds {
-			for round := range rounds + 1 {
-				progress("%s, %d connections, %s: round %d of %d", engines[0].name, connections, kind.what, round, rounds)
+			for round := range c.Rounds + 1 {
+				progress("%s, %d connections, %s: round %d of %d", engines[0].name, connections, kind.what, round, c.Rounds)
 				for turn := range servers {
 					i := (turn + round) % 2 // who comes second fares differently: each in turn
 					for _, p := range []*pair{noise, kind} {
