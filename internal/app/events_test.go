@@ -185,47 +185,6 @@ func TestEachRevisionIsOneEvent(t *testing.T) {
 	})
 }
 
-func TestARevokedCredentialThatIsUsedIsAConflict(t *testing.T) {
-	t.Parallel()
-	apptest.Each(t, func(t *testing.T, a *apptest.App) {
-		l := newLab(t, a)
-		l.start(t, "c")
-		wire{a, "mgk_" + strings.Repeat("n", 43)}.send(t, "POST", "/v1/bootstrap", `{"component_key":"c"}`).refused(t, 401, "UNAUTHENTICATED")
-		apptest.Got(l.admin.RevokeAPIKeyWithResponse(t.Context(), l.key.ID, nil)).Is(t, 204)
-		for range 3 {
-			wire{a, l.key.APIKey}.send(t, "POST", "/v1/bootstrap", `{"component_key":"c"}`).refused(t, 401, "UNAUTHENTICATED")
-			wire{a, l.key.APIKey}.send(t, "GET", "/v1/admin/principals", "").refused(t, 401, "UNAUTHENTICATED")
-		}
-		e := l.told(t, model.EventTypeIdentityConflict, 1)[0]
-		require.Equal(t, "principals/"+l.principal.PrincipalKey, e.Subject)
-		data := dataOf(t, e)
-		require.Equal(t, "credential", data["conflict"])
-		require.Equal(t, "revoked API key "+l.key.ID.String(), data["detail"])
-		require.NotEmpty(t, data["remote_addr"])
-	})
-}
-
-func TestAnInstanceInTwoPlacesIsAConflict(t *testing.T) {
-	t.Parallel()
-	apptest.Each(t, func(t *testing.T, a *apptest.App) {
-		l, now := newLab(t, a), store.Now().Add(-5*time.Second)
-		open := func(instance, addr string, after time.Duration) uuid.UUID {
-			return l.opened(t, store.OpenStartupParams{InstanceID: &instance, RemoteAddr: &addr, OpenedAt: now.Add(after), DeadlineAt: now.Add(time.Hour)})
-		}
-		open("restarted", "10.0.0.1", 0)
-		open("restarted", "10.0.0.1", time.Second)
-		open("alone", "10.0.0.2", 0)
-		open("twin", "10.0.0.1", 0)
-		second := open("twin", "10.0.0.2", time.Second)
-		open("twin", "10.0.0.1", 2*time.Second)
-		e := l.told(t, model.EventTypeIdentityConflict, 1)[0]
-		data := dataOf(t, e)
-		require.Equal(t, []any{"instance", "twin"}, []any{data["conflict"], data["instance_id"]})
-		require.Contains(t, string(e.Data), second.String())
-		require.NotContains(t, string(e.Data), `"restarted"`)
-	})
-}
-
 // Three replicas, killed at random while ten thousand startups become overdue.
 func TestTenThousandOverdueStartupsAreOneEventEach(t *testing.T) {
 	t.Parallel()

@@ -39,6 +39,7 @@ type Webhook struct {
 
 	tried    int64          // the newest event at the last attempt
 	last     time.Time      // of the last attempt
+	patient  time.Time      // until when the sink asked to be left alone: also with what is new
 	digested map[int64]bool // events that were told in a digest, while others before them weren't
 	enabled  bool
 
@@ -136,7 +137,7 @@ func (w *Webhook) turn(ctx context.Context) error {
 		w.pendingSince.Store(0)
 		return nil
 	}
-	fresh := bounds.Newest > w.tried && now.Sub(w.last) >= freshRetry
+	fresh := bounds.Newest > w.tried && now.Sub(w.last) >= freshRetry && !now.Before(w.patient)
 	if s.RetryAt != nil && now.Before(*s.RetryAt) && !fresh {
 		return nil
 	}
@@ -144,14 +145,15 @@ func (w *Webhook) turn(ctx context.Context) error {
 		return err
 	}
 	w.tried, w.last = bounds.Newest, now
-	if gone := bounds.Oldest - 1 - s.Position; bounds.Oldest > 0 && gone > 0 {
+	oldest := cmp.Or(bounds.Oldest, bounds.Newest+1) // where none is left, all are gone
+	if gone := oldest - 1 - s.Position; gone > 0 {
 		w.dropped.Add(gone)
 		w.log.WarnContext(ctx, "events are gone that a sink was not told of (EVENT_RETENTION_DAYS)", "events", gone)
-		_, err := w.store.DropEvents(ctx, store.DropEventsParams{Name: w.config.Name, Owner: w.owner, Position: bounds.Oldest - 1, Dropped: gone})
+		_, err := w.store.DropEvents(ctx, store.DropEventsParams{Name: w.config.Name, Owner: w.owner, Position: oldest - 1, Dropped: gone})
 		if err != nil {
 			return err
 		}
-		s.Position = bounds.Oldest - 1
+		s.Position = oldest - 1
 	}
 	return w.tell(ctx, s)
 }
@@ -280,6 +282,7 @@ func (w *Webhook) send(ctx context.Context, e cloudEvent, since *time.Time, upTo
 		return err
 	}
 	w.failures.Add(1)
+	w.patient = now.Add(v.after)
 	wait = max(wait+rand.N(wait/5+1), v.after) //nolint:gosec // no secret
 	_, err := w.store.RetrySink(ctx, store.RetrySinkParams{
 		Name: w.config.Name, Owner: w.owner, RetryAt: new(now.Add(wait).Truncate(time.Microsecond)), Now: &now, LastError: new(clip(v.err.Error())),

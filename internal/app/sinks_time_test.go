@@ -1,0 +1,76 @@
+package app_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate/gen/model"
+	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/test/apptest"
+	"github.com/legivellum/metagate/internal/test/testdb"
+)
+
+func TestASinkThatAsksForPatienceIsLeftAloneWithWhatIsNewToo(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, apptest.Migrate, func(t *testing.T, url string) {
+		r := receive(t)
+		r.answers(429, "Retry-After", "3600")
+		l := newLab(t, apptest.Start(t, url, sinkFile(t, "name: pager, types: [startup.failed], url: "+r.URL)))
+		until(t, func() bool { return l.named(t, "pager").Name != "" })
+		asked := store.Now()
+		l.fails(t, 1)
+		until(t, func() bool { return l.named(t, "pager").State == model.SinkStateFailing })
+		require.WithinRange(t, l.named(t, "pager").RetryAt.MustGet(), asked.Add(time.Hour), store.Now().Add(time.Hour))
+		attempts := l.named(t, "pager").Attempts
+		r.answers(0)
+		l.fails(t, 1)
+		time.Sleep(12 * time.Second) // something new is tried ten seconds after the last attempt
+		require.Equal(t, attempts, l.named(t, "pager").Attempts)
+		require.Empty(t, r.all())
+	})
+}
+
+func (l *lab) bounds(t *testing.T) store.EventBoundsRow {
+	t.Helper()
+	b, err := l.Store.EventBounds(t.Context())
+	require.NoError(t, err)
+	return b
+}
+
+// A sink that takes nothing keeps events for twice their time; what is gone then is counted.
+func TestEventsGoWhenTheirTimeIsOver(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, apptest.Migrate, func(t *testing.T, url string) {
+		r := receive(t)
+		r.answers(503)
+		l := newLab(t, apptest.Start(t, url, sinkFile(t, "name: pager, types: [startup.failed], url: "+r.URL)))
+		until(t, func() bool { return l.named(t, "pager").Name != "" })
+		l.fails(t, 3)
+		l.told(t, model.EventTypeStartupFailed, 3)
+		until(t, func() bool { return l.named(t, "pager").State == model.SinkStateFailing })
+		require.NoError(t, l.Close())
+		l.App = apptest.Start(t, url)
+
+		const keep = 24 * time.Hour
+		after := func(d time.Duration) store.EventBoundsRow {
+			now := store.Now().Add(d)
+			_, err := l.Store.DeleteOldEvents(t.Context(), store.DeleteOldEventsParams{Before: now.Add(-keep), Whatever: now.Add(-2 * keep), RowLimit: 1000})
+			require.NoError(t, err)
+			return l.bounds(t)
+		}
+		last := l.bounds(t).Newest
+		require.Equal(t, store.EventBoundsRow{Oldest: 1, Newest: last}, after(0))
+		require.Positive(t, after(keep+time.Hour).Oldest, "the sink hasn't taken them")
+		require.Equal(t, store.EventBoundsRow{Newest: last}, after(2*keep+time.Hour), "a number never comes again")
+
+		r.answers(0)
+		require.NoError(t, l.Close())
+		l.App = apptest.Start(t, url, sinkFile(t, "name: pager, types: [startup.failed], url: "+r.URL))
+		l.admin = l.AdminClient(t)
+		until(t, func() bool { s := l.named(t, "pager"); return s.State == model.SinkStateOk && s.Pending == 0 })
+		require.GreaterOrEqual(t, l.named(t, "pager").Dropped, int64(3))
+		require.Empty(t, r.all())
+	})
+}
