@@ -29,7 +29,7 @@ func TestAWebhookMayAskForPatience(t *testing.T) {
 			require.Error(t, v.err)
 			require.False(t, v.final || v.gone)
 		}
-		taken := judge(&http.Response{StatusCode: 200, Header: http.Header{"Retry-After": {after}}}, now)
+		taken := judge(&http.Response{StatusCode: http.StatusOK, Header: http.Header{"Retry-After": {after}}}, now)
 		require.Equal(t, verdict{}, taken)
 	}
 }
