@@ -36,7 +36,7 @@ type filled struct {
 	name, driver, address, server string
 	insert, count, opening        string
 	recorded                      string // in milliseconds
-	after                         string
+	after                         []string
 	before                        time.Time // receipts of an earlier time are due
 }
 
@@ -58,7 +58,7 @@ func newPostgres(ctx context.Context, c *testdb.Cluster, name string) (database,
 				1, gen_random_uuid(), md5(i::text) || md5(i::text), 'OPEN', to_timestamp($1::bigint / 1000.0), to_timestamp($2::bigint / 1000.0)
 			FROM generate_series(1, $3::bigint) i`,
 		recorded: `SELECT (extract(epoch FROM max(recorded_at)) * 1000)::bigint FROM events`,
-		after:    `VACUUM ANALYZE startup_sessions`,
+		after:    []string{`VACUUM ANALYZE startup_sessions`, `CHECKPOINT`},
 	}, c.CreateDatabase(ctx, name, "")
 }
 
@@ -81,7 +81,7 @@ func newSQLite(path string) database {
 				1, format('00000000-0000-4000-8001-%012x', i), format('%064x', i), 'OPEN',
 				format('%s.%03d000+00:00', datetime(?1 / 1000, 'unixepoch'), ?1 % 1000), format('%s.%03d000+00:00', datetime(?2 / 1000, 'unixepoch'), ?2 % 1000) FROM n`,
 		recorded: `SELECT CAST(round((julianday(max(recorded_at)) - 2440587.5) * 86400000) AS integer) FROM events`,
-		after:    `PRAGMA wal_checkpoint(TRUNCATE)`,
+		after:    []string{`PRAGMA wal_checkpoint(TRUNCATE)`},
 	}
 }
 
@@ -133,8 +133,12 @@ func (f *filled) addReceipts(ctx context.Context, n, overdue int) error {
 			}
 		}
 	}
-	_, err = db.ExecContext(ctx, f.after)
-	return err
+	for _, statement := range f.after {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *filled) due(ctx context.Context) (int, error) {

@@ -16,12 +16,13 @@ type overdueCmd struct {
 	Receipts int           `default:"5000000" help:"How many older receipts there are."`
 	Overdue  int           `default:"10000" help:"How many startups become overdue at one time."`
 	Replicas int           `default:"3" help:"How many servers there are; each in turn is killed."`
+	Rounds   int           `default:"3" help:"How often, each with servers of its own."`
 	Within   time.Duration `default:"15s" help:"How long before their deadline the startups are opened."`
 }
 
 func (c overdueCmd) Validate() error {
-	if c.Receipts < 0 || c.Overdue < 1 || c.Replicas < 1 || c.Within <= 0 {
-		return errors.New("--receipts, --overdue, --replicas and --within want positive numbers")
+	if c.Receipts < 0 || c.Overdue < 1 || c.Replicas < 1 || c.Rounds < 1 || c.Within <= 0 {
+		return errors.New("--receipts, --overdue, --replicas, --rounds and --within want positive numbers")
 	}
 	return nil
 }
@@ -43,10 +44,20 @@ func (c overdueCmd) Run(ctx context.Context) error {
 	})
 }
 
-func (c overdueCmd) measure(ctx context.Context, binary string, d database) (err error) {
+func (c overdueCmd) measure(ctx context.Context, binary string, d database) error {
 	if err := (grown{database: d, principals: few, receipts: c.Receipts}).fill(ctx, binary); err != nil {
 		return err
 	}
+	for round := range c.Rounds {
+		if err := c.round(ctx, binary, d, round*c.Overdue); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// round opens startups, and waits until they are events beside those of the rounds before.
+func (c overdueCmd) round(ctx context.Context, binary string, d database, before int) (err error) {
 	replicas := make([]*server, c.Replicas)
 	defer func() {
 		for _, s := range replicas {
@@ -70,15 +81,14 @@ func (c overdueCmd) measure(ctx context.Context, binary string, d database) (err
 	if err := sleep(ctx, time.Until(deadline)); err != nil {
 		return err
 	}
-	recorded := 0
-	for killed := 0; recorded < c.Overdue; {
+	recorded, killed := 0, 0
+	for recorded < c.Overdue {
 		if time.Since(deadline) > tooLong {
 			return fmt.Errorf("%d of %d are events after %s", recorded, c.Overdue, tooLong)
 		}
 		if killed < c.Replicas-1 && recorded >= c.Overdue*killed/c.Replicas {
-			s := replicas[killed]
-			_ = s.cmd.Process.Signal(syscall.SIGKILL)
-			_ = s.cmd.Wait()
+			_ = replicas[killed].cmd.Process.Signal(syscall.SIGKILL)
+			_ = replicas[killed].cmd.Wait()
 			killed++
 		}
 		if err := sleep(ctx, time.Duration(rand.IntN(100))*time.Millisecond); err != nil {
@@ -87,6 +97,7 @@ func (c overdueCmd) measure(ctx context.Context, binary string, d database) (err
 		if recorded, err = d.number(ctx, overdueEvents); err != nil {
 			return err
 		}
+		recorded -= before
 	}
 	distinct, err := d.number(ctx, overdueStartups)
 	if err != nil {
@@ -97,7 +108,7 @@ func (c overdueCmd) measure(ctx context.Context, binary string, d database) (err
 		return err
 	}
 	fmt.Printf("%s: %d overdue startups are %d events of %d startups; the last was recorded %.2f s after its deadline, beside %d receipts, while %d of %d replicas died.\n",
-		d.engine(), c.Overdue, recorded, distinct, last.Sub(deadline).Seconds(), c.Receipts, c.Replicas-1, c.Replicas)
+		d.engine(), c.Overdue, recorded, distinct-before, last.Sub(deadline).Seconds(), c.Receipts, killed, c.Replicas)
 	return nil
 }
 

@@ -33,8 +33,9 @@ const (
 	// settleTime is how long writers are waited for: with what they hold up alone. An operator hears of
 	// it after a while.
 	settleTime, stallTime = 300 * time.Millisecond, 5 * time.Second
-	// batch is how many events are written at once, in a transaction that others wait for.
-	batch     = 500
+	// batch is how many events are written at once, in a transaction that others wait for. Where many have one
+	// deadline each batch passes over those before it, so small ones are dear.
+	batch     = 2000
 	lastRetry = 2 * time.Second
 )
 
