@@ -45,16 +45,16 @@ func newPostgres(ctx context.Context, c *testdb.Cluster, name string) (database,
 		name: "PostgreSQL", driver: "pgx", address: c.URL(name), server: c.URL(name),
 		// ids are UUIDv7: the time in milliseconds, then whatever is different.
 		insert: `INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key,
-			manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, build_version)
+			manifest_version, packet_id, packet_etag, status, opened_at, deadline_at, ready_at, build_version, changed)
 			SELECT (lpad(to_hex($1::bigint + i * $2::bigint / $3::bigint), 12, '0') || '70008000' || lpad(to_hex(i), 12, '0'))::uuid,
 				'default', gen_random_uuid(), 'bench-growth-' || lpad((i % 100000)::text, 6, '0'), 'memorygate_main', 'bench-herd', 'bench-herd',
-				1, gen_random_uuid(), md5(i::text) || md5(i::text), 'READY', t, t + interval '2 minutes', t + interval '3 seconds', '1.0.0'
+				1, gen_random_uuid(), md5(i::text) || md5(i::text), 'READY', t, t + interval '2 minutes', t + interval '3 seconds', '1.0.0', 0
 			FROM generate_series(0, $3::bigint - 1) i, to_timestamp(($1::bigint + i * $2::bigint / $3::bigint) / 1000.0) t`,
 		count: `SELECT count(*) FROM startup_sessions WHERE id < (lpad(to_hex($1::bigint), 12, '0') || '70008000000000000000')::uuid`,
 		opening: `INSERT INTO startup_sessions (id, tenant_key, principal_id, principal_key, component_key, profile_key, manifest_key,
 			manifest_version, packet_id, packet_etag, status, opened_at, deadline_at)
 			SELECT (lpad(to_hex($1::bigint), 12, '0') || '70008001' || lpad(to_hex(i), 12, '0'))::uuid,
-				'default', gen_random_uuid(), 'bench-overdue', 'c' || i, 'bench-herd', 'bench-herd',
+				'default', gen_random_uuid(), 'bench-overdue-' || i, 'c' || i, 'bench-herd', 'bench-herd',
 				1, gen_random_uuid(), md5(i::text) || md5(i::text), 'OPEN', to_timestamp($1::bigint / 1000.0), to_timestamp($2::bigint / 1000.0)
 			FROM generate_series(1, $3::bigint) i`,
 		recorded: `SELECT (extract(epoch FROM max(recorded_at)) * 1000)::bigint FROM events`,
@@ -77,7 +77,7 @@ func newSQLite(path string) database {
 			manifest_version, packet_id, packet_etag, status, opened_at, deadline_at)
 			WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?3)
 			SELECT substr(format('%012x', ?1), 1, 8) || '-' || substr(format('%012x', ?1), 9) || '-7000-8001-' || format('%012x', i),
-				'default', format('00000000-0000-4000-8001-%012x', i), 'bench-overdue', 'c' || i, 'bench-herd', 'bench-herd',
+				'default', format('00000000-0000-4000-8001-%012x', i), 'bench-overdue-' || i, 'c' || i, 'bench-herd', 'bench-herd',
 				1, format('00000000-0000-4000-8001-%012x', i), format('%064x', i), 'OPEN',
 				format('%s.%03d000+00:00', datetime(?1 / 1000, 'unixepoch'), ?1 % 1000), format('%s.%03d000+00:00', datetime(?2 / 1000, 'unixepoch'), ?2 % 1000) FROM n`,
 		recorded: `SELECT CAST(round((julianday(max(recorded_at)) - 2440587.5) * 86400000) AS integer) FROM events`,
