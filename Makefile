@@ -50,16 +50,16 @@ generate: ## Rebuild what is generated from openapi.yaml and db/
 fmt: ## Format the Go code
 	$(TOOL) golangci-lint fmt
 
-# Without cgo, as the binary ships: a C compiler isn't needed. Many tests wait for what a server does now and then, so more of them run than there are processors.
+# Without cgo, as the binary ships: a C compiler isn't needed. Packages one after another, and few tests at a time: a request has a second, also on two processors.
 .PHONY: test
 test: ## Run every test on both engines (PKG=./internal/store for one package)
 	@echo 'testing $(PKG) on both engines: a few minutes; each package is told when it is done'
-	CGO_ENABLED=0 $(WITH_POSTGRES) sh -c '$(call TESTS,-timeout 30m -parallel 6 $(TESTFLAGS))'
+	CGO_ENABLED=0 $(WITH_POSTGRES) sh -c '$(call TESTS,-timeout 45m -p 1 -parallel 3 $(TESTFLAGS))'
 
 # The race detector needs cgo, and so a C compiler; it makes the pure Go SQLite several times slower: one package at a time, for what has a deadline.
 .PHONY: race
 race: ## Run every test under the race detector
-	CGO_ENABLED=1 $(WITH_POSTGRES) sh -c '$(call TESTS,-race -timeout 60m -p 1 -parallel 4 $(TESTFLAGS))'
+	CGO_ENABLED=1 $(WITH_POSTGRES) sh -c '$(call TESTS,-race -timeout 60m -p 1 -parallel 3 $(TESTFLAGS))'
 
 # The rooms that need no whole server, on SQLite alone: what to run while one writes.
 .PHONY: check
