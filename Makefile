@@ -53,7 +53,7 @@ fmt: ## Format the Go code
 # Without cgo, as the binary ships: a C compiler isn't needed. Packages one after another, and few tests at a time: a request has a second, also on two processors.
 .PHONY: test
 test: ## Run every test on both engines (PKG=./internal/store for one package)
-	@echo 'testing $(PKG) on both engines: a few minutes; each package is told when it is done'
+	@echo 'testing $(PKG) on both engines: a quarter of an hour on two processors; each package is told when it is done'
 	CGO_ENABLED=0 $(WITH_POSTGRES) sh -c '$(call TESTS,-timeout 45m -p 1 -parallel 3 $(TESTFLAGS))'
 
 # The race detector needs cgo, and so a C compiler; it makes the pure Go SQLite several times slower: one package at a time, for what has a deadline.
@@ -144,7 +144,7 @@ bench-ask: ## Measure how long an operator waits for the roster, a diff, the pas
 	go run -C bench . ask
 
 .PHONY: bench-pairs
-bench-pairs: ## Measure this tree against OLD, a binary or a git revision, in ROUNDS turns; SLACK=1: as the systemd unit runs them
+bench-pairs: ## Measure this tree against OLD, a binary or a git revision, in ROUNDS turns; SLACK=1: as the systemd unit runs them; TOLD=1: the new one with a webhook and ten listeners
 	go run -C bench . pairs --old '$(OLD)' --rounds $(ROUNDS) $(if $(SLACK),--slack) $(if $(TOLD),--told)
 
 .PHONY: bench-doors

@@ -19,7 +19,7 @@ import (
 type database interface {
 	engine() string
 	url() string
-	// addReceipts writes n READY receipts of the last day and a bit: overdue of them are older than a day.
+	// addReceipts writes n READY receipts of the last day and a bit, which no reader has still to count: overdue of them are older than a day.
 	addReceipts(ctx context.Context, n, overdue int) error
 	// due counts the receipts that are older than when addReceipts said.
 	due(ctx context.Context) (int, error)

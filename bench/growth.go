@@ -85,7 +85,7 @@ func (g grown) fill(ctx context.Context, binary string) error {
 	if err != nil || g.receipts == 0 {
 		return err
 	}
-	return g.database.addReceipts(ctx, g.receipts, min(due, g.receipts)) // counted long ago
+	return g.database.addReceipts(ctx, g.receipts, min(due, g.receipts))
 }
 
 func (g grown) start(ctx context.Context, binary string, settings ...string) (*server, error) {

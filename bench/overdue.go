@@ -15,7 +15,7 @@ import (
 type overdueCmd struct {
 	Receipts int           `default:"5000000" help:"How many older receipts there are."`
 	Overdue  int           `default:"10000" help:"How many startups become overdue at one time."`
-	Replicas int           `default:"3" help:"How many servers there are; each in turn is killed."`
+	Replicas int           `default:"3" help:"How many servers there are; all but one are killed."`
 	Rounds   int           `default:"3" help:"How often, each with servers of its own."`
 	Within   time.Duration `default:"15s" help:"How long before their deadline the startups are opened."`
 }

@@ -49,6 +49,8 @@ func TestEventsGoWhenTheirTimeIsOver(t *testing.T) {
 		until(t, func() bool { return l.named(t, "pager").Name != "" })
 		l.fails(t, 3)
 		l.told(t, model.EventTypeStartupFailed, 3)
+		revisions := *apptest.Got(l.admin.ListRevisionsWithResponse(t.Context(), nil)).Is(t, 200).JSON200
+		l.told(t, model.EventTypeWorldChanged, len(revisions)) // and nothing comes later
 		until(t, func() bool { return l.named(t, "pager").State == model.SinkStateFailing })
 		require.NoError(t, l.Close())
 		l.App = apptest.Start(t, url)
