@@ -28,7 +28,9 @@ type live struct {
 	closed  bool
 }
 
-func (l *live) join() {
+// join counts one more who looks, until leave, and is next.
+func (l *live) join() <-chan struct{} {
+	changed := l.next() // before it is looked for, or what is found at once would be lost
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.looking++
@@ -36,6 +38,7 @@ func (l *live) join() {
 	case l.wakeup() <- struct{}{}:
 	default:
 	}
+	return changed
 }
 
 func (l *live) leave() {
@@ -130,12 +133,12 @@ func (b *Board) stream(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, b.says(err), statusOf(err))
 		return
 	}
-	if b.live.next() == nil { // a browser asks again later, maybe another replica
+	changed := b.live.join()
+	defer b.live.leave()
+	if changed == nil { // a browser asks again later, maybe another replica
 		http.Error(w, "The server goes.", http.StatusServiceUnavailable)
 		return
 	}
-	b.live.join()
-	defer b.live.leave()
 	out := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
@@ -144,17 +147,16 @@ func (b *Board) stream(w http.ResponseWriter, r *http.Request) {
 	defer end.Stop()
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
-	for event := "retry: 1000\n: live\n\n"; ; {
-		changed := b.live.next() // before the event, or a change after it would be lost
-		if changed == nil {
-			return
-		}
+	for event := "retry: 1000\n: live\n\n"; ; { // the page looks by itself when it hears of this
 		_ = out.SetWriteDeadline(time.Now().Add(2 * beatEvery)) // who reads nothing is left
 		if _, err := fmt.Fprint(w, event); err != nil || out.Flush() != nil {
 			return
 		}
 		select {
 		case <-changed:
+			if changed = b.live.next(); changed == nil { // before the event, or a change after it would be lost
+				return
+			}
 			event = "data: changed\n\n"
 		case <-beat.C:
 			event = ": \n\n"
