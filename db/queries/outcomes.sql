@@ -94,10 +94,15 @@ ORDER BY b.principal_id
 LIMIT CAST(sqlc.arg(row_limit) AS bigint);
 
 -- name: ForgetInstances :execrows
--- Of each component the newest instances stay, and nothing of a principal that is gone.
+-- Of each component the newest instances stay, and those of which something is OPEN,
+-- which they may supersede; nothing of a principal that is gone.
 DELETE FROM roster WHERE startup_id IN (
     SELECT r.startup_id FROM (
         SELECT startup_id, principal_id, ROW_NUMBER() OVER (PARTITION BY principal_id, component_key ORDER BY startup_id DESC) AS nth FROM roster
     ) r
-    WHERE r.nth > CAST(sqlc.arg(keep) AS bigint) OR NOT EXISTS (SELECT 1 FROM principals p WHERE p.id = r.principal_id)
+    WHERE NOT EXISTS (SELECT 1 FROM principals p WHERE p.id = r.principal_id)
+       OR r.nth > CAST(sqlc.arg(keep) AS bigint) AND r.startup_id NOT IN (
+        SELECT i.startup_id FROM startup_sessions s
+        JOIN roster i ON i.principal_id = s.principal_id AND i.component_key = s.component_key AND i.instance_id = COALESCE(s.instance_id, '')
+        WHERE s.status = 'OPEN' AND s.superseded_at IS NULL AND s.acknowledged_at IS NULL)
 );

@@ -49,6 +49,20 @@ WHERE status = 'OPEN' AND superseded_at IS NULL AND acknowledged_at IS NULL
 ORDER BY deadline_at, id
 LIMIT CAST(sqlc.arg(row_limit) AS bigint);
 
+-- name: ListSuperseded :many
+-- The alarms that a startup on the roster ends (contract 5): a later one of the same
+-- principal, component and instance, or where no instance is known one that began
+-- after the deadline.
+SELECT s.id, r.startup_id AS superseded_by, r.opened_at FROM startup_sessions s
+JOIN roster r ON r.principal_id = s.principal_id AND r.component_key = s.component_key AND r.instance_id = COALESCE(s.instance_id, (
+    SELECT l.instance_id FROM roster l
+    WHERE l.principal_id = s.principal_id AND l.component_key = s.component_key AND l.opened_at > s.deadline_at
+    ORDER BY l.startup_id
+    LIMIT 1))
+WHERE s.status = 'OPEN' AND s.superseded_at IS NULL AND s.acknowledged_at IS NULL AND s.deadline_at < sqlc.arg(now)
+  AND (s.instance_id IS NULL OR r.startup_id > s.id)
+LIMIT CAST(sqlc.arg(row_limit) AS bigint);
+
 -- name: SupersedeStartup :execrows
 UPDATE startup_sessions SET superseded_by = sqlc.arg(superseded_by), superseded_at = sqlc.arg(superseded_at), changed = (SELECT n FROM change_number)
 WHERE id = sqlc.arg(id) AND status = 'OPEN' AND superseded_at IS NULL;

@@ -142,58 +142,6 @@ func (q *Queries) ListLastStarted(ctx context.Context, arg ListLastStartedParams
 	return items, nil
 }
 
-const listStartsAfter = `-- name: ListStartsAfter :many
-SELECT id, principal_id, component_key, instance_id, opened_at FROM startup_sessions
-WHERE id > ?1
-  AND principal_id IN (SELECT value FROM json_each(CAST(?2 AS text)))
-ORDER BY id
-LIMIT CAST(?3 AS bigint)
-`
-
-type ListStartsAfterParams struct {
-	AfterID      uuid.UUID
-	PrincipalIds string
-	RowLimit     int64
-}
-
-type ListStartsAfterRow struct {
-	ID           uuid.UUID
-	PrincipalID  uuid.UUID
-	ComponentKey string
-	InstanceID   *string
-	OpenedAt     time.Time
-}
-
-// What some principals started from a startup on, oldest first. Principal_ids is a JSON array.
-func (q *Queries) ListStartsAfter(ctx context.Context, arg ListStartsAfterParams) ([]ListStartsAfterRow, error) {
-	rows, err := q.db.QueryContext(ctx, listStartsAfter, arg.AfterID, arg.PrincipalIds, arg.RowLimit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ListStartsAfterRow
-	for rows.Next() {
-		var i ListStartsAfterRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.PrincipalID,
-			&i.ComponentKey,
-			&i.InstanceID,
-			&i.OpenedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const whichStartups = `-- name: WhichStartups :many
 SELECT id, packet_id FROM startup_sessions WHERE id IN (SELECT value FROM json_each(CAST(?1 AS text)))
 `

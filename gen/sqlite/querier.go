@@ -67,7 +67,8 @@ type Querier interface {
 	// The startup of a principal that was answered with an etag last.
 	FindAnswered(ctx context.Context, arg FindAnsweredParams) (StartupSession, error)
 	FindPacketBody(ctx context.Context, hash string) (FindPacketBodyRow, error)
-	// Of each component the newest instances stay, and nothing of a principal that is gone.
+	// Of each component the newest instances stay, and those of which something is OPEN,
+	// which they may supersede; nothing of a principal that is gone.
 	ForgetInstances(ctx context.Context, keep int64) (int64, error)
 	GetAPIKey(ctx context.Context, id uuid.UUID) (APIKey, error)
 	GetAPIKeyByHash(ctx context.Context, keyHash string) (APIKey, error)
@@ -151,6 +152,10 @@ type Querier interface {
 	ListSinks(ctx context.Context) ([]Sink, error)
 	// Newest first: ids are UUIDv7, so from_id is what since is to the index. overdue_at is the present time, or null for any deadline.
 	ListStartups(ctx context.Context, arg ListStartupsParams) ([]StartupSession, error)
+	// The alarms that a startup on the roster ends (contract 5): a later one of the same
+	// principal, component and instance, or where no instance is known one that began
+	// after the deadline.
+	ListSuperseded(ctx context.Context, arg ListSupersededParams) ([]ListSupersededRow, error)
 	ListTenantRevisions(ctx context.Context) ([]TenantRevision, error)
 	// The instances that were started from several addresses among some startups.
 	ListTwins(ctx context.Context, arg ListTwinsParams) ([]ListTwinsRow, error)

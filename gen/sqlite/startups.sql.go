@@ -431,6 +431,55 @@ func (q *Queries) ListStartups(ctx context.Context, arg ListStartupsParams) ([]S
 	return items, nil
 }
 
+const listSuperseded = `-- name: ListSuperseded :many
+SELECT s.id, r.startup_id AS superseded_by, r.opened_at FROM startup_sessions s
+JOIN roster r ON r.principal_id = s.principal_id AND r.component_key = s.component_key AND r.instance_id = COALESCE(s.instance_id, (
+    SELECT l.instance_id FROM roster l
+    WHERE l.principal_id = s.principal_id AND l.component_key = s.component_key AND l.opened_at > s.deadline_at
+    ORDER BY l.startup_id
+    LIMIT 1))
+WHERE s.status = 'OPEN' AND s.superseded_at IS NULL AND s.acknowledged_at IS NULL AND s.deadline_at < ?1
+  AND (s.instance_id IS NULL OR r.startup_id > s.id)
+LIMIT CAST(?2 AS bigint)
+`
+
+type ListSupersededParams struct {
+	Now      time.Time
+	RowLimit int64
+}
+
+type ListSupersededRow struct {
+	ID           uuid.UUID
+	SupersededBy uuid.UUID
+	OpenedAt     time.Time
+}
+
+// The alarms that a startup on the roster ends (contract 5): a later one of the same
+// principal, component and instance, or where no instance is known one that began
+// after the deadline.
+func (q *Queries) ListSuperseded(ctx context.Context, arg ListSupersededParams) ([]ListSupersededRow, error) {
+	rows, err := q.db.QueryContext(ctx, listSuperseded, arg.Now, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListSupersededRow{}
+	for rows.Next() {
+		var i ListSupersededRow
+		if err := rows.Scan(&i.ID, &i.SupersededBy, &i.OpenedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const reportStartup = `-- name: ReportStartup :execrows
 UPDATE startup_sessions
 SET status = ?1, ready_at = ?2, failed_at = ?3,

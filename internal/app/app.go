@@ -159,7 +159,7 @@ func (a *App) prepare(ctx context.Context, b Build) error {
 			Admins: a.config.admins(), AnyTenant: a.config.AdminAllowCrossTenant,
 			CacheBytes: 3 * packets, FailureBurst: int(a.config.AuthFailureBurst),
 		}),
-		Alarms: &witness.Alarms{Store: a.Store, Now: store.Now},
+		Alarms: &outcomes.Alarms{Store: a.Store, Now: store.Now},
 		Witness: witness.New(witness.Options{
 			Store: a.Store.Hot(), Now: store.Now, CacheBytes: packets, MaxInFlight: waiting, Signer: a.Signer, KeepPackets: a.config.keepPackets(),
 			Opens: commits[0].Committed, Reports: commits[1].Committed,

@@ -3,6 +3,8 @@ package outcomes
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -35,7 +37,7 @@ func Roster(ctx context.Context, st *store.Store, now time.Time, a RosterAsked) 
 	entries = []model.RosterEntry{}
 	err = st.InSnapshot(ctx, func(q store.Queries) error {
 		worlds := worlds{Queries: q}
-		fresh, err := changedSince(ctx, q)
+		fresh, err := changedSince(ctx, q, math.MaxInt)
 		for read, after := 0, a.After; err == nil; read += boundAtOnce {
 			if next = uuid.Nil; read >= mostRead || len(entries) >= a.Limit {
 				next = after
@@ -127,14 +129,21 @@ func (a RosterAsked) entry(ctx context.Context, w *worlds, now time.Time, b stor
 	return e, true, nil
 }
 
-// changedSince is what the reader hasn't put on the roster yet.
-func changedSince(ctx context.Context, q store.Queries) (roster, error) {
+// errEnough ends reading where there is more than is worth waiting for.
+var errEnough = errors.New("enough was read")
+
+// changedSince is what the reader hasn't put on the roster yet; with errEnough, as much
+// of it as was read.
+func changedSince(ctx context.Context, q store.Queries, most int) (roster, error) {
 	fresh := roster{}
 	s, err := q.GetSink(ctx, readerName)
 	if err != nil {
 		return nil, err
 	}
 	return fresh, eachChange(ctx, q, s.Position, time.Time{}, func(r store.ListCountedRow) error {
+		if most--; most < 0 {
+			return errEnough
+		}
 		fresh.add(r)
 		return nil
 	})

@@ -33,7 +33,7 @@ import (
 type Options struct {
 	Store    *store.Store
 	Witness  *witness.Service
-	Alarms   *witness.Alarms
+	Alarms   *outcomes.Alarms
 	Mirror   *feed.Mirror // nil where startups aren't mirrored
 	Refusals *outcomes.Refusals
 	Streams  *stream.Hub

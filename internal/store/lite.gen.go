@@ -449,6 +449,11 @@ func (q lite) ListStartups(ctx context.Context, arg postgres.ListStartupsParams)
 	return convert(rows, func(r sqlite.StartupSession) postgres.StartupSession { return postgres.StartupSession(r) }), err
 }
 
+func (q lite) ListSuperseded(ctx context.Context, arg postgres.ListSupersededParams) ([]postgres.ListSupersededRow, error) {
+	rows, err := q.r.ListSuperseded(ctx, sqlite.ListSupersededParams(arg))
+	return convert(rows, func(r sqlite.ListSupersededRow) postgres.ListSupersededRow { return postgres.ListSupersededRow(r) }), err
+}
+
 func (q lite) ListTenantRevisions(ctx context.Context) ([]postgres.TenantRevision, error) {
 	rows, err := q.r.ListTenantRevisions(ctx)
 	return convert(rows, func(r sqlite.TenantRevision) postgres.TenantRevision { return postgres.TenantRevision(r) }), err

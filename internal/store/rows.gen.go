@@ -84,6 +84,8 @@ type (
 	ListRosterParams            = postgres.ListRosterParams
 	ListSecretRefsParams        = postgres.ListSecretRefsParams
 	ListStartupsParams          = postgres.ListStartupsParams
+	ListSupersededParams        = postgres.ListSupersededParams
+	ListSupersededRow           = postgres.ListSupersededRow
 	ListTwinsParams             = postgres.ListTwinsParams
 	ListTwinsRow                = postgres.ListTwinsRow
 	ListValidatorsParams        = postgres.ListValidatorsParams

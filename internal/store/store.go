@@ -53,7 +53,6 @@ type engine interface {
 	tryReceipt(ctx context.Context, p OpenStartupParams) error
 	lock(ctx context.Context) (unlock func(), err error)
 	batches
-	superseding(ctx context.Context, alarms []ListAlarmsRow, since func(ListAlarmsRow) uuid.UUID) (map[uuid.UUID]Superseding, error)
 	lastComponents(ctx context.Context, tenantKey string, principalKeys []string) (map[string]string, error)
 	stats() Stats
 }

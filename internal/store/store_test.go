@@ -95,30 +95,3 @@ func TestTheHotConnectionsAreFreeWhenAllOthersAreTaken(t *testing.T) {
 		require.Zero(t, s.Stats().InUse, "and all come back")
 	})
 }
-
-// Each receipt is looked at once: what comes before since was.
-func TestOnSQLiteWhatIsPastIsNotLookedAtAgain(t *testing.T) {
-	t.Parallel()
-	url := testdb.SQLite(t)
-	require.NoError(t, migrate(t.Context(), url))
-	s, now, who := open(t, url), store.Now(), uuid.New()
-	epoch, err := storetest.Move(t.Context(), s, "default")
-	require.NoError(t, err)
-	rows := make([]store.OpenStartupParams, 3)
-	for i := range rows {
-		rows[i] = store.OpenStartupParams{
-			ID: store.NewID(now), TenantKey: "default", Epoch: epoch, Source: "live", PrincipalID: who, PacketID: uuid.New(),
-			InstanceID: new("one"), OpenedAt: now, DeadlineAt: now,
-		}
-	}
-	_, err = s.OpenStartups(t.Context(), rows)
-	require.NoError(t, err)
-	alarm := store.ListAlarmsRow{ID: rows[0].ID, TenantKey: "default", PrincipalID: who, InstanceID: new("one"), DeadlineAt: now}
-	for from, want := range []map[uuid.UUID]store.Superseding{
-		{alarm.ID: {ID: rows[1].ID, OpenedAt: now}}, {alarm.ID: {ID: rows[2].ID, OpenedAt: now}}, {},
-	} {
-		got, err := s.Superseding(t.Context(), []store.ListAlarmsRow{alarm}, func(store.ListAlarmsRow) uuid.UUID { return rows[from].ID })
-		require.NoError(t, err)
-		require.Equal(t, want, got)
-	}
-}

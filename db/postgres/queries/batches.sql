@@ -75,27 +75,6 @@ JOIN tenant_revisions r ON r.tenant_key = u.caller_tenant AND r.epoch = u.caller
 WHERE s.id = u.id AND s.status = 'OPEN' AND s.principal_id = u.principal_id
 RETURNING s.id, s.status, CAST(COALESCE(s.ready_at, s.failed_at) AS timestamptz) AS reported_at;
 
--- name: ListSuperseding :many
--- The first startup that supersedes each of some overdue ones (contract 5): a later one
--- of the same principal, component and instance, or where no instance is known one
--- that began after the deadline. The principal may have been renamed: its keys are for the index.
-SELECT CAST(u.id AS uuid) AS id, s.id AS superseded_by, s.opened_at
-FROM (SELECT unnest(sqlc.arg(ids)::uuid[]) AS id,
-             unnest(sqlc.arg(tenant_keys)::text[]) AS tenant_key,
-             unnest(sqlc.arg(principal_ids)::uuid[]) AS principal_id,
-             unnest(sqlc.arg(principal_keys)::text[]) AS principal_key,
-             unnest(sqlc.arg(component_keys)::text[]) AS component_key,
-             unnest(sqlc.arg(instance_ids)::text[]) AS instance_id,
-             unnest(sqlc.arg(deadline_ats)::timestamptz[]) AS deadline_at) u
-LEFT JOIN principals p ON p.id = u.principal_id
-CROSS JOIN LATERAL (
-    SELECT l.id, l.opened_at FROM startup_sessions l
-    WHERE l.tenant_key = u.tenant_key AND l.principal_key IN (u.principal_key, p.principal_key) AND l.principal_id = u.principal_id
-      AND l.component_key = u.component_key AND l.id > u.id
-      AND CASE WHEN u.instance_id = '' THEN l.opened_at > u.deadline_at ELSE l.instance_id = u.instance_id END
-    ORDER BY l.id
-    LIMIT 1) s;
-
 -- name: PutRosters :exec
 -- Like PutRoster for each row; no two are of one instance.
 INSERT INTO roster (principal_id, component_key, instance_id, startup_id, changed, status, opened_at, deadline_at, closed_at, acknowledged_at, build_version,

@@ -19,11 +19,3 @@ SELECT id, packet_id FROM startup_sessions WHERE id IN (SELECT value FROM json_e
 SELECT id, tenant_key, principal_id, component_key, instance_id, profile_key, manifest_key, manifest_version, packet_etag, status, source,
     opened_at, deadline_at, ready_at, failed_at, claimed_opened_at, claimed_closed_at, acknowledged_at, build_version, changed, opened_change
 FROM startup_sessions WHERE id IN (SELECT value FROM json_each(CAST(sqlc.arg(ids) AS text)));
-
--- name: ListStartsAfter :many
--- What some principals started from a startup on, oldest first. Principal_ids is a JSON array.
-SELECT id, principal_id, component_key, instance_id, opened_at FROM startup_sessions
-WHERE id > sqlc.arg(after_id)
-  AND principal_id IN (SELECT value FROM json_each(CAST(sqlc.arg(principal_ids) AS text)))
-ORDER BY id
-LIMIT CAST(sqlc.arg(row_limit) AS bigint);

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -61,7 +60,10 @@ var alarms = tests{
 		refused(later)
 		require.Equal(t, other, must(w.GetStartup(t.Context(), other.ID))(t))
 	},
-	// Over all tenants, so it has a database of its own: listAlarms.
+	// Over all tenants, so they have a database of their own: listAlarms, listSuperseded.
+	"ListSuperseded": func(t *testing.T, w *world) {
+		must(w.ListSuperseded(t.Context(), store.ListSupersededParams{Now: w.now, RowLimit: 1}))(t)
+	},
 	"ListAlarms": func(t *testing.T, w *world) {
 		must(w.ListAlarms(t.Context(), store.ListAlarmsParams{Now: w.now, RowLimit: 1}))(t)
 	},
@@ -112,75 +114,87 @@ func listAlarms(t *testing.T, s *store.Store) {
 	list(2, first, second)
 }
 
-// superseding has more receipts than SQLite reads at once.
-func superseding(t *testing.T, s *store.Store) {
-	w, other := newWorld(t, s), newWorld(t, s)
-	deadline := w.now.Add(time.Minute)
-	var rows []store.OpenStartupParams
-	at := func(seconds int, component, instance string) *store.OpenStartupParams {
-		p := w.newStartup(w.now.Add(time.Duration(seconds)*time.Second), deadline)
-		p.ComponentKey = component
-		if instance != "" {
+// listSuperseded has each kind of startup that does, or doesn't, end an alarm.
+func listSuperseded(t *testing.T, s *store.Store) {
+	w := newWorld(t, s)
+	opened, deadline := w.now.Add(-time.Hour), w.now.Add(-30*time.Minute)
+	want := map[uuid.UUID]store.ListSupersededRow{}
+	put := func(p store.OpenStartupParams) {
+		t.Helper()
+		require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), p))(t))
+		r := w.newRoster(p.ComponentKey)
+		r.PrincipalID, r.StartupID, r.InstanceID, r.OpenedAt = p.PrincipalID, p.ID, "", p.OpenedAt
+		if p.InstanceID != nil {
+			r.InstanceID = *p.InstanceID
+		}
+		require.NoError(t, w.PutRoster(t.Context(), r))
+	}
+	start := func(component, instance string, at time.Time) store.OpenStartupParams {
+		p := w.newStartup(at, deadline)
+		if at.After(deadline) {
+			p.DeadlineAt = w.now.Add(time.Hour)
+		}
+		if p.ComponentKey = component; instance != "" {
 			p.InstanceID = &instance
 		}
-		rows = append(rows, p)
-		return &rows[len(rows)-1]
+		return p
 	}
-	var asked []store.ListAlarmsRow
-	want := map[uuid.UUID]store.Superseding{}
-	alarm := func(p *store.OpenStartupParams, by *store.OpenStartupParams) {
-		asked = append(asked, alarmOf(asOpened(*p)))
-		if by != nil {
-			want[p.ID] = store.Superseding{ID: by.ID, OpenedAt: by.OpenedAt}
+	is := func(component, instance string, at time.Time) store.OpenStartupParams {
+		t.Helper()
+		p := start(component, instance, at)
+		put(p)
+		return p
+	}
+	supersedes := func(by store.OpenStartupParams, alarms ...store.OpenStartupParams) {
+		for _, a := range alarms {
+			want[a.ID] = store.ListSupersededRow{ID: a.ID, SupersededBy: by.ID, OpenedAt: by.OpenedAt}
 		}
 	}
+	after := deadline.Add(time.Minute)
 
-	before := at(-10, "known", "one") // it came before
-	known := *at(0, "known", "one")
-	at(1, "known", "two")
-	at(1, "known", "")
-	at(1, "unlike", "one")
-	by := func(p *store.OpenStartupParams, principal store.Principal) {
-		p.PrincipalID, p.PrincipalKey = principal.ID, principal.PrincipalKey
+	first, second := is("known", "one", opened), is("known", "one", opened)
+	supersedes(is("known", "one", opened), first, second) // long before the deadline
+	is("alone", "one", opened)
+	is("alone", "two", after)
+	is("alone", "", after)
+	is("unlike", "one", after)
+	elsewhere := start("alone", "one", after)
+	elsewhere.PrincipalID = w.addPrincipal(t).ID
+	put(elsewhere)
+
+	unknown := is("unknown", "", opened)
+	early := is("unknown", "one", opened.Add(time.Minute)) // before the deadline, it may run beside
+	due := is("unknown", "", deadline)
+	supersedes(is("unknown", "two", after), unknown, due)
+	is("unknown", "three", after.Add(time.Minute))
+	require.NotContains(t, want, early.ID)
+
+	ready := is("ready", "", opened)
+	known := is("acknowledged", "", opened)
+	for _, component := range []string{"ready", "acknowledged"} {
+		is(component, "two", after)
 	}
-	by(at(1, "known", "one"), w.addPrincipal(t))
-	elsewhere := at(1, "known", "one")
-	elsewhere.TenantKey, elsewhere.Epoch = other.tenant, other.epoch
-	by(elsewhere, other.principal)
-	next := *at(2, "known", "one") // long before the deadline
-	after := *at(3, "known", "one")
-	first := rows[0]
-	require.Equal(t, before.ID, first.ID)
-	alarm(&first, &known)
-	alarm(&known, &next)
-	alarm(&next, &after)
-	alarm(&after, nil)
+	w.ready(t, ready.ID)
+	w.acknowledged(t, known.ID, w.now)
+	still := start("still", "", opened) // it has time
+	still.DeadlineAt = w.now
+	put(still)
+	is("still", "two", w.now.Add(time.Minute))
 
-	unknown := *at(0, "unknown", "")
-	at(30, "unknown", "") // before the deadline, it may run beside
-	due := *at(60, "unknown", "one")
-	for i := range 4500 {
-		at(61, fmt.Sprint("another ", i), "one")
-	}
-	late := *at(62, "unknown", "two") // whichever instance
-	at(63, "unknown", "")
-	alarm(&unknown, &late)
-	alarm(&due, nil)
-
-	requireOpened(t, must(s.OpenStartups(t.Context(), shuffled(rows)))(t))
-	itself := func(a store.ListAlarmsRow) uuid.UUID { return a.ID }
-	require.Equal(t, want, must(s.Superseding(t.Context(), asked, itself))(t))
-	require.Equal(t, want, must(s.Superseding(t.Context(), shuffled(asked), func(store.ListAlarmsRow) uuid.UUID { return store.MinID }))(t))
-	for _, a := range asked {
-		one := map[uuid.UUID]store.Superseding{}
-		if found, ok := want[a.ID]; ok {
-			one[a.ID] = found
+	list := func(limit int64) map[uuid.UUID]store.ListSupersededRow {
+		t.Helper()
+		got := map[uuid.UUID]store.ListSupersededRow{}
+		for _, r := range must(s.ListSuperseded(t.Context(), store.ListSupersededParams{Now: w.now, RowLimit: limit}))(t) {
+			require.NotContains(t, got, r.ID)
+			got[r.ID] = r
 		}
-		require.Equal(t, one, must(s.Superseding(t.Context(), []store.ListAlarmsRow{a}, itself))(t))
+		return got
 	}
-	require.Empty(t, must(s.Superseding(t.Context(), nil, itself))(t))
-	w.ready(t, late.ID)
-	require.Equal(t, want, must(s.Superseding(t.Context(), asked, itself))(t), "whatever became of it")
-	_, err := s.Superseding(ended(t), asked, itself)
+	require.Equal(t, want, list(all))
+	require.Len(t, list(2), 2)
+	w.superseded(t, first.ID, second.ID)
+	delete(want, first.ID)
+	require.Equal(t, want, list(all))
+	_, err := s.ListSuperseded(ended(t), store.ListSupersededParams{Now: w.now, RowLimit: 1})
 	require.Error(t, err)
 }

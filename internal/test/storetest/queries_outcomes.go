@@ -186,9 +186,16 @@ var outcomes = tests{
 			rows = append(rows, w.newRoster("a"))
 		}
 		require.NoError(t, w.PutRosters(t.Context(), rows))
+		open := w.newStartup(w.now, w.now.Add(time.Minute)) // of the oldest instance
+		open.ComponentKey, open.InstanceID = rows[0].ComponentKey, &rows[0].InstanceID
+		require.EqualValues(t, 1, must(w.OpenStartup(t.Context(), open))(t))
 		must(w.ForgetInstances(t.Context(), keep))(t)
-		require.Len(t, w.roster(t), keep)
-		require.NotContains(t, w.roster(t), onRoster(rows[0]), "the oldest go")
+		require.Len(t, w.roster(t), keep+1)
+		require.Contains(t, w.roster(t), onRoster(rows[0]))
+		require.NotContains(t, w.roster(t), onRoster(rows[1]), "the oldest go")
+		w.ready(t, open.ID)
+		must(w.ForgetInstances(t.Context(), keep))(t)
+		require.NotContains(t, w.roster(t), onRoster(rows[0]))
 		require.Empty(t, must(w.ListRoster(t.Context(), store.ListRosterParams{UpTo: gone.PrincipalID, After: before(gone.PrincipalID)}))(t))
 	},
 }
