@@ -138,7 +138,7 @@ func (r *Recorder) lease(ctx context.Context) (mine bool, err error) {
 		}
 	}
 	if r.leased.IsZero() {
-		r.overdue = sweep{} // all of them, once
+		r.overdue = sweep{}
 	}
 	r.leased = take.LeasedUntil
 	return true, nil

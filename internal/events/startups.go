@@ -129,6 +129,13 @@ type sweep struct {
 
 // deadlines records the startups that are overdue.
 func (r *Recorder) deadlines(ctx context.Context, now time.Time) error {
+	if r.overdue.upTo.IsZero() { // what falls due now comes first, and all before it in the next turn
+		s, err := r.Store.GetSink(ctx, overdueName)
+		if err != nil {
+			return err
+		}
+		r.overdue = sweep{upTo: time.UnixMicro(s.Position), full: now.Add(poll)}
+	}
 	upTo, began := now.Add(-grace), time.Now()
 	after := later(r.since, r.horizon(now))
 	full := !now.Before(r.overdue.full)
