@@ -94,8 +94,14 @@ func TestAShellScriptIsReadyByAFileThatWasNotThereByTimeByItsLogAndByItsEnd(t *t
 	l := sqlite(t)
 	cmd := command(t, l.env(), "exec", "--ready=file:"+up, "--ready=log:^up [0-9]+$", "--", "sh", "-c", "read x < fifo; echo up 12 >&2; read x < fifo; touch "+up+"; exec sleep 60")
 	require.NoError(t, syscall.Mkfifo(cmd.Dir+"/fifo", 0o600))
+	fifo, err := os.OpenFile(cmd.Dir+"/fifo", os.O_RDWR, 0) // open all the time: no read meets the end of the one before
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = fifo.Close() })
 	p := start(t, cmd)
-	next := func() { require.NoError(t, os.WriteFile(cmd.Dir+"/fifo", []byte("next\n"), 0o600)) }
+	next := func() {
+		_, err := fifo.WriteString("next\n")
+		require.NoError(t, err)
+	}
 	next()
 	until(t, func() bool { return strings.Contains(p.log.String(), "up 12\n") }, "the line, passed on")
 	require.Equal(t, model.StartupStatusOPEN, l.startup(t).Status, "the file was there before")
