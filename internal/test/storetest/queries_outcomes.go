@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,9 +36,10 @@ func (w *world) numbered(t *testing.T, opened, deadline time.Time) store.Startup
 var outcomes = tests{
 	"ListCounted": func(t *testing.T, w *world) {
 		row := w.numbered(t, w.now, w.now)
-		got := must(w.ListCounted(t.Context(), store.ListCountedParams{FromChange: row.Changed, AfterID: store.MinID, RowLimit: 1}))(t)
+		got := must(w.ListCounted(t.Context(), store.ListCountedParams{FromChange: row.Changed, AfterID: store.MinID, RowLimit: all}))(t)
+		got = slices.DeleteFunc(got, func(r store.ListCountedRow) bool { return r.ID != row.ID }) // what is written at once shares a number
 		require.Len(t, got, 1)
-		require.GreaterOrEqual(t, got[0].Changed, row.Changed)
+		require.Equal(t, row.Changed, got[0].Changed)
 		require.Equal(t, got[0].OpenedChange, got[0].Changed, "of what was opened and not changed since")
 		require.Positive(t, got[0].OpenedChange)
 	},
