@@ -12,17 +12,15 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/legivellum/metagate/internal/store"
 )
 
 const (
 	// recorderName is the recorder's row in sinks: position is a change, delivered the last seq.
 	recorderName = "events"
-	// lease is how long recording stays with one replica that says nothing more. Nothing
+	// term is how long recording stays with one replica that says nothing more. Nothing
 	// depends on it: of two that record at once one finds out when it writes.
-	lease = 6 * time.Second
+	term = 6 * time.Second
 	// poll is how long anything waits at most to be seen.
 	poll = 250 * time.Millisecond
 	// grace is how long after its deadline a startup is overdue for an event: a report in time may be on its way,
@@ -47,8 +45,7 @@ type Recorder struct {
 	Log   *slog.Logger
 	Keep  time.Duration // EVENT_RETENTION_DAYS; 0 is for ever
 
-	owner   string
-	leased  time.Time // until when it is this replica's turn
+	lease   *store.Lease
 	since   time.Time // when recording began: deadlines before are none of it
 	overdue sweep
 	world   pause
@@ -68,37 +65,23 @@ var errPassed = errors.New("another replica has recorded meanwhile")
 
 // Run records until ctx ends.
 func (r *Recorder) Run(ctx context.Context) {
-	r.owner = uuid.NewString()
-	wait := poll
-	for failing := false; ; {
-		mine, err := r.turn(ctx)
-		switch {
-		case ctx.Err() != nil:
-			r.leave(context.WithoutCancel(ctx))
-			return
-		case errors.Is(err, errPassed):
-			r.leased, wait = time.Time{}, poll
-		case err != nil:
-			if !failing {
-				r.Log.WarnContext(ctx, "events are not recorded, will try again", "error", err)
-			}
-			failing, wait = true, min(2*wait, lastRetry)
-		case failing && mine:
-			r.Log.InfoContext(ctx, "events are recorded again")
-			failing, wait = false, poll
-		default:
-			wait = poll
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
+	r.lease = r.Store.NewLease(recorderName, term, r.Now)
+	defer r.leave(ctx)
+	turns := store.Turns{
+		Log: r.Log, Fails: "events are not recorded, will try again", Resumes: "events are recorded again", Every: poll, Slowest: lastRetry,
 	}
+	turns.Run(ctx, func(ctx context.Context) (mine bool, err error) {
+		if mine, err = r.turn(ctx); errors.Is(err, errPassed) {
+			r.lease.Lose()
+			return false, nil
+		}
+		return mine, err
+	})
 }
 
 // turn records what there is, if it is this replica's turn.
 func (r *Recorder) turn(ctx context.Context) (mine bool, err error) {
-	if mine, err = r.lease(ctx); err != nil || !mine {
+	if mine, err = r.take(ctx); err != nil || !mine {
 		r.current.Store(0)
 		return false, err
 	}
@@ -114,34 +97,21 @@ func (r *Recorder) turn(ctx context.Context) (mine bool, err error) {
 	return true, r.clean(ctx, now)
 }
 
-// lease tells whether it is this replica's turn. A standby takes it when it has run
+// take tells whether it is this replica's turn. A standby takes it when it has run
 // out, or when a startup is overdue for longer than another would leave it: so one that
 // is killed delays no event by more than a second.
-func (r *Recorder) lease(ctx context.Context) (mine bool, err error) {
-	now := r.Now()
-	if r.leased.Sub(now) > lease/2 {
-		return true, nil
-	}
-	take := store.LeaseSinkParams{Name: recorderName, Owner: r.owner, LeasedUntil: now.Add(lease), Now: now}
-	n, err := r.Store.LeaseSink(ctx, take)
-	if err != nil {
-		return false, err
-	}
-	if n == 0 {
-		r.leased = time.Time{}
-		if asleep, err := r.overslept(ctx); err != nil || !asleep {
-			return false, err
-		}
-		take.Now = now.Add(24 * time.Hour)
-		if n, err = r.Store.LeaseSink(ctx, take); err != nil || n == 0 {
-			return false, err
+func (r *Recorder) take(ctx context.Context) (mine bool, err error) {
+	had := r.lease.Has()
+	if mine, err = r.lease.Take(ctx); err == nil && !mine {
+		var asleep bool
+		if asleep, err = r.overslept(ctx); asleep {
+			mine, err = r.lease.Seize(ctx)
 		}
 	}
-	if r.leased.IsZero() {
+	if mine && !had {
 		r.overdue = sweep{}
 	}
-	r.leased = take.LeasedUntil
-	return true, nil
+	return mine, err
 }
 
 // overslept reports whether a startup is overdue and not recorded though it should be.
@@ -160,13 +130,12 @@ func (r *Recorder) overslept(ctx context.Context) (bool, error) {
 
 // leave lets another replica go on at once, from where this one is.
 func (r *Recorder) leave(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	now := r.Now()
-	if r.passed = (time.Time{}); now.Before(r.leased) {
-		_ = r.changes(ctx, now) // writes where it is
+	if r.passed = (time.Time{}); r.lease.Has() {
+		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = r.changes(short, r.Now()) // writes where it is
 	}
-	_, _ = r.Store.LeaseSink(ctx, store.LeaseSinkParams{Name: recorderName, Owner: r.owner, LeasedUntil: now.Add(-time.Second), Now: now.Add(-time.Hour)})
+	r.lease.Leave(ctx)
 }
 
 // began reads when recording began.
@@ -253,19 +222,17 @@ func (r *Recorder) write(ctx context.Context, at place, upTo int64, drafts []dra
 // settled is the change up to which startups can be read; ok is false while a writer holds
 // that up. Of one that stays open for long an operator has to hear.
 func (r *Recorder) settled(ctx context.Context, now time.Time) (upTo int64, ok bool, err error) {
-	short, cancel := context.WithTimeout(ctx, settleTime)
-	defer cancel()
-	upTo, err = r.Store.Settled(short)
+	upTo, err = r.Store.SettledWithin(ctx, settleTime)
 	switch {
 	case err == nil:
 		r.stalled = time.Time{}
 		return upTo, true, nil
-	case !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil:
+	case !errors.Is(err, store.ErrHeldUp):
 		return 0, false, err
 	case r.stalled.IsZero():
 		r.stalled = now
 	case now.Sub(r.stalled) > stallTime:
-		return 0, false, fmt.Errorf("a transaction that writes startups is open since %s: nothing after it can be read", r.stalled.Format(time.RFC3339))
+		return 0, false, fmt.Errorf("%w since %s", store.ErrHeldUp, r.stalled.Format(time.RFC3339))
 	}
 	return 0, false, nil
 }

@@ -51,7 +51,7 @@ func (m *Mirror) deliver(ctx context.Context, rows []store.StartupSession, upTo 
 		return err
 	}
 	delivered, refused := m.delivered.Load(), m.refused.Load()
-	p := store.AdvanceSinkParams{Name: LedgerName, Owner: m.owner, Position: upTo, Delivered: delivered - m.saved.delivered, Refused: refused - m.saved.refused}
+	p := store.AdvanceSinkParams{Name: LedgerName, Owner: m.lease.Owner(), Position: upTo, Delivered: delivered - m.saved.delivered, Refused: refused - m.saved.refused}
 	if p.Delivered > 0 {
 		p.DeliveredAt = new(m.now())
 	}
@@ -91,7 +91,7 @@ func (m *Mirror) startup(ctx context.Context, s store.StartupSession) error {
 }
 
 func (m *Mirror) submit(ctx context.Context, r receipt) error {
-	if !sleep(ctx, m.pace.wait()) {
+	if !m.pace.wait(ctx) {
 		return ctx.Err()
 	}
 	err := m.ledger.submit(ctx, r.ReceiptID, r)

@@ -6,9 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -21,10 +19,10 @@ import (
 const (
 	// LedgerName is the mirror's row in sinks.
 	LedgerName = "receiptgate"
-	// lease is how long the mirror stays with one replica that says nothing more.
-	lease = 30 * time.Second
+	// term is how long the mirror stays with one replica that says nothing more.
+	term = 30 * time.Second
 	// turnTime bounds what is done before the lease is renewed.
-	turnTime = lease / 2
+	turnTime = term / 2
 	// settleTime is how long writers are waited for.
 	settleTime = 5 * time.Second
 	// poll is how long a change waits at most to be seen, and a standby to look again.
@@ -35,8 +33,8 @@ const (
 	// more than a ledger takes, least is what components don't feel who start while a
 	// backlog goes out. calm is how many starts a second still leave time for most.
 	most, least, calm = 1000, 100, 1000
-	// firstRetry and lastRetry enclose the pauses while the ledger can't be used.
-	firstRetry, lastRetry = time.Second, 30 * time.Second
+	// lastRetry is the longest pause while the ledger can't be used.
+	lastRetry = 30 * time.Second
 )
 
 // Options are what a Mirror is made of.
@@ -60,7 +58,7 @@ type Mirror struct {
 	log    *slog.Logger
 	ledger ledger
 	source string
-	owner  string
+	lease  *store.Lease
 	pace   *pace
 	sent   *memory
 
@@ -75,7 +73,7 @@ type Mirror struct {
 func New(o Options) *Mirror {
 	m := &Mirror{
 		store: o.Store, now: o.Now, log: o.Log, source: o.Source, ledger: newLedger(o.Endpoint, o.Token),
-		owner: uuid.NewString(), pace: newPace(o.Opened), sent: &memory{},
+		lease: o.Store.NewLease(LedgerName, term, o.Now), pace: newPace(o.Opened), sent: &memory{},
 	}
 	m.since.Store(-1)
 	return m
@@ -83,61 +81,48 @@ func New(o Options) *Mirror {
 
 // Run mirrors until ctx ends.
 func (m *Mirror) Run(ctx context.Context) {
-	pause := firstRetry
-	for {
-		wait, err := m.turn(ctx)
-		switch {
-		case ctx.Err() != nil:
-			m.leave(context.WithoutCancel(ctx))
-			return
-		case err != nil:
-			if m.failures.Add(1); pause == firstRetry {
-				m.log.WarnContext(ctx, "receipts are not mirrored, will try again", "error", err)
-			}
-			wait, pause = pause/2+rand.N(pause/2), min(2*pause, lastRetry) //nolint:gosec // no secret
-		case pause != firstRetry:
-			m.log.InfoContext(ctx, "receipts are mirrored again")
-			pause = firstRetry
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
+	defer m.lease.Leave(ctx)
+	turns := store.Turns{
+		Log: m.log, Fails: "receipts are not mirrored, will try again", Resumes: "receipts are mirrored again", Every: poll, Slowest: lastRetry,
 	}
+	turns.Run(ctx, func(ctx context.Context) (mine bool, err error) {
+		switch mine, err = m.turn(ctx); {
+		case errors.Is(err, errLeaseLost):
+			m.lease.Lose()
+			return false, nil
+		case err != nil && ctx.Err() == nil:
+			m.failures.Add(1)
+		}
+		return mine, err
+	})
 }
 
-// turn delivers what there is, if it is this replica's turn, and tells how long to wait.
-func (m *Mirror) turn(ctx context.Context) (wait time.Duration, err error) {
+// turn delivers what there is, if it is this replica's turn.
+func (m *Mirror) turn(ctx context.Context) (mine bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, turnTime)
 	defer cancel()
 	if m.since.Load() < 0 {
 		if err := m.join(ctx); err != nil {
-			return 0, err
+			return false, err
 		}
 	}
-	now := m.now()
-	leased, err := m.store.LeaseSink(ctx, store.LeaseSinkParams{Name: LedgerName, Owner: m.owner, LeasedUntil: now.Add(lease), Now: now})
-	if err != nil {
-		return 0, err
+	if mine, err = m.lease.Take(ctx); err != nil {
+		return false, err
 	}
-	if err := m.look(ctx); err != nil || leased == 0 {
+	if err := m.look(ctx); err != nil || !mine {
 		m.pendingSince.Store(0)
-		return poll, err
+		return false, err
 	}
 	here := place{m.position.Load(), store.MaxID}
-	for ctx.Err() == nil {
-		more, err := m.next(ctx, &here)
-		if err != nil && ctx.Err() == nil { // a turn that is over is no failure
+	for more := true; more && ctx.Err() == nil; {
+		if more, err = m.next(ctx, &here); err != nil && ctx.Err() == nil { // a turn that is over is no failure
 			_ = m.store.FailSink(context.WithoutCancel(ctx), store.FailSinkParams{
-				Name: LedgerName, Owner: m.owner, Now: new(m.now()), LastError: new(clip(err.Error())),
+				Name: LedgerName, Owner: m.lease.Owner(), Now: new(m.now()), LastError: new(clip(err.Error())),
 			})
-			return 0, err
-		}
-		if !more && !sleep(ctx, poll) {
-			break
+			return true, err
 		}
 	}
-	return 0, nil
+	return true, nil
 }
 
 // join begins at the present: what was before there was a mirror isn't mirrored.
@@ -161,14 +146,6 @@ func (m *Mirror) look(ctx context.Context) error {
 	return err
 }
 
-// leave lets another replica go on at once.
-func (m *Mirror) leave(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	now := m.now()
-	_, _ = m.store.LeaseSink(ctx, store.LeaseSinkParams{Name: LedgerName, Owner: m.owner, LeasedUntil: now.Add(-time.Second), Now: now.Add(-time.Hour)})
-}
-
 // place is a startup in the order of changes.
 type place struct {
 	change int64
@@ -177,7 +154,7 @@ type place struct {
 
 // next delivers the page behind a place, which moves on; more tells whether there was one.
 func (m *Mirror) next(ctx context.Context, here *place) (more bool, err error) {
-	upTo, err := m.settled(ctx)
+	upTo, err := m.store.SettledWithin(ctx, settleTime)
 	if err != nil {
 		return false, err
 	}
@@ -199,18 +176,6 @@ func (m *Mirror) next(ctx context.Context, here *place) (more bool, err error) {
 		*here = place{last.Changed, last.ID}
 	}
 	return true, err
-}
-
-// settled gives up where somebody writes startups in a transaction that stays open:
-// an operator has to hear of it.
-func (m *Mirror) settled(ctx context.Context) (int64, error) {
-	short, cancel := context.WithTimeout(ctx, settleTime)
-	defer cancel()
-	upTo, err := m.store.Settled(short)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		err = fmt.Errorf("a transaction that writes startups is open for longer than %s: nothing after it can be read", settleTime)
-	}
-	return upTo, err
 }
 
 // Status is what became of a startup: off where it is not to be mirrored.
@@ -246,13 +211,4 @@ func (m *Mirror) Counts() (delivered, refused, failures int64, lag time.Duration
 
 func changedAt(s store.StartupSession) time.Time {
 	return *cmp.Or(s.ReadyAt, s.FailedAt, &s.OpenedAt)
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
 }

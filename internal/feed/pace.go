@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"context"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -29,5 +30,12 @@ func (p *pace) adapt(now time.Time) {
 	}
 }
 
-// wait is how long the next receipt has to wait.
-func (p *pace) wait() time.Duration { return p.limit.Reserve().Delay() }
+// wait lets the next receipt wait its turn; false where ctx ended before.
+func (p *pace) wait(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(p.limit.Reserve().Delay()):
+		return true
+	}
+}

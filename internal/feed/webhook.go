@@ -12,15 +12,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/store"
 )
 
 const (
-	// webhookLease is longer than a request may take.
-	webhookLease = 2 * webhookTimeout
+	// webhookTerm is such that a request ends within half of it.
+	webhookTerm = 2 * webhookTimeout
 	// eventsOnce is how many events are read at once, burst how many a digest has at most.
 	eventsOnce, burst = 1000, 10_000
 	// freshRetry is how soon an event that is new is tried, whatever the others wait for.
@@ -35,7 +33,7 @@ type Webhook struct {
 	log    *slog.Logger
 	config WebhookConfig
 	http   *http.Client
-	owner  string
+	lease  *store.Lease // asked for before each request: so only one replica is at it
 
 	tried    int64          // the newest event at the last attempt
 	last     time.Time      // of the last attempt
@@ -49,7 +47,7 @@ type Webhook struct {
 
 // NewWebhook makes a sink; Run runs it.
 func NewWebhook(st *store.Store, now func() time.Time, log *slog.Logger, c WebhookConfig) *Webhook {
-	return &Webhook{store: st, now: now, log: log.With("sink", c.Name), config: c, http: guarded(c.AllowPrivate), owner: uuid.NewString()}
+	return &Webhook{store: st, now: now, log: log.With("sink", c.Name), config: c, http: guarded(c.AllowPrivate), lease: st.NewLease(c.Name, webhookTerm, now)}
 }
 
 // Name is the sink's.
@@ -66,32 +64,20 @@ func (w *Webhook) Counts() (delivered, refused, failures, dropped int64, lag tim
 
 // Run tells until ctx ends.
 func (w *Webhook) Run(ctx context.Context) {
-	failing := false
-	for {
-		err := w.turn(ctx)
-		switch {
-		case ctx.Err() != nil:
-			w.leave(context.WithoutCancel(ctx))
-			return
-		case errors.Is(err, errGone), errors.Is(err, errLeaseLost):
-			err = nil
-		case err != nil && !failing:
-			w.log.WarnContext(ctx, "a sink can't be told of events, will try again", "error", err)
-		case err == nil && failing:
-			w.log.InfoContext(ctx, "a sink is told of events again")
-		}
-		failing = err != nil
-		if !sleep(ctx, poll) {
-			continue // leaves
-		}
+	defer w.lease.Leave(ctx)
+	turns := store.Turns{
+		Log: w.log, Fails: "a sink can't be told of events, will try again", Resumes: "a sink is told of events again", Every: poll, Slowest: poll,
 	}
-}
-
-func (w *Webhook) leave(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	now := w.now()
-	_, _ = w.store.LeaseSink(ctx, store.LeaseSinkParams{Name: w.config.Name, Owner: w.owner, LeasedUntil: now.Add(-time.Second), Now: now.Add(-time.Hour)})
+	turns.Run(ctx, func(ctx context.Context) (did bool, err error) {
+		switch did, err = w.turn(ctx); {
+		case errors.Is(err, errLeaseLost):
+			w.lease.Lose()
+			return false, nil
+		case errors.Is(err, errGone):
+			return false, nil
+		}
+		return did, err
+	})
 }
 
 // join begins at the present, and enables a sink that said it was gone: a server that
@@ -111,51 +97,44 @@ func (w *Webhook) join(ctx context.Context) error {
 	return err
 }
 
-// lease is asked for before each request: so only one replica is at it.
-func (w *Webhook) lease(ctx context.Context) (bool, error) {
-	now := w.now()
-	n, err := w.store.LeaseSink(ctx, store.LeaseSinkParams{Name: w.config.Name, Owner: w.owner, LeasedUntil: now.Add(webhookLease), Now: now})
-	return n > 0, err
-}
-
 // turn tells what there is, if it is this replica's turn and time for it.
-func (w *Webhook) turn(ctx context.Context) error {
+func (w *Webhook) turn(ctx context.Context) (did bool, err error) {
 	if err := w.join(ctx); err != nil {
-		return err
+		return false, err
 	}
 	bounds, err := w.store.EventBounds(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	s, err := w.store.GetSink(ctx, w.config.Name)
 	if err != nil || s.DisabledAt != nil || s.Position >= bounds.Newest {
 		w.pendingSince.Store(0)
-		return err
+		return false, err
 	}
 	now := w.now()
-	if s.Owner != w.owner && s.LeasedUntil.After(now) {
+	if s.Owner != w.lease.Owner() && s.LeasedUntil.After(now) {
 		w.pendingSince.Store(0)
-		return nil
+		return false, nil
 	}
 	fresh := bounds.Newest > w.tried && now.Sub(w.last) >= freshRetry && !now.Before(w.patient)
 	if s.RetryAt != nil && now.Before(*s.RetryAt) && !fresh {
-		return nil
+		return false, nil
 	}
-	if mine, err := w.lease(ctx); err != nil || !mine {
-		return err
+	if mine, err := w.lease.Take(ctx); err != nil || !mine {
+		return false, err
 	}
 	w.tried, w.last = bounds.Newest, now
 	oldest := cmp.Or(bounds.Oldest, bounds.Newest+1) // where none is left, all are gone
 	if gone := oldest - 1 - s.Position; gone > 0 {
 		w.dropped.Add(gone)
 		w.log.WarnContext(ctx, "events are gone that a sink was not told of (EVENT_RETENTION_DAYS)", "events", gone)
-		_, err := w.store.DropEvents(ctx, store.DropEventsParams{Name: w.config.Name, Owner: w.owner, Position: oldest - 1, Dropped: gone})
+		_, err := w.store.DropEvents(ctx, store.DropEventsParams{Name: w.config.Name, Owner: w.lease.Owner(), Position: oldest - 1, Dropped: gone})
 		if err != nil {
-			return err
+			return false, err
 		}
 		s.Position = oldest - 1
 	}
-	return w.tell(ctx, s)
+	return true, w.tell(ctx, s)
 }
 
 // tell tells what waits behind a sink's place, as far as it is read at once.
@@ -240,7 +219,7 @@ func isOfStartup(e store.Event) bool { return strings.HasPrefix(e.Type, "startup
 
 // pass puts down that all up to an event is done.
 func (w *Webhook) pass(ctx context.Context, upTo, delivered int64) error {
-	p := store.AdvanceSinkParams{Name: w.config.Name, Owner: w.owner, Position: upTo, Delivered: delivered}
+	p := store.AdvanceSinkParams{Name: w.config.Name, Owner: w.lease.Owner(), Position: upTo, Delivered: delivered}
 	if delivered > 0 {
 		p.DeliveredAt = new(w.now())
 	}
@@ -257,7 +236,7 @@ var errGone = errors.New("the sink is gone")
 // send tells one event, and puts down that all up to a place is done then; since is when it was first
 // tried in vain. An error is a reason to stop here.
 func (w *Webhook) send(ctx context.Context, e cloudEvent, since *time.Time, upTo int64) error {
-	if mine, err := w.lease(ctx); err != nil || !mine {
+	if mine, err := w.lease.Take(ctx); err != nil || !mine {
 		return cmp.Or(err, errLeaseLost)
 	}
 	v, now := w.post(ctx, e), w.now()
@@ -277,7 +256,7 @@ func (w *Webhook) send(ctx context.Context, e cloudEvent, since *time.Time, upTo
 		w.refused.Add(1)
 		w.log.WarnContext(ctx, "a sink refuses an event, which is not tried again", "event", e.ID, "seq", e.Sequence, "error", v.err)
 		_, err := w.store.RefuseEvent(ctx, store.RefuseEventParams{
-			Name: w.config.Name, Owner: w.owner, Position: upTo, LastRefusal: new(clip("event " + e.Sequence + ": " + v.err.Error())),
+			Name: w.config.Name, Owner: w.lease.Owner(), Position: upTo, LastRefusal: new(clip("event " + e.Sequence + ": " + v.err.Error())),
 		})
 		return err
 	}
@@ -285,7 +264,7 @@ func (w *Webhook) send(ctx context.Context, e cloudEvent, since *time.Time, upTo
 	w.patient = now.Add(v.after)
 	wait = max(wait+rand.N(wait/5+1), v.after) //nolint:gosec // no secret
 	_, err := w.store.RetrySink(ctx, store.RetrySinkParams{
-		Name: w.config.Name, Owner: w.owner, RetryAt: new(now.Add(wait).Truncate(time.Microsecond)), Now: &now, LastError: new(clip(v.err.Error())),
+		Name: w.config.Name, Owner: w.lease.Owner(), RetryAt: new(now.Add(wait).Truncate(time.Microsecond)), Now: &now, LastError: new(clip(v.err.Error())),
 	})
 	return cmp.Or(err, v.err)
 }

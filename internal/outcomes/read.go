@@ -2,8 +2,6 @@ package outcomes
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math"
 	"time"
 
@@ -64,18 +62,6 @@ func (r *Reader) read(ctx context.Context, w window, counts tally, last roster, 
 		last.add(row)
 	}
 	return read, err
-}
-
-// settled gives up where somebody writes startups in a transaction that stays open:
-// an operator has to hear of it.
-func (r *Reader) settled(ctx context.Context) (int64, error) {
-	short, cancel := context.WithTimeout(ctx, settleTime)
-	defer cancel()
-	upTo, err := r.Store.Settled(short)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		err = fmt.Errorf("a transaction that writes startups is open for longer than %s: nothing after it can be read", settleTime)
-	}
-	return upTo, err
 }
 
 // opened counts the startups of an hour that are OPEN: the database adds them up, and

@@ -9,17 +9,15 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/legivellum/metagate/internal/store"
 )
 
 const (
 	// readerName is the reader's row in sinks: since and position are changes.
 	readerName = "outcomes"
-	// lease is how long reading stays with one replica that says nothing more. No count
+	// term is how long reading stays with one replica that says nothing more. No count
 	// depends on it: two that read at once find out when they write.
-	lease = 10 * time.Second
+	term = 10 * time.Second
 	// poll is how long a change waits at most to be seen, and a standby to look again.
 	poll = 500 * time.Millisecond
 	// settleTime is how long writers are waited for.
@@ -48,7 +46,7 @@ type Reader struct {
 	// each change comes once, but for what a server that dies just then doesn't tell.
 	Counted func(map[Kind]*Figures)
 
-	owner   string
+	lease   *store.Lease
 	names   map[nameSet]map[string]bool
 	cleaned time.Time
 	passed  int64        // the position at the last turn
@@ -57,57 +55,30 @@ type Reader struct {
 
 // Run reads until ctx ends.
 func (r *Reader) Run(ctx context.Context) {
-	r.owner = uuid.NewString()
-	wait := poll
-	for failing := false; ; {
-		mine, err := r.turn(ctx)
-		switch {
-		case ctx.Err() != nil:
-			r.leave(context.WithoutCancel(ctx))
-			return
-		case err != nil:
-			if !failing {
-				r.Log.WarnContext(ctx, "outcomes are not counted, will try again", "error", err)
-			}
-			failing, wait = true, min(2*wait, lastRetry)
-		case failing && mine:
-			r.Log.InfoContext(ctx, "outcomes are counted again")
-			failing, wait = false, poll
-		default:
-			wait = poll
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
+	r.lease = r.Store.NewLease(readerName, term, r.Now)
+	defer r.lease.Leave(ctx)
+	turns := store.Turns{
+		Log: r.Log, Fails: "outcomes are not counted, will try again", Resumes: "outcomes are counted again", Every: poll, Slowest: lastRetry,
 	}
+	turns.Run(ctx, r.turn)
 }
 
 // turn counts what there is, if it is this replica's turn.
 func (r *Reader) turn(ctx context.Context) (mine bool, err error) {
-	now := r.Now()
-	leased, err := r.Store.LeaseSink(ctx, store.LeaseSinkParams{Name: readerName, Owner: r.owner, LeasedUntil: now.Add(lease), Now: now})
-	if err != nil {
+	if mine, err = r.lease.Take(ctx); err != nil {
 		return false, err
 	}
-	if leased == 0 {
+	if !mine {
 		r.current.Store(0)
 		return false, nil
 	}
+	now := r.Now()
 	r.current.CompareAndSwap(0, now.UnixMicro())
 	if err := r.Count(ctx); err != nil {
 		return true, err
 	}
 	r.current.Store(now.UnixMicro())
 	return true, r.clean(ctx, now)
-}
-
-// leave lets another replica go on at once.
-func (r *Reader) leave(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	now := r.Now()
-	_, _ = r.Store.LeaseSink(ctx, store.LeaseSinkParams{Name: readerName, Owner: r.owner, LeasedUntil: now.Add(-time.Second), Now: now.Add(-time.Hour)})
 }
 
 // Lag is the age of the newest moment up to which all is counted; 0 on the replicas
@@ -137,7 +108,7 @@ func (r *Reader) Count(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	upTo, err := r.settled(ctx)
+	upTo, err := r.Store.SettledWithin(ctx, settleTime)
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/legivellum/metagate/internal/store"
@@ -12,14 +10,14 @@ import (
 const (
 	// page is how many startups are read at once: what they report may be long.
 	page = 200
-	// settleTime is how long writers are waited for.
-	settleTime = 5 * time.Second
+	// readTime is how long writers are waited for, and revisions.
+	readTime = 5 * time.Second
 )
 
 // readStartups tells what has changed, and whose deadline has passed, since the last time.
 func (h *Hub) readStartups(ctx context.Context) error {
 	now := h.Now() // before anything is read: a startup that is seen later is seen with a later clock
-	upTo, err := h.settled(ctx)
+	upTo, err := h.Store.SettledWithin(ctx, readTime)
 	if err != nil {
 		return err
 	}
@@ -49,18 +47,6 @@ func (h *Hub) readStartups(ctx context.Context) error {
 	}
 	h.current.Store(now.UnixMicro())
 	return nil
-}
-
-// settled gives up where somebody writes startups in a transaction that stays open:
-// an operator has to hear of it.
-func (h *Hub) settled(ctx context.Context) (int64, error) {
-	short, cancel := context.WithTimeout(ctx, settleTime)
-	defer cancel()
-	upTo, err := h.Store.Settled(short)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		err = fmt.Errorf("a transaction that writes startups is open for longer than %s: nothing after it can be read", settleTime)
-	}
-	return upTo, err
 }
 
 func (h *Hub) readChanges(ctx context.Context, from, upTo int64) error {
@@ -164,7 +150,7 @@ func (h *Hub) forgetStartups() {
 
 // readWorlds tells which tenants have a new revision.
 func (h *Hub) readWorlds(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
 	rows, err := h.Store.ListTenantRevisions(ctx)
 	if err != nil {

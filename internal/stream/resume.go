@@ -67,7 +67,7 @@ func (l *listener) lost(ctx context.Context) (reason, detail string, err error) 
 	l.mu.Unlock()
 	now := l.Now()
 	if l.at.Change > end.Change { // told by a replica that has read on
-		if end.Change, err = l.settled(ctx); err != nil {
+		if end.Change, err = l.Store.SettledWithin(ctx, readTime); err != nil {
 			return "", "", err
 		}
 	}

@@ -57,6 +57,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"changes are read in the order of their numbers, in pages":           listChanges,
 		"whoever reads what is settled misses no writer that was held up":    settledChanges,
 		"whoever reads what is settled misses none of many writers":          manyChanges,
+		"whoever waits for long for a writer is told so":                     heldUp,
+		"one replica has a lease at a time":                                  leases,
 		"what supersedes an alarm is found on the roster":                    listSuperseded,
 		"the last starts of many are put down like each of them":             putRosters,
 		"of refusals those seen last stay":                                   refusalsBeyond,
