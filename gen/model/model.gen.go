@@ -1467,6 +1467,9 @@ type MCPProblemataResult struct {
 	// TenantKey A key, 1–255 characters of `A-Z a-z 0-9 . _ : / @ + -`.
 	TenantKey Key    `json:"tenant_key"`
 	Version   string `json:"version"`
+
+	// Warnings What validators find that was no reason to refuse it; left out where they find nothing.
+	Warnings []ValidatorFinding `json:"warnings,omitempty,omitzero"`
 }
 
 // MCPProfiles Members of `data` may also stand beside `action`.

@@ -175,3 +175,29 @@ func TestAProblematasOwnerIsOfTheCallersTenant(t *testing.T) {
 		require.Equal(t, []any{same["binding_id"], false, "theirs"}, []any{anywhere["binding_id"], anywhere["binding_created"], anywhere["tenant_key"]})
 	}, func(c *app.Config) { c.AdminAllowCrossTenant, c.DefaultDeploymentKey = true, "d0" })
 }
+
+func TestAProblemataIsToldWhatValidatorsWarnOfAndDeny(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		admin := wire{a, apptest.AdminKey}
+		https := `{"properties":{"services":{"additionalProperties":{"properties":{"endpoint":{"pattern":"^https://"}}}}}}`
+		validator := func(key, on, mode string) {
+			body := fmt.Sprintf(`{"validator_key":%q,"on":%q,"mode":%q,"accept_present":true,"schema":%s}`, key, on, mode, https)
+			apptest.Got(a.AdminClient(t).CreateValidatorWithBodyWithResponse(t.Context(), nil, "application/json", strings.NewReader(body))).Is(t, 201)
+		}
+		validator("tls", "manifest", "warn")
+		spec := `{"problemata":{"id":"p","owner_principal":"p"},"primitives":{"a":{"endpoint":"http://a"},"b":{"endpoint":"https://b"}}}`
+		got := admin.does(t, "metagate.instantiate_problemata", instantiates(spec))
+		require.Equal(t, []any{object{
+			"validator_key": "tls", "resource_type": "manifest", "resource_key": "problemata:p:0.1.0:manifest", "pointer": "/services/a/endpoint",
+			"detail": "'http://a' does not match pattern '^https://'",
+		}}, got["warnings"])
+		again := admin.does(t, "metagate.instantiate_problemata", instantiates(spec))
+		require.NotContains(t, again, "warnings", "nothing is written, and nothing checked")
+
+		validator("strict", "packet", "deny")
+		refused := admin.tool(t, "metagate.instantiate_problemata", instantiates(strings.ReplaceAll(spec, `"p"`, `"q"`))).refused(t, 200, -32000, "VALIDATOR_DENIED")
+		require.Equal(t, `validator "strict" denies it`, refused.Message)
+		admin.tool(t, "metagate.admin_principals", `{"action":"get","principal_key":"q"}`).refused(t, 200, -32000, "NOT_FOUND")
+	})
+}

@@ -58,6 +58,7 @@ func (s *Service) Instantiate(ctx context.Context, a identity.Caller, in model.M
 	if err != nil {
 		return out, err
 	}
+	out.Warnings = plan.Warnings
 	out.BindingID = p.ids["binding/"+bindingName(described.Bindings[0])]
 	out.BindingCreated = slices.ContainsFunc(plan.Changes, func(c model.PlanChange) bool {
 		return c.ResourceType == model.ResourceTypeBinding && c.Action == model.PlanActionCreate
