@@ -16,11 +16,7 @@ import (
 // ListEvents implements GET /v1/admin/events.
 func (s *Server) ListEvents(ctx context.Context, r api.ListEventsRequestObject) (api.ListEventsResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, nil, store.MinID)
-	if err != nil {
-		return nil, err
-	}
-	ctx, done, err := s.scan(ctx)
+	ctx, pg, done, err := s.scan(ctx, p.TenantKey, p.Limit, nil, store.MinID)
 	if err != nil {
 		return nil, err
 	}

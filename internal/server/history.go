@@ -15,11 +15,7 @@ import (
 // ListRevisions implements GET /v1/admin/revisions.
 func (s *Server) ListRevisions(ctx context.Context, r api.ListRevisionsRequestObject) (api.ListRevisionsResponseObject, error) {
 	who := callerOf(ctx)
-	pg, err := newPage(who, r.Params.TenantKey, r.Params.Limit, r.Params.Cursor, cursorOf(world.First))
-	if err != nil {
-		return nil, err
-	}
-	ctx, done, err := s.scan(ctx)
+	ctx, pg, done, err := s.scan(ctx, r.Params.TenantKey, r.Params.Limit, r.Params.Cursor, cursorOf(world.First))
 	if err != nil {
 		return nil, err
 	}

@@ -16,11 +16,7 @@ import (
 // ListRoster implements GET /v1/admin/roster.
 func (s *Server) ListRoster(ctx context.Context, r api.ListRosterRequestObject) (api.ListRosterResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, p.Cursor, store.MinID)
-	if err != nil {
-		return nil, err
-	}
-	ctx, done, err := s.scan(ctx)
+	ctx, pg, done, err := s.scan(ctx, p.TenantKey, p.Limit, p.Cursor, store.MinID)
 	if err != nil {
 		return nil, err
 	}
@@ -44,11 +40,7 @@ const outcomesSince = 7 * 24 * time.Hour
 // ListOutcomes implements GET /v1/admin/outcomes.
 func (s *Server) ListOutcomes(ctx context.Context, r api.ListOutcomesRequestObject) (api.ListOutcomesResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(callerOf(ctx), p.TenantKey, nil, nil, store.MinID)
-	if err != nil {
-		return nil, err
-	}
-	ctx, done, err := s.scan(ctx)
+	ctx, pg, done, err := s.scan(ctx, p.TenantKey, nil, nil, store.MinID)
 	if err != nil {
 		return nil, err
 	}
@@ -73,10 +65,7 @@ const (
 // CompareOutcomes implements GET /v1/admin/outcomes/compare.
 func (s *Server) CompareOutcomes(ctx context.Context, r api.CompareOutcomesRequestObject) (api.CompareOutcomesResponseObject, error) {
 	p, caller := r.Params, callerOf(ctx)
-	if _, err := newPage(caller, p.TenantKey, nil, nil, store.MinID); err != nil {
-		return nil, err
-	}
-	ctx, done, err := s.scan(ctx)
+	ctx, _, done, err := s.scan(ctx, p.TenantKey, nil, nil, store.MinID)
 	if err != nil {
 		return nil, err
 	}
@@ -98,11 +87,7 @@ func (s *Server) CompareOutcomes(ctx context.Context, r api.CompareOutcomesReque
 // ListRefusals implements GET /v1/admin/refusals.
 func (s *Server) ListRefusals(ctx context.Context, r api.ListRefusalsRequestObject) (api.ListRefusalsResponseObject, error) {
 	p, caller := r.Params, callerOf(ctx)
-	pg, err := newPage(caller, p.TenantKey, p.Limit, p.Cursor, store.MaxID)
-	if err != nil {
-		return nil, err
-	}
-	ctx, done, err := s.scan(ctx)
+	ctx, pg, done, err := s.scan(ctx, p.TenantKey, p.Limit, p.Cursor, store.MaxID)
 	if err != nil {
 		return nil, err
 	}

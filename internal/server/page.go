@@ -101,15 +101,21 @@ const (
 	scanTimeout = 5 * time.Second
 )
 
-// scan waits for a turn to read much, as long as the request may.
-func (s *Server) scan(ctx context.Context) (scanning context.Context, done func(), err error) {
+// scan is newPage for what is much to read: it waits for a turn, as long as the request
+// may. Whoever gets one calls done.
+func (s *Server) scan(ctx context.Context, tenant *string, limit *int64, cursor *string, first uuid.UUID) (
+	scanning context.Context, pg page, done func(), err error,
+) {
+	if pg, err = newPage(callerOf(ctx), tenant, limit, cursor, first); err != nil {
+		return nil, pg, nil, err
+	}
 	select {
 	case s.scans <- struct{}{}:
 	case <-ctx.Done():
-		return nil, nil, errs.Wrap(ctx.Err(), errs.Unavailable, "too many lists are being read: try again")
+		return nil, pg, nil, errs.Wrap(ctx.Err(), errs.Unavailable, "too many lists are being read: try again")
 	}
 	scanning, cancel := context.WithTimeout(ctx, scanTimeout)
-	return scanning, func() { cancel(); <-s.scans }, nil
+	return scanning, pg, func() { cancel(); <-s.scans }, nil
 }
 
 // text is a filter by one of an enumeration's values.

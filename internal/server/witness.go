@@ -14,11 +14,7 @@ import (
 // ListStartups implements GET /v1/admin/startups.
 func (s *Server) ListStartups(ctx context.Context, r api.ListStartupsRequestObject) (api.ListStartupsResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, p.Cursor, store.MaxID)
-	if err != nil {
-		return nil, err
-	}
-	ctx, done, err := s.scan(ctx)
+	ctx, pg, done, err := s.scan(ctx, p.TenantKey, p.Limit, p.Cursor, store.MaxID)
 	if err != nil {
 		return nil, err
 	}
@@ -91,11 +87,7 @@ func (s *Server) ListSinks(ctx context.Context, _ api.ListSinksRequestObject) (a
 // ListAuditLog implements GET /v1/admin/audit-log.
 func (s *Server) ListAuditLog(ctx context.Context, r api.ListAuditLogRequestObject) (api.ListAuditLogResponseObject, error) {
 	p := r.Params
-	pg, err := newPage(callerOf(ctx), p.TenantKey, p.Limit, p.Cursor, store.MaxID)
-	if err != nil {
-		return nil, err
-	}
-	ctx, done, err := s.scan(ctx)
+	ctx, pg, done, err := s.scan(ctx, p.TenantKey, p.Limit, p.Cursor, store.MaxID)
 	if err != nil {
 		return nil, err
 	}
