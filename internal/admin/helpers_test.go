@@ -1,7 +1,6 @@
 package admin_test
 
 import (
-	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/legivellum/metagate/internal/admin"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/test/storetest"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
@@ -25,19 +25,9 @@ const (
 
 var actor = identity.Caller{PrincipalKey: "root", TenantKey: "default", Method: model.AuthMethodAPIKey, RequestID: "r", RemoteAddr: "::1"}
 
-func migrate(ctx context.Context, url string) error {
-	s, err := store.Open(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	_, err = s.Migrate(ctx)
-	return err
-}
-
 func each(t *testing.T, f func(t *testing.T, s *admin.Service)) {
 	t.Helper()
-	testdb.Each(t, migrate, func(t *testing.T, url string) {
+	testdb.Each(t, storetest.Migrate, func(t *testing.T, url string) {
 		st, err := store.Open(t.Context(), url)
 		require.NoError(t, err)
 		t.Cleanup(st.Close)

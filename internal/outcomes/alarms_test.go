@@ -1,7 +1,6 @@
 package outcomes_test
 
 import (
-	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -16,16 +15,6 @@ import (
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }
-
-func migrate(ctx context.Context, url string) error {
-	s, err := store.Open(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	_, err = s.Migrate(ctx)
-	return err
-}
 
 // noon is when these tests take place.
 var noon = time.Date(2026, 7, 1, 12, 0, 0, 1000, time.UTC)
@@ -74,7 +63,7 @@ func (s starts) count(t *testing.T) {
 
 func TestALaterStartEndsAnAlarmAndNothingElseDoes(t *testing.T) {
 	t.Parallel()
-	testdb.Each(t, migrate, func(t *testing.T, url string) {
+	testdb.Each(t, storetest.Migrate, func(t *testing.T, url string) {
 		s, now := newStarts(t, url), noon
 		a := &outcomes.Alarms{Store: s.Store, Now: func() time.Time { return now }}
 		by := map[uuid.UUID]uuid.UUID{} // nil: nothing ends it
@@ -127,7 +116,7 @@ func TestALaterStartEndsAnAlarmAndNothingElseDoes(t *testing.T) {
 // A start that is told of afterwards has an older id than those that are known already.
 func TestAStartThatBecomesKnownLateEndsAnAlarm(t *testing.T) {
 	t.Parallel()
-	testdb.Each(t, migrate, func(t *testing.T, url string) {
+	testdb.Each(t, storetest.Migrate, func(t *testing.T, url string) {
 		for _, counted := range []bool{false, true} {
 			s, now := newStarts(t, url), noon
 			a := &outcomes.Alarms{Store: s.Store, Now: func() time.Time { return now }}
@@ -151,7 +140,7 @@ func TestAStartThatBecomesKnownLateEndsAnAlarm(t *testing.T) {
 // Ten thousand that nothing will ever end hide none behind them.
 func TestAlarmsThatNeverEndHideNoOthers(t *testing.T) {
 	t.Parallel()
-	testdb.Each(t, migrate, func(t *testing.T, url string) {
+	testdb.Each(t, storetest.Migrate, func(t *testing.T, url string) {
 		s := newStarts(t, url)
 		rows := make([]store.OpenStartupParams, 10_001)
 		for i := range rows {

@@ -41,7 +41,7 @@ func TestADatabaseThatRefusesIsUnavailable(t *testing.T) {
 
 func TestATimeThatRanOutIsUnavailable(t *testing.T) {
 	t.Parallel()
-	testdb.Each(t, migrate, func(t *testing.T, url string) {
+	testdb.Each(t, storetest.Migrate, func(t *testing.T, url string) {
 		s := open(t, url)
 		ctx, cancel := context.WithDeadline(t.Context(), time.Now())
 		defer cancel()
@@ -62,7 +62,7 @@ func TestATransactionWhoseTimeEndedWithinItIsUnavailable(t *testing.T) {
 
 func TestALockThatIsNotGivenIsUnavailable(t *testing.T) {
 	t.Parallel()
-	testdb.Each(t, migrate, func(t *testing.T, url string) {
+	testdb.Each(t, storetest.Migrate, func(t *testing.T, url string) {
 		s := open(t, url)
 		epoch, err := storetest.Move(t.Context(), s, "default")
 		require.NoError(t, err)
@@ -88,7 +88,7 @@ func TestALockThatIsNotGivenIsUnavailable(t *testing.T) {
 func TestAMistakeOfOursIsInternal(t *testing.T) {
 	t.Parallel()
 	requireCode(t, errs.Internal, errors.New("SSL is off: 57P01 database is locked, SQLITE_BUSY, 08006"))
-	testdb.Each(t, migrate, func(t *testing.T, url string) {
+	testdb.Each(t, storetest.Migrate, func(t *testing.T, url string) {
 		s := open(t, url)
 		_, err := s.GetPrincipal(t.Context(), uuid.New())
 		requireCode(t, errs.Internal, err)

@@ -15,7 +15,7 @@ import (
 // What a database had before it kept history is where its history begins.
 func TestHistoryBeginsWithWhatADatabaseOfAnOlderServerHas(t *testing.T) {
 	t.Parallel()
-	testdb.Each(t, migrate, func(t *testing.T, url string) {
+	testdb.Each(t, storetest.Migrate, func(t *testing.T, url string) {
 		s := open(t, url)
 		for undone := (store.Migration{}); undone.Version != 6; {
 			var err error

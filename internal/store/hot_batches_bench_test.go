@@ -15,10 +15,10 @@ import (
 // BenchmarkOpenStartups tells what a row of a batch costs: ns/row.
 func BenchmarkOpenStartups(b *testing.B) {
 	for engine, url := range map[string]func(testing.TB) string{
-		"postgres": func(tb testing.TB) string { return testdb.Postgres(tb, migrate) },
+		"postgres": func(tb testing.TB) string { return testdb.Postgres(tb, storetest.Migrate) },
 		"sqlite": func(tb testing.TB) string {
 			url := testdb.SQLite(tb)
-			require.NoError(tb, migrate(tb.Context(), url))
+			require.NoError(tb, storetest.Migrate(tb.Context(), url))
 			return url
 		},
 	} {

@@ -88,7 +88,7 @@ func TestWhoeverMigratesKeepsTheOthersWaiting(t *testing.T) {
 // What the first release wrote is there after the migrations, and after those back and forth.
 func TestReceiptsOfTheFirstSchemaStay(t *testing.T) {
 	t.Parallel()
-	testdb.Each(t, migrate, func(t *testing.T, url string) {
+	testdb.Each(t, storetest.Migrate, func(t *testing.T, url string) {
 		s, id, opened := open(t, url), uuid.New(), time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
 		down := func() {
 			for {

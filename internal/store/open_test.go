@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/test/storetest"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
@@ -48,7 +49,7 @@ func TestARefusedConnectionDoesNotTellThePassword(t *testing.T) {
 
 func TestThePythonOriginalsURLsOpenTheSameDatabase(t *testing.T) {
 	t.Parallel()
-	url := testdb.Postgres(t, migrate)
+	url := testdb.Postgres(t, storetest.Migrate)
 	rest := strings.TrimPrefix(url, "postgres://")
 	require.NotEqual(t, url, rest)
 	for _, scheme := range []string{"postgres", "postgresql", "postgresql+asyncpg"} {
@@ -60,7 +61,7 @@ func TestASQLitePathMayHoldAnyCharacter(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"plain.db", "with space.db", "100%.db", "a?b=c#d.db", "é&.db", "%20.db"} {
 		path := filepath.Join(t.TempDir(), name)
-		require.NoError(t, migrate(t.Context(), "sqlite:"+path))
+		require.NoError(t, storetest.Migrate(t.Context(), "sqlite:"+path))
 		require.FileExists(t, path)
 		require.NoError(t, open(t, "sqlite://"+path).Ready(t.Context()))
 	}

@@ -16,7 +16,7 @@ import (
 
 func TestASchemaThatCantBeReadIsNoEmptyOne(t *testing.T) {
 	t.Parallel()
-	testdb.Each(t, migrate, func(t *testing.T, url string) {
+	testdb.Each(t, storetest.Migrate, func(t *testing.T, url string) {
 		storetest.Behind(t, url, "ALTER TABLE goose_db_version RENAME COLUMN version_id TO another")
 		err := open(t, url).Ready(t.Context())
 		require.Error(t, err)
@@ -26,7 +26,7 @@ func TestASchemaThatCantBeReadIsNoEmptyOne(t *testing.T) {
 
 func TestASchemaOfANewerProgramIsNeitherReadyNorMigrated(t *testing.T) {
 	t.Parallel()
-	testdb.Each(t, migrate, func(t *testing.T, url string) {
+	testdb.Each(t, storetest.Migrate, func(t *testing.T, url string) {
 		storetest.Behind(t, url, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)")
 		s := open(t, url)
 		known, err := s.Migrations(t.Context())
@@ -45,7 +45,7 @@ func TestASchemaOfANewerProgramIsNeitherReadyNorMigrated(t *testing.T) {
 
 func TestADatabaseThatLacksATableIsNotReady(t *testing.T) {
 	t.Parallel()
-	testdb.Each(t, migrate, func(t *testing.T, url string) {
+	testdb.Each(t, storetest.Migrate, func(t *testing.T, url string) {
 		s := open(t, url)
 		require.NoError(t, s.Ready(t.Context()))
 		storetest.Behind(t, url, "DROP TABLE secret_refs")
@@ -56,7 +56,7 @@ func TestADatabaseThatLacksATableIsNotReady(t *testing.T) {
 
 func TestTryingAReceiptLeavesNoneBehind(t *testing.T) {
 	t.Parallel()
-	testdb.Each(t, migrate, func(t *testing.T, url string) {
+	testdb.Each(t, storetest.Migrate, func(t *testing.T, url string) {
 		s := open(t, url)
 		require.NoError(t, s.TryReceipt(t.Context()), "nobody is there to get one")
 		_, err := storetest.Move(t.Context(), s, "default")

@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"context"
 	"database/sql"
 	"strings"
 	"testing"
@@ -21,26 +20,16 @@ func TestBothEnginesKeepTheContractOfTheStore(t *testing.T) {
 	t.Parallel()
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		storetest.Run(t, func(t *testing.T) *store.Store { return open(t, testdb.Postgres(t, migrate)) })
+		storetest.Run(t, func(t *testing.T) *store.Store { return open(t, testdb.Postgres(t, storetest.Migrate)) })
 	})
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		storetest.Run(t, func(t *testing.T) *store.Store {
 			url := testdb.SQLite(t)
-			require.NoError(t, migrate(t.Context(), url))
+			require.NoError(t, storetest.Migrate(t.Context(), url))
 			return open(t, url)
 		})
 	})
-}
-
-func migrate(ctx context.Context, url string) error {
-	s, err := store.Open(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	_, err = s.Migrate(ctx)
-	return err
 }
 
 func open(t *testing.T, url string) *store.Store {
@@ -66,7 +55,7 @@ func raw(t *testing.T, url string) *sql.DB {
 
 func TestTheHotConnectionsAreFreeWhenAllOthersAreTaken(t *testing.T) {
 	t.Parallel()
-	testdb.Each(t, migrate, func(t *testing.T, url string) {
+	testdb.Each(t, storetest.Migrate, func(t *testing.T, url string) {
 		s := open(t, url)
 		epoch, err := storetest.Move(t.Context(), s, "default")
 		require.NoError(t, err)

@@ -11,21 +11,12 @@ import (
 
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/test/storetest"
 	"github.com/legivellum/metagate/internal/test/testdb"
 	"github.com/legivellum/metagate/internal/witness"
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }
-
-func migrate(ctx context.Context, url string) error {
-	s, err := store.Open(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	_, err = s.Migrate(ctx)
-	return err
-}
 
 // world is a principal that may start, in tenant "t".
 type world struct {
@@ -76,7 +67,7 @@ var noon = time.Date(2026, 7, 1, 12, 0, 0, 1000, time.UTC)
 
 func each(t *testing.T, f func(t *testing.T, w *world)) {
 	t.Helper()
-	testdb.Each(t, migrate, func(t *testing.T, url string) {
+	testdb.Each(t, storetest.Migrate, func(t *testing.T, url string) {
 		s, err := store.Open(t.Context(), url)
 		require.NoError(t, err)
 		t.Cleanup(s.Close)

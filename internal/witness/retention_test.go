@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/test/storetest"
 	"github.com/legivellum/metagate/internal/test/testdb"
 	"github.com/legivellum/metagate/internal/witness"
 )
@@ -88,7 +89,7 @@ func TestRetentionTriesAgainAfterAFailure(t *testing.T) {
 		go func() { defer close(done); r.Run(ctx) }()
 		<-sweeps
 		<-sweeps // the one before failed: there is no table yet
-		require.NoError(t, migrate(t.Context(), url))
+		require.NoError(t, storetest.Migrate(t.Context(), url))
 		w := newWorld(t, s)
 		w.open(t, noon.Add(-2*time.Hour), noon.Add(-time.Hour))
 		for len(w.ids(t)) > 0 {

@@ -14,7 +14,7 @@ import (
 	"github.com/legivellum/metagate/gen/client"
 	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/identity"
-	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/test/storetest"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
@@ -47,15 +47,7 @@ func Each(t *testing.T, f func(t *testing.T, a *App), edit ...func(*app.Config))
 }
 
 // Migrate makes the template that test databases are cloned from.
-func Migrate(ctx context.Context, url string) error {
-	st, err := store.Open(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	_, err = st.Migrate(ctx)
-	return err
-}
+var Migrate = storetest.Migrate
 
 // Start boots the program on databaseURL and closes it with the test.
 func Start(tb testing.TB, databaseURL string, edit ...func(*app.Config)) *App {

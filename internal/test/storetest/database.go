@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"slices"
 	"testing"
 
@@ -8,6 +9,17 @@ import (
 
 	"github.com/legivellum/metagate/internal/store"
 )
+
+// Migrate makes the template that test databases are cloned from.
+func Migrate(ctx context.Context, url string) error {
+	s, err := store.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	_, err = s.Migrate(ctx)
+	return err
+}
 
 func migrateTwice(t *testing.T, s *store.Store) {
 	w := newWorld(t, s)
