@@ -32,23 +32,14 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 	if !strings.Contains(url, "pool_max_conns") {
 		c.MaxConns = defaultMaxConns
 	}
-	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		pgxuuid.Register(conn.TypeMap()) // else each uuid travels through its text
-		conn.TypeMap().RegisterType(&pgtype.Type{
-			Name: "timestamptz", OID: pgtype.TimestamptzOID,
-			Codec: &pgtype.TimestamptzCodec{ScanLocation: Now().Location()},
-		})
-		registerArrays(conn.TypeMap())
-		// An answered receipt is on disk, whatever the server's default is.
-		_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
-		return err
-	}
+	c.AfterConnect = connected(planned)
 	if c.ConnConfig.ValidateConnect == nil { // unless the URL's target_session_attrs wants another
 		c.ConnConfig.ValidateConnect = writableServer
 	}
 	c.ConnConfig.BuildContextWatcherHandler = cancelOnServer
 	// Half of the connections are for what components wait for.
 	hot := c.Copy()
+	hot.AfterConnect = connected(rehearsed)
 	hot.MaxConns = max(c.MaxConns/2, 1)
 	c.MaxConns = max(c.MaxConns-hot.MaxConns, 1)
 	c.MinConns, hot.MinConns = min(c.MinConns, c.MaxConns), min(c.MinConns, hot.MaxConns)
@@ -66,6 +57,33 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 		hot:  &Store{Queries: postgres.New(hotPool), engine: pg{hotPool}},
 		shut: func() { hotPool.Close(); pool.Close() },
 	}, nil
+}
+
+// How PostgreSQL plans what a connection asks. By itself it keeps the plan of a statement
+// that was run five times: also one for the tables of a new database, which are empty, until
+// they are analysed; a report would read all receipts of that time.
+const (
+	// planned is for lists and readers, whose filters differ: planned anew each time, for
+	// the tables as they are and without the filters that are null.
+	planned = `set_config('plan_cache_mode', 'force_custom_plan', false)`
+	// rehearsed is for what components wait for, always the same: planned once, for indexes.
+	rehearsed = `set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
+		set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)`
+)
+
+// connected makes a new connection ours.
+func connected(plans string) func(context.Context, *pgx.Conn) error {
+	return func(ctx context.Context, conn *pgx.Conn) error {
+		pgxuuid.Register(conn.TypeMap()) // else each uuid travels through its text
+		conn.TypeMap().RegisterType(&pgtype.Type{
+			Name: "timestamptz", OID: pgtype.TimestamptzOID,
+			Codec: &pgtype.TimestamptzCodec{ScanLocation: Now().Location()},
+		})
+		registerArrays(conn.TypeMap())
+		// An answered receipt is on disk, whatever the server's default is.
+		_, err := conn.Exec(ctx, `SELECT `+plans+`, CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END`)
+		return err
+	}
 }
 
 // writableServer refuses a standby, and a server that is set to read only: after a
