@@ -91,7 +91,8 @@ CREATE TABLE api_keys (
 );
 CREATE INDEX api_keys_principal ON api_keys (principal_id);
 
--- Receipts outlive the principal that opened them: no foreign key.
+-- Receipts outlive the principal that opened them: no foreign key. And no IN: of three values
+-- SQLite makes a table, for each row that it checks.
 CREATE TABLE startup_sessions (
     id               uuid_text NOT NULL PRIMARY KEY,
     tenant_key       text NOT NULL,
@@ -103,7 +104,7 @@ CREATE TABLE startup_sessions (
     manifest_version bigint NOT NULL,
     packet_id        uuid_text NOT NULL,
     packet_etag      text NOT NULL,
-    status           text NOT NULL CHECK (status IN ('OPEN', 'READY', 'FAILED')),
+    status           text NOT NULL CHECK (status = 'OPEN' OR status = 'READY' OR status = 'FAILED'),
     opened_at        timestamp NOT NULL,
     deadline_at      timestamp NOT NULL,
     ready_at         timestamp,

@@ -10,7 +10,7 @@ ALTER TABLE startup_sessions DROP COLUMN mirror_status;
 ALTER TABLE startup_sessions ADD COLUMN instance_id text;
 ALTER TABLE startup_sessions ADD COLUMN host text;
 ALTER TABLE startup_sessions ADD COLUMN labels json_text;
-ALTER TABLE startup_sessions ADD COLUMN source text NOT NULL DEFAULT 'live' CHECK (source IN ('live', 'cache', 'bench'));
+ALTER TABLE startup_sessions ADD COLUMN source text NOT NULL DEFAULT 'live' CHECK (source = 'live' OR source = 'cache' OR source = 'bench');
 ALTER TABLE startup_sessions ADD COLUMN revision bigint;
 ALTER TABLE startup_sessions ADD COLUMN credential json_text;
 ALTER TABLE startup_sessions ADD COLUMN remote_addr text;
