@@ -62,27 +62,25 @@ func (p *prepared) get(ctx context.Context, s statement) (*sql.Stmt, error) {
 
 var parameter = regexp.MustCompile(`\?\d+`)
 
-// compound makes an INSERT … SELECT one with a SELECT for each row: a row costs
-// SQLite a quarter less than by itself. The parameters lose their numbers, which
-// SQLite takes for names and looks up, one after another, to bind each.
+// compound makes an INSERT … SELECT … FROM one of many rows, which are a table of their own
+// there: it costs SQLite less than each by itself. The parameters lose their
+// numbers, which SQLite takes for names and looks up, one after another, to bind each.
 func compound(s statement) (string, error) {
 	number, inOrder := 0, true
 	query := parameter.ReplaceAllStringFunc(s.query, func(p string) string {
 		number++
 		inOrder = inOrder && p == "?"+strconv.Itoa(number)
-		return "?"
+		return "v.column" + strconv.Itoa(number)
 	})
 	if !inOrder {
 		return "", fmt.Errorf("parameters are not each used once and in order: %s", s.query)
 	}
-	if insert, one, found := strings.Cut(query, "\nSELECT "); found {
-		one, conflict, _ := strings.Cut(one, "\nON CONFLICT ")
-		query = insert + "\nSELECT " + one + strings.Repeat("\nUNION ALL\nSELECT "+one, s.rows-1)
-		if conflict != "" {
-			query += "\nON CONFLICT " + conflict
-		}
+	into, from, many := strings.Cut(query, "\nFROM ")
+	if !many {
+		return parameter.ReplaceAllString(s.query, "?"), nil
 	}
-	return query, nil
+	row := "(?" + strings.Repeat(",?", number-1) + ")"
+	return into + "\nFROM (VALUES " + row + strings.Repeat(","+row, s.rows-1) + ") v CROSS JOIN " + from, nil
 }
 
 // parts are the numbers of rows that a statement is prepared for: any number is a sum of them.
