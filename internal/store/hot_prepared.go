@@ -35,26 +35,58 @@ type prepared struct {
 	stmts map[statement]*sql.Stmt // closed with db
 }
 
-// statement is a query for a number of rows.
+// statement is a query for a number of rows; as it is where that is 0.
 type statement struct {
 	query string
 	rows  int
 }
 
+// kept has each query prepared once: for a query that finds one row that is the larger
+// part. All of them together are few.
+type kept struct {
+	sqlite.DBTX
+	prepared *prepared
+}
+
+func (k kept) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	stmt, err := k.prepared.get(ctx, statement{query: query}) //nolint:sqlclosecheck // closed with db
+	if err != nil {
+		return k.DBTX.QueryRowContext(ctx, query, args...) // says what is wrong
+	}
+	return stmt.QueryRowContext(ctx, args...)
+}
+
+func (k kept) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	stmt, err := k.prepared.get(ctx, statement{query: query}) //nolint:sqlclosecheck // closed with db
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
 // get is to be called outside a transaction: the database has one connection.
 func (p *prepared) get(ctx context.Context, s statement) (*sql.Stmt, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if known := p.stmts[s]; known != nil {
+	known := p.stmts[s]
+	p.mu.Unlock()
+	if known != nil {
 		return known, nil
 	}
-	query, err := compound(s)
+	query := s.query
+	if s.rows > 0 {
+		var err error
+		if query, err = compound(s); err != nil {
+			return nil, err
+		}
+	}
+	stmt, err := p.db.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	stmt, err := p.db.PrepareContext(ctx, query) //nolint:sqlclosecheck // closed with db
-	if err != nil {
-		return nil, err
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known := p.stmts[s]; known != nil { // by another meanwhile
+		return known, stmt.Close() //nolint:sqlclosecheck // else closed with db
 	}
 	p.stmts[s] = stmt
 	return stmt, nil

@@ -34,11 +34,11 @@ func openSQLite(path string) (*Store, error) {
 		return nil, err
 	}
 	w.SetMaxOpenConns(1)
-	r, err := openReaders(path)
+	r, err := openReaders(path, max(4, runtime.NumCPU()))
 	if err != nil {
 		return nil, err
 	}
-	hot, err := openReaders(path)
+	hot, err := openReaders(path, max(16, runtime.NumCPU())) // few are idle: one that is free waits until its next user runs
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func openSQLite(path string) (*Store, error) {
 	h.r, h.turns = hot, nil
 	return &Store{
 		Queries: lite{r: sqlite.New(r), w: sqlite.New(w)}, engine: e,
-		hot: &Store{Queries: lite{r: sqlite.New(hot), w: sqlite.New(w)}, engine: h},
+		hot: &Store{Queries: lite{r: sqlite.New(kept{hot, &prepared{db: hot, stmts: map[statement]*sql.Stmt{}}}), w: sqlite.New(w)}, engine: h},
 		shut: func() {
 			_ = r.Close()
 			_ = hot.Close()
@@ -56,12 +56,11 @@ func openSQLite(path string) (*Store, error) {
 	}, nil
 }
 
-func openReaders(path string) (*sql.DB, error) {
+func openReaders(path string, readers int) (*sql.DB, error) {
 	r, err := sql.Open("sqlite", sqliteDSN(path, "deferred", "query_only(1)"))
 	if err != nil {
 		return nil, err
 	}
-	readers := max(4, runtime.NumCPU())
 	r.SetMaxOpenConns(readers)
 	r.SetMaxIdleConns(readers)
 	return r, nil
