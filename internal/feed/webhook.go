@@ -240,14 +240,16 @@ func (w *Webhook) send(ctx context.Context, e cloudEvent, since *time.Time, upTo
 		return cmp.Or(err, errLeaseLost)
 	}
 	v, now := w.post(ctx, e), w.now()
-	if ctx.Err() != nil {
+	if v.err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
 	wait, over := retry(now.Sub(*cmp.Or(since, &now)))
 	switch {
 	case v.err == nil:
 		w.delivered.Add(1)
-		return w.pass(ctx, upTo, 1)
+		done, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second) // or a server that ends would have it told twice
+		defer cancel()
+		return w.pass(done, upTo, 1)
 	case v.gone:
 		w.log.WarnContext(ctx, "a sink says that it is gone: it is told nothing more until a server starts", "error", v.err)
 		err := w.store.DisableSink(ctx, store.DisableSinkParams{Name: w.config.Name, DisabledAt: &now, LastError: new(clip(v.err.Error()))})
