@@ -35,7 +35,7 @@ func (l *Lease) Owner() string { return l.owner }
 // Take reports whether this replica has the lease: nobody is asked while more than half of
 // its term is left.
 func (l *Lease) Take(ctx context.Context) (mine bool, err error) {
-	if l.until.Sub(l.now()) > l.term/2 {
+	if left := l.until.Sub(l.now()); left > l.term/2 && left <= l.term { // more is of a clock that went back
 		return true, nil
 	}
 	return l.take(ctx, 0)
