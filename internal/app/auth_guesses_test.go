@@ -104,6 +104,12 @@ func TestWhoGuessesIsToldToWaitAndGoodCredentialsOfTheSameAddressAreNot(t *testi
 		}
 		for _, c := range []string{identity.KeyPrefix + rand.Text() + rand.Text(), "a.b.c"} {
 			got := wire{a, c}.knock(t)
+			for range 40 { // the second that has passed since allows another
+				if got.Status == http.StatusTooManyRequests {
+					break
+				}
+				got = wire{a, c}.knock(t)
+			}
 			got.refused(t, 429, "TOO_MANY_REQUESTS")
 			require.Equal(t, "1", got.Header.Get("Retry-After"))
 		}
