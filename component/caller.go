@@ -72,6 +72,14 @@ func (c *caller) idle() {
 	}
 }
 
+// end is idle after what is being told of earlier starts.
+func (c *caller) end() {
+	if c.outbox != nil {
+		c.outbox.linger()
+	}
+	c.idle()
+}
+
 // attempt asks one address once; twice where the key is refused and is another by now.
 func (c *caller) attempt(ctx context.Context, address string, r request, timeout time.Duration) error {
 	bounded, cancel := context.WithTimeout(ctx, timeout)

@@ -17,12 +17,14 @@ import (
 // log.Fatal run nothing that is deferred, nor does a panic in another goroutine.
 //
 // It tries for Config.ReportBudget, whatever became of the context of Start. After a
-// READY or FAILED it does nothing, and a panic passes untouched. It may be called twice.
-// Reports after it are ErrReported.
+// READY or FAILED it reports nothing, and a panic passes untouched. It may be called twice.
+// Reports after it are ErrReported. Where MetaGate is being told of earlier starts without
+// it just then (Config.CacheDir), Close waits for that, a second at most.
 func (s *Startup) Close() error {
 	s.turn <- struct{}{} // for no longer than a report's budget
 	defer func() { <-s.turn }()
 	if s.state != "" {
+		s.caller.end()
 		return nil
 	}
 	reason := "closed before it was ready"
@@ -32,7 +34,7 @@ func (s *Startup) Close() error {
 	}
 	err := s.send(context.Background(), pathFailed, stateFailed, failedReport{s.ID(), clean(reason), nil})
 	s.state = stateFailed
-	s.caller.idle()
+	s.caller.end()
 	if value != nil {
 		panic(value)
 	}

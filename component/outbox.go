@@ -23,6 +23,9 @@ const (
 	longWait  = 30 * time.Second
 )
 
+// lingering is how long the end of a startup waits for what is being told.
+var lingering = time.Second
+
 // untold is a start that MetaGate hasn't been told of, or not how it ended: an
 // OfflineStartup of POST /v1/startup/backfill.
 type untold struct {
@@ -50,7 +53,9 @@ type outbox struct {
 	mu      sync.Mutex
 	mine    map[string][]byte // the files to tell of, by name; with the text where it could not be written
 	running bool
-	changed bool // since the last look at the files
+	quiet   chan struct{} // closed when it runs no more
+	away    bool          // MetaGate gave no answer
+	changed bool          // since the last look at the files
 }
 
 func newOutbox(c *caller) *outbox {
@@ -71,7 +76,7 @@ func (o *outbox) put(u untold) error {
 		o.c.Logger.Warn("a start is kept in memory alone, to tell MetaGate of it", "error", err)
 		o.mine[name] = text
 	}
-	o.changed = true
+	o.changed, o.away = true, true
 	o.begin()
 	return nil
 }
@@ -93,8 +98,23 @@ func (o *outbox) resume() {
 // begin tells in the background until nothing is left; it is of who has the lock.
 func (o *outbox) begin() {
 	if !o.running {
-		o.running = true
+		o.running, o.quiet = true, make(chan struct{})
 		go o.run()
+	}
+}
+
+// linger lets a process end that has told of what it can: for one that runs for
+// milliseconds there would never be the time. Where MetaGate is away it waits for nothing.
+func (o *outbox) linger() {
+	o.mu.Lock()
+	running, quiet := o.running && !o.away, o.quiet
+	o.mu.Unlock()
+	if !running {
+		return
+	}
+	select {
+	case <-quiet:
+	case <-time.After(lingering):
 	}
 }
 
@@ -106,8 +126,10 @@ func (o *outbox) run() {
 		o.mu.Unlock()
 		err := o.tell(ctx, o.c.ReportBudget)
 		o.mu.Lock()
+		o.away = errors.Is(err, ErrUnavailable)
 		if (err == nil && !o.changed) || (err != nil && !errors.Is(err, ErrUnavailable)) {
 			o.running = false
+			close(o.quiet)
 			o.mu.Unlock()
 			if err != nil {
 				o.c.Logger.Warn("MetaGate will not be told of starts without it; their files stay", "error", err, "directory", o.dir)

@@ -82,6 +82,7 @@ func Start(ctx context.Context, cfg Config) (*Startup, error) {
 func (s *Startup) refuse(ctx context.Context, reason error, details any) error {
 	err := fmt.Errorf("metagate: start of %s: %w", s.caller.Component, reason)
 	reported := s.FailedWith(ctx, reason, details)
+	s.caller.end()
 	if reported != nil {
 		return errors.Join(err, reported)
 	}

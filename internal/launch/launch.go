@@ -131,7 +131,13 @@ func (l *launch) report(send func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- send(ctx) }()
+	go func() {
+		err := send(ctx)
+		if err == nil {
+			err = l.startup.Close() // it is reported: this only ends what is being told of earlier starts
+		}
+		done <- err
+	}()
 	for {
 		select {
 		case err := <-done:

@@ -26,6 +26,7 @@ type command struct {
 	passed  []string // signals, by name, before it was ready
 	ready   bool
 	sent    chan struct{} // closed when READY is reported, or never will be
+	told    bool          // it is reported; of who has seen sent closed
 }
 
 // supervise starts the command and stays until it ends.
@@ -125,7 +126,7 @@ func (l *launch) reportReady(ctx context.Context, c *command) {
 	defer close(c.sent)
 	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
 		err := l.startup.Ready(ctx)
-		if err == nil || ctx.Err() != nil {
+		if c.told = err == nil; c.told || ctx.Err() != nil {
 			return
 		}
 		if !errors.Is(err, component.ErrUnavailable) {
@@ -157,6 +158,9 @@ func (l *launch) ended(c *command, status syscall.WaitStatus, cancel func()) (in
 	if c.ready {
 		select { // a report that is on its way may arrive
 		case <-c.sent:
+			if c.told {
+				_ = l.startup.Close() // what is being told of earlier starts, too; it reports nothing
+			}
 		case <-time.After(grace):
 		}
 		cancel()
