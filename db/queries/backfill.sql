@@ -1,5 +1,12 @@
+-- name: FindLastAnswered :one
+-- The startup of a principal that was answered with an etag, among the last of each of its instances.
+SELECT s.* FROM roster r JOIN startup_sessions s ON s.id = r.startup_id
+WHERE r.principal_id = sqlc.arg(principal_id) AND r.component_key = sqlc.arg(component_key) AND r.packet_etag = sqlc.arg(packet_etag)
+ORDER BY r.startup_id DESC
+LIMIT 1;
+
 -- name: FindAnswered :one
--- The startup of a principal that was answered with an etag last.
+-- The startup of a principal that was answered with an etag last. SQLite reads all of that time for it.
 SELECT * FROM startup_sessions
 WHERE tenant_key = sqlc.arg(tenant_key) AND principal_key = sqlc.arg(principal_key) AND principal_id = sqlc.arg(principal_id)
   AND component_key = sqlc.arg(component_key) AND packet_etag = sqlc.arg(packet_etag) AND id >= sqlc.arg(from_id)

@@ -64,8 +64,10 @@ type Querier interface {
 	// The oldest event that is kept, 0 where there is none, and the last one there ever was.
 	EventBounds(ctx context.Context) (EventBoundsRow, error)
 	FailSink(ctx context.Context, arg FailSinkParams) error
-	// The startup of a principal that was answered with an etag last.
+	// The startup of a principal that was answered with an etag last. SQLite reads all of that time for it.
 	FindAnswered(ctx context.Context, arg FindAnsweredParams) (StartupSession, error)
+	// The startup of a principal that was answered with an etag, among the last of each of its instances.
+	FindLastAnswered(ctx context.Context, arg FindLastAnsweredParams) (StartupSession, error)
 	FindPacketBody(ctx context.Context, hash string) (FindPacketBodyRow, error)
 	// Of each component the newest instances stay, and those of which something is OPEN,
 	// which they may supersede; nothing of a principal that is gone.

@@ -155,7 +155,7 @@ type FindAnsweredParams struct {
 	FromID       uuid.UUID
 }
 
-// The startup of a principal that was answered with an etag last.
+// The startup of a principal that was answered with an etag last. SQLite reads all of that time for it.
 func (q *Queries) FindAnswered(ctx context.Context, arg FindAnsweredParams) (StartupSession, error) {
 	row := q.db.QueryRowContext(ctx, findAnswered,
 		arg.TenantKey,
@@ -165,6 +165,66 @@ func (q *Queries) FindAnswered(ctx context.Context, arg FindAnsweredParams) (Sta
 		arg.PacketEtag,
 		arg.FromID,
 	)
+	var i StartupSession
+	err := row.Scan(
+		&i.ID,
+		&i.TenantKey,
+		&i.PrincipalID,
+		&i.PrincipalKey,
+		&i.ComponentKey,
+		&i.ProfileKey,
+		&i.ManifestKey,
+		&i.ManifestVersion,
+		&i.PacketID,
+		&i.PacketEtag,
+		&i.Status,
+		&i.OpenedAt,
+		&i.DeadlineAt,
+		&i.ReadyAt,
+		&i.FailedAt,
+		&i.BuildVersion,
+		&i.Health,
+		&i.Error,
+		&i.Details,
+		&i.InstanceID,
+		&i.Host,
+		&i.Labels,
+		&i.Source,
+		&i.Revision,
+		&i.Credential,
+		&i.RemoteAddr,
+		&i.SupersededBy,
+		&i.SupersededAt,
+		&i.AcknowledgedAt,
+		&i.AcknowledgedBy,
+		&i.AcknowledgedReason,
+		&i.Changed,
+		&i.DeploymentKey,
+		&i.MirrorError,
+		&i.ClaimedOpenedAt,
+		&i.ClaimedClosedAt,
+		&i.PacketBody,
+		&i.OpenedChange,
+	)
+	return i, err
+}
+
+const findLastAnswered = `-- name: FindLastAnswered :one
+SELECT s.id, s.tenant_key, s.principal_id, s.principal_key, s.component_key, s.profile_key, s.manifest_key, s.manifest_version, s.packet_id, s.packet_etag, s.status, s.opened_at, s.deadline_at, s.ready_at, s.failed_at, s.build_version, s.health, s.error, s.details, s.instance_id, s.host, s.labels, s.source, s.revision, s.credential, s.remote_addr, s.superseded_by, s.superseded_at, s.acknowledged_at, s.acknowledged_by, s.acknowledged_reason, s.changed, s.deployment_key, s.mirror_error, s.claimed_opened_at, s.claimed_closed_at, s.packet_body, s.opened_change FROM roster r JOIN startup_sessions s ON s.id = r.startup_id
+WHERE r.principal_id = ?1 AND r.component_key = ?2 AND r.packet_etag = ?3
+ORDER BY r.startup_id DESC
+LIMIT 1
+`
+
+type FindLastAnsweredParams struct {
+	PrincipalID  uuid.UUID
+	ComponentKey string
+	PacketEtag   string
+}
+
+// The startup of a principal that was answered with an etag, among the last of each of its instances.
+func (q *Queries) FindLastAnswered(ctx context.Context, arg FindLastAnsweredParams) (StartupSession, error) {
+	row := q.db.QueryRowContext(ctx, findLastAnswered, arg.PrincipalID, arg.ComponentKey, arg.PacketEtag)
 	var i StartupSession
 	err := row.Scan(
 		&i.ID,

@@ -174,6 +174,11 @@ func (q lite) FindAnswered(ctx context.Context, arg postgres.FindAnsweredParams)
 	return postgres.StartupSession(row), err
 }
 
+func (q lite) FindLastAnswered(ctx context.Context, arg postgres.FindLastAnsweredParams) (postgres.StartupSession, error) {
+	row, err := q.r.FindLastAnswered(ctx, sqlite.FindLastAnsweredParams(arg))
+	return postgres.StartupSession(row), err
+}
+
 func (q lite) FindPacketBody(ctx context.Context, hash string) (postgres.FindPacketBodyRow, error) {
 	row, err := q.r.FindPacketBody(ctx, hash)
 	return postgres.FindPacketBodyRow(row), err

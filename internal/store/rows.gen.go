@@ -38,6 +38,7 @@ type (
 	EventBoundsRow              = postgres.EventBoundsRow
 	FailSinkParams              = postgres.FailSinkParams
 	FindAnsweredParams          = postgres.FindAnsweredParams
+	FindLastAnsweredParams      = postgres.FindLastAnsweredParams
 	FindPacketBodyRow           = postgres.FindPacketBodyRow
 	GetHistoryStartRow          = postgres.GetHistoryStartRow
 	GetIdentityByKeyHashRow     = postgres.GetIdentityByKeyHashRow

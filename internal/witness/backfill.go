@@ -109,10 +109,13 @@ func (s *Service) origin(ctx context.Context, who identity.Caller, start model.O
 	} else if _, ok := refused(err); err != nil && !ok {
 		return row, err
 	}
-	then, err := s.FindAnswered(ctx, store.FindAnsweredParams{
-		TenantKey: who.TenantKey, PrincipalKey: who.PrincipalKey, PrincipalID: who.ID, ComponentKey: start.ComponentKey,
-		PacketEtag: start.PacketEtag, FromID: store.FirstID(now.Add(-backfillAge)),
-	})
+	then, err := s.FindLastAnswered(ctx, store.FindLastAnsweredParams{PrincipalID: who.ID, ComponentKey: start.ComponentKey, PacketEtag: start.PacketEtag})
+	if store.IsNotFound(err) { // another instance's, or one that isn't counted yet
+		then, err = s.FindAnswered(ctx, store.FindAnsweredParams{
+			TenantKey: who.TenantKey, PrincipalKey: who.PrincipalKey, PrincipalID: who.ID, ComponentKey: start.ComponentKey,
+			PacketEtag: start.PacketEtag, FromID: store.FirstID(now.Add(-backfillAge)),
+		})
+	}
 	if store.IsNotFound(err) {
 		return row, errs.New(errs.InvalidReference, "principal %q was not answered with this packet_etag for component %q in the last seven days", who.PrincipalKey, start.ComponentKey)
 	}

@@ -126,6 +126,23 @@ var startups = tests{
 			require.True(t, store.IsNotFound(err))
 		}
 	},
+	"FindLastAnswered": func(t *testing.T, w *world) {
+		p := w.newRoster("a")
+		started := w.open(t, w.now, w.now)
+		p.StartupID, p.ComponentKey, p.PacketEtag = started.ID, started.ComponentKey, started.PacketEtag
+		require.NoError(t, w.PutRoster(t.Context(), p))
+		q := store.FindLastAnsweredParams{PrincipalID: p.PrincipalID, ComponentKey: p.ComponentKey, PacketEtag: p.PacketEtag}
+		require.Equal(t, started.ID, must(w.FindLastAnswered(t.Context(), q))(t).ID)
+		for _, change := range []func(*store.FindLastAnsweredParams){
+			func(q *store.FindLastAnsweredParams) { q.PrincipalID = uuid.New() }, func(q *store.FindLastAnsweredParams) { q.ComponentKey = "another" },
+			func(q *store.FindLastAnsweredParams) { q.PacketEtag = "another" },
+		} {
+			other := q
+			change(&other)
+			_, err := w.FindLastAnswered(t.Context(), other)
+			require.True(t, store.IsNotFound(err))
+		}
+	},
 	"DeleteOldStartups": func(t *testing.T, w *world) {
 		p := store.DeleteOldStartupsParams{BeforeID: store.MinID, Before: w.now, Now: w.now, KeepAfter: math.MaxInt64, RowLimit: all}
 		require.EqualValues(t, 0, must(w.DeleteOldStartups(t.Context(), p))(t))
