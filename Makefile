@@ -159,6 +159,10 @@ bench-tls: ## Measure bootstraps over TLS beside those over plain HTTP, in ROUND
 bench-stream: ## Measure what listeners cost bootstraps, in ROUNDS turns, and an idle server
 	go run -C bench . stream --rounds $(ROUNDS)
 
+.PHONY: bench-hops
+bench-hops: ## Measure whether one who hops between two replicas hears of every startup, at 5,000 a second
+	go run -C bench . hops
+
 .PHONY: bench-mirror
 bench-mirror: ## Measure what the mirror to ReceiptGate costs bootstraps, in ROUNDS turns
 	go run -C bench . mirror --rounds $(ROUNDS)

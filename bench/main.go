@@ -26,6 +26,7 @@ type program struct {
 	Overdue overdueCmd `cmd:"" help:"Measure how soon many overdue startups are events, beside many receipts and while replicas die."`
 	Mirror  mirrorCmd  `cmd:"" help:"Measure what mirroring costs bootstraps, also where the ledger hangs."`
 	Stream  streamCmd  `cmd:"" help:"Measure what those cost who listen to the stream."`
+	Hops    hopsCmd    `cmd:"" help:"Measure whether one who hops between two replicas hears of every startup."`
 	TLS     tlsCmd     `cmd:"" help:"Measure bootstraps over TLS beside those over plain HTTP, on kept connections and in turns."`
 	Doors   doorsCmd   `cmd:"" help:"Measure bootstraps through POST /mcp beside those through REST, in turns."`
 	Load    loadCmd    `cmd:"" help:"Put a running server under load, or under a cold start, and print latencies."`
