@@ -60,8 +60,8 @@ func (c mirrorCmd) compare(ctx context.Context, engine, kind, binary string, dat
 		bare.resume()
 		bare.stop()
 	}()
-	noise := &pair{what: "bare net/http", servers: [2]*server{bare, bare}, prepare: alone}
-	p := &pair{what: "bootstrap, " + kind, prepare: alone}
+	noise := &pair{what: "bare net/http", servers: [2]*server{bare, bare}, prepare: alone, rest: true}
+	p := &pair{what: "bootstrap, " + kind, prepare: alone, rest: true}
 	defer func() {
 		for _, s := range p.servers {
 			if s != nil {

@@ -51,6 +51,7 @@ type pair struct {
 	what    string
 	servers [2]*server
 	prepare func(context.Context, *server) (turn, error)
+	rest    bool            // the servers are stopped between turns, and answer nobody then
 	figures [3][2][]float64 // as figureNames, of each, in each round
 	lag     [2]float64      // seconds that the outcomes of each were behind at most, when a turn of load ended
 }
@@ -180,7 +181,9 @@ func (p *pair) turn(ctx context.Context, i int, counts bool) error {
 	cpu := p.servers[i].cpu()
 	r, err := run(ctx)
 	cpu = p.servers[i].cpu() - cpu
-	p.lag[i] = max(p.lag[i], p.servers[i].metric(ctx, "metagate_outcomes_lag_seconds"))
+	if !p.rest {
+		p.lag[i] = max(p.lag[i], p.servers[i].metric(ctx, "metagate_outcomes_lag_seconds"))
+	}
 	if err := sound(r, err); err != nil || !counts {
 		return err
 	}

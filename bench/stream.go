@@ -58,8 +58,8 @@ func (c streamCmd) compare(ctx context.Context, engine, binary string, database 
 		return err
 	}
 	defer bare.stop()
-	noise := &pair{what: "bare net/http", servers: [2]*server{bare, bare}, prepare: alone}
-	p := &pair{what: "bootstrap", prepare: alone}
+	noise := &pair{what: "bare net/http", servers: [2]*server{bare, bare}, prepare: alone, rest: true}
+	p := &pair{what: "bootstrap", prepare: alone, rest: true}
 	defer func() {
 		for _, s := range p.servers {
 			if s != nil {
