@@ -57,7 +57,10 @@ func (c streamCmd) compare(ctx context.Context, engine, binary string, database 
 	if err != nil {
 		return err
 	}
-	defer bare.stop()
+	defer func() {
+		bare.resume()
+		bare.stop()
+	}()
 	noise := &pair{what: "bare net/http", servers: [2]*server{bare, bare}, prepare: alone, rest: true}
 	p := &pair{what: "bootstrap", prepare: alone, rest: true}
 	defer func() {

@@ -43,7 +43,7 @@ type cli struct {
 	Export      exportCmd          `cmd:"" help:"Print a server's world, or what it was, as a file that apply takes."`
 	Import      importCmd          `cmd:"" help:"Make a server's world of the Python original's database, which is only read."`
 	Explain     explainCmd         `cmd:"" help:"Show the packet that a principal would get now, or would have got then, and where its values come from."`
-	Revisions   revisionsCmd       `cmd:"" help:"List what each admin write made of the world, newest first."`
+	Revisions   revisionsCmd       `cmd:"" aliases:"history" help:"List what each admin write made of the world, newest first."`
 	Diff        diffCmd            `cmd:"" help:"Show what changed between two revisions, and whose packets."`
 	Rollback    rollbackCmd        `cmd:"" help:"Make a server's world as it was at a revision, or show what that would change."`
 	Packet      packetCmd          `cmd:"" help:"Print the very packet that a startup was answered with."`

@@ -44,7 +44,7 @@ func TestAWorldIsSeenAsItWasAndRolledBack(t *testing.T) {
 		require.Contains(t, ok(t, a, "rollback", then, "--dry-run"), " 1 unchanged\n"+disabled)
 		require.Contains(t, ok(t, a, "rollback", then, "--dry-run", "--enable=asyncgate"), "active then (8): cognigate, ")
 		require.Contains(t, ok(t, a, "rollback", then, "--yes", "--reason", "undone"), "done: 25 created, 0 updated, 0 deleted, 1 unchanged\n"+disabled)
-		require.Contains(t, ok(t, a, "revisions", "--limit", "1", "-o", "yaml"), "undone")
+		require.Contains(t, ok(t, a, "history", "--limit", "1", "-o", "yaml"), "undone")
 		require.NotEqual(t, world, ok(t, a, "export"), "who was gone comes back disabled")
 		enable := []string{"rollback", then, "--yes"}
 		for _, m := range regexp.MustCompile(`(?m)^ +- principal_key: (\S+)`).FindAllStringSubmatch(world, -1) {

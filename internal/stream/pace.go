@@ -13,7 +13,10 @@ const (
 	// feel what is read for the stream.
 	crowded = 250 * time.Microsecond
 	// least is how many startups a second are read even then, and part of how many starts one is.
-	least, part = 100, 50
+	least, part = 100, 100
+	// careful is how many are read a second until it is known how busy the processors are:
+	// what is behind may be much.
+	careful = 2000
 )
 
 // pace lets components go first: while the processors are busy less is read than starts.
@@ -40,6 +43,8 @@ func (p *pace) read(ctx context.Context, rows int) error {
 		starts := float64(count-p.count) / now.Sub(p.at).Seconds()
 		if p.busy = p.crowded() && starts > least; p.busy {
 			limit = rate.Limit(max(least, starts/part))
+		} else if now.Sub(p.at) > 2*poll {
+			limit = careful
 		}
 		p.limit.SetLimit(limit)
 		p.at, p.count = now, count
