@@ -45,15 +45,13 @@ func (r *pgRecorder) Exec(_ context.Context, query string, args ...any) (pgconn.
 		return pgconn.CommandTag{}, nil
 	}
 	step := &pgStep{query: query, args: [][]any{args}}
-	m := insertOne.FindStringSubmatch(query)
-	if m != nil {
-		step.into, step.row = m[1], m[3]
+	if m := insertOne.FindStringSubmatch(query); m != nil {
+		if step.into, step.row = m[1], m[3]; m[2] == auditLog {
+			r.log = step
+			return pgconn.CommandTag{}, nil
+		}
 	}
-	if m != nil && m[2] == auditLog {
-		r.log = step
-	} else {
-		r.steps = append(r.steps, step)
-	}
+	r.steps = append(r.steps, step)
 	return pgconn.CommandTag{}, nil
 }
 
