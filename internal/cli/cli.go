@@ -135,10 +135,18 @@ func run(ctx context.Context, args []string, version string, out, log io.Writer)
 func helpfulCommand(err error) string {
 	if e, ok := errors.AsType[*kong.ParseError](err); ok {
 		if c := e.Context.Selected(); c != nil {
-			return c.FullPath()
+			return pathOf(c)
 		}
 	}
 	return "metagate"
+}
+
+// pathOf is how a command is called, without its aliases.
+func pathOf(n *kong.Node) string {
+	if n.Parent == nil {
+		return n.Name
+	}
+	return pathOf(n.Parent) + " " + n.Name
 }
 
 // fail says what went wrong in one line, for a second at most: nobody may be reading.

@@ -153,7 +153,7 @@ func candidates(node *kong.Node, words []string) []candidate {
 
 func childOf(n *kong.Node, name string) *kong.Node {
 	for _, child := range n.Children {
-		if child.Name == name {
+		if child.Name == name || slices.Contains(child.Aliases, name) {
 			return child
 		}
 	}

@@ -23,6 +23,7 @@ func TestWhatMayComeNextIsAskedOfTheProgram(t *testing.T) {
 		"get b":                      {"bindings"},
 		"get bindings ":              nil,
 		"startups --w":               {"--watch"},
+		"history --lim":              {"--limit"},
 		"startups --watch --inst":    {"--instance"},
 		"startups --status o":        {"OPEN", "OVERDUE"},
 		"startups --status=ack":      {"--status=ACKNOWLEDGED"},

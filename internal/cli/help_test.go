@@ -28,7 +28,7 @@ func TestEveryFlagHasAnEnvironmentVariableAndTheHelpSaysBoth(t *testing.T) {
 		if !n.Leaf() {
 			return
 		}
-		args := strings.Fields(n.FullPath() + " --help")[1:]
+		args := strings.Fields(pathOf(n) + " --help")[1:]
 		var out, log bytes.Buffer
 		require.Zero(t, run(t.Context(), args, "dev", &out, &log), args)
 		require.Empty(t, log.String(), args)
