@@ -69,6 +69,9 @@ func (unwritten) Scan(...any) error { return errRecorded }
 func (s *pgStep) queue(b *pgx.Batch) {
 	rest := s.args
 	for _, rows := range parts {
+		if len(rest) < rows {
+			continue
+		}
 		for query := s.of(rows); len(rest) >= rows; rest = rest[rows:] {
 			b.Queue(query, slices.Concat(rest[:rows]...)...)
 		}
