@@ -20,6 +20,7 @@ import (
 	"github.com/legivellum/metagate/internal/app"
 	"github.com/legivellum/metagate/internal/sse"
 	"github.com/legivellum/metagate/internal/store"
+	"github.com/legivellum/metagate/internal/stream"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
@@ -273,22 +274,39 @@ func TestAStreamGoesOnAfterARestartOrSaysThatItCannot(t *testing.T) {
 			h.until(t, id, isIn(model.StartupStatusOPEN))
 		}
 
-		old := func(id string, edit func(change, at *int64)) string {
-			var change, at, event, world int64
-			var worlds uint32
-			_, err := fmt.Sscanf(id, "c%d.t%d.e%d.w%d-%08x", &change, &at, &event, &world, &worlds)
-			require.NoError(t, err)
-			edit(&change, &at)
-			return fmt.Sprintf("c%d.t%d.e%d.w%d-%08x", change, at, event, world, worlds)
-		}
-		for reason, id := range map[string]string{
-			"unknown": old(h.LastID, func(change, _ *int64) { *change += 1_000_000 }),
-			"expired": old(h.LastID, func(_, at *int64) { *at -= (73 * time.Hour).Microseconds() }),
+		for reason, edit := range map[string]func(p *stream.Position){
+			"unknown": func(p *stream.Position) { p.Change += 1_000_000 },
+			"expired": func(p *stream.Position) { p.Time -= (73 * time.Hour).Microseconds() },
 		} {
+			id := edited(t, h.LastID, edit)
 			again := adminWire(a).listen(t, streamPath+"?types=startup", "Last-Event-ID", id)
 			require.Equal(t, reason, again.notice(t, "reset").Reason)
 			again.until(t, l.start(t, reason).Startup.StartupID, isIn(model.StartupStatusOPEN)) // and goes on
 			again.stop()
+		}
+	})
+}
+
+func edited(t *testing.T, id string, edit func(p *stream.Position)) string {
+	t.Helper()
+	p, err := stream.ParsePosition(id)
+	require.NoError(t, err)
+	edit(&p)
+	return p.String()
+}
+
+func TestWhoMissedManyDeadlinesHearsOfEach(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		deadline := store.Now().Add(-time.Minute)
+		l.openedMany(t, 4500, deadline) // of one time, and more than are read at once
+		h := adminWire(a).listen(t, streamPath+"?types=startup")
+		h.until(t, l.start(t, "c").Startup.StartupID, isIn(model.StartupStatusOPEN))
+		id := edited(t, h.LastID, func(p *stream.Position) { p.Time = deadline.Add(-time.Minute).UnixMicro() })
+		again, heard := adminWire(a).listen(t, streamPath+"?types=startup&status=OVERDUE", "Last-Event-ID", id), map[uuid.UUID]bool{}
+		for len(heard) < 4500 {
+			heard[again.startup(t).StartupID] = true
 		}
 	})
 }

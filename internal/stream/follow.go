@@ -6,10 +6,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/sse"
+	"github.com/legivellum/metagate/internal/store"
 )
 
 const (
@@ -69,9 +72,9 @@ type listener struct {
 	*Hub
 	Asked
 	line   Line
-	at     Position // all up to here has been sent
-	next   uint64   // the number of the next frame of the ring
-	joined bool
+	at     Position  // all up to here has been sent
+	next   uint64    // the number of the next frame of the ring
+	past   uuid.UUID // the last one whose deadline was at.Time, while what was missed is read
 	buffer []byte
 }
 
@@ -86,9 +89,9 @@ func (h *Hub) Join(ctx context.Context, a Asked) (follow func(ctx context.Contex
 		done()
 		return nil, err
 	}
-	l := &listener{Hub: h, Asked: a}
+	l := &listener{Hub: h, Asked: a, past: store.MinID}
 	h.mu.Lock()
-	l.at, l.next, l.joined = h.end, h.ring.next(), a.From == nil
+	l.at, l.next = h.end, h.ring.next()
 	h.mu.Unlock()
 	return func(ctx context.Context, line Line) error {
 		defer done()

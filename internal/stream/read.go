@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// page is how many startups are read at once: what they report may be long.
-	page = 200
+	// page is how many startups are read at once: what they report may be long. While the
+	// processors are busy fewer are read in a second than that: who has just come waits less.
+	page, busyPage = 200, 20
 	// readTime is how long writers are waited for, and revisions.
 	readTime = 5 * time.Second
 )
@@ -52,12 +53,16 @@ func (h *Hub) readStartups(ctx context.Context) error {
 func (h *Hub) readChanges(ctx context.Context, from, upTo int64) error {
 	after, to := store.MaxID, from
 	for to < upTo {
-		rows, err := h.Store.ListChanges(ctx, store.ListChangesParams{FromChange: from, AfterID: after, UpTo: upTo, RowLimit: page})
+		size := page
+		if h.pace.busy {
+			size = busyPage
+		}
+		rows, err := h.Store.ListChanges(ctx, store.ListChangesParams{FromChange: from, AfterID: after, UpTo: upTo, RowLimit: int64(size)})
 		if err != nil {
 			return err
 		}
 		frames, last := changed(rows)
-		if to = upTo; len(rows) == page { // there may be more of the last one's change
+		if to = upTo; len(rows) == size { // there may be more of the last one's change
 			to, from, after = last.Changed-1, last.Changed, last.ID
 		}
 		h.add(frames, func(end *Position) { end.Change = max(end.Change, to) })

@@ -9,12 +9,8 @@ import (
 	"github.com/legivellum/metagate/internal/store"
 )
 
-const (
-	// mostMissed is how many startups are told of again at most: a list tells more in less time.
-	mostMissed = 1_000_000
-	// ahead is how much the clock of another replica may be ahead.
-	ahead = 10 * time.Minute
-)
+// ahead is how much the clock of another replica may be ahead.
+const ahead = 10 * time.Minute
 
 // resume tells what was missed: from the database up to where the ring begins, then
 // from the ring.
@@ -63,7 +59,7 @@ func (l *listener) resume(ctx context.Context) error {
 // lost tells why what was missed can't be told; empty where it can.
 func (l *listener) lost(ctx context.Context) (reason, detail string, err error) {
 	l.mu.Lock()
-	start, end := l.ring.start, l.end
+	end := l.end
 	l.mu.Unlock()
 	now := l.Now()
 	if l.at.Change > end.Change { // told by a replica that has read on
@@ -82,14 +78,8 @@ func (l *listener) lost(ctx context.Context) (reason, detail string, err error) 
 		return reasonExpired, "receipts of that time are gone (RECEIPT_RETENTION_HOURS): list again", nil
 	case events.Oldest > 0 && l.at.Event < events.Oldest-1:
 		return reasonExpired, "events of that time are gone (EVENT_RETENTION_DAYS): list again", nil
-	case l.at.Change >= start.Change:
-		return "", "", nil
 	}
-	n, err := l.Store.CountChanges(ctx, store.CountChangesParams{FromChange: l.at.Change, RowLimit: mostMissed})
-	if n == mostMissed {
-		return reasonExpired, "too much has happened since: list again", err
-	}
-	return "", "", err
+	return "", "", nil
 }
 
 // readTo reads one page of what was missed before a position.
@@ -125,13 +115,15 @@ func (l *listener) readTo(ctx context.Context, start Position) error {
 		return nil
 	}
 	rows, err := l.Store.ListPastDeadline(ctx, store.ListPastDeadlineParams{
-		Since: time.UnixMicro(l.at.Time).UTC(), Until: time.UnixMicro(start.Time).UTC(), AfterID: store.MinID, RowLimit: mostMissed,
+		Since: time.UnixMicro(l.at.Time).UTC(), Until: time.UnixMicro(start.Time).UTC(), AfterID: l.past, RowLimit: missed,
 	})
 	if err != nil {
 		return err
 	}
-	frames, _ := past(rows)
-	end.Time = start.Time
+	frames, last := past(rows)
+	if end.Time, l.past = start.Time, store.MinID; len(rows) == missed { // there may be more of the last one's deadline
+		end.Time, l.past = last.DeadlineAt.UnixMicro(), last.ID
+	}
 	l.append(frames, end)
 	return nil
 }
