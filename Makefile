@@ -155,6 +155,10 @@ bench-doors: ## Measure bootstraps through /mcp beside those through REST, in RO
 bench-tls: ## Measure bootstraps over TLS beside those over plain HTTP, in ROUNDS turns
 	go run -C bench . tls --rounds $(ROUNDS)
 
+.PHONY: bench-signed
+bench-signed: ## Measure bootstraps with signed packets beside those with unsigned ones, in ROUNDS turns
+	go run -C bench . signed --rounds $(ROUNDS)
+
 .PHONY: bench-stream
 bench-stream: ## Measure what listeners cost bootstraps, in ROUNDS turns, and an idle server
 	go run -C bench . stream --rounds $(ROUNDS)

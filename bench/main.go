@@ -28,6 +28,7 @@ type program struct {
 	Stream  streamCmd  `cmd:"" help:"Measure what those cost who listen to the stream."`
 	Hops    hopsCmd    `cmd:"" help:"Measure whether one who hops between two replicas hears of every startup."`
 	TLS     tlsCmd     `cmd:"" help:"Measure bootstraps over TLS beside those over plain HTTP, on kept connections and in turns."`
+	Signed  signedCmd  `cmd:"" help:"Measure bootstraps with signed packets beside those with unsigned ones, in turns."`
 	Doors   doorsCmd   `cmd:"" help:"Measure bootstraps through POST /mcp beside those through REST, in turns."`
 	Load    loadCmd    `cmd:"" help:"Put a running server under load, or under a cold start, and print latencies."`
 	Bare    bareCmd    `cmd:"" hidden:"" help:"Serve what table and pairs compare with."`

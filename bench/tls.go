@@ -9,15 +9,12 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"math/big"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/legivellum/metagate/bench/load"
 	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
@@ -40,64 +37,10 @@ func (c tlsCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		fmt.Println("| engine | connections | what | figure | plain | TLS | TLS ÷ plain: median | lower quartile | upper quartile |")
-		fmt.Println("|---|---|---|---|---|---|---|---|---|")
-		for _, engine := range []string{"PostgreSQL", "SQLite"} {
-			database := func(name string) (string, error) {
-				if engine == "SQLite" {
-					return "sqlite:" + filepath.Join(dir, name+".db"), nil
-				}
-				return cluster.URL(name), cluster.CreateDatabase(ctx, name, "")
-			}
-			if err := c.compare(ctx, engine, binary, database, trust, settings); err != nil {
-				return err
-			}
-		}
-		return nil
+		return settled{
+			names: [2]string{"plain", "TLS"}, settings: [2][]string{nil, settings}, trust: trust, rounds: c.Rounds,
+		}.compare(ctx, dir, binary, cluster)
 	})
-}
-
-func (c tlsCmd) compare(
-	ctx context.Context, engine, binary string, database func(string) (string, error), trust *tls.Config, settings []string,
-) error {
-	plain, secure := &server{url: "http"}, &server{url: "https", client: http.Client{Transport: &http.Transport{TLSClientConfig: trust}}}
-	p := &pair{what: "bootstrap", servers: [2]*server{plain, secure}}
-	defer func() {
-		for _, s := range p.servers {
-			if s.cmd != nil && s.cmd.Process != nil {
-				s.stop()
-			}
-		}
-	}()
-	for i, s := range p.servers {
-		url, err := database([]string{"plain", "tls"}[i])
-		if err == nil {
-			err = s.start(ctx, binary, url, [][]string{nil, settings}[i]...)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for _, connections := range []int{64, 256} {
-		p.figures = [3][2][]float64{}
-		p.prepare = func(ctx context.Context, s *server) (_ turn, err error) {
-			t := load.Target{
-				URL: s.url, TLS: trust, APIKeyHeader: "X-Api-Key", APIKey: s.key, Component: component, Concurrency: connections, Duration: pairTurn,
-			}
-			t.Kept, err = t.Open(ctx)
-			return bootstraps(t), err
-		}
-		for round := range c.Rounds + 1 {
-			progress("%s, %d connections: round %d of %d", engine, connections, round, c.Rounds)
-			for turn := range p.servers {
-				if err := p.turn(ctx, (turn+round)%2, round > 0); err != nil {
-					return fmt.Errorf("%s: %w", engine, err)
-				}
-			}
-		}
-		p.print(engine, connections)
-	}
-	return nil
 }
 
 // certificate makes one for the loopback, of ECDSA P-256, and what the server and its

@@ -8,13 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/legivellum/metagate/internal/contract"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/telemetry"
 )
@@ -93,9 +93,6 @@ type Config struct {
 	Unread string `kong:"-"` // variables that nobody reads, for the log: see Unread
 }
 
-// keys are what openapi.yaml says of a Key.
-var keys = regexp.MustCompile(`^[A-Za-z0-9._:/@+-]{1,255}$`)
-
 // Check returns one line that names the first setting that can't be.
 func (c *Config) Check() error {
 	if err := c.checkNetwork(); err != nil {
@@ -109,7 +106,7 @@ func (c *Config) Check() error {
 			return errors.New("ADMIN_API_KEY must be at most 512 visible ASCII characters")
 		}
 	}
-	if !keys.MatchString(c.DefaultTenantKey) || !keys.MatchString(c.DefaultDeploymentKey) {
+	if !contract.IsKey(c.DefaultTenantKey) || !contract.IsKey(c.DefaultDeploymentKey) {
 		return errors.New("DEFAULT_TENANT_KEY and DEFAULT_DEPLOYMENT_KEY must be keys: 1 to 255 of A-Z a-z 0-9 . _ : / @ + -")
 	}
 	if len(c.AdminPrincipalTypes) == 0 {
@@ -171,7 +168,7 @@ func (c *Config) checkNetwork() error {
 			return errors.New("RECEIPTGATE_ENDPOINT is no URL of http or https")
 		}
 	}
-	if !keys.MatchString(c.SourceSystem) {
+	if !contract.IsKey(c.SourceSystem) {
 		return errors.New("RECEIPTGATE_SOURCE_SYSTEM must be a key: 1 to 255 of A-Z a-z 0-9 . _ : / @ + -")
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -16,14 +17,14 @@ var pageFiles embed.FS
 
 // templates are one set for each page, since each defines its own content. All text
 // goes through html/template: what components say of themselves is never markup.
-var templates = func() map[string]*template.Template {
+var templates = sync.OnceValue(func() map[string]*template.Template { // which each command would wait for else
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html"))
 	out := map[string]*template.Template{}
 	for _, name := range []string{"now", "startup", "outcomes", "changes", "blast", "login", "error"} {
 		out[name] = template.Must(template.Must(layout.Clone()).ParseFS(pageFiles, "pages/"+name+".html"))
 	}
 	return out
-}()
+})
 
 var funcs = template.FuncMap{
 	"ago": ago, "seconds": seconds, "rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
@@ -89,7 +90,7 @@ func (b *Board) fails(w http.ResponseWriter, r *http.Request, status int, why st
 func (b *Board) render(w http.ResponseWriter, r *http.Request, status int, v view) {
 	v.Now, v.Tenant = b.Now(), r.URL.Query().Get("tenant") // and not of a body, which nobody may have bounded
 	var page bytes.Buffer
-	if err := templates[v.Page].Execute(&page, v); err != nil {
+	if err := templates()[v.Page].Execute(&page, v); err != nil {
 		b.Log.ErrorContext(r.Context(), "a page of the board can't be rendered", "page", v.Page, "error", err)
 		http.Error(w, "This page can't be shown: the log says why.", http.StatusInternalServerError)
 		return

@@ -4,8 +4,20 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
+
+	"github.com/legivellum/metagate"
 )
+
+func TestAKeyIsWhatTheContractSays(t *testing.T) {
+	t.Parallel()
+	d, err := openapi3.NewLoader().LoadFromData(metagate.OpenAPI)
+	require.NoError(t, err)
+	require.Equal(t, *lettersOf(regexp.MustCompile(d.Components.Schemas["Key"].Value.Pattern)), key)
+	require.True(t, IsKey("a"))
+	require.False(t, IsKey(""))
+}
 
 func TestLettersSpellWhatTheirPatternDoes(t *testing.T) {
 	t.Parallel()

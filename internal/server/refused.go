@@ -3,13 +3,13 @@ package server
 import (
 	"encoding/json"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/nullable"
 
+	"github.com/legivellum/metagate/internal/contract"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/mcp"
 	"github.com/legivellum/metagate/internal/outcomes"
@@ -26,8 +26,6 @@ const (
 	longestPrefix = 12
 	shownPart     = 4
 )
-
-var key = regexp.MustCompile(`^[A-Za-z0-9._:/@+-]{1,255}$`)
 
 // refused notes who was turned away. A failure of ours is none. Of admins' operations
 // only those are, that were asked for with a credential that is known and no good any more.
@@ -77,7 +75,7 @@ func componentOf(body []byte) string {
 	}
 	_ = json.Unmarshal(body, &request) // a wrong member leaves the others
 	for _, name := range []string{request.Component, request.Params.Arguments.Component} {
-		if key.MatchString(name) {
+		if contract.IsKey(name) {
 			return name
 		}
 	}
