@@ -32,7 +32,7 @@ const (
 	// most and least are how many receipts a second are handed over at most: most is
 	// more than a ledger takes, least is what components don't feel who start while a
 	// backlog goes out. calm is how many starts a second still leave time for most.
-	most, least, calm = 1000, 100, 1000
+	most, least, calm = 1000, 25, 1000
 	// lastRetry is the longest pause while the ledger can't be used.
 	lastRetry = 30 * time.Second
 )

@@ -52,6 +52,7 @@ type packetResponse struct {
 var contentJSON = []string{mediaJSON}
 
 func (p packetResponse) VisitBootstrapResponse(w http.ResponseWriter) error {
+	delete(w.Header(), headerCSP) // no browser renders it: see security
 	h, values := w.Header(), [...]string{doc.QuoteETag(p.Etag), p.StartupID.String(), p.DeadlineAt.Format(time.RFC3339Nano), p.Signature}
 	h["Etag"], h[headerStartupID], h[headerStartupDeadline] = values[0:1:1], values[1:2:2], values[2:3:3] // one allocation
 	if p.Signature != "" {
