@@ -10,7 +10,7 @@ import (
 )
 
 type doorsCmd struct {
-	Rounds int `default:"11" help:"How often each takes its turn."`
+	Turns
 }
 
 // Run measures bootstraps through POST /mcp beside those through POST /v1/bootstrap,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,19 @@ const (
 	turns    = 9
 	turnTime = time.Second / 2 // of each figure in each round
 )
+
+// Turns is how often those that are compared are measured.
+type Turns struct {
+	Rounds int `default:"11" help:"How often each takes its turn."`
+}
+
+// Validate is asked by the CLI's parser.
+func (t Turns) Validate() error {
+	if t.Rounds < 1 {
+		return errors.New("--rounds wants a positive number")
+	}
+	return nil
+}
 
 // turn is one load. What has to be there first is prepared beforehand, unmeasured.
 type turn func(context.Context) (load.Result, error)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"syscall"
@@ -13,14 +12,7 @@ import (
 )
 
 type mirrorCmd struct {
-	Rounds int `default:"11" help:"How often each takes its turn."`
-}
-
-func (c mirrorCmd) Validate() error {
-	if c.Rounds < 1 {
-		return errors.New("--rounds wants a positive number")
-	}
-	return nil
+	Turns
 }
 
 // Run measures what bootstraps lose where a ledger is told of each, and where that

@@ -17,7 +17,7 @@ type settled struct {
 	names    [2]string
 	settings [2][]string
 	trust    *tls.Config // for who serves TLS
-	rounds   int
+	Turns
 }
 
 // compare measures their bootstraps on both engines, in turns and on connections that are kept.
@@ -70,8 +70,8 @@ func (c settled) compareOn(ctx context.Context, engine, binary string, database 
 			t.Kept, err = t.Open(ctx)
 			return bootstraps(t), err
 		}
-		for round := range c.rounds + 1 {
-			progress("%s, %d connections: round %d of %d", engine, connections, round, c.rounds)
+		for round := range c.Rounds + 1 {
+			progress("%s, %d connections: round %d of %d", engine, connections, round, c.Rounds)
 			for turn := range p.servers {
 				if err := p.turn(ctx, (turn+round)%2, round > 0); err != nil {
 					return err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -11,14 +10,7 @@ import (
 )
 
 type signedCmd struct {
-	Rounds int `default:"11" help:"How often each takes its turn."`
-}
-
-func (c signedCmd) Validate() error {
-	if c.Rounds < 1 {
-		return errors.New("--rounds wants a positive number")
-	}
-	return nil
+	Turns
 }
 
 // Run measures bootstraps whose packets are signed beside those whose packets aren't.
@@ -29,7 +21,7 @@ func (c signedCmd) Run(ctx context.Context) error {
 			return fmt.Errorf("metagate keys signing: %w: %s", err, out)
 		}
 		return settled{
-			names: [2]string{"unsigned", "signed"}, settings: [2][]string{{"SIGNING_KEY_FILE=none"}, {"SIGNING_KEY_FILE=" + file}}, rounds: c.Rounds,
+			names: [2]string{"unsigned", "signed"}, settings: [2][]string{{"SIGNING_KEY_FILE=none"}, {"SIGNING_KEY_FILE=" + file}}, Turns: c.Turns,
 		}.compare(ctx, dir, binary, cluster)
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"math/big"
 	"net"
 	"os"
@@ -19,14 +18,7 @@ import (
 )
 
 type tlsCmd struct {
-	Rounds int `default:"11" help:"How often each takes its turn."`
-}
-
-func (c tlsCmd) Validate() error {
-	if c.Rounds < 1 {
-		return errors.New("--rounds wants a positive number")
-	}
-	return nil
+	Turns
 }
 
 // Run measures bootstraps over plain HTTP beside those over TLS 1.3, each on connections
@@ -38,7 +30,7 @@ func (c tlsCmd) Run(ctx context.Context) error {
 			return err
 		}
 		return settled{
-			names: [2]string{"plain", "TLS"}, settings: [2][]string{nil, settings}, trust: trust, rounds: c.Rounds,
+			names: [2]string{"plain", "TLS"}, settings: [2][]string{nil, settings}, trust: trust, Turns: c.Turns,
 		}.compare(ctx, dir, binary, cluster)
 	})
 }
