@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -375,6 +376,46 @@ func TestAStreamEndsWithTheCredentialThatOpenedIt(t *testing.T) {
 			require.NoError(t, err)
 			if e.Type == "bye" {
 				require.Equal(t, "unauthorized", says[model.StreamNotice](t, e).Reason)
+				return
+			}
+		}
+	})
+}
+
+// What was missed may be much, and a listener in the middle of it when its key is revoked.
+func TestWhoCatchesUpIsLetGoWithItsCredential(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		deadline := store.Now().Add(-time.Minute)
+		l.openedMany(t, 9000, deadline) // more than lies in the buffers of a connection
+		admin := *apptest.Got(l.admin.CreatePrincipalWithResponse(t.Context(), nil, model.PrincipalCreate{PrincipalKey: "second", AuthSubject: "second", PrincipalType: "admin"})).Is(t, 201).JSON201
+		key := l.addKey(t, admin.ID)
+		h := adminWire(a).listen(t, streamPath+"?types=startup,world")
+		h.until(t, l.start(t, "c").Startup.StartupID, isIn(model.StartupStatusOPEN))
+		id := edited(t, h.LastID, func(p *stream.Position) { p.Time = deadline.Add(-time.Minute).UnixMicro() })
+
+		conn, err := net.Dial("tcp", strings.TrimPrefix(a.URL, "http://"))
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = fmt.Fprintf(conn, "GET %s?types=startup HTTP/1.1\r\nHost: x\r\n%s: %s\r\nLast-Event-ID: %s\r\n\r\n", streamPath, a.Config.APIKeyHeader, key.APIKey, id)
+		require.NoError(t, err)
+		until(t, func() bool { return sample(t, a, "metagate_stream_listeners") == 2 })
+		apptest.Got(l.admin.RevokeAPIKeyWithResponse(t.Context(), key.ID, nil)).Is(t, 204)
+		apptest.Got(l.admin.UpdateProfileWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), "key:"+l.profile.ProfileKey, nil, patch(`{"startup_sla_seconds":7}`))).Is(t, 200)
+		for e, err := h.Next(); e.Type != "world"; e, err = h.Next() { // all who listen know of both
+			require.NoError(t, err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		events, n := sse.NewReader(resp.Body), 0
+		for {
+			e, err := events.Next()
+			require.NoError(t, err)
+			if n++; e.Type == "bye" {
+				require.Equal(t, "unauthorized", says[model.StreamNotice](t, e).Reason)
+				require.Less(t, n, 9000)
 				return
 			}
 		}

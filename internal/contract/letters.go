@@ -9,12 +9,12 @@ import (
 // letters are what a pattern allows of ASCII where it asks for one set of characters
 // and no more, as those of keys do: each request has one, and regexp is ten times as dear.
 type letters struct {
-	set         [utf8.RuneSelf]bool
-	least, most int // most is -1 for any number
+	set         [256]bool // by byte: none beyond ASCII
+	least, most int       // most is -1 for any number
 }
 
 // key is a Key's pattern. A regexp of it would cost each command a quarter of a millisecond.
-var key = letters{set: func() (set [utf8.RuneSelf]bool) {
+var key = letters{set: func() (set [256]bool) {
 	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:/@+-" {
 		set[c] = true
 	}

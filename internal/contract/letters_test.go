@@ -2,6 +2,7 @@ package contract
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -15,8 +16,12 @@ func TestAKeyIsWhatTheContractSays(t *testing.T) {
 	d, err := openapi3.NewLoader().LoadFromData(metagate.OpenAPI)
 	require.NoError(t, err)
 	require.Equal(t, *lettersOf(regexp.MustCompile(d.Components.Schemas["Key"].Value.Pattern)), key)
-	require.True(t, IsKey("a"))
-	require.False(t, IsKey(""))
+	for text, is := range map[string]bool{
+		"a": true, "A-z.0_9:/@+": true, strings.Repeat("k", 255): true,
+		"": false, "a b": false, "é": false, "a\xff": false, "\x00": false, "日本": false, strings.Repeat("k", 256): false,
+	} {
+		require.Equal(t, is, IsKey(text), "%q", text)
+	}
 }
 
 func TestLettersSpellWhatTheirPatternDoes(t *testing.T) {

@@ -133,16 +133,16 @@ func (l *listener) follow(ctx context.Context) error {
 	if err := l.line.Send(sse.AppendID(retry(), from.String())); err != nil {
 		return l.failed(err)
 	}
-	if l.From != nil {
-		l.at = from
-		if err := l.resume(ctx); err != nil {
-			return l.failed(err)
-		}
-	}
 	checked := newClock(l.Who)
 	defer checked.stop()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
+	if l.From != nil {
+		l.at = from
+		if err := l.resume(ctx, checked, beat.C); err != nil {
+			return l.failed(err)
+		}
+	}
 	for {
 		more, moved, behind := l.take()
 		if behind {
@@ -157,14 +157,14 @@ func (l *listener) follow(ctx context.Context) error {
 			beat.Reset(heartbeat)
 		}
 		if refused := l.check(ctx, checked); refused != nil {
-			return l.bye(reasonUnauthorized, errs.From(refused).Message)
+			return l.unauthorized(refused)
 		}
 		select {
 		case <-more:
 		case <-moved:
 		case <-checked.C:
 		case <-beat.C:
-			if err := l.line.Send(sse.AppendID([]byte(":\n"), l.at.String())); err != nil {
+			if err := l.beat(); err != nil {
 				return l.failed(err)
 			}
 		case <-l.leaving:
@@ -182,6 +182,15 @@ func (l *listener) failed(err error) error {
 		return err
 	}
 	return nil
+}
+
+// beat tells where the listener is, though there is nothing that it wants to hear of.
+func (l *listener) beat() error {
+	return l.line.Send(sse.AppendID([]byte(":\n"), l.at.String()))
+}
+
+func (l *listener) unauthorized(refused error) error {
+	return l.bye(reasonUnauthorized, errs.From(refused).Message)
 }
 
 func (l *listener) bye(reason, detail string) error {

@@ -128,7 +128,7 @@ const restful = 5 // percent
 
 // loop makes a turn now and then while the gate is open, and for a while longer.
 func (h *Hub) loop(ctx context.Context, what string, g *gate, share int, turn func(context.Context) error, forget func()) {
-	wait, failing, unused := poll, false, time.Time{}
+	wait, failing, unused := poll, false, time.Now().Add(-2*linger) // nobody has come yet
 	for ctx.Err() == nil {
 		open, n := h.look(g)
 		switch now := time.Now(); {

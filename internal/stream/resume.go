@@ -13,8 +13,8 @@ import (
 const ahead = 10 * time.Minute
 
 // resume tells what was missed: from the database up to where the ring begins, then
-// from the ring.
-func (l *listener) resume(ctx context.Context) error {
+// from the ring. That may take long.
+func (l *listener) resume(ctx context.Context, checked *clock, beat <-chan time.Time) error {
 	reason, detail, err := l.lost(ctx)
 	if err != nil {
 		return err
@@ -46,7 +46,15 @@ func (l *listener) resume(ctx context.Context) error {
 				return err
 			}
 		}
+		if refused := l.check(ctx, checked); refused != nil {
+			_ = l.unauthorized(refused)
+			return refused
+		}
 		select {
+		case <-beat:
+			if err := l.beat(); err != nil {
+				return err
+			}
 		case <-l.leaving:
 			return nil
 		case <-ctx.Done():
