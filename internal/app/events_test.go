@@ -231,16 +231,20 @@ func TestTenThousandOverdueStartupsAreOneEventEach(t *testing.T) {
 }
 
 // openedMany puts receipts of one deadline into the database.
-func (l *lab) openedMany(t *testing.T, n int, deadline time.Time) {
+func (l *lab) openedMany(t *testing.T, n int, deadline time.Time, labels ...string) {
 	t.Helper()
 	at, err := l.Store.GetRevision(t.Context(), l.principal.TenantKey)
 	require.NoError(t, err)
+	var said []byte
+	for _, l := range labels {
+		said = []byte(l)
+	}
 	rows := make([]store.OpenStartupParams, n)
 	for i := range rows {
 		rows[i] = store.OpenStartupParams{
 			ID: store.NewID(store.Now()), TenantKey: l.principal.TenantKey, Epoch: at.Epoch, Source: "live", PrincipalID: l.principal.ID, PrincipalKey: l.principal.PrincipalKey,
 			ComponentKey: fmt.Sprint("c", i), ProfileKey: l.profile.ProfileKey, ManifestKey: l.manifest.ManifestKey, ManifestVersion: 1, PacketID: uuid.New(),
-			PacketEtag: strings.Repeat("0", 64), OpenedAt: store.Now(), DeadlineAt: deadline,
+			PacketEtag: strings.Repeat("0", 64), OpenedAt: store.Now(), DeadlineAt: deadline, Labels: said,
 		}
 	}
 	for some := range slices.Chunk(rows, 1000) {
