@@ -38,7 +38,7 @@ func BenchmarkOpenStartups(b *testing.B) {
 						PacketEtag: "0000000000000000000000000000000000000000000000000000000000000000", OpenedAt: now, DeadlineAt: now.Add(time.Minute), PacketBody: new(int64(1 << 61)),
 					}
 				}
-				opened, err := s.OpenStartups(b.Context(), rows)
+				opened, err := s.Hot().OpenStartups(b.Context(), rows)
 				require.NoError(b, err)
 				require.Equal(b, store.Opened, opened[0])
 			}

@@ -106,6 +106,12 @@ func (s *Store) Ping(ctx context.Context) error { return s.engine.ping(ctx) }
 // has one writer, they go before all others.
 func (s *Store) Hot() *Store { return s.hot }
 
+// Embedded tells whether the database is part of this process, whose processors its commits take.
+func (s *Store) Embedded() bool {
+	_, is := s.engine.(embedded)
+	return is
+}
+
 // Stats describes the connections now, the hot ones too.
 func (s *Store) Stats() Stats {
 	all := s.engine.stats()

@@ -17,6 +17,8 @@ type batcher[T, R any] struct {
 	write func(context.Context, []T) ([]R, error) // one commit; a result for each
 	queue chan *item[T, R]
 	max   int // rows of one commit
+	// dear is where a commit takes this process's own processors: a crowd is waited for longer.
+	dear  bool
 	ended chan struct{}
 	ends  sync.WaitGroup
 
@@ -41,9 +43,26 @@ const (
 	patience = 500 * time.Microsecond
 )
 
+// Of a crowd, where commits are dear, three quarters are waited for: its callers wait for each
+// other anyway, and share what each commit costs.
+const (
+	crowd         = 64 // that is surpassed
+	crowdEnough   = 128
+	crowdPatience = 2 * time.Millisecond
+)
+
+// waitsFor tells how many rows a write waits for, and for how long, where company were there at
+// the last one's end.
+func (b *batcher[T, R]) waitsFor(company int) (rows int, atMost time.Duration) {
+	if b.dear && company > crowd {
+		return min(company*3/4, crowdEnough), crowdPatience
+	}
+	return min(company/2, enough), patience
+}
+
 // newBatcher starts writers goroutines that write until close.
-func newBatcher[T, R any](writers, maxRows, maxWaiting int, write func(context.Context, []T) ([]R, error)) *batcher[T, R] {
-	b := &batcher[T, R]{write: write, queue: make(chan *item[T, R], maxWaiting), max: maxRows, ended: make(chan struct{}), waiting: map[uuid.UUID]int{}}
+func newBatcher[T, R any](dear bool, writers, maxRows, maxWaiting int, write func(context.Context, []T) ([]R, error)) *batcher[T, R] {
+	b := &batcher[T, R]{write: write, queue: make(chan *item[T, R], maxWaiting), max: maxRows, dear: dear, ended: make(chan struct{}), waiting: map[uuid.UUID]int{}}
 	for range writers {
 		b.ends.Go(b.run)
 	}
@@ -123,13 +142,14 @@ func (b *batcher[T, R]) run() {
 	for {
 		select {
 		case first := <-b.queue:
-			batch := b.gather(first, min(company/2, enough))
+			want, atMost := b.waitsFor(company)
+			batch := b.gather(first, want, atMost)
 			b.flush(batch)
 			company = len(batch) + len(b.queue)
 		case <-b.ended:
 			select {
 			case first := <-b.queue:
-				b.flush(b.gather(first, 0))
+				b.flush(b.gather(first, 0, 0))
 			default:
 				return
 			}
@@ -139,7 +159,7 @@ func (b *batcher[T, R]) run() {
 
 // gather takes what is waiting now, but those who have given up; for less than
 // want it waits.
-func (b *batcher[T, R]) gather(first *item[T, R], want int) []*item[T, R] {
+func (b *batcher[T, R]) gather(first *item[T, R], want int, atMost time.Duration) []*item[T, R] {
 	size := min(b.max, max(want, len(b.queue)+1))
 	batch, taken := make([]*item[T, R], 0, size), make([]uuid.UUID, 0, size)
 	defer func() { b.dequeued(taken) }()
@@ -161,7 +181,7 @@ func (b *batcher[T, R]) gather(first *item[T, R], want int) []*item[T, R] {
 			return batch
 		}
 		if end == nil {
-			end = time.After(patience)
+			end = time.After(atMost)
 		}
 		select {
 		case it = <-b.queue:

@@ -23,7 +23,7 @@ func TestHundredsAtOnceGetTheirOwnAnswers(t *testing.T) {
 		}
 		return nil
 	}
-	b := newBatcher(2, 16, 10_000, p.write)
+	b := newBatcher(false, 2, 16, 10_000, p.write)
 	var callers sync.WaitGroup
 	for c := range 500 {
 		callers.Go(func() {

@@ -75,7 +75,7 @@ func ask(t *testing.T, b *batcher[int, int], ctx context.Context, n int) <-chan 
 // busy is a batcher whose one writer is in a write, of row 0.
 func busy(t *testing.T, p *pen, maxRows, maxWaiting int) (*batcher[int, int], <-chan result) {
 	t.Helper()
-	b := newBatcher(1, maxRows, maxWaiting, p.write)
+	b := newBatcher(false, 1, maxRows, maxWaiting, p.write)
 	first := make(chan result, 1)
 	go func() {
 		out, err := b.do(context.Background(), uuid.New(), 0)

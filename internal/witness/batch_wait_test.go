@@ -17,9 +17,9 @@ type writes struct {
 	starts []time.Duration
 }
 
-func start(w *writes) (b *batcher[int, int], call func(callers int)) {
+func start(w *writes, dear bool) (b *batcher[int, int], call func(callers int)) {
 	zero := time.Now()
-	b = newBatcher(1, 256, 1000, func(_ context.Context, rows []int) ([]int, error) {
+	b = newBatcher(dear, 1, 256, 1000, func(_ context.Context, rows []int) ([]int, error) {
 		w.sizes, w.starts = append(w.sizes, len(rows)), append(w.starts, time.Since(zero))
 		time.Sleep(time.Millisecond)
 		return rows, nil
@@ -38,7 +38,7 @@ func TestACallerThatIsAloneNeverWaitsForOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var w writes
-		b, call := start(&w)
+		b, call := start(&w, false)
 		for range 3 {
 			call(1)
 		}
@@ -52,7 +52,7 @@ func TestAWriteWaitsForHalfOfThoseWhoWereThereButNotForLong(t *testing.T) {
 	const write = time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
 		var w writes
-		b, call := start(&w)
+		b, call := start(&w, false)
 		crowd := func() {
 			go call(1)
 			synctest.Wait() // it is being written
@@ -68,6 +68,50 @@ func TestAWriteWaitsForHalfOfThoseWhoWereThereButNotForLong(t *testing.T) {
 		call(1)
 		require.Equal(t, []int{1, 7, 3, 1, 7, 1}, w.sizes)
 		require.Equal(t, 5*write+patience/2+patience, w.starts[5], "nobody else came")
+		b.close()
+	})
+}
+
+func TestWhereCommitsAreDearAWriteWaitsForMostOfACrowd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, dear := range []bool{false, true} {
+			var w writes
+			b, call := start(&w, dear)
+			go call(1)
+			synctest.Wait() // it is being written
+			call(100)
+			began := w.starts[1] + time.Millisecond // where the crowd's write ended
+			go call(40)
+			time.Sleep(patience)
+			go call(40)
+			synctest.Wait()
+			time.Sleep(time.Second)
+			if !dear {
+				require.Equal(t, began, w.starts[2], "of those who came at once there were enough")
+			} else {
+				require.Equal(t, began+patience, w.starts[2], "three quarters of them were there")
+				require.GreaterOrEqual(t, w.sizes[2], 75)
+			}
+			b.close()
+		}
+	})
+}
+
+func TestNobodyWaitsLongForACrowdThatHasGone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var w writes
+		b, call := start(&w, true)
+		go call(1)
+		synctest.Wait()
+		call(100)
+		began := w.starts[1] + time.Millisecond
+		call(1)
+		call(1)
+		require.Equal(t, []int{1, 100, 1, 1}, w.sizes)
+		require.Equal(t, began+crowdPatience, w.starts[2])
+		require.Equal(t, began+crowdPatience+time.Millisecond, w.starts[3], "and the next is alone")
 		b.close()
 	})
 }

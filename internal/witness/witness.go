@@ -99,7 +99,7 @@ func New(o Options) *Service {
 	last := &fate{}
 	s := &Service{
 		store: o.Store, snapshot: o.Store.InSnapshot, now: o.Now, signer: o.Signer, keepPackets: o.KeepPackets, blueprints: newBlueprints(o.CacheBytes), fate: last,
-		reports: newBatcher(writers, maxRows, o.MaxInFlight, noted(last, o.Reports, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
+		reports: newBatcher(o.Store.Embedded(), writers, maxRows, o.MaxInFlight, noted(last, o.Reports, func(ctx context.Context, rows []store.ReportStartupParams) ([]store.Reported, error) {
 			reported, err := o.Store.ReportStartups(ctx, rows)
 			leaveOutRivals(rows, reported)
 			out := make([]store.Reported, len(rows))
@@ -109,11 +109,11 @@ func New(o Options) *Service {
 			return out, err
 		})),
 	}
-	s.opens = newBatcher(writers, maxRows, o.MaxInFlight, noted(last, o.Opens, func(ctx context.Context, rows []store.OpenStartupParams) ([]store.Opening, error) {
+	s.opens = newBatcher(o.Store.Embedded(), writers, maxRows, o.MaxInFlight, noted(last, o.Opens, func(ctx context.Context, rows []store.OpenStartupParams) ([]store.Opening, error) {
 		s.opened.Add(int64(len(rows)))
 		return o.Store.OpenStartups(ctx, rows)
 	}))
-	s.settles = newBatcher(writers, maxRows, o.MaxInFlight, s.settleAll)
+	s.settles = newBatcher(o.Store.Embedded(), writers, maxRows, o.MaxInFlight, s.settleAll)
 	s.desk = batched{o.Store, s}
 	return s
 }
