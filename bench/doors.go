@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 
 	"github.com/legivellum/metagate/bench/load"
 	"github.com/legivellum/metagate/internal/test/testdb"
@@ -17,17 +16,15 @@ type doorsCmd struct {
 // of one server and in turns.
 func (c doorsCmd) Run(ctx context.Context) error {
 	return standUp(ctx, func(ctx context.Context, dir, binary string, cluster *testdb.Cluster) error {
-		if err := cluster.CreateDatabase(ctx, "doors", ""); err != nil {
-			return err
-		}
 		fmt.Println("| engine | connections | what | figure | /v1/bootstrap | /mcp | MCP ÷ REST: median | lower quartile | upper quartile |")
 		fmt.Println("|---|---|---|---|---|---|---|---|---|")
-		for _, e := range []engine{{"PostgreSQL", cluster.URL("doors")}, {"SQLite", "sqlite:" + filepath.Join(dir, "doors.db")}} {
-			if err := c.compare(ctx, e, binary); err != nil {
+		return onEach(ctx, dir, cluster, func(name string, database func(string) (string, error)) error {
+			url, err := database("doors")
+			if err != nil {
 				return err
 			}
-		}
-		return nil
+			return c.compare(ctx, engine{name, url}, binary)
+		})
 	})
 }
 

@@ -109,3 +109,19 @@ func standUp(ctx context.Context, f func(ctx context.Context, dir, binary string
 	}
 	return f(ctx, dir, binary, cluster)
 }
+
+// onEach does something on both engines, with what makes a new database of one and tells its URL.
+func onEach(ctx context.Context, dir string, cluster *testdb.Cluster, do func(engine string, database func(name string) (string, error)) error) error {
+	for _, engine := range []string{"PostgreSQL", "SQLite"} {
+		err := do(engine, func(name string) (string, error) {
+			if engine == "SQLite" {
+				return "sqlite:" + filepath.Join(dir, name+".db"), nil
+			}
+			return cluster.URL(name), cluster.CreateDatabase(ctx, name, "")
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", engine, err)
+		}
+	}
+	return nil
+}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -22,16 +21,11 @@ func (c mirrorCmd) Run(ctx context.Context) error {
 		fmt.Println("| engine | connections | what | figure | mirror off | mirror on | on ÷ off: median | lower quartile | upper quartile |")
 		fmt.Println("|---|---|---|---|---|---|---|---|---|")
 		for _, kind := range []string{"ledger", "silent"} {
-			for _, engine := range []string{"PostgreSQL", "SQLite"} {
-				database := func(name string) (string, error) {
-					if name += "_" + kind; engine == "SQLite" {
-						return "sqlite:" + filepath.Join(dir, name+".db"), nil
-					}
-					return cluster.URL(name), cluster.CreateDatabase(ctx, name, "")
-				}
-				if err := c.compare(ctx, engine, kind, binary, database); err != nil {
-					return err
-				}
+			err := onEach(ctx, dir, cluster, func(engine string, database func(string) (string, error)) error {
+				return c.compare(ctx, engine, kind, binary, func(name string) (string, error) { return database(name + "_" + kind) })
+			})
+			if err != nil {
+				return err
 			}
 		}
 		return nil

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strings"
 
 	"github.com/legivellum/metagate/bench/load"
@@ -24,18 +23,9 @@ type settled struct {
 func (c settled) compare(ctx context.Context, dir, binary string, cluster *testdb.Cluster) error {
 	fmt.Printf("| engine | connections | what | figure | %[1]s | %[2]s | %[2]s ÷ %[1]s: median | lower quartile | upper quartile |\n", c.names[0], c.names[1])
 	fmt.Println("|---|---|---|---|---|---|---|---|---|")
-	for _, engine := range []string{"PostgreSQL", "SQLite"} {
-		database := func(name string) (string, error) {
-			if engine == "SQLite" {
-				return "sqlite:" + filepath.Join(dir, name+".db"), nil
-			}
-			return cluster.URL(name), cluster.CreateDatabase(ctx, name, "")
-		}
-		if err := c.compareOn(ctx, engine, binary, database); err != nil {
-			return fmt.Errorf("%s: %w", engine, err)
-		}
-	}
-	return nil
+	return onEach(ctx, dir, cluster, func(engine string, database func(string) (string, error)) error {
+		return c.compareOn(ctx, engine, binary, database)
+	})
 }
 
 func (c settled) compareOn(ctx context.Context, engine, binary string, database func(name string) (string, error)) error {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -34,21 +33,12 @@ func (c streamCmd) Run(ctx context.Context) error {
 	return standUp(ctx, func(ctx context.Context, dir, binary string, cluster *testdb.Cluster) error {
 		fmt.Println("| engine | connections | what | figure | nobody listens | ten listen | ten ÷ nobody: median | lower quartile | upper quartile |")
 		fmt.Println("|---|---|---|---|---|---|---|---|---|")
-		for _, engine := range []string{"PostgreSQL", "SQLite"} {
-			database := func(name string) (string, error) {
-				if engine == "SQLite" {
-					return "sqlite:" + filepath.Join(dir, name+".db"), nil
-				}
-				return cluster.URL(name), cluster.CreateDatabase(ctx, name, "")
-			}
+		return onEach(ctx, dir, cluster, func(engine string, database func(string) (string, error)) error {
 			if err := c.compare(ctx, engine, binary, database); err != nil {
 				return err
 			}
-			if err := c.idle(ctx, engine, binary, database); err != nil {
-				return err
-			}
-		}
-		return nil
+			return c.idle(ctx, engine, binary, database)
+		})
 	})
 }
 
