@@ -39,7 +39,8 @@ func TestEventsAreListedFromTheNewestOrAfterASeq(t *testing.T) {
 			require.Equal(t, all[0].Seq+int64(i), e.Seq, "there are no holes")
 		}
 		require.NoError(t, json.Unmarshal([]byte(ok(t, a, "events", "--after", "1", "-o", "json")), &rest))
-		require.Equal(t, all[1:], rest)
+		require.GreaterOrEqual(t, len(rest), len(all)-1) // more may have been recorded since
+		require.Equal(t, all[1:], rest[:len(all)-1])
 		require.Equal(t, 2, strings.Count(ok(t, a, "events", "--limit", "1"), "\n"), "the newest one and the header")
 	})
 }
