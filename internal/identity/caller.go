@@ -68,24 +68,38 @@ func (c Caller) Scope() *string {
 // Memo remembers the packet_etag and the signature that a Caller was answered with
 // last: an epoch has but one of each for a component and a time, and to hash a packet
 // of 100 KiB, or to sign one, takes as long as the rest of the answer.
-type Memo struct{ last atomic.Pointer[sealed] }
+type Memo struct{ etag, signature note }
 
-type sealed struct {
-	component       string
-	stamp           int64
-	etag, signature string
-}
-
-// Seal is the component's etag and signature of the time that stamp names, computed
-// unless they were the last ones asked for.
-func (m *Memo) Seal(component string, stamp int64, compute func() (etag, signature string)) (etag, signature string) {
+// Etag is the component's, computed unless it was the last one asked for.
+func (m *Memo) Etag(component string, compute func() string) string {
 	if m == nil {
 		return compute()
 	}
-	if last := m.last.Load(); last != nil && last.component == component && last.stamp == stamp {
-		return last.etag, last.signature
+	return m.etag.of(component, 0, compute)
+}
+
+// Signature is the component's of the time that stamp names, computed unless it was the
+// last one asked for.
+func (m *Memo) Signature(component string, stamp int64, compute func() string) string {
+	if m == nil {
+		return compute()
 	}
-	etag, signature = compute()
-	m.last.Store(&sealed{component, stamp, etag, signature})
-	return etag, signature
+	return m.signature.of(component, stamp, compute)
+}
+
+type note struct{ last atomic.Pointer[noted] }
+
+type noted struct {
+	component string
+	stamp     int64
+	text      string
+}
+
+func (n *note) of(component string, stamp int64, compute func() string) string {
+	if last := n.last.Load(); last != nil && last.component == component && last.stamp == stamp {
+		return last.text
+	}
+	text := compute()
+	n.last.Store(&noted{component, stamp, text})
+	return text
 }

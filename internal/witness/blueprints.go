@@ -58,11 +58,17 @@ func (s *Service) blueprint(ctx context.Context, who identity.Caller) (blueprint
 // loaded reads what is missing: once for all who need it now, who wait no longer
 // than their own time; or by itself within a transaction.
 func (s *Service) loaded(ctx context.Context, who identity.Caller, key blueprintKey) (b blueprintAt, err error) {
-	if q, ok := s.desk.(within); ok { // which may be rolled back: nothing of it is cached
+	if q, ok := s.desk.(within); ok { // which may be rolled back: what it loads is its own
+		if b = q.loaded[key]; b.Blueprint != nil && b.epoch == who.Epoch {
+			return b, nil
+		}
 		if b, err = s.load(ctx, q, who, key); err != nil {
 			return b, err
 		}
-		return b, s.keep(ctx, q, who.TenantKey, &b)
+		if err = s.keep(ctx, q, who.TenantKey, &b); err == nil {
+			q.loaded[key] = b
+		}
+		return b, err
 	}
 	flight := s.blueprints.loads.DoChan(fmt.Sprint(key, who.Epoch), func() (any, error) {
 		// Not the first caller's context: one that hangs up must not take the others along.

@@ -34,8 +34,12 @@ func current[T any](ctx context.Context, s *Service, who identity.Caller, call f
 func settle[T any](ctx context.Context, s *Service, who identity.Caller, call func(context.Context, *Service, identity.Caller) (T, error)) (out T, err error) {
 	// Beside this goroutine, which may be gone by then: so it is told when it is done.
 	done := make(chan T, 1)
-	settled, err := s.settles.do(ctx, who.ID, settlement{ctx, who.TenantKey, func(ctx context.Context, q store.Queries, inside *Service) error {
+	held := who.TenantKey
+	settled, err := s.settles.do(ctx, who.ID, settlement{ctx, held, func(ctx context.Context, q store.Queries, inside *Service) error {
 		who, err := who.Again(ctx, q)
+		if err == nil && who.TenantKey != held {
+			err = errStale
+		}
 		if err != nil {
 			return err
 		}
@@ -69,7 +73,9 @@ type settled struct{ err error }
 // the caller is refused for is its own; what the database fails at fails all.
 func (s *Service) settleAll(ctx context.Context, calls []settlement) ([]settled, error) {
 	out := make([]settled, len(calls))
+	var loaded map[blueprintKey]blueprintAt
 	err := s.store.InTx(ctx, func(q store.Queries) error {
+		loaded = make(map[blueprintKey]blueprintAt)
 		var tenants []string
 		for _, c := range calls {
 			tenants = append(tenants, c.tenant)
@@ -80,7 +86,7 @@ func (s *Service) settleAll(ctx context.Context, calls []settlement) ([]settled,
 				return err
 			}
 		}
-		inside := &Service{desk: within{q}, store: s.store, now: s.now, blueprints: s.blueprints, signer: s.signer, keepPackets: s.keepPackets}
+		inside := &Service{desk: within{q, loaded}, store: s.store, now: s.now, blueprints: s.blueprints, keepPackets: s.keepPackets}
 		for i, c := range calls {
 			err := c.ctx.Err()
 			if err == nil {
@@ -93,11 +99,20 @@ func (s *Service) settleAll(ctx context.Context, calls []settlement) ([]settled,
 		}
 		return nil
 	})
+	if err == nil {
+		for key, b := range loaded {
+			s.blueprints.cache.Set(key, b)
+		}
+	}
 	return out, err
 }
 
-// within is a desk in a transaction: each write by itself.
-type within struct{ store.Queries }
+// within is a desk in a transaction: each write by itself. What it loaded is for its own
+// calls until it has committed.
+type within struct {
+	store.Queries
+	loaded map[blueprintKey]blueprintAt
+}
 
 func (w within) open(ctx context.Context, r store.OpenStartupParams) (store.Opening, error) {
 	n, err := w.OpenStartup(ctx, r)

@@ -93,3 +93,48 @@ func TestARefusalInsideTheWriteIsTheCallersAlone(t *testing.T) {
 		require.Len(t, w.ids(t), 10)
 	})
 }
+
+func TestWhatAWriteHasLoadedIsKeptForTheNext(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		s, moving := ticking(t, w.Store), w.moving(t)
+		moved := moving
+		moved.Reread = func(ctx context.Context, q store.Queries) (identity.Caller, error) {
+			if q == store.Queries(w.Store) {
+				w.edit(t, 33)
+			}
+			now, err := moving.Reread(ctx, q)
+			now.Reread = moved.Reread
+			return now, err
+		}
+		w.edit(t, 33)
+		_, err := s.Bootstrap(t.Context(), moved, birth(""))
+		require.NoError(t, err)
+		s.Snapshot(func(context.Context, func(store.Queries) error) error { return errors.New("it was read already") })
+		opened, err := s.Bootstrap(t.Context(), w.identity(t), birth(""))
+		require.NoError(t, err)
+		require.Equal(t, 33*time.Second, opened.DeadlineAt.Sub(opened.IssuedAt))
+	})
+}
+
+func TestWhoseTenantIsAnotherWithinTheWriteIsToComeAgain(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		s, moving := ticking(t, w.Store), w.moving(t)
+		w.edit(t, 33)
+		moved := moving
+		moved.Reread = func(ctx context.Context, q store.Queries) (identity.Caller, error) {
+			now, err := moving.Reread(ctx, q)
+			if q != store.Queries(w.Store) {
+				now.TenantKey = "another"
+			}
+			now.Reread = moved.Reread
+			return now, err
+		}
+		_, err := s.Bootstrap(t.Context(), moved, birth(""))
+		refused, ok := errors.AsType[*errs.Error](err)
+		require.True(t, ok, err)
+		require.Equal(t, errs.Unavailable, refused.Code)
+		require.Empty(t, w.ids(t))
+	})
+}

@@ -150,6 +150,8 @@ func (s *Service) Close() {
 type Opened struct {
 	bootstrap.Birth
 	blueprint blueprintAt
+	tenant    string
+	memo      *identity.Memo
 }
 
 // Followup is what a component is told to report with.
@@ -194,11 +196,19 @@ func BirthOf(r model.BootstrapRequest) (Birth, error) {
 	}, nil
 }
 
-// Bootstrap resolves who's binding and opens a startup.
+// Bootstrap resolves who's binding and opens a startup. Its packet is signed when the
+// receipt is on disk: in a world that moves, most attempts come to nothing, and one
+// within a transaction would keep all others waiting.
 func (s *Service) Bootstrap(ctx context.Context, who identity.Caller, b Birth) (Opened, error) {
-	return current(ctx, s, who, func(ctx context.Context, s *Service, who identity.Caller) (Opened, error) {
+	o, err := current(ctx, s, who, func(ctx context.Context, s *Service, who identity.Caller) (Opened, error) {
 		return s.bootstrap(ctx, who, b)
 	})
+	if err == nil {
+		o.Signature = o.memo.Signature(o.ComponentKey, s.signer.Stamp(s.now()), func() string {
+			return s.signer.Sign(o.blueprint.Stable(o.PrincipalKey, o.ComponentKey), signing.Claims{Tenant: o.tenant, Revision: o.blueprint.revision})
+		})
+	}
+	return o, err
 }
 
 // bootstrap is of who's epoch: the statement that writes the receipt writes nothing
@@ -214,10 +224,7 @@ func (s *Service) bootstrap(ctx context.Context, who identity.Caller, b Birth) (
 		StartupID: newID(now, b.IdempotencyKey), PacketID: store.NewID(now), PrincipalKey: who.PrincipalKey, ComponentKey: b.ComponentKey,
 		IssuedAt: now, DeadlineAt: now.Add(blueprint.SLA),
 	}
-	birth.Etag, birth.Signature = who.Memo.Seal(b.ComponentKey, s.signer.Stamp(now), func() (etag, signature string) {
-		stable := blueprint.Stable(who.PrincipalKey, b.ComponentKey)
-		return bootstrap.EtagOf(stable), s.signer.Sign(stable, signing.Claims{Tenant: who.TenantKey, Revision: blueprint.revision})
-	})
+	birth.Etag = who.Memo.Etag(b.ComponentKey, func() string { return bootstrap.EtagOf(blueprint.Stable(who.PrincipalKey, b.ComponentKey)) })
 	opening, err := s.open(ctx, store.OpenStartupParams{
 		ID: birth.StartupID, TenantKey: who.TenantKey, Epoch: who.Epoch,
 		PrincipalID: who.ID, PrincipalKey: who.PrincipalKey, ComponentKey: b.ComponentKey,
@@ -234,9 +241,9 @@ func (s *Service) bootstrap(ctx context.Context, who identity.Caller, b Birth) (
 	case opening == store.Stale:
 		return Opened{}, errStale
 	case opening == store.Repeated:
-		return s.repeat(ctx, who, b, Opened{birth, blueprint})
+		return s.repeat(ctx, who, b, Opened{birth, blueprint, who.TenantKey, who.Memo})
 	}
-	return Opened{birth, blueprint}, nil
+	return Opened{birth, blueprint, who.TenantKey, who.Memo}, nil
 }
 
 const (
