@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -31,8 +32,13 @@ func (r *recorded) ExecContext(_ context.Context, query string, args ...any) (sq
 type prepared struct {
 	db *sql.DB
 
-	mu    sync.Mutex
-	stmts map[statement]*sql.Stmt // closed with db
+	mu      sync.Mutex
+	stmts   map[statement]*sql.Stmt // closed with db
+	missing map[statement]bool      // what a transaction would have reused
+}
+
+func newPrepared(db *sql.DB) *prepared {
+	return &prepared{db: db, stmts: map[statement]*sql.Stmt{}, missing: map[statement]bool{}}
 }
 
 // statement is a query for a number of rows; as it is where that is 0.
@@ -62,6 +68,74 @@ func (k kept) QueryContext(ctx context.Context, query string, args ...any) (*sql
 		return nil, err
 	}
 	return stmt.QueryContext(ctx, args...)
+}
+
+// reusing is a transaction to which a statement that another has run before it is known:
+// to prepare it takes SQLite longer than most take to run.
+type reusing struct {
+	*sql.Tx
+	prepared *prepared
+	bound    map[string]*sql.Stmt // to this transaction, and closed with it
+}
+
+func (p *prepared) reusedBy(tx *sql.Tx) reusing {
+	return reusing{tx, p, map[string]*sql.Stmt{}}
+}
+
+func (r reusing) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if stmt := r.stmt(ctx, query); stmt != nil { //nolint:sqlclosecheck // closed with tx
+		return stmt.ExecContext(ctx, args...)
+	}
+	return r.Tx.ExecContext(ctx, query, args...)
+}
+
+func (r reusing) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if stmt := r.stmt(ctx, query); stmt != nil { //nolint:sqlclosecheck // closed with tx
+		return stmt.QueryContext(ctx, args...)
+	}
+	return r.Tx.QueryContext(ctx, query, args...)
+}
+
+func (r reusing) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if stmt := r.stmt(ctx, query); stmt != nil { //nolint:sqlclosecheck // closed with tx
+		return stmt.QueryRowContext(ctx, args...)
+	}
+	return r.Tx.QueryRowContext(ctx, query, args...)
+}
+
+func (r reusing) stmt(ctx context.Context, query string) *sql.Stmt {
+	bound := r.bound[query]
+	if bound == nil {
+		if known := r.prepared.known(query); known != nil {
+			bound = r.StmtContext(ctx, known)
+			r.bound[query] = bound
+		}
+	}
+	return bound
+}
+
+// known is nil for a query that is yet to be prepared, before the next transaction.
+func (p *prepared) known(query string) *sql.Stmt {
+	s := statement{query: query}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known := p.stmts[s]
+	if known == nil {
+		p.missing[s] = true
+	}
+	return known
+}
+
+// prepareMissing prepares what transactions would have reused: as get, outside of one. What
+// can't be prepared says so where it is run.
+func (p *prepared) prepareMissing(ctx context.Context) {
+	p.mu.Lock()
+	missing := slices.Collect(maps.Keys(p.missing))
+	clear(p.missing)
+	p.mu.Unlock()
+	for _, s := range missing {
+		_, _ = p.get(ctx, s) //nolint:sqlclosecheck // closed with db
+	}
 }
 
 // get is to be called outside a transaction: the database has one connection.

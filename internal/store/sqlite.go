@@ -20,7 +20,7 @@ import (
 type embedded struct {
 	path     string
 	r, w     *sql.DB
-	prepared *prepared     // on w, for the batches
+	prepared *prepared     // on w
 	turns    chan struct{} // of the transactions that are not hot; nil lets all pass
 	recent   *recent       // what the batches wrote
 }
@@ -42,12 +42,12 @@ func openSQLite(path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := embedded{path: path, r: r, w: w, prepared: &prepared{db: w, stmts: map[statement]*sql.Stmt{}}, turns: make(chan struct{}, 1), recent: &recent{}}
+	e := embedded{path: path, r: r, w: w, prepared: newPrepared(w), turns: make(chan struct{}, 1), recent: &recent{}}
 	h := e
 	h.r, h.turns = hot, nil
 	return &Store{
 		Queries: lite{r: sqlite.New(r), w: sqlite.New(w)}, engine: e,
-		hot: &Store{Queries: lite{r: sqlite.New(kept{hot, &prepared{db: hot, stmts: map[statement]*sql.Stmt{}}}), w: sqlite.New(w)}, engine: h},
+		hot: &Store{Queries: lite{r: sqlite.New(kept{hot, newPrepared(hot)}), w: sqlite.New(w)}, engine: h},
 		shut: func() {
 			_ = r.Close()
 			_ = hot.Close()
@@ -78,15 +78,16 @@ func sqliteDSN(path, txlock string, pragmas ...string) string {
 
 func (e embedded) inTx(ctx context.Context, fn func(Queries) error) error {
 	return e.inTurn(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, number); err != nil {
+		q := e.prepared.reusedBy(tx)
+		if _, err := q.ExecContext(ctx, number); err != nil {
 			return err
 		}
-		return fn(liteOf(tx))
+		return fn(liteOf(q))
 	})
 }
 
 func (e embedded) inTxBeside(ctx context.Context, fn func(Queries) error) error {
-	return e.inTurn(ctx, func(tx *sql.Tx) error { return fn(liteOf(tx)) })
+	return e.inTurn(ctx, func(tx *sql.Tx) error { return fn(liteOf(e.prepared.reusedBy(tx))) })
 }
 
 // inTurn waits for its turn first, so that at most one admin's transaction stands
@@ -97,6 +98,7 @@ func (e embedded) inTurn(ctx context.Context, fn func(*sql.Tx) error) error {
 		return err
 	}
 	defer done()
+	e.prepared.prepareMissing(ctx)
 	return within(ctx, e.w, fn)
 }
 
@@ -122,7 +124,7 @@ func (e embedded) inSnapshot(ctx context.Context, fn func(Queries) error) error 
 // writes to the one writer w. Its methods are generated.
 type lite struct{ r, w *sqlite.Queries }
 
-func liteOf(tx *sql.Tx) Queries {
+func liteOf(tx sqlite.DBTX) Queries {
 	q := sqlite.New(tx)
 	return lite{r: q, w: q}
 }
