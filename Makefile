@@ -143,6 +143,10 @@ bench-overdue: ## Measure how soon 10,000 overdue startups are events, beside 5,
 bench-ask: ## Measure how long an operator waits for the roster, a diff, the past, among 100,000 principals
 	go run -C bench . ask
 
+.PHONY: bench-writers
+bench-writers: ## Measure what admins who write without pause cost those who start
+	go run -C bench . writers
+
 .PHONY: bench-pairs
 bench-pairs: ## Measure this tree against OLD, a binary or a git revision, in ROUNDS turns; SLACK=1: as the systemd unit runs them; TOLD=1: the new one with a webhook and ten listeners
 	go run -C bench . pairs --old '$(OLD)' --rounds $(ROUNDS) $(if $(SLACK),--slack) $(if $(TOLD),--told)

@@ -22,6 +22,7 @@ type program struct {
 	Table   tableCmd   `cmd:"" default:"1" help:"Measure both engines beside this machine's own limits, in one run."`
 	Growth  growthCmd  `cmd:"" help:"Measure what many principals and receipts cost, on both engines."`
 	Ask     askCmd     `cmd:"" help:"Measure how long an operator waits for an answer among many principals, on both engines."`
+	Writers writersCmd `cmd:"" help:"Measure what admins who write without pause cost those who start, on both engines."`
 	Pairs   pairsCmd   `cmd:"" help:"Measure this tree against another, in turns."`
 	Overdue overdueCmd `cmd:"" help:"Measure how soon many overdue startups are events, beside many receipts and while replicas die."`
 	Mirror  mirrorCmd  `cmd:"" help:"Measure what mirroring costs bootstraps, also where the ledger hangs."`

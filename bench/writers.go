@@ -9,12 +9,31 @@ import (
 	"time"
 
 	"github.com/legivellum/metagate/bench/load"
+	"github.com/legivellum/metagate/internal/test/testdb"
 )
 
 const (
 	writersWidth = 64 // connections that bootstrap
 	writersTurn  = 3 * time.Second
 )
+
+type writersCmd struct{}
+
+// Run is the last part of table, by itself.
+func (writersCmd) Run(ctx context.Context) error {
+	return standUp(ctx, func(ctx context.Context, dir, binary string, cluster *testdb.Cluster) error {
+		var engines []engine
+		err := onEach(ctx, dir, cluster, func(name string, database func(string) (string, error)) error {
+			url, err := database("writers")
+			engines = append(engines, engine{name, url})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return besideWriters(ctx, binary, engines)
+	})
+}
 
 // besideWriters shows what admins who write without pause cost those who start.
 func besideWriters(ctx context.Context, binary string, engines []engine) error {
