@@ -203,8 +203,8 @@ func (s *Service) Bootstrap(ctx context.Context, who identity.Caller, b Birth) (
 	o, err := current(ctx, s, who, func(ctx context.Context, s *Service, who identity.Caller) (Opened, error) {
 		return s.bootstrap(ctx, who, b)
 	})
-	if err == nil {
-		o.Signature = o.memo.Signature(o.ComponentKey, s.signer.Stamp(s.now()), func() string {
+	if stamp := s.signer.Stamp(s.now()); err == nil && stamp != 0 {
+		o.Signature = o.memo.Signature(o.ComponentKey, stamp, func() string {
 			return s.signer.Sign(o.blueprint.Stable(o.PrincipalKey, o.ComponentKey), signing.Claims{Tenant: o.tenant, Revision: o.blueprint.revision})
 		})
 	}
