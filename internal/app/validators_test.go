@@ -88,6 +88,24 @@ func TestAValidatorThatIsNoneIsRefusedByItsPlace(t *testing.T) {
 			require.Contains(t, pointersOf(w.wire.send(t, "POST", "/v1/admin/validators", body).refused(t, 400, "INVALID_REQUEST")), want, body)
 		}
 		require.Empty(t, w.exported(t).Validators)
+
+		id := w.wire.create(t, "/v1/admin/validators", `{"validator_key":"v","on":"packet","match":{"keys":["a"]},"schema":{}}`)
+		for patch, want := range map[string]string{
+			`{"match":{"key":["a"]}}`:  "/match/key",
+			`{"match":{"keys":[]}}`:    "/match/keys",
+			`{"match":{"keys":[""]}}`:  "/match/keys/0",
+			`{"match":{"keys":"a"}}`:   "/match/keys",
+			`{"match":["a"]}`:          "/match",
+			`{"schema":{"type":"a"}}`:  "/schema/type",
+			`{"on":null}`:              "/on",
+			`{"validator_key":"a b"}`:  "/validator_key",
+			`{"accept_present":"yes"}`: "/accept_present",
+		} {
+			require.Contains(t, pointersOf(w.wire.send(t, "PATCH", "/v1/admin/validators/"+id, patch).refused(t, 400, "INVALID_REQUEST")), want, patch)
+		}
+		require.JSONEq(t, `{"keys":["a"]}`, string(w.exported(t).Validators[0].Match))
+		w.wire.send(t, "PATCH", "/v1/admin/validators/"+id, `{"match":{"keys":null}}`)
+		require.Nil(t, w.exported(t).Validators[0].Match, "all again")
 	})
 }
 

@@ -101,7 +101,7 @@ func (c check) script(ctx context.Context, log string, env ...string) error {
 	if err := cmd.Run(); err != nil {
 		said, _ := os.ReadFile(f.Name()) // else the error alone
 		lines := strings.Split(strings.TrimSpace(string(said)), "\n")
-		return fmt.Errorf("%w; the end of %s:\n%s", err, f.Name(), strings.Join(lines[max(0, len(lines)-40):], "\n"))
+		return fmt.Errorf("%w; the end of %s:\n%s", err, f.Name(), strings.Join(lines[max(0, len(lines)-200):], "\n"))
 	}
 	return nil
 }
