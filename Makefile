@@ -80,7 +80,7 @@ ONLY ?=
 clients: build ## Generate clients in five languages, and run them and the starts in examples/
 	@CGO_ENABLED=0 go run ./internal/test/clients $(ONLY)
 
-# On both engines, as an admin and as a component: some minutes.
+# On both engines, as an admin and as a component: some minutes. SEED=2 tries other requests, EXAMPLES=100 more of them.
 .PHONY: schemathesis
 schemathesis: build ## Hold the server against openapi.yaml with schemathesis
 	@CGO_ENABLED=0 go run ./internal/test/clients schemathesis
