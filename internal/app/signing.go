@@ -18,7 +18,7 @@ const unsigned = "none"
 // a start needs no setting. Where that can't be, packets go unsigned.
 func (a *App) signer(ctx context.Context) (*signing.Ring, error) {
 	file := a.config.SigningKeyFile
-	path, embedded := strings.CutPrefix(a.config.DatabaseURL, "sqlite:")
+	path, embedded := store.EmbeddedPath(a.config.DatabaseURL)
 	switch {
 	case file == unsigned || (file == "" && !embedded):
 		return nil, nil

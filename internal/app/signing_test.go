@@ -145,6 +145,14 @@ func TestAnEmbeddedDatabaseGetsASigningKeyThatStays(t *testing.T) {
 	require.EqualValues(t, 0o600, info.Mode().Perm())
 }
 
+func TestTheSigningKeyIsMadeBesideTheDatabaseHoweverItsPathIsSpelled(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for url, want := range map[string]string{"sqlite:a.db": "a.signing.pem", "sqlite://b.db": "b.signing.pem", "sqlite:c": "c.signing.pem"} {
+		require.NoError(t, apptest.Start(t, url).Close())
+		require.FileExists(t, want, url)
+	}
+}
+
 // Who verifies knows the keys as they were published some time before the answer.
 func TestNoVerificationFailsWhileKeysAreRotatedUnderLoad(t *testing.T) {
 	t.Parallel()

@@ -68,15 +68,22 @@ type Stats struct {
 // postgresql+asyncpg://… (the Python original's spelling) or sqlite:PATH. It
 // doesn't connect yet: Ping or Migrate do.
 func Open(ctx context.Context, url string) (*Store, error) {
+	if path, ok := EmbeddedPath(url); ok {
+		return openSQLite(path)
+	}
 	scheme, rest, _ := strings.Cut(url, ":")
 	switch scheme {
 	case "postgres", "postgresql", "postgresql+asyncpg":
 		return openPostgres(ctx, "postgres:"+rest)
-	case "sqlite":
-		return openSQLite(strings.TrimPrefix(rest, "//"))
 	default:
 		return nil, fmt.Errorf("want postgres://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:PATH")
 	}
+}
+
+// EmbeddedPath is the file of a url that names an embedded database: sqlite:PATH or sqlite://PATH.
+func EmbeddedPath(url string) (path string, ok bool) {
+	rest, ok := strings.CutPrefix(url, "sqlite:")
+	return strings.TrimPrefix(rest, "//"), ok
 }
 
 // InTx runs fn in a transaction: committed when fn returns nil, rolled back
