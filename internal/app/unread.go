@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/legivellum/metagate/internal/errs"
 )
 
 // others are variables with our prefix that other programs read: LegiVellum's gates
@@ -30,50 +32,22 @@ func Unread(model *kong.Application, environ []string) string {
 		}
 		return next(nil)
 	})
-	var unread []string
+	var unread, ours []string
+	for _, name := range known {
+		if name, ok := strings.CutPrefix(name, prefix); ok {
+			ours = append(ours, name)
+		}
+	}
 	for _, one := range environ {
 		name, _, _ := strings.Cut(one, "=")
 		if !strings.HasPrefix(name, prefix) || slices.Contains(known, name) || link.MatchString(name) || isLink(name) {
 			continue
 		}
-		if meant := nearest(name, known); meant != "" {
-			name += " (did you mean " + meant + "?)"
+		if meant := errs.Nearest(strings.TrimPrefix(name, prefix), ours); meant != "" {
+			name += " (did you mean " + prefix + meant + "?)"
 		}
 		unread = append(unread, name)
 	}
 	slices.Sort(unread)
 	return strings.Join(unread, ", ")
-}
-
-// nearest is the name that another is mistaken for: at most three letters off, and
-// no more than a third of it.
-func nearest(name string, known []string) (meant string) {
-	least := min(3, (len(name)-len(prefix))/3) + 1
-	for _, k := range known {
-		if n := distance(name, k); n < least {
-			meant, least = k, n
-		}
-	}
-	return meant
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -7,20 +7,26 @@ import (
 // DidYouMean suggests the known name that a misspelt one is nearest to, as the end of
 // a sentence; it is empty where none is near.
 func DidYouMean(name string, known []string) string {
+	if meant := Nearest(name, known); meant != "" {
+		return ": did you mean " + meant + "?"
+	}
+	return ""
+}
+
+// Nearest is the known name that a misspelt one may stand for, with a typo in four
+// letters at the most; it is empty where none is near.
+func Nearest(name string, known []string) (meant string) {
 	const longest = 64
 	if len(name) > longest {
 		return ""
 	}
-	best, near := "", 1+len(name)/4 // a typo in four letters
+	near := 1 + len(name)/4
 	for _, k := range known {
-		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < len(k) && (d < near || d == near && best == "") {
-			best, near = k, d
+		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < len(k) && (d < near || d == near && meant == "") {
+			meant, near = k, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return ": did you mean " + best + "?"
+	return meant
 }
 
 // distance is how many letters have to be put in, taken out or changed (Levenshtein).
