@@ -130,7 +130,8 @@ func newEpoch() int64 {
 }
 
 // moves reports whether a change can change what a component is answered. What
-// nothing refers to yet can't, nor can a credential that opened nothing before.
+// nothing refers to yet can't. A credential that is new does: or a database that went back
+// to before it would still be the one in which it was remembered.
 func moves(typ model.ResourceType, before, after any) bool {
 	switch typ {
 	case model.ResourceTypeBinding:
@@ -142,7 +143,7 @@ func moves(typ model.ResourceType, before, after any) bool {
 	case model.ResourceTypeStartup, model.ResourceTypeValidator:
 		return false
 	default:
-		return before != nil
+		return true
 	}
 }
 

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -161,5 +162,27 @@ func TestADuplicateIsRefused(t *testing.T) {
 		require.NoError(t, err)
 		create("mine", "their subject", "").Fails(t, 409, "ALREADY_EXISTS")
 		create("theirs", "my subject", "").Is(t, 201)
+	})
+}
+
+func TestAPatchAddsNoMoreLabelsThanThereMayBe(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		label := func(from, to int) string {
+			var all []string
+			for n := from; n < to; n++ {
+				all = append(all, fmt.Sprintf(`"l%d":"a"`, n))
+			}
+			return `{"labels":{` + strings.Join(all, ",") + `}}`
+		}
+		path := "/v1/admin/bindings/" + l.binding.ID.String()
+		require.Equal(t, 200, adminWire(a).send(t, "PATCH", path, label(0, 16)).Status)
+		p := adminWire(a).send(t, "PATCH", path, label(16, 18)).refused(t, 400, "INVALID_REQUEST")
+		require.Equal(t, []string{"/labels would be 18: at most 16"}, details(p))
+		require.Equal(t, 200, adminWire(a).send(t, "PATCH", path, `{"expected":{"components":["c"],"instances":2.0}}`).Status)
+		got := apptest.Got(l.admin.GetBindingWithResponse(t.Context(), l.binding.ID)).Is(t, 200).JSON200
+		require.JSONEq(t, `{"components":["c"],"instances":2}`, string(got.Expected))
+		require.NotContains(t, string(got.Expected), "2.0")
 	})
 }

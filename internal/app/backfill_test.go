@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -72,6 +73,35 @@ func TestAStartThatIsToldOfAfterwardsIsRefusedWhereItCannotHaveBeen(t *testing.T
 			o.StartupID = starts[len(want)-1].StartupID
 			return o
 		}())[0].Code)
+	})
+}
+
+// A time whose offset leads out of the years 1 to 9999 can't be said by JSON, nor read again
+// by an engine: in one receipt it would be in the way of all lists, and of the stream.
+func TestATimeThatNobodyCouldReadAgainIsRefused(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		etag := l.start(t, "c").PacketEtag
+		w := wire{a, l.key.APIKey}
+		for at, ok := range map[string]bool{
+			"0000-01-01T00:00:00+14:00": false, "0000-06-01T00:00:00Z": false, "9999-12-31T23:00:00-02:00": false,
+			"0001-01-01T00:00:00Z": true, "9999-12-31T23:59:59Z": true,
+		} {
+			got := w.send(t, "POST", "/v1/startup/backfill", fmt.Sprintf(`{"startups":[{"startup_id":%q,"component_key":"c","packet_etag":%q,"opened_at":%q}]}`, store.NewID(time.Now()), etag, at))
+			if !ok {
+				require.Equal(t, []string{"/startups/0/opened_at"}, pointersOf(got.refused(t, 400, "INVALID_REQUEST")), at)
+				continue
+			}
+			require.Contains(t, got.Body, `"recorded"`, at)
+		}
+		require.Len(t, startups(t, a), 3)
+		for _, s := range startups(t, a) {
+			got := apptest.Got(l.admin.GetStartupWithResponse(t.Context(), s.StartupID)).Is(t, 200).JSON200
+			require.Equal(t, s.ClaimedOpenedAt, got.ClaimedOpenedAt)
+		}
+		key := "/v1/admin/api-keys/" + l.key.ID.String()
+		adminWire(a).send(t, "PATCH", key, `{"expires_at":"0000-01-01T00:00:00+14:00"}`).refused(t, 400, "INVALID_REQUEST")
 	})
 }
 

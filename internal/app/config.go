@@ -127,11 +127,11 @@ func (c *Config) Check() error {
 	if h := c.PacketRetentionHours; h != nil && (*h < 0 || *h > 876_000) {
 		return errors.New("PACKET_RETENTION_HOURS must be between 0 and 876000")
 	}
-	if c.MaxBodyBytes < 1024 {
-		return errors.New("MAX_BODY_BYTES must be at least 1024")
+	if c.MaxBodyBytes < 1024 || c.MaxBodyBytes > 1<<30 {
+		return errors.New("MAX_BODY_BYTES must be between 1024 and 1073741824")
 	}
-	if c.ApplyMaxBytes < 1024 {
-		return errors.New("APPLY_MAX_BYTES must be at least 1024")
+	if c.ApplyMaxBytes < 1024 || c.ApplyMaxBytes > 1<<30 {
+		return errors.New("APPLY_MAX_BYTES must be between 1024 and 1073741824")
 	}
 	if c.PacketCacheBytes < 0 || c.MaxInFlight < 1 || c.MaxInFlight > 1_000_000 {
 		return errors.New("PACKET_CACHE_BYTES must not be negative, MAX_IN_FLIGHT must be between 1 and 1000000")
@@ -142,8 +142,8 @@ func (c *Config) Check() error {
 	if c.StreamListeners < 1 || c.StreamListeners > 1_000_000 {
 		return errors.New("STREAM_LISTENERS must be between 1 and 1000000")
 	}
-	if c.DrainSeconds < 0 || c.ShutdownSeconds < 0 {
-		return errors.New("DRAIN_SECONDS and SHUTDOWN_SECONDS must not be negative")
+	if min(c.DrainSeconds, c.ShutdownSeconds) < 0 || max(c.DrainSeconds, c.ShutdownSeconds) > 86_400 {
+		return errors.New("DRAIN_SECONDS and SHUTDOWN_SECONDS must be between 0 and 86400")
 	}
 	return nil
 }

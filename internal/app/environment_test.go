@@ -1,6 +1,7 @@
 package app
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -140,6 +141,9 @@ func TestDefaultsThatCannotBeAreRefused(t *testing.T) {
 		"DEFAULT_TENANT_KEY":     func(c *Config) { c.DefaultTenantKey = "a b" },
 		"DEFAULT_DEPLOYMENT_KEY": func(c *Config) { c.DefaultDeploymentKey = strings.Repeat("d", 256) },
 		"ADMIN_PRINCIPAL_TYPES":  func(c *Config) { c.AdminPrincipalTypes = nil },
+		"MAX_BODY_BYTES":         func(c *Config) { c.MaxBodyBytes = math.MaxInt64 },
+		"APPLY_MAX_BYTES":        func(c *Config) { c.ApplyMaxBytes = math.MaxInt64 },
+		"SHUTDOWN_SECONDS":       func(c *Config) { c.ShutdownSeconds = 9_300_000_000 },
 	} {
 		c, err := DefaultConfig()
 		require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/legivellum/metagate/gen/client"
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/test/apptest"
 	"github.com/legivellum/metagate/internal/test/storetest"
@@ -56,6 +57,31 @@ func TestNoLostWorldIsShownAfterTheDatabaseWentBack(t *testing.T) {
 			}
 			back()
 		}
+	})
+}
+
+// Nor does a key that the database has not heard of yet, whether it was revoked meanwhile or not.
+func TestAKeyIsGoneWhenTheDatabaseWentBackToBeforeIt(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		behind := func(sql ...string) { storetest.Behind(t, a.Config.DatabaseURL, sql...) }
+		behind(`CREATE TABLE old_revisions AS SELECT * FROM tenant_revisions`)
+		for _, revoked := range []bool{true, false} {
+			late := l.addKey(t, l.principal.ID)
+			boots := func() apptest.Call[*client.BootstrapResult] {
+				return apptest.Got(a.Client(t, late.APIKey).BootstrapWithResponse(t.Context(), nil, model.BootstrapRequest{ComponentKey: "c"}))
+			}
+			boots().Is(t, 200)
+			if revoked {
+				apptest.Got(l.admin.RevokeAPIKeyWithResponse(t.Context(), late.ID, nil)).Is(t, 204)
+			}
+			behind(`UPDATE tenant_revisions SET revision = (SELECT o.revision FROM old_revisions o WHERE o.tenant_key = tenant_revisions.tenant_key),
+				epoch = (SELECT o.epoch FROM old_revisions o WHERE o.tenant_key = tenant_revisions.tenant_key)`,
+				`DELETE FROM api_keys WHERE id = '`+late.ID.String()+`'`)
+			boots().Fails(t, 401, "UNAUTHENTICATED")
+		}
+		l.start(t, "c")
 	})
 }
 

@@ -27,7 +27,8 @@ type receiver struct {
 	*httptest.Server
 
 	mu     sync.Mutex
-	answer int // 0 is 200
+	answer int    // 0 is 200
+	only   string // the type of event that is answered so, where it isn't all
 	header map[string]string
 	got    []told
 }
@@ -56,7 +57,7 @@ func receive(t *testing.T) *receiver {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		if r.answer != 0 {
+		if r.answer != 0 && (r.only == "" || r.only == one.event.Type) {
 			w.WriteHeader(r.answer)
 			return
 		}
@@ -69,10 +70,16 @@ func receive(t *testing.T) *receiver {
 func (r *receiver) answers(code int, header ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.answer, r.header = code, map[string]string{}
+	r.answer, r.header, r.only = code, map[string]string{}, ""
 	for n := 0; n < len(header); n += 2 {
 		r.header[header[n]] = header[n+1]
 	}
+}
+
+func (r *receiver) refuses(only string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.only = only
 }
 
 func (r *receiver) all() []told {

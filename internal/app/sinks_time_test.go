@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -74,5 +75,38 @@ func TestEventsGoWhenTheirTimeIsOver(t *testing.T) {
 		until(t, func() bool { s := l.named(t, "pager"); return s.State == model.SinkStateOk && s.Pending == 0 })
 		require.GreaterOrEqual(t, l.named(t, "pager").Dropped, int64(3))
 		require.Empty(t, r.all())
+	})
+}
+
+// What is older than a burst waits behind its digest, and is told when its time comes.
+func TestADigestPassesNothingThatWaits(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, apptest.Migrate, func(t *testing.T, url string) {
+		r := receive(t)
+		r.answers(503)
+		l := newLab(t, apptest.Start(t, url, sinkFile(t, "name: pager, digest_above: 20, types: [startup.failed, world.changed], url: "+r.URL)))
+		until(t, func() bool { return l.named(t, "pager").Attempts > 0 })
+		l.fails(t, 30)
+		l.told(t, model.EventTypeStartupFailed, 30)
+		worlds := l.events(t, model.EventTypeWorldChanged)
+		require.Less(t, worlds[0].Seq, l.events(t, model.EventTypeStartupFailed)[0].Seq)
+		r.refuses("metagate.world.changed")
+		l.fails(t, 1)
+		until(t, func() bool {
+			return slices.Contains(r.types(), "digest") && l.named(t, "pager").State == model.SinkStateFailing
+		})
+		r.answers(0)
+		require.NoError(t, l.Close()) // whatever is remembered in the process
+		l.App = apptest.Start(t, url, sinkFile(t, "name: pager, digest_above: 20, types: [startup.failed, world.changed], url: "+r.URL))
+		l.admin, l.component = l.AdminClient(t), l.Client(t, l.key.APIKey)
+		l.fails(t, 1)
+		until(t, func() bool { return l.named(t, "pager").Pending == 0 })
+		var told []string
+		for _, e := range r.all() {
+			told = append(told, e.event.ID)
+		}
+		for _, e := range worlds {
+			require.Contains(t, told, e.ID.String())
+		}
 	})
 }

@@ -45,7 +45,8 @@ var formats = []openapi3.SchemaValidationOption{
 		return uuid.Validate(s)
 	})),
 	openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(s string) error {
-		if t, err := time.Parse(time.RFC3339, s); err != nil || t.UTC().Year() > 9999 {
+		t, err := time.Parse(time.RFC3339, s)
+		if year := t.UTC().Year(); err != nil || year < 1 || year > 9999 { // an offset may lead out of what JSON and the engines can say
 			return errNotTime
 		}
 		return nil

@@ -150,7 +150,7 @@ func (w *Webhook) tell(ctx context.Context, s store.Sink) error {
 			return err
 		}
 		w.pendingSince.Store(many[0].RecordedAt.UnixMicro())
-		if err := w.send(ctx, summary, since, many[0].Seq-1); err != nil {
+		if err := w.send(ctx, summary, since, waiting[0].Seq-1); err != nil { // what is older than the burst still waits
 			return err
 		}
 		since, w.digested = nil, make(map[int64]bool, len(many))

@@ -107,6 +107,27 @@ func TestEveryResourceIsCreatedListedGotAndDeleted(t *testing.T) {
 	})
 }
 
+func TestWhatStandsBesideDataIsCreatedTooOrRefused(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		admin := wire{a, apptest.AdminKey}
+		const tool = "metagate.admin_principals"
+		p := admin.does(t, tool, `{"action":"create","status":"disabled","data":{"principal_key":"p","auth_subject":"p@mesh"},"principal_key":"p"}`)
+		require.Equal(t, "disabled", p["status"])
+		for arguments, at := range map[string]string{
+			`{"action":"create","data":{"principal_key":"q","auth_subject":"q@mesh"},"stauts":"disabled"}`:                   "/stauts",
+			`{"action":"create","data":{"principal_key":"q","auth_subject":"q@mesh","status":"active"},"status":"disabled"}`: "/status",
+		} {
+			require.Equal(t, []string{at}, pointers(admin.tool(t, tool, arguments).refused(t, 200, -32602, "INVALID_REQUEST")))
+		}
+		only := admin.does(t, tool, `{"action":"list","principal_key":"p"}`)["principals"].([]any)
+		require.Equal(t, []any{p}, only)
+		require.Len(t, admin.does(t, tool, `{"limit":2e1}`)["principals"], 2, "and the admin")
+		f := admin.does(t, "metagate.admin_profiles", `{"action":"create","profile_key":"f","startup_sla_seconds":60.0}`)
+		require.EqualValues(t, 60, f["startup_sla_seconds"])
+	})
+}
+
 func TestListsGoOnWhereThePageEnded(t *testing.T) {
 	t.Parallel()
 	apptest.Each(t, func(t *testing.T, a *apptest.App) {

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/legivellum/metagate/internal/contract"
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/identity"
 	"github.com/legivellum/metagate/internal/store"
@@ -108,9 +109,7 @@ func arguments[T any](ctx context.Context, c *call) (in T, err error) {
 	checked, err := c.tool.Check(args)
 	if err == nil {
 		c.caller.Reason = reasonOf(c, checked)
-		if err = jsonv2.Unmarshal(checked, &in); err != nil {
-			err = errs.Wrap(err, errs.InvalidRequest, "the arguments are not as openapi.yaml says")
-		}
+		err = doc.Decode(checked, &in)
 	}
 	if err != nil && c.tool.Remembers {
 		if _, again := c.caller.Again(ctx, c.queries()); again != nil {

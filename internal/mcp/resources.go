@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/legivellum/metagate/gen/model"
 	"github.com/legivellum/metagate/internal/admin"
+	"github.com/legivellum/metagate/internal/doc"
 	"github.com/legivellum/metagate/internal/errs"
 	"github.com/legivellum/metagate/internal/store"
 )
@@ -133,9 +135,12 @@ func (r resource[R, C, V]) run(ctx context.Context, c *call) (any, error) {
 
 // create makes what data says, or what stands beside action.
 func (r resource[R, C, V]) create(ctx context.Context, c *call, in asked) (any, error) {
-	members := in.Data
-	if len(members) == 0 {
-		members = in.Others
+	members := in.Others
+	for name, value := range in.Data {
+		if beside, twice := members[name]; twice && !bytes.Equal(beside, value) {
+			return nil, errs.At(errs.InvalidRequest, name+" is in data and beside it", errs.Place{Pointer: "/" + name, Detail: "is in data, too"})
+		}
+		members[name] = value
 	}
 	if _, told := members["ref_kind"]; r.kind.Type() == model.ResourceTypeSecretRef && !told {
 		members["ref_kind"] = jsontext.Value(`"` + model.RefKindEnv + `"`)
@@ -145,8 +150,8 @@ func (r resource[R, C, V]) create(ctx context.Context, c *call, in asked) (any, 
 		return nil, err
 	}
 	var made C
-	if err := jsonv2.Unmarshal(body, &made); err != nil {
-		return nil, errs.Wrap(err, errs.InvalidRequest, "what to create is not as openapi.yaml says")
+	if err := doc.Decode(body, &made); err != nil {
+		return nil, err
 	}
 	view, _, err := r.kind.Create(ctx, c.Admin, c.caller, cmp.Or(r.tenant(made), in.TenantKey), made)
 	return view, err
@@ -157,6 +162,10 @@ func (r resource[R, C, V]) page(ctx context.Context, c *call, in asked) (any, er
 	f, err := c.filter(in.TenantKey, in.Limit, in.Cursor)
 	if err != nil {
 		return nil, err
+	}
+	var key string
+	if _ = json.Unmarshal(in.Others[r.one+"_key"], &key); key != "" {
+		f.key = &key
 	}
 	rows, err := r.list(ctx, c.Store, f)
 	if err != nil {

@@ -1,6 +1,7 @@
 package signing
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/x509"
@@ -46,6 +47,7 @@ func readFile(path string) (keys []key, text string, err error) {
 
 // parse returns the keys, by the times from which they sign.
 func parse(data []byte) (keys []key, err error) {
+	begun := bytes.Count(data, []byte("-----BEGIN "))
 	for n := 1; ; n++ {
 		block, rest := pem.Decode(data)
 		if block == nil {
@@ -59,6 +61,9 @@ func parse(data []byte) (keys []key, err error) {
 			return nil, fmt.Errorf("block %d: a key twice", n)
 		}
 		keys, data = append(keys, k), rest
+	}
+	if len(keys) != begun { // which pem.Decode passes over: it may be half written
+		return nil, fmt.Errorf("%d of its %d PEM blocks can't be read", begun-len(keys), begun)
 	}
 	if !slices.ContainsFunc(keys, func(k key) bool { return k.private != nil }) {
 		return nil, errors.New("no private key: make one with metagate keys signing")
@@ -89,6 +94,11 @@ func parseBlock(block *pem.Block) (k key, err error) {
 		return k, errors.New("not an Ed25519 key: openssl genpkey -algorithm ed25519 makes one, or metagate keys signing")
 	}
 	k.id = thumbprint(k.public)
+	for name := range block.Headers {
+		if name != headerFrom && name != headerUntil {
+			return k, fmt.Errorf("there is no header %q: %s or %s", name, headerFrom, headerUntil)
+		}
+	}
 	for name, at := range map[string]*time.Time{headerFrom: &k.from, headerUntil: &k.until} {
 		if text := block.Headers[name]; text != "" {
 			if *at, err = time.Parse(time.RFC3339, text); err != nil {

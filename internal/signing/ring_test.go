@@ -96,6 +96,9 @@ func TestAKeyFileThatCannotSignIsRefusedInOneLine(t *testing.T) {
 		"another block":     {string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pub})), "CERTIFICATE"},
 		"broken":            {string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")})), "block 1"},
 		"a key twice":       {string(ours) + string(ours), "twice"},
+		"cut off":           {string(ours) + string(ours[:len(ours)/2]), "1 of its 2 PEM blocks"},
+		"a broken letter":   {string(ours) + strings.Replace(string(ours), "\nM", "\n!", 1), "1 of its 2 PEM blocks"},
+		"a misspelt header": {string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der(private), Headers: map[string]string{"Sign-From": "2026-11-27T12:00:00Z"}})), "Signs-From"},
 		"a time that isn't": {string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der(private), Headers: map[string]string{"Expires": "soon"}})), "Expires"},
 	} {
 		path := filepath.Join(t.TempDir(), "key.pem")

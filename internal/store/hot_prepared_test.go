@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -41,4 +42,27 @@ func TestATransactionReusesWhatOnesBeforeItHavePrepared(t *testing.T) {
 	hangUp()
 	require.ErrorIs(t, s.InTx(hungUp, ask), context.Canceled)
 	require.NoError(t, s.InTx(t.Context(), ask))
+}
+
+func TestATransactionWhoseTimeIsOverSaysSo(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "late.db"))
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	_, err = s.Migrate(t.Context())
+	require.NoError(t, err)
+	for range 3 { // its statements are prepared by then
+		ctx, end := context.WithCancel(t.Context())
+		err := s.InTx(ctx, func(q Queries) error {
+			_, err := q.ListTenantRevisions(ctx)
+			require.NoError(t, err)
+			end()
+			require.Eventually(t, func() bool {
+				_, err = q.ListTenantRevisions(context.Background())
+				return err != nil
+			}, time.Minute, time.Millisecond)
+			return err
+		})
+		require.ErrorIs(t, err, context.Canceled)
+	}
 }

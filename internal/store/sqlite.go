@@ -14,6 +14,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/legivellum/metagate/gen/sqlite"
+	"github.com/legivellum/metagate/internal/errs"
 )
 
 // embedded is SQLite in WAL mode: one writer, many readers that never wait for it.
@@ -149,6 +150,11 @@ func within(ctx context.Context, db beginner, fn func(*sql.Tx) error) error {
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it has nothing to do
 	if err := fn(tx); err != nil {
+		if cause := ctx.Err(); cause != nil { // which has closed the transaction and its statements: they tell of that alone
+			if _, said := errors.AsType[*errs.Error](err); !said {
+				return cause
+			}
+		}
 		return err
 	}
 	return tx.Commit()

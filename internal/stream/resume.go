@@ -1,7 +1,9 @@
 package stream
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/legivellum/metagate/gen/model"
@@ -84,7 +86,7 @@ func (l *listener) lost(ctx context.Context) (reason, detail string, err error) 
 		return reasonUnknown, "this database has not come so far: list again", nil
 	case l.Keep > 0 && now.Sub(at) > l.Keep:
 		return reasonExpired, "receipts of that time are gone (RECEIPT_RETENTION_HOURS): list again", nil
-	case events.Oldest > 0 && l.at.Event < events.Oldest-1:
+	case l.at.Event < cmp.Or(events.Oldest, events.Newest+1)-1: // where none is left, all are gone
 		return reasonExpired, "events of that time are gone (EVENT_RETENTION_DAYS): list again", nil
 	}
 	return "", "", nil
@@ -117,8 +119,9 @@ func (l *listener) readTo(ctx context.Context, start Position) error {
 			return err
 		}
 		if end.Event = start.Event; len(rows) == missed {
-			end.Event = rows[missed-1].Seq
+			end.Event = min(start.Event, rows[missed-1].Seq)
 		}
+		rows = slices.DeleteFunc(rows, func(e store.Event) bool { return e.Seq > start.Event }) // which the ring tells
 		l.append(happened(rows), end)
 		return nil
 	}

@@ -9,6 +9,9 @@ import (
 // ReportsWaiting is how many reports wait for a writer.
 func (s *Service) ReportsWaiting() int { return len(s.reports.queue) }
 
+// SettlesWaiting is how many calls wait to be made inside of a transaction.
+func (s *Service) SettlesWaiting() int { return len(s.settles.queue) }
+
 // Snapshot is where worlds are read from now on.
 func (s *Service) Snapshot(snapshot func(context.Context, func(store.Queries) error) error) {
 	s.snapshot = snapshot

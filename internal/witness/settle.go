@@ -45,6 +45,10 @@ func settle[T any](ctx context.Context, s *Service, who identity.Caller, call fu
 		}
 		out, err := call(ctx, inside, who)
 		if err == nil {
+			select {
+			case <-done: // of a transaction that was rolled back, with others in it
+			default:
+			}
 			done <- out
 		}
 		return err

@@ -138,3 +138,45 @@ func TestWhoseTenantIsAnotherWithinTheWriteIsToComeAgain(t *testing.T) {
 		require.Empty(t, w.ids(t))
 	})
 }
+
+func TestWhoGoesTogetherWithAFailureInsideTheWriteIsAnsweredAllTheSame(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		s, moving := ticking(t, w.Store), w.moving(t)
+		w.edit(t, 33)
+		inside := func(then func() error) identity.Caller {
+			who := moving
+			who.Reread = func(ctx context.Context, q store.Queries) (identity.Caller, error) {
+				now, err := moving.Reread(ctx, q)
+				if q != store.Queries(w.Store) && err == nil {
+					err = then()
+				}
+				now.Reread = who.Reread
+				return now, err
+			}
+			return who
+		}
+		failure, there, release := errors.New("nothing that a database tells"), make(chan struct{}), make(chan struct{})
+		var all sync.WaitGroup
+		begin := func(who identity.Caller, wants error) {
+			all.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				if _, err := s.Bootstrap(ctx, who, birth("")); !errors.Is(err, wants) {
+					t.Errorf("%v in place of %v", err, wants)
+				}
+			})
+		}
+		begin(inside(func() error { close(there); <-release; return nil }), nil)
+		<-there
+		begin(moving, nil)
+		require.Eventually(t, func() bool { return s.SettlesWaiting() == 1 }, time.Minute, time.Millisecond)
+		begin(inside(func() error { return failure }), failure)
+		require.Eventually(t, func() bool { return s.SettlesWaiting() == 2 }, time.Minute, time.Millisecond)
+		close(release)
+		all.Wait()
+		require.Len(t, w.ids(t), 2)
+		_, err := s.Bootstrap(t.Context(), moving, birth(""))
+		require.NoError(t, err, "and who comes later")
+	})
+}

@@ -145,7 +145,7 @@ func (c *court) try(r rule, keys []string, had, fresh bool) error {
 			c.tell(r, key, places, !accepts)
 			continue
 		}
-		old, err := c.former(r.ValidatorKey, key)
+		old, err := c.former(r, key)
 		if err != nil {
 			return err
 		}
@@ -159,10 +159,10 @@ func (c *court) try(r rule, keys []string, had, fresh bool) error {
 var unchecked = fmt.Sprintf("is not checked, nor what follows: the checks of one write end after %d steps", maxSteps)
 
 // former is what the validator denied before, of the same resource as it was.
-func (c *court) former(validator, key string) ([]errs.Place, error) {
-	was, err := c.rule(c.before.validators[validator])
-	if err != nil || was.Mode != model.ValidatorModeDeny {
-		return nil, nil //nolint:nilerr // it denied nothing
+func (c *court) former(r rule, key string) ([]errs.Place, error) {
+	was, err := c.rule(c.before.validators[r.ValidatorKey])
+	if err != nil || was.Mode != model.ValidatorModeDeny || was.On != r.On {
+		return nil, nil //nolint:nilerr // it denied nothing, or of another kind
 	}
 	if was.keys != nil && !bootstrap.MatchAny(was.keys, key) {
 		return nil, nil
