@@ -92,7 +92,7 @@ func (m *server) refused(r *http.Response, body []byte) error {
 		for _, place := range p.Errors {
 			fmt.Fprintf(m.log, "  %s: %s\n", place.Pointer, place.Detail)
 		}
-		err = refusal{fmt.Errorf("%s: %s (request %s)", p.Code, p.Detail, p.RequestID), p.Errors}
+		err = refusal{fmt.Errorf("%s: %s (request %s)", p.Code, p.Detail, p.RequestID), r.StatusCode, p.Errors}
 	}
 	switch r.StatusCode {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
@@ -104,6 +104,7 @@ func (m *server) refused(r *http.Response, body []byte) error {
 // refusal is what a MetaGate says no with, and the places that it names.
 type refusal struct {
 	error
+	status int
 	places []model.ProblemPlace
 }
 

@@ -45,11 +45,13 @@ func (c *keysRotateCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if p.PrincipalType == "admin" { // the key that asks may be among the old ones
-		m.APIKey = k.APIKey
-	}
 	for _, was := range old {
-		if err := c.retire(ctx, m, was); err != nil {
+		err := c.retire(ctx, m, was)
+		if no, _ := errors.AsType[refusal](err); no.status == http.StatusUnauthorized { // the key that asks was one of the old
+			m.APIKey = k.APIKey
+			err = c.retire(ctx, m, was)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -130,3 +130,14 @@ func TestAnAdminRotatesTheVeryKeysThatItAsksWith(t *testing.T) {
 		require.True(t, opens(t, a, fresh))
 	})
 }
+
+func TestTheKeyOfAnAdminWhoIsShutOutIsRotatedByAnother(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		made := apptest.Got(a.AdminClient(t).CreatePrincipalWithResponse(t.Context(), nil, model.PrincipalCreate{PrincipalKey: "second", AuthSubject: "second", PrincipalType: "admin"})).Is(t, 201).JSON201
+		keyFrom(t, a, "keys", "issue", "second")
+		apptest.Got(a.AdminClient(t).UpdatePrincipalWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), made.ID.String(), nil, json.RawMessage(`{"status":"disabled"}`))).Is(t, 200)
+		_, log := keyFrom(t, a, "keys", "rotate", "second", "--revoke-old")
+		require.Equal(t, 1, strings.Count(log, "revoked "), log)
+	})
+}
