@@ -1,6 +1,10 @@
 package componentcli
 
-import "github.com/legivellum/metagate/internal/launch"
+import (
+	"os"
+
+	"github.com/legivellum/metagate/internal/launch"
+)
 
 // Exec is `metagate exec`.
 type Exec struct {
@@ -36,6 +40,9 @@ func (c *Exec) launch(h Host) (cfg launch.Config, err error) {
 	}
 	if len(cfg.Command) == 0 || cfg.Command[0] == "" {
 		return cfg, wrong("no command: write metagate exec -- CMD")
+	}
+	if os.Getenv("METAGATE_STARTUP_ID") != "" && cfg.PacketFile == os.Getenv("METAGATE_PACKET_FILE") {
+		cfg.PacketFile = "" // an exec around this one set both: it is that one's packet
 	}
 	if err := c.begin(&cfg); err != nil {
 		return cfg, err

@@ -1,6 +1,7 @@
 package componentcli
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -143,6 +144,28 @@ s3cret x {"endpoint":"http://memorygate:8001/mcp","limit":1.10}
 			require.Equal(t, "m 8001\n", sh(t, append(l.env(), "DB_PASSWORD=s3cret", "METAGATE_MAP="+maps), `echo "$M $PORT2"`, "--ready=exit").out)
 		}
 	})
+}
+
+func TestAnExecWithinAnExecLeavesTheOuterOnesPacketAlone(t *testing.T) {
+	t.Parallel()
+	l, dir := sqlite(t), t.TempDir()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	const id = `grep -o "$METAGATE_STARTUP_ID" "$METAGATE_PACKET_FILE"`
+	inner := `export ` + beMetagate + `=1; ` + self + ` exec --ready=exit %s -- sh -c '` + id + `; echo "$METAGATE_PACKET_FILE"' || exit 9; `
+	for _, outer := range [][]string{nil, {"--packet-file=" + dir + "/outer.json"}} {
+		r := sh(t, l.env(), fmt.Sprintf(inner, "")+id, append(outer, "--ready=exit", "--keep-key")...)
+		require.Zero(t, r.code, r.log)
+		all := l.startups(t)
+		lines := strings.Fields(r.out)
+		require.Len(t, lines, 3)
+		require.Equal(t, []string{all[0].StartupID.String(), all[1].StartupID.String()}, []string{lines[0], lines[2]})
+		require.NotEqual(t, dir+"/outer.json", lines[1])
+		require.NoFileExists(t, dir+"/outer.json", "it is removed at the end of its own")
+	}
+	r := sh(t, l.env(), fmt.Sprintf(inner, "--packet-file="+dir+"/inner.json")+id, "--ready=exit", "--keep-key")
+	require.Zero(t, r.code, r.log)
+	require.Contains(t, r.out, "\n"+dir+"/inner.json\n", "it is said")
 }
 
 func TestTheKeyIsHiddenFromTheCommandAndItsOtherCredentialsStay(t *testing.T) {

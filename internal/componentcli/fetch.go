@@ -72,7 +72,7 @@ func (c *Startup) Probe(h Host) error {
 	if cfg.PacketFile == "" {
 		return wrong("no packet: set METAGATE_PACKET_FILE or --packet-file to what exec or fetch has")
 	}
-	if _, err := launch.ReadState(cfg.PacketFile); err != nil { // no exec: what it would know is to be found out
+	if state, err := launch.ReadState(cfg.PacketFile); err != nil || !state.Launched() { // no exec: what it would know is to be found out
 		if cfg.Ready, err = each("--ready", c.Ready, launch.ParseCondition); err != nil {
 			return err
 		}

@@ -2,7 +2,13 @@ package componentcli
 
 import (
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,8 +59,12 @@ func TestAnInitContainerFetchesAndAStartupProbeReports(t *testing.T) {
 		require.Equal(t, 1, r.code, "the next probe may report it")
 		require.Equal(t, result{}, run(t, env, "healthcheck", "--startup"))
 		require.Equal(t, model.StartupStatusREADY, l.startup(t).Status)
+		away := slices.Concat(env, []string{"METAGATE_URL=http://127.0.0.1:1"})
+		require.Equal(t, result{}, run(t, away, "healthcheck", "--startup"), "it is reported")
 		require.NoError(t, up.Close())
-		require.Equal(t, result{}, run(t, append(env, "METAGATE_URL=http://127.0.0.1:1"), "healthcheck", "--startup"), "it was ready")
+		r = run(t, away, "healthcheck", "--startup")
+		require.Equal(t, 1, r.code, "the container is started again, without the one that fetches")
+		require.Contains(t, r.log, "tcp:"+port)
 	})
 }
 
@@ -72,4 +82,33 @@ func TestAStartupProbeBesideExecSaysWhatExecKnows(t *testing.T) {
 	l.becomes(t, model.StartupStatusREADY)
 	require.NoError(t, l.Close())
 	require.Equal(t, result{}, run(t, env, "healthcheck", "--startup"), "MetaGate isn't asked")
+}
+
+func TestWhatAKilledExecLeftSaysNothingOfTheNextStart(t *testing.T) {
+	t.Parallel()
+	l := sqlite(t)
+	asked := make(chan struct{}, 9)
+	hangs := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		read(t, r.Body) // or its end isn't seen
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	t.Cleanup(hangs.Close)
+	packet := t.TempDir() + "/packet.json"
+	env := l.env("METAGATE_PACKET_FILE="+packet, "METAGATE_READY=after:1ms")
+	p := start(t, command(t, env, "exec", "--", "sh", "-c", "echo $$; exec sleep 60"))
+	l.becomes(t, model.StartupStatusREADY)
+	require.Equal(t, result{}, run(t, env, "healthcheck", "--startup"))
+	p.send(t, syscall.SIGKILL) // and its command with it, as a container's end has it
+	p.code(t)
+	pid, err := strconv.Atoi(strings.TrimSpace(p.out.String()))
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	require.FileExists(t, packet)
+
+	start(t, command(t, append(env, "METAGATE_URL="+hangs.URL, "METAGATE_BUDGET=10m"), "exec", "--", "sh", "-c", "exec sleep 60"))
+	<-asked
+	require.NotZero(t, run(t, env, "healthcheck", "--startup").code)
+	require.NotZero(t, run(t, append(env, "METAGATE_READY=exec:true"), "healthcheck", "--startup").code, "it isn't the packet of this start")
+	require.Len(t, l.startups(t), 1)
 }

@@ -35,10 +35,13 @@ func Fetch(cfg Config) error {
 }
 
 // Probe returns nil once the startup of a packet's file is ready. Where a launch is there, that one knows, and reports;
-// after Fetch it is ready by the conditions, and reported here. A report that can't be made is tried again, by the next
-// Probe, until the startup's deadline: after it a component isn't held up for want of a witness.
+// after Fetch it is ready by the conditions, and reported here, once: only the container may have been started again, so
+// each Probe looks. A report that can't be made is tried again, by the next Probe, until the startup's deadline: after it
+// a component isn't held up for want of a witness.
 func Probe(ctx context.Context, cfg Config) error {
-	switch state, err := ReadState(cfg.PacketFile); {
+	state, err := ReadState(cfg.PacketFile)
+	switch {
+	case err == nil && !state.Launched():
 	case err == nil && state.Status == "READY":
 		return nil
 	case err == nil:
@@ -60,6 +63,9 @@ func Probe(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	if s.ID() == state.StartupID {
+		return nil // reported, or not to be
+	}
 	if err := s.Ready(ctx); err != nil {
 		if !time.Now().After(s.Deadline()) && !settled(err) {
 			return err
@@ -67,7 +73,7 @@ func Probe(ctx context.Context, cfg Config) error {
 		cfg.Say("READY can't be reported: " + err.Error())
 	}
 	h := handover{packet: cfg.PacketFile}
-	if err := h.state(s.ID(), "READY"); err != nil {
+	if err := h.state(State{s.ID(), "READY", byProbe}); err != nil {
 		cfg.Say("every probe will report READY again: " + err.Error())
 	}
 	return nil

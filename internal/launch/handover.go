@@ -44,11 +44,12 @@ func (l *launch) handOver() (_ *handover, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := WriteFile(h.packet, raw, cmp.Or(l.FileMode, 0o600)); err != nil {
-		return nil, fmt.Errorf("the packet can't be written: set METAGATE_PACKET_FILE to where it can: %w", err)
+	err = h.state(State{StartupID: l.startup.ID(), Status: "OPEN"}) // first: a packet without one is fetch's, to a probe
+	if err == nil {
+		err = WriteFile(h.packet, raw, cmp.Or(l.FileMode, 0o600))
 	}
-	if err := h.state(l.startup.ID(), "OPEN"); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("the packet can't be written: set METAGATE_PACKET_FILE to where it can: %w", err)
 	}
 	packet, err := decode(raw)
 	if err != nil {
@@ -142,14 +143,21 @@ func (h *handover) unset(names ...string) {
 	})
 }
 
-// State is what stands beside a packet's file while a launch is there: how the command is doing, for
-// `metagate healthcheck --startup`.
+// State is what stands beside a packet's file: how the command is doing, for `metagate healthcheck --startup`, while a
+// launch is there; or what a probe has reported.
 type State struct {
 	// StartupID is the startup of the packet.
 	StartupID string `json:"startup_id"`
 	// Status is OPEN, or READY once the command is ready.
 	Status string `json:"status"`
+	// By is "probe" where a probe wrote it: then no launch is there.
+	By string `json:"by,omitempty"`
 }
+
+// Launched reports whether a launch wrote it, which knows how the command is doing.
+func (s State) Launched() bool { return s.By != byProbe }
+
+const byProbe = "probe"
 
 func stateFile(packet string) string { return packet + ".state" }
 
@@ -162,12 +170,20 @@ func ReadState(packet string) (s State, err error) {
 	return s, json.Unmarshal(raw, &s)
 }
 
-func (h *handover) state(id, status string) error {
-	raw, err := json.Marshal(State{id, status})
+func (h *handover) state(s State) error {
+	raw, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
 	return WriteFile(stateFile(h.packet), raw, 0o644)
+}
+
+// forget removes what a launch that was killed left: a probe would answer by it while this one waits for its packet.
+func forget(packet string) {
+	if packet != "" {
+		_ = os.Remove(packet)            //nolint:gosec // the operator's own; first: a packet without a state is fetch's, to a probe
+		_ = os.Remove(stateFile(packet)) //nolint:gosec // as above
+	}
 }
 
 // remove removes what only mattered while the command ran.

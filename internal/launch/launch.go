@@ -95,6 +95,7 @@ func Run(cfg Config) (int, error) {
 	becomeParent()
 	l.Component.HTTPClient, l.Component.Logger = quietClient(), logger(l.Say)
 
+	forget(l.PacketFile)
 	if err := l.open(); err != nil {
 		return 0, err
 	}

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"encoding/json"
 	"net/netip"
 	"os"
 	"regexp"
@@ -92,16 +93,16 @@ func TestAPumpPassesEverythingOnAndLooksAtWholeLines(t *testing.T) {
 	p := &pump{from: from, to: to, tail: &tail{}, lines: func(line []byte) { lines = append(lines, string(line)) }, done: make(chan struct{})}
 	go p.run()
 	long := strings.Repeat("x", 3*maxLine)
-	for _, part := range []string{"one\r\nt", "wo\n\n", long, long + "\n", "\xff the end"} {
+	for _, part := range []string{"one\r\nt", "wo\n\n", long, long + "\n", "\xff\x00 the end"} {
 		_, err := w.WriteString(part)
 		require.NoError(t, err)
 	}
 	p.finish() // the other end is open still
-	require.Equal(t, []string{"one", "two", "", long[:maxLine]}, lines)
+	require.Equal(t, []string{"one", "two", "", long[:maxLine], "\xff\x00 the end"}, lines)
 	text, err := os.ReadFile(to.Name())
 	require.NoError(t, err)
-	require.Equal(t, "one\r\ntwo\n\n"+long+long+"\n\xff the end", string(text))
-	require.True(t, strings.HasSuffix(p.tail.String(), "x\n\uFFFD the end"))
+	require.Equal(t, "one\r\ntwo\n\n"+long+long+"\n\xff\x00 the end", string(text))
+	require.True(t, strings.HasSuffix(p.tail.String(), "x\n\uFFFD\uFFFD the end"), "MetaGate takes it")
 	require.NoError(t, w.Close())
 	require.NoError(t, to.Close())
 }
@@ -120,6 +121,21 @@ func TestAWriterWhoseReaderHasGoneIsToldSo(t *testing.T) {
 	<-p.done
 	_, err = w.WriteString("nor this")
 	require.ErrorIs(t, err, syscall.EPIPE)
+}
+
+func TestTheReportOfManySignalsIsSmall(t *testing.T) {
+	t.Parallel()
+	l, c := &launch{Config: Config{Command: []string{"job"}}, kids: newKids()}, &command{terminal: &terminal{}, waiting: &waiting{}}
+	for range 7000 {
+		l.pass(c, syscall.SIGUSR1)
+	}
+	l.pass(c, syscall.SIGTERM)
+	details, reason := l.death(c, 0)
+	require.ErrorContains(t, reason, "after SIGTERM was passed on")
+	text, err := json.Marshal(details)
+	require.NoError(t, err)
+	require.Less(t, len(text), 1<<10)
+	require.Contains(t, string(text), `"SIGUSR1","SIGTERM"]`, "the last ones")
 }
 
 func TestOnlyTheFirstLineThatMatchesCounts(t *testing.T) {

@@ -60,9 +60,11 @@ func (l *launch) open() error {
 
 // opening is why there is no packet, with its exit status.
 func opening(err error) error {
-	code := ExitConfig // the key's file can't be read, secrets are missing
+	code := ExitConfig // the key's file can't be read
 	var refused *component.Problem
+	var missing *component.MissingError
 	switch {
+	case errors.As(err, &missing), errors.Is(err, component.ErrUnverified): // whatever became of the report
 	case errors.Is(err, component.ErrUnavailable):
 		code = ExitTryAgain
 	case errors.As(err, &refused):

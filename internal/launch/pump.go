@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"regexp"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -43,13 +44,15 @@ func (t *tail) add(p []byte) {
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return string(bytes.ToValidUTF8(t.text, []byte("\uFFFD")))
+	const replacement = "\uFFFD" // for NUL, too: MetaGate's database takes none
+	return strings.ReplaceAll(string(bytes.ToValidUTF8(t.text, []byte(replacement))), "\x00", replacement)
 }
 
 // run pumps until the stream ends. Where nobody reads what is written, the command is told as it would be without us:
 // its next write fails.
 func (p *pump) run() {
 	defer close(p.done)
+	defer p.rest()
 	defer p.from.Close()
 	without(syscall.SIGPIPE, func() {
 		buffer := make([]byte, 16<<10)
@@ -93,6 +96,13 @@ func (p *pump) cut(text []byte) {
 		}
 		p.lines(bytes.TrimSuffix(p.line, []byte("\r")))
 		p.line, text = p.line[:0], rest
+	}
+}
+
+// rest looks at the last line, which may have no end.
+func (p *pump) rest() {
+	if len(p.line) > 0 {
+		p.lines(bytes.TrimSuffix(p.line, []byte("\r")))
 	}
 }
 

@@ -177,3 +177,67 @@ func await(ctx context.Context, look func(context.Context) error, tell func(erro
 		}
 	}
 }
+
+// ready is closed when all conditions hold.
+func (l *launch) ready(ctx context.Context, c *command) <-chan struct{} {
+	all := make(chan struct{})
+	left := make(chan struct{}, len(l.Ready))
+	for _, r := range l.Ready {
+		c.waiting.set(r, errors.New("not yet"))
+	}
+	for _, r := range l.Ready {
+		go func() {
+			if l.holds(ctx, c, r) {
+				c.waiting.set(r, nil)
+				left <- struct{}{}
+			}
+		}()
+	}
+	go func() {
+		for range l.Ready {
+			select {
+			case <-left:
+			case <-ctx.Done():
+				return
+			}
+		}
+		close(all)
+	}()
+	return all
+}
+
+// holds returns true when a condition holds, false with ctx.
+func (l *launch) holds(ctx context.Context, c *command, r Condition) bool {
+	var happens <-chan struct{}
+	switch r.kind {
+	case "log":
+		happens = c.found[r.text]
+	case "notify":
+		happens = c.inner.ready
+	case "exit": // told by its end
+	case "after":
+		lived := time.NewTimer(r.after)
+		defer lived.Stop()
+		select {
+		case <-lived.C:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	default:
+		held := false
+		await(ctx, func(ctx context.Context) error { return c.prober.Look(ctx, r) }, func(err error) {
+			held = err == nil
+			if err != nil {
+				c.waiting.set(r, err)
+			}
+		})
+		return held
+	}
+	select {
+	case <-happens:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,8 +24,10 @@ type command struct {
 
 	found   map[string]<-chan struct{} // log conditions: closed at the first line that matches
 	waiting *waiting
-	passed  []string // signals, by name, before it was ready
+	prober  *Prober
+	passed  []string // the last signals, by name, before it was ready
 	ready   bool
+	ending  chan struct{} // closed at its end
 	sent    chan struct{} // closed when READY is reported, or never will be
 	told    bool          // it is reported; of who has seen sent closed
 }
@@ -32,25 +35,24 @@ type command struct {
 // supervise starts the command and stays until it ends.
 func (l *launch) supervise(path string) (int, error) {
 	c := &command{
-		status: make(chan syscall.WaitStatus, 1), stopped: make(chan syscall.Signal, 8), sent: make(chan struct{}),
-		waiting: &waiting{all: map[string]string{}}, terminal: openTerminal(),
+		status: make(chan syscall.WaitStatus, 1), stopped: make(chan syscall.Signal, 8), sent: make(chan struct{}), ending: make(chan struct{}),
+		waiting: &waiting{all: map[string]string{}}, terminal: openTerminal(), prober: &Prober{Run: l.runProbe},
 	}
 	defer func() { c.terminal.restore(c.pid) }()
 	var looks []func([]byte)
 	looks, c.found = l.lookers()
-	prober := &Prober{Run: l.runProbe}
-	prober.Remember(l.Ready)
+	c.prober.Remember(l.Ready)
 	if err := l.start(path, c, looks); err != nil {
 		return 0, l.failed(notStarted(err), fmt.Errorf("%s can't be started: %w", path, err), nil)
 	}
 	if !l.ForeignPorts {
-		prober.Owner = l.ownerOf(c.pid)
+		c.prober.Owner = l.ownerOf(c.pid)
 	}
 	quieterMemory()
 
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	ready := l.ready(ctx, c, prober)
+	ready := l.ready(ctx, c)
 	overdue := time.After(l.allowed())
 	for {
 		select {
@@ -96,6 +98,9 @@ func (l *launch) lookers() (looks []func([]byte), found map[string]<-chan struct
 	return looks, found
 }
 
+// mostPassed is how many signals FAILED tells of: a report has room for 64 KiB.
+const mostPassed = 20
+
 // pass passes a signal on, as it came.
 func (l *launch) pass(c *command, sig syscall.Signal) {
 	group := l.SignalGroup
@@ -103,7 +108,7 @@ func (l *launch) pass(c *command, sig syscall.Signal) {
 		group = c.terminal.continued(c.pid) || group
 	}
 	if !c.ready && ends(sig) {
-		c.passed = append(c.passed, name(sig))
+		c.passed = append(c.passed[max(0, len(c.passed)+1-mostPassed):], name(sig))
 	}
 	l.kids.signal(c.pid, sig, group)
 }
@@ -115,7 +120,7 @@ func (l *launch) becameReady(ctx context.Context, c *command) {
 	if c.inner != nil {
 		close(c.inner.open)
 	}
-	if err := l.files.state(l.startup.ID(), "READY"); err != nil {
+	if err := l.files.state(State{StartupID: l.startup.ID(), Status: "READY"}); err != nil {
 		l.Say(fmt.Sprintf("METAGATE_PACKET_FILE: healthcheck --startup won't see that it is ready: %v", err))
 	}
 	go l.reportReady(ctx, c)
@@ -137,6 +142,8 @@ func (l *launch) reportReady(ctx context.Context, c *command) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-c.ending: // which reports once more
+			return
 		case <-time.After(jitter(pause)):
 		}
 	}
@@ -150,18 +157,14 @@ func (l *launch) ended(c *command, status syscall.WaitStatus, cancel func()) (in
 	}
 	if !c.ready && l.readyAtEnd(c, code) {
 		l.outer.send("READY=1")
-		if err := l.report(l.startup.Ready); err != nil {
-			l.Say("READY can't be reported: " + err.Error())
-		}
+		l.readyAtLast()
 		return code, nil
 	}
 	if c.ready {
-		select { // a report that is on its way may arrive
-		case <-c.sent:
-			if c.told {
-				_ = l.startup.Close() // what is being told of earlier starts, too; it reports nothing
-			}
-		case <-time.After(grace):
+		refused := closed(c.sent) && !c.told // that has been said
+		close(c.ending)
+		if !refused {
+			l.readyAtLast()
 		}
 		cancel()
 		return code, nil
@@ -174,11 +177,25 @@ func (l *launch) ended(c *command, status syscall.WaitStatus, cancel func()) (in
 	return code, nil
 }
 
+// readyAtLast reports READY at the command's end. Behind a report that is on its way it waits, and asks nobody where that
+// one arrives; both together have hardly more than the time of one.
+func (l *launch) readyAtLast() {
+	err := l.report(func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.Component.ReportBudget, component.DefaultBudget)+grace)
+		defer cancel()
+		return l.startup.Ready(ctx)
+	})
+	if err != nil {
+		l.Say("READY can't be reported: " + err.Error())
+	}
+}
+
 // readyAtEnd reports whether nothing is waited for any more: a good end may be the last thing, and what the command
-// said last may have been heard just now.
+// said or wrote last may have been heard just now, or not been looked at yet.
 func (l *launch) readyAtEnd(c *command, code int) bool {
 	for _, r := range l.Ready {
-		happened := r.kind == "exit" && code == 0 || r.kind == "log" && closed(c.found[r.text]) || r.kind == "notify" && closed(c.inner.ready)
+		happened := r.kind == "exit" && code == 0 || r.kind == "log" && closed(c.found[r.text]) || r.kind == "notify" && closed(c.inner.ready) ||
+			r.kind == "file" && c.prober.file(r.arg) == nil
 		if c.waiting.has(r) && !happened {
 			return false
 		}
@@ -221,68 +238,4 @@ func how(status syscall.WaitStatus) string {
 		return "was ended by " + name(status.Signal())
 	}
 	return fmt.Sprintf("ended with exit status %d", status.ExitStatus())
-}
-
-// ready is closed when all conditions hold.
-func (l *launch) ready(ctx context.Context, c *command, prober *Prober) <-chan struct{} {
-	all := make(chan struct{})
-	left := make(chan struct{}, len(l.Ready))
-	for _, r := range l.Ready {
-		c.waiting.set(r, errors.New("not yet"))
-	}
-	for _, r := range l.Ready {
-		go func() {
-			if l.holds(ctx, c, r, prober) {
-				c.waiting.set(r, nil)
-				left <- struct{}{}
-			}
-		}()
-	}
-	go func() {
-		for range l.Ready {
-			select {
-			case <-left:
-			case <-ctx.Done():
-				return
-			}
-		}
-		close(all)
-	}()
-	return all
-}
-
-// holds returns true when a condition holds, false with ctx.
-func (l *launch) holds(ctx context.Context, c *command, r Condition, prober *Prober) bool {
-	var happens <-chan struct{}
-	switch r.kind {
-	case "log":
-		happens = c.found[r.text]
-	case "notify":
-		happens = c.inner.ready
-	case "exit": // told by its end
-	case "after":
-		lived := time.NewTimer(r.after)
-		defer lived.Stop()
-		select {
-		case <-lived.C:
-			return true
-		case <-ctx.Done():
-			return false
-		}
-	default:
-		held := false
-		await(ctx, func(ctx context.Context) error { return prober.Look(ctx, r) }, func(err error) {
-			held = err == nil
-			if err != nil {
-				c.waiting.set(r, err)
-			}
-		})
-		return held
-	}
-	select {
-	case <-happens:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
