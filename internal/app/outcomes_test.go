@@ -260,3 +260,22 @@ func TestAServerKilledWhileItCountsNeitherSkipsNorDoubles(t *testing.T) {
 		l.addUp(t)
 	})
 }
+
+func TestOfMoreComponentsThanAnHourCountsApartNoneIsOverdueThatHasTime(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		l.openedMany(t, 1005, store.Now().Add(time.Hour))
+		rest := func() (o model.Outcome) {
+			for _, one := range *apptest.Got(l.admin.ListOutcomesWithResponse(t.Context(), &model.ListOutcomesParams{By: new(model.OutcomeDimensionComponent)})).Is(t, 200).JSON200 {
+				require.Zero(t, one.Overdue, one.Name)
+				if one.Name.IsNull() {
+					o = one
+				}
+			}
+			return o
+		}
+		until(t, func() bool { return rest().Started > 0 })
+		require.Equal(t, rest().Started, rest().Waiting)
+	})
+}

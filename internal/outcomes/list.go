@@ -51,11 +51,17 @@ func list(ctx context.Context, st *store.Store, now time.Time, a Asked) (groups,
 		if err != nil {
 			return err
 		}
-		err = eachWaiting(ctx, q, now, func(r store.ListWaitingRow) { fresh.wait(r, w) })
+		if err := eachWaiting(ctx, q, now, func(r store.ListWaitingRow) { fresh.wait(r, w) }); err != nil {
+			return err
+		}
+		maps.DeleteFunc(fresh, func(c cell, _ int64) bool { return !out.wants(c) })
+		if fresh, err = (names{}).bounded(ctx, q, fresh); err != nil { // what waits has the name that it is counted under
+			return err
+		}
 		for c, n := range fresh {
 			out.add(c, n)
 		}
-		return err
+		return nil
 	})
 	return out, err
 }
@@ -109,10 +115,16 @@ func (g groups) counted(ctx context.Context, q store.Queries) error {
 	return err
 }
 
+// wants reports whether a cell is of what was asked for, whatever its name.
+func (g groups) wants(c cell) bool {
+	a := g.asked
+	return c.dimension == dimensions[a.By] && c.hour >= hourOf(a.Since) && (a.Tenant == nil || c.tenant == *a.Tenant)
+}
+
 // add takes what belongs to the groups.
 func (g groups) add(c cell, n int64) {
 	a := g.asked
-	if c.dimension != dimensions[a.By] || c.hour < hourOf(a.Since) || (a.Tenant != nil && c.tenant != *a.Tenant) || (a.Name != nil && c.name != *a.Name) {
+	if !g.wants(c) || (a.Name != nil && c.name != *a.Name) {
 		return
 	}
 	key := group{c.tenant, c.name, c.version, 0}

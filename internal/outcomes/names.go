@@ -12,14 +12,17 @@ type nameSet struct {
 	hour              int64
 }
 
+// names are those that hours count apart.
+type names map[nameSet]map[string]bool
+
 // bounded takes the names away that an hour has no room for: components and build
 // versions are whatever callers say.
-func (r *Reader) bounded(ctx context.Context, counts tally) (tally, error) {
+func (all names) bounded(ctx context.Context, q store.Queries, counts tally) (tally, error) {
 	out := make(tally, len(counts))
 	for c, n := range counts {
 		if c.name != "" && (c.dimension == dimComponent || c.dimension == dimBuild) {
 			set := nameSet{c.tenant, c.dimension, c.hour}
-			known, err := r.known(ctx, set)
+			known, err := all.known(ctx, q, set)
 			if err != nil {
 				return nil, err
 			}
@@ -36,23 +39,23 @@ func (r *Reader) bounded(ctx context.Context, counts tally) (tally, error) {
 	return out, nil
 }
 
-func (r *Reader) known(ctx context.Context, set nameSet) (map[string]bool, error) {
-	if known := r.names[set]; known != nil {
+func (all names) known(ctx context.Context, q store.Queries, set nameSet) (map[string]bool, error) {
+	if known := all[set]; known != nil {
 		return known, nil
 	}
-	names, err := r.Store.ListOutcomeNames(ctx, store.ListOutcomeNamesParams{
+	listed, err := q.ListOutcomeNames(ctx, store.ListOutcomeNamesParams{
 		TenantKey: set.tenant, Dimension: set.dimension, Hour: timeOf(set.hour), RowLimit: maxNames + 1,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if r.names == nil || len(r.names) > 100 { // of hours that are long over
-		r.names = map[nameSet]map[string]bool{}
+	if len(all) > 100 { // of hours that are long over
+		clear(all)
 	}
-	known := make(map[string]bool, len(names))
-	for _, name := range names {
+	known := make(map[string]bool, len(listed))
+	for _, name := range listed {
 		known[name] = true
 	}
-	r.names[set] = known
+	all[set] = known
 	return known, nil
 }

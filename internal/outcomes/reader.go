@@ -47,7 +47,7 @@ type Reader struct {
 	Counted func(map[Kind]*Figures)
 
 	lease   *store.Lease
-	names   map[nameSet]map[string]bool
+	names   names
 	cleaned time.Time
 	passed  int64        // the position at the last turn
 	current atomic.Int64 // up to when all is counted, in Unix microseconds; 0 on a standby
@@ -136,7 +136,10 @@ func (r *Reader) Count(ctx context.Context) error {
 	if err := last.write(ctx, r.Store); err != nil {
 		return err
 	}
-	if counts, err = r.bounded(ctx, counts); err != nil {
+	if r.names == nil {
+		r.names = names{}
+	}
+	if counts, err = r.names.bounded(ctx, r.Store, counts); err != nil {
 		return err
 	}
 	var mine int64
