@@ -94,7 +94,7 @@ func TestOnlyAWriteThatCanChangeAnAnswerChangesTheEpoch(t *testing.T) {
 				m.manifest, _, err = admin.Manifests.Create(t.Context(), s, actor, "", model.ManifestCreate{ManifestKey: "m"})
 				return err
 			}},
-			{"a new key", false, func() (err error) {
+			{"a new key", true, func() (err error) {
 				m.key, _, err = s.IssueKey(t.Context(), actor, model.APIKeyCreate{PrincipalID: m.principal.ID.String(), Name: "k"})
 				return err
 			}},

@@ -130,8 +130,8 @@ func newEpoch() int64 {
 }
 
 // moves reports whether a change can change what a component is answered. What
-// nothing refers to yet can't. A credential that is new does: or a database that went back
-// to before it would still be the one in which it was remembered.
+// nothing refers to yet can't. An API key that is new does: or a database that went back to
+// before it would still be the one in which it was remembered.
 func moves(typ model.ResourceType, before, after any) bool {
 	switch typ {
 	case model.ResourceTypeBinding:
@@ -142,8 +142,10 @@ func moves(typ model.ResourceType, before, after any) bool {
 		return before != nil && after != nil
 	case model.ResourceTypeStartup, model.ResourceTypeValidator:
 		return false
-	default:
+	case model.ResourceTypeAPIKey:
 		return true
+	default: // a principal that is new has nothing yet
+		return before != nil
 	}
 }
 
