@@ -1,9 +1,13 @@
 package component_test
 
 import (
+	"errors"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/legivellum/metagate/component"
@@ -47,6 +51,7 @@ func TestAPacketThatMustNotBeBelievedIsRefusedThoughMetaGateAnswered(t *testing.
 			s.DropKeys()
 			c.VerifyKeysFile = write(t, filepath.Join(t.TempDir(), "keys.json"), `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`)
 		}, "isn't signed"},
+		"unsigned, after signed ones": {func(_ *testing.T, s *componenttest.Server, _ *component.Config) { s.DropKeys() }, "it isn't signed, and those before were"},
 		"no pinned key": {func(t *testing.T, _ *componenttest.Server, c *component.Config) {
 			t.Helper()
 			c.VerifyKeysFile = write(t, filepath.Join(t.TempDir(), "keys.json"), `{"keys":[]}`)
@@ -96,6 +101,85 @@ func TestARotatedKeyIsFollowedAndASecondStartAsksForNoKeys(t *testing.T) {
 	noError(t, err)
 	equal(t, s.Source(), component.SourceCache)
 	noError(t, s.Close())
+}
+
+// withoutKeys is a transport to a MetaGate whose keys are answered with 503, n times.
+func withoutKeys(n int64) *http.Client {
+	var left atomic.Int64
+	left.Store(n)
+	return &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path == "/.well-known/jwks.json" && left.Add(-1) >= 0 {
+			return answered(r, http.StatusServiceUnavailable, "UNAVAILABLE"), nil
+		}
+		return http.DefaultTransport.RoundTrip(r)
+	})}
+}
+
+// answered is a refusal.
+func answered(r *http.Request, status int, code string) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{"code":"` + code + `"}`))}
+}
+
+func TestKeysAreAskedForUntilTheyAreAnsweredAndWithoutTheKeyOfWhoAsks(t *testing.T) {
+	t.Parallel()
+	server, c, _ := cached(t)
+	c.HTTPClient = withoutKeys(3)
+	noError(t, start(t, c).Ready(t.Context()))
+	for _, r := range server.Requests() {
+		if r.Path == "/.well-known/jwks.json" {
+			equal(t, r.Method+r.Header.Get("X-API-Key")+r.Header.Get("Content-Type"), "GET")
+		}
+	}
+	server.SetAway(true)
+	equal(t, start(t, c).Source(), component.SourceCache)
+}
+
+func TestKeysAreAskedForAtEachAddress(t *testing.T) {
+	t.Parallel()
+	server, c, _ := cached(t)
+	c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Host == "first.test" {
+			if r.Method == http.MethodGet {
+				return answered(r, http.StatusBadGateway, ""), nil
+			}
+			r = r.Clone(r.Context())
+			r.URL.Host = strings.TrimPrefix(server.URL, "http://")
+		}
+		return http.DefaultTransport.RoundTrip(r)
+	})}
+	c.Addresses = []string{"http://first.test", server.URL}
+	noError(t, start(t, c).Ready(t.Context()))
+	_, err := os.Stat(file(c, "packet-worker_1.json"))
+	noError(t, err)
+}
+
+func TestAFirstStartWhoseKeysCanNotBeHadLeavesNoPacket(t *testing.T) {
+	t.Parallel()
+	_, c, tl := cached(t)
+	var log logged
+	c.HTTPClient, c.Logger = withoutKeys(1000), log.logger()
+	before := tl.now()
+	noError(t, start(t, c).Ready(t.Context()))
+	if took := tl.now().Sub(before); took > component.DefaultBudget {
+		t.Error(took)
+	}
+	says(t, log.String(), "the packet is not verified")
+	_, err := os.Stat(file(c, "packet-worker_1.json"))
+	isError(t, err, os.ErrNotExist)
+}
+
+func TestANewKeyThatCanNotBeHadIsNoReasonToDoubtThePacketForGood(t *testing.T) {
+	t.Parallel()
+	server, c, _ := began(t)
+	server.SetAway(false)
+	server.RotateKey()
+	c.HTTPClient = withoutKeys(1000)
+	_, err := component.Start(t.Context(), c)
+	isError(t, err, component.ErrUnavailable)
+	equal(t, errors.Is(err, component.ErrUnverified), false)
+	equal(t, server.Startups()[1].Status, "FAILED")
+	c.HTTPClient = nil
+	noError(t, start(t, c).Ready(t.Context()))
 }
 
 func TestAServerThatSignsNothingLeavesNoPacket(t *testing.T) {

@@ -29,7 +29,7 @@ type caller struct {
 // request is what is asked, whatever the address.
 type request struct {
 	path           string
-	body           []byte
+	body           []byte                          // of a POST; nil is a GET of what is public
 	idempotencyKey string                          // empty for none
 	budget         time.Duration                   // of all attempts
 	accept         func(http.Header, []byte) error // takes a 200, or says why it can't be one
@@ -84,14 +84,17 @@ func (c *caller) end() {
 func (c *caller) attempt(ctx context.Context, address string, r request, timeout time.Duration) error {
 	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	key, err := c.key()
+	key, err := "", error(nil)
+	if r.body != nil {
+		key, err = c.key()
+	}
 	if err != nil {
 		return final{err}
 	}
-	err = c.post(bounded, address, key, r)
-	if p := (*Problem)(nil); errors.As(err, &p) && p.Status == http.StatusUnauthorized {
+	err = c.ask(bounded, address, key, r)
+	if p := (*Problem)(nil); errors.As(err, &p) && p.Status == http.StatusUnauthorized && r.body != nil {
 		if newer, unread := c.key(); unread == nil && newer != key {
-			err = c.post(bounded, address, newer, r)
+			err = c.ask(bounded, address, newer, r)
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
@@ -100,17 +103,23 @@ func (c *caller) attempt(ctx context.Context, address string, r request, timeout
 	return err
 }
 
-func (c *caller) post(ctx context.Context, address, key string, r request) error {
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, address+r.path, bytes.NewReader(r.body))
+func (c *caller) ask(ctx context.Context, address, key string, r request) error {
+	method := http.MethodPost
+	if r.body == nil {
+		method = http.MethodGet
+	}
+	q, err := http.NewRequestWithContext(ctx, method, address+r.path, bytes.NewReader(r.body))
 	if err != nil {
 		return final{err}
 	}
-	q.Header.Set("Content-Type", "application/json")
 	q.Header.Set("User-Agent", c.agent)
+	if r.body != nil {
+		q.Header.Set("Content-Type", "application/json")
+		c.authorize(q.Header, key)
+	}
 	if r.idempotencyKey != "" {
 		q.Header.Set("Idempotency-Key", r.idempotencyKey)
 	}
-	c.authorize(q.Header, key)
 	resp, err := c.http.Do(q)
 	if u := (*url.Error)(nil); errors.As(err, &u) {
 		return u.Err // the address is named by whoever called

@@ -45,7 +45,8 @@ func FromEnv() Config {
 		VerifyKeysFile: os.Getenv("METAGATE_VERIFY_KEYS_FILE"),
 	}
 	if c.CacheDir == "state" {
-		if c.CacheDir = os.Getenv("STATE_DIRECTORY"); c.CacheDir == "" {
+		// systemd lists all that StateDirectory= names: the first is the service's own
+		if c.CacheDir, _, _ = strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); c.CacheDir == "" {
 			c.err = errors.New("METAGATE_CACHE_DIR is state, and there is no STATE_DIRECTORY: set StateDirectory= in the unit")
 		}
 	}

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	sealed "github.com/legivellum/metagate/component/internal/packet"
@@ -28,6 +30,7 @@ type kept struct {
 	Credential string          `json:"credential"` // whose it is: see credentialID
 	JWKS       json.RawMessage `json:"jwks"`       // the keys that were trusted then
 	Packet     json.RawMessage `json:"packet"`
+	Refused    string          `json:"refused,omitempty"` // what MetaGate answered since: the packet is gone, the keys stay trusted
 
 	keys sealed.Keys
 	seen seen
@@ -90,8 +93,9 @@ func (c *caller) readKept() (*kept, error) {
 }
 
 // keep verifies the packet that MetaGate answered with, and puts it on disk. An error is
-// that it must not be believed; what merely can't be kept is logged.
-func (c *caller) keep(ctx context.Context, p Packet, signature string, before *kept) error {
+// that it must not be believed; what merely can't be kept is logged. Keys that it needs
+// for that are asked for until then.
+func (c *caller) keep(ctx context.Context, p Packet, signature string, before *kept, until time.Time) error {
 	if c.CacheDir == "" && c.VerifyKeysFile == "" {
 		return nil
 	}
@@ -103,6 +107,9 @@ func (c *caller) keep(ctx context.Context, p Packet, signature string, before *k
 		if pinned != nil {
 			return fmt.Errorf("%w: it isn't signed", ErrUnverified)
 		}
+		if before != nil { // only what was signed is kept
+			return fmt.Errorf("%w: it isn't signed, and those before were: if signing was switched off, remove %s", ErrUnverified, c.keptFile())
+		}
 		c.Logger.WarnContext(ctx, "MetaGate signs no packets (SIGNING_KEY_FILE): none is kept for a start without it")
 		return nil
 	}
@@ -110,7 +117,11 @@ func (c *caller) keep(ctx context.Context, p Packet, signature string, before *k
 	if before != nil {
 		now.JWKS, now.keys = before.JWKS, before.keys
 	}
-	stable, says, err := c.verify(ctx, p, now, pinned)
+	stable, says, err := c.verify(ctx, p, now, pinned, until)
+	if errors.Is(err, errNoKeys) {
+		c.Logger.WarnContext(ctx, "the packet is not verified, nor kept for a start without MetaGate", "error", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -142,8 +153,25 @@ func (c *caller) keep(ctx context.Context, p Packet, signature string, before *k
 	return nil
 }
 
+// forbid takes the packet off the disk where MetaGate has refused who asks: the next
+// outage must not open what a revocation has closed. The keys stay trusted.
+func (c *caller) forbid(ctx context.Context, k *kept, cause error) {
+	p := (*Problem)(nil)
+	if k == nil || !errors.As(cause, &p) || p.Status != http.StatusUnauthorized && p.Status != http.StatusForbidden {
+		return
+	}
+	gone := *k
+	gone.Packet, gone.Signature, gone.Refused = nil, "", strings.TrimSpace(fmt.Sprint(p.Status, " ", p.Code))
+	if err := write(c.keptFile(), gone); err != nil {
+		c.Logger.WarnContext(ctx, "the packet of who is refused can't be taken off the disk: remove it", "file", c.keptFile(), "error", err)
+	}
+}
+
 // offline is the packet on disk, if a component may start with it now.
 func (c *caller) offline(k *kept) (p Packet, err error) {
+	if k.Refused != "" {
+		return p, fmt.Errorf("MetaGate's last answer was %s", k.Refused)
+	}
 	keys, err := c.pinned()
 	if err != nil {
 		return p, err

@@ -60,7 +60,7 @@ func (s *Startup) untold() untold {
 }
 
 // postpone keeps a report for when MetaGate is back.
-func (s *Startup) postpone(state string, report any) error {
+func (s *Startup) postpone(state string, report ending) error {
 	u := s.untold()
 	now := s.caller.clock.now().UTC().Truncate(time.Microsecond)
 	u.Status, u.ClosedAt = state, &now

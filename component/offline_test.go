@@ -133,6 +133,51 @@ func TestAnAnswerIsNoReasonToStartWithThePacketOfTheDisk(t *testing.T) {
 	}
 }
 
+// An outage must not open what a revocation has closed.
+func TestWhoWasRefusedIsNotStartedWithThePacketOfTheDiskUntilMetaGateLetsThemIn(t *testing.T) {
+	t.Parallel()
+	for code, status := range map[string]int{"UNAUTHENTICATED": 401, "NO_BINDING": 403} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			server, c, _ := began(t)
+			server.SetAway(false)
+			server.Fail(1, componenttest.Fault{Status: status, Code: code})
+			_, err := component.Start(t.Context(), c)
+			problem(t, err, status, code)
+			server.SetAway(true)
+			for range 2 {
+				_, err = component.Start(t.Context(), c)
+				isError(t, err, component.ErrUnavailable)
+				says(t, err.Error(), "the packet on disk is refused", code)
+			}
+			server.SetAway(false)
+			noError(t, start(t, c).Ready(t.Context()))
+			server.SetAway(true)
+			equal(t, start(t, c).Source(), component.SourceCache)
+		})
+	}
+}
+
+func TestARefusalForgetsNoKeysAndNoRevision(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*componenttest.Server){
+		"other keys":        func(s *componenttest.Server) { s.DropKeys(); s.RotateKey() },
+		"an older revision": func(s *componenttest.Server) { s.SetPacket(`{"profile":"another"}`); s.SetRevision(-1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, c, _ := began(t)
+			server.SetAway(false)
+			server.Fail(1, componenttest.Fault{Status: 403, Code: "NO_BINDING"})
+			_, err := component.Start(t.Context(), c)
+			problem(t, err, 403, "NO_BINDING")
+			change(server)
+			_, err = component.Start(t.Context(), c)
+			isError(t, err, component.ErrUnverified)
+		})
+	}
+}
+
 func TestAComponentStartsWithThePacketOfItsDiskWhileMetaGateIsAwayAndTellsOfItAfterwards(t *testing.T) {
 	t.Parallel()
 	for name, away := range map[string]func(*componenttest.Server){

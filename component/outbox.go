@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	pathBackfill = "/v1/startup/backfill"
-	maxBackfill  = 100 // starts in one request
+	pathBackfill     = "/v1/startup/backfill"
+	maxBackfill      = 100       // starts in one request
+	maxBackfillBytes = 512 << 10 // of its body, of which MetaGate takes 1 MiB
 	// The pauses of who tells of starts, while nobody waits for it.
 	firstWait = time.Second
 	longWait  = 30 * time.Second
@@ -147,20 +148,14 @@ func (o *outbox) run() {
 
 // tell tells once of all that there is.
 func (o *outbox) tell(ctx context.Context, budget time.Duration) error {
-	all := o.all()
-	for len(all) > 0 {
-		n := min(len(all), maxBackfill)
-		if err := o.send(ctx, all[:n], budget); err != nil {
+	for all := o.all(); len(all) > 0; {
+		n := together(all)
+		if err := o.deliver(ctx, all[:n], budget); err != nil {
 			return err
 		}
 		all = all[n:]
 	}
 	return nil
-}
-
-type letter struct {
-	name string
-	text []byte
 }
 
 func (o *outbox) all() (out []letter) {
@@ -177,7 +172,7 @@ func (o *outbox) all() (out []letter) {
 				continue
 			}
 		}
-		out = append(out, letter{name, text})
+		out = append(out, letter{name, text, withoutNUL(text)})
 	}
 	return out
 }
@@ -185,7 +180,7 @@ func (o *outbox) all() (out []letter) {
 func (o *outbox) send(ctx context.Context, letters []letter, budget time.Duration) error {
 	starts := make([]json.RawMessage, len(letters))
 	for i, l := range letters {
-		starts[i] = l.text
+		starts[i] = l.says
 	}
 	body, err := json.Marshal(map[string][]json.RawMessage{"startups": starts})
 	if err != nil {
@@ -216,20 +211,20 @@ func (o *outbox) send(ctx context.Context, letters []letter, budget time.Duratio
 		} else {
 			o.c.Logger.InfoContext(ctx, "MetaGate knows of a start without it", "startup_id", r.StartupID, "result", r.Result)
 		}
-		o.done(letters[i])
+		o.done(letters[i], os.Remove)
 	}
 	return nil
 }
 
-// done forgets a start, unless it says something else by now.
-func (o *outbox) done(l letter) {
+// done forgets a start, unless it says something else by now: file is what its file then meets.
+func (o *outbox) done(l letter, file func(name string) error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := o.mine[l.name]
 	if text, err := os.ReadFile(l.name); err == nil && now == nil {
 		now = text
 		if bytes.Equal(text, l.text) {
-			_ = os.Remove(l.name)
+			_ = file(l.name)
 		}
 	}
 	if now == nil || bytes.Equal(now, l.text) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 )
 
 // How a startup is closed.
@@ -15,10 +14,6 @@ const (
 	stateFailed = "FAILED"
 	stateElse   = "by somebody else" // an admin, or a report whose answer was lost
 )
-
-// maxText is the length of the longest error text that is reported, in bytes: a report
-// has at most 64 KiB.
-const maxText = 16 << 10
 
 type readyReport struct {
 	StartupID    string `json:"startup_id"`
@@ -32,6 +27,25 @@ type failedReport struct {
 	Details   any    `json:"details,omitempty"`
 }
 
+// ending is one of them: with another health, or other details.
+type ending interface {
+	extra() any
+	with(extra any) ending
+}
+
+func (r readyReport) extra() any  { return r.Health }
+func (r failedReport) extra() any { return r.Details }
+
+func (r readyReport) with(extra any) ending {
+	r.Health = extra
+	return r
+}
+
+func (r failedReport) with(extra any) ending {
+	r.Details = extra
+	return r
+}
+
 // Ready reports that the component is up, with its build version. It tries for
 // Config.ReportBudget. Once it has succeeded it returns nil without asking again; after
 // a FAILED it is ErrReported. Where it is ErrUnavailable, MetaGate may have the report
@@ -40,7 +54,8 @@ type failedReport struct {
 func (s *Startup) Ready(ctx context.Context) error { return s.ReadyWith(ctx, nil) }
 
 // ReadyWith is Ready with a health: a text, or whatever encoding/json makes an object
-// of. It is kept on the receipt as it is; with the rest it has at most 64 KiB.
+// of. It is kept on the receipt as it is; with the rest it has at most 64 KiB, or is
+// reported as {"truncated":true}. U+0000, which MetaGate takes nowhere, is U+FFFD there.
 func (s *Startup) ReadyWith(ctx context.Context, health any) error {
 	return s.report(ctx, pathReady, stateReady, readyReport{s.ID(), clean(s.caller.Version), health})
 }
@@ -53,7 +68,7 @@ func (s *Startup) Failed(ctx context.Context, reason error) error {
 }
 
 // FailedWith is Failed with details: anything that encoding/json encodes. They are kept
-// on the receipt as they are; with the rest they have at most 64 KiB.
+// on the receipt as they are, within the limits of ReadyWith.
 func (s *Startup) FailedWith(ctx context.Context, reason error, details any) error {
 	text := "failed, without a reason"
 	if reason != nil {
@@ -63,7 +78,7 @@ func (s *Startup) FailedWith(ctx context.Context, reason error, details any) err
 }
 
 // report sends a report when it is this one's turn.
-func (s *Startup) report(ctx context.Context, path, state string, body any) error {
+func (s *Startup) report(ctx context.Context, path, state string, body ending) error {
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
@@ -81,8 +96,8 @@ func (s *Startup) report(ctx context.Context, path, state string, body any) erro
 }
 
 // send sends a report; it is of who has the turn.
-func (s *Startup) send(ctx context.Context, path, state string, body any) error {
-	text, err := json.Marshal(body)
+func (s *Startup) send(ctx context.Context, path, state string, body ending) error {
+	body, text, err := fit(body)
 	if err != nil {
 		return fmt.Errorf("metagate: %s: %w", state, err)
 	}
@@ -117,13 +132,4 @@ func (s *Startup) acknowledged(_ http.Header, body []byte) error {
 		return fmt.Errorf("an acknowledgement of startup %q", ack.StartupID)
 	}
 	return nil
-}
-
-// clean is text that MetaGate takes: not too long, and without U+0000, which is in no
-// JSON text of it. What is no UTF-8 encoding/json replaces.
-func clean(text string) string {
-	if len(text) > maxText {
-		text = text[:maxText] + "…"
-	}
-	return strings.ReplaceAll(text, "\x00", "\uFFFD")
 }

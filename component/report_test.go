@@ -2,6 +2,7 @@ package component_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"runtime"
@@ -128,6 +129,39 @@ func TestAReasonIsMadeFitToBeReported(t *testing.T) {
 			equal(t, only(t, server).Error, c.want)
 		})
 	}
+}
+
+// What MetaGate would refuse would leave the startup open.
+func TestDetailsAndHealthAreMadeFitToBeReported(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		extra any
+		want  string
+	}{
+		"none":                 {nil, ""},
+		"U+0000":               {map[string]any{"a\x00": []any{"b\x00", map[string]string{"c": "\x00"}, 1.5, true, nil}}, "{\"a\uFFFD\":[\"b\uFFFD\",{\"c\":\"\uFFFD\"},1.5,true,null]}"},
+		"as JSON, with digits": {json.RawMessage(`{"n":12345678901234567890,"s":"\u0000"}`), "{\"n\":12345678901234567890,\"s\":\"\uFFFD\"}"},
+		"what only looks so":   {`\u0000`, `"\\u0000"`},
+		"65 KiB":               {strings.Repeat("x", 65<<10), `{"truncated":true}`},
+		"20 KiB of escapes":    {strings.Repeat("\x1b", 20<<10), `{"truncated":true}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, cfg, _ := newServer(t)
+			noError(t, start(t, cfg).FailedWith(t.Context(), errors.New("x"), c.extra))
+			noError(t, start(t, cfg).ReadyWith(t.Context(), c.extra))
+			all := server.Startups()
+			equal(t, all[0].Status+string(all[0].Details), "FAILED"+c.want)
+			equal(t, all[1].Status+string(all[1].Health), "READY"+c.want)
+		})
+	}
+}
+
+func TestAReasonWhoseEscapesAreLongIsReported(t *testing.T) {
+	t.Parallel()
+	server, cfg, _ := newServer(t)
+	noError(t, start(t, cfg).Failed(t.Context(), errors.New(strings.Repeat("\x1b", 16<<10))))
+	equal(t, only(t, server).Status, "FAILED")
 }
 
 func TestConcurrentReportsAreOne(t *testing.T) {

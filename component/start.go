@@ -30,7 +30,8 @@ type bootstrapRequest struct {
 // Its errors: what is wrong with cfg; a [*Problem] where MetaGate refused;
 // [ErrUnavailable] where no address answered within cfg.Budget; ctx.Err() where ctx
 // ended before. In all of these no startup is open that anybody knows of. ErrUnverified
-// where the packet must not be believed: the startup is then reported FAILED. A
+// where the packet must not be believed, and ErrUnavailable where it can't be told for
+// want of a new key: the startup is then reported FAILED. A
 // [*MissingError] where secrets are missing: the startup is then reported FAILED with
 // their names, or the error says that this failed, too.
 func Start(ctx context.Context, cfg Config) (*Startup, error) {
@@ -57,11 +58,12 @@ func Start(ctx context.Context, cfg Config) (*Startup, error) {
 		},
 	})
 	if err != nil {
+		c.forbid(ctx, kept, err)
 		s, err = c.startOffline(ctx, kept, err)
 	} else {
 		c.Logger.InfoContext(ctx, "startup is open", "startup_id", s.ID(), "component", c.Component,
 			"profile", s.packet.Profile, "manifest", s.packet.Manifest, "deadline_at", s.Deadline())
-		if err := c.keep(ctx, s.packet, signature, kept); err != nil {
+		if err := c.keep(ctx, s.packet, signature, kept, s.opened.Add(c.Budget)); err != nil {
 			return nil, s.refuse(ctx, err, nil)
 		}
 		if c.outbox != nil {

@@ -126,6 +126,12 @@ func TestTheEnvironmentConfigures(t *testing.T) {
 	equal(t, component.FromEnv().APIKeyFile, "")
 }
 
+func TestOfSeveralStateDirectoriesTheFirstHasTheCache(t *testing.T) {
+	t.Setenv("METAGATE_CACHE_DIR", "state")
+	t.Setenv("STATE_DIRECTORY", "/var/lib/a:/var/lib/b")
+	equal(t, component.FromEnv().CacheDir, "/var/lib/a")
+}
+
 func TestAnEnvironmentThatIsWrongIsToldByStart(t *testing.T) {
 	for name, values := range map[string][]string{
 		"METAGATE_BUDGET": {"5", "-5s", "0s", "soon"},

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	sealed "github.com/legivellum/metagate/component/internal/packet"
 )
@@ -18,7 +19,6 @@ import (
 const (
 	headerSignature = "Metagate-Signature"
 	pathKeys        = "/.well-known/jwks.json"
-	maxKeys         = 1 << 20 // bytes of a JWK set
 )
 
 // pinned are the keys of Config.VerifyKeysFile; nil without one.
@@ -40,10 +40,13 @@ func (c *caller) pinned() (sealed.Keys, error) {
 	return keys, nil
 }
 
+// errNoKeys is that a packet can't be verified yet: no keys are trusted, and none to be had.
+var errNoKeys = errors.New("MetaGate's keys can't be had")
+
 // verify finds the key that a live packet is signed with: among the pinned ones, or
 // those that were trusted before, or where they don't have it in what MetaGate publishes,
 // if one of those before is still there.
-func (c *caller) verify(ctx context.Context, p Packet, now *kept, pinned sealed.Keys) (stable []byte, says sealed.Signed, err error) {
+func (c *caller) verify(ctx context.Context, p Packet, now *kept, pinned sealed.Keys, until time.Time) (stable []byte, says sealed.Signed, err error) {
 	if stable, err = sealed.Stable(p.Raw); err != nil {
 		return nil, says, fmt.Errorf("%w: %w", ErrUnverified, err)
 	}
@@ -54,10 +57,14 @@ func (c *caller) verify(ctx context.Context, p Packet, now *kept, pinned sealed.
 	says, err = keys.Verify(now.Signature, stable)
 	if errors.Is(err, sealed.ErrUnknownKey) && pinned == nil {
 		before := now.keys
-		if now.JWKS, err = c.published(ctx); err == nil {
-			now.keys, err = sealed.ReadKeys(now.JWKS)
-		}
-		if err != nil {
+		now.JWKS, now.keys, err = c.published(ctx, until)
+		switch {
+		case err == nil:
+		case away(err) && len(before) == 0:
+			return nil, says, fmt.Errorf("%w: %w", errNoKeys, err)
+		case errors.Is(err, ErrUnavailable) || ctx.Err() != nil: // which says nothing against the packet
+			return nil, says, fmt.Errorf("the key that the packet is signed with can't be had: %w", err)
+		default:
 			return nil, says, fmt.Errorf("%w: its key can't be had: %w", ErrUnverified, err)
 		}
 		if len(before) > 0 && !before.Vouches(now.keys) {
@@ -71,25 +78,15 @@ func (c *caller) verify(ctx context.Context, p Packet, now *kept, pinned sealed.
 	return stable, says, nil
 }
 
-// published asks the address that answered last for its keys.
-func (c *caller) published(ctx context.Context) (jwks []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout(c.Budget))
-	defer cancel()
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Addresses[c.preferred.Load()]+pathKeys, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	q.Header.Set("User-Agent", c.agent)
-	resp, err := c.http.Do(q)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	jwks, err = readAll(resp, maxKeys)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", pathKeys, resp.Status)
-	}
-	return jwks, err
+// published asks for MetaGate's keys until then, and once at least.
+func (c *caller) published(ctx context.Context, until time.Time) (jwks []byte, keys sealed.Keys, err error) {
+	budget := max(until.Sub(c.clock.now()), min(c.timeout(c.Budget), c.Budget))
+	err = c.call(ctx, request{path: pathKeys, budget: budget, accept: func(_ http.Header, body []byte) (err error) {
+		jwks = body
+		keys, err = sealed.ReadKeys(body)
+		return err
+	}})
+	return jwks, keys, err
 }
 
 // credentialID tells credentials apart without being one: the hash of an API key, or of

@@ -1,6 +1,7 @@
 package componenttest
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -8,10 +9,14 @@ import (
 	"mime"
 	"net/http"
 	"regexp"
+	"strings"
 )
 
-// maxBody is the size of the largest body that MetaGate takes from a component, in bytes.
-const maxBody = 64 << 10
+// The sizes of the largest bodies that MetaGate takes from a component, in bytes.
+const (
+	maxBody     = 64 << 10
+	maxBackfill = 1 << 20
+)
 
 const mediaJSON = "application/json"
 
@@ -42,8 +47,23 @@ func (s *Server) handle(r *http.Request, body []byte) answer {
 		return s.wrong(http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", "Content-Type "+mediaType)
 	case len(body) > maxBody && r.URL.Path != "/v1/startup/backfill":
 		return s.wrong(http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "a body of more than 64 KiB")
+	case len(body) > maxBackfill:
+		return s.wrong(http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "a body of more than 1 MiB")
+	case hasNUL(body):
+		return s.bad("JSON string with U+0000", nil)
 	}
 	return do(r.Header, body)
+}
+
+// hasNUL reports whether a text or a member's name has U+0000, which MetaGate takes nowhere.
+func hasNUL(body []byte) bool {
+	d := json.NewDecoder(bytes.NewReader(body))
+	for {
+		token, err := d.Token()
+		if text, _ := token.(string); err != nil || strings.Contains(text, "\x00") {
+			return err == nil
+		}
+	}
 }
 
 // wrong refuses what no component should send, and fails the test.

@@ -84,9 +84,11 @@ INSERT INTO event_revisions (tenant_key, revision) VALUES (sqlc.arg(tenant_key),
 ON CONFLICT (tenant_key) DO UPDATE SET revision = excluded.revision;
 
 -- name: ListKnownRefused :many
--- The refusals of credentials that are known, but good no more.
-SELECT * FROM refusals WHERE last_at >= sqlc.arg(since) AND code = 'UNAUTHENTICATED' AND principal_key <> ''
-ORDER BY last_at
+-- The refusals of credentials that are known, but good no more: after one, or since a time.
+SELECT * FROM refusals
+WHERE last_at >= sqlc.arg(since) AND (last_at > sqlc.arg(since) OR id > sqlc.arg(after_id))
+  AND code = 'UNAUTHENTICATED' AND principal_key <> ''
+ORDER BY last_at, id
 LIMIT CAST(sqlc.arg(row_limit) AS bigint);
 
 -- name: ListTwins :many

@@ -25,9 +25,10 @@ SELECT * FROM sinks WHERE name = sqlc.arg(name);
 SELECT * FROM sinks WHERE kind <> 'reader' ORDER BY name;
 
 -- name: LeaseSink :execrows
--- One replica reads at a time: who has the lease, until it has run out.
+-- One replica reads at a time: who has the lease, until it has run out. A lease for longer than anybody takes one
+-- is of a clock that was wrong.
 UPDATE sinks SET owner = sqlc.arg(owner), leased_until = sqlc.arg(leased_until)
-WHERE name = sqlc.arg(name) AND (owner = sqlc.arg(owner) OR leased_until < sqlc.arg(now));
+WHERE name = sqlc.arg(name) AND (owner = sqlc.arg(owner) OR leased_until < sqlc.arg(now) OR leased_until > sqlc.arg(latest));
 
 -- name: AdvanceSink :execrows
 UPDATE sinks SET position = sqlc.arg(position), delivered = delivered + sqlc.arg(delivered), refused = refused + sqlc.arg(refused),

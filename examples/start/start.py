@@ -1,5 +1,10 @@
 import http.client, json, os, random, time, urllib.request
 
+class Stay(urllib.request.HTTPRedirectHandler):
+    redirect_request = lambda *_: None  # another host would get the key
+
+opener = urllib.request.build_opener(Stay)
+
 def ask(path, body, budget=5.0):
     """Ask MetaGate until it answers; a refusal is a urllib.error.HTTPError."""
     request = urllib.request.Request(os.environ["METAGATE_URL"] + path, json.dumps(body).encode(),
@@ -7,7 +12,7 @@ def ask(path, body, budget=5.0):
     end, ceiling = time.monotonic() + budget, 0.1
     while True:
         try:
-            with urllib.request.urlopen(request, timeout=2) as answer:
+            with opener.open(request, timeout=2) as answer:
                 return json.load(answer)
         except (OSError, http.client.HTTPException, ValueError) as error:
             status, after = getattr(error, "code", 503), getattr(error, "headers", {}).get("Retry-After", "")

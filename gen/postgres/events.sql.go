@@ -308,19 +308,22 @@ func (q *Queries) ListEvents(ctx context.Context, arg ListEventsParams) ([]Event
 }
 
 const listKnownRefused = `-- name: ListKnownRefused :many
-SELECT id, tenant_key, code, operation, principal_key, key_prefix, component_key, remote_addr, n, first_at, last_at, detail FROM refusals WHERE last_at >= $1 AND code = 'UNAUTHENTICATED' AND principal_key <> ''
-ORDER BY last_at
-LIMIT CAST($2 AS bigint)
+SELECT id, tenant_key, code, operation, principal_key, key_prefix, component_key, remote_addr, n, first_at, last_at, detail FROM refusals
+WHERE last_at >= $1 AND (last_at > $1 OR id > $2)
+  AND code = 'UNAUTHENTICATED' AND principal_key <> ''
+ORDER BY last_at, id
+LIMIT CAST($3 AS bigint)
 `
 
 type ListKnownRefusedParams struct {
 	Since    time.Time
+	AfterID  uuid.UUID
 	RowLimit int64
 }
 
-// The refusals of credentials that are known, but good no more.
+// The refusals of credentials that are known, but good no more: after one, or since a time.
 func (q *Queries) ListKnownRefused(ctx context.Context, arg ListKnownRefusedParams) ([]Refusal, error) {
-	rows, err := q.db.Query(ctx, listKnownRefused, arg.Since, arg.RowLimit)
+	rows, err := q.db.Query(ctx, listKnownRefused, arg.Since, arg.AfterID, arg.RowLimit)
 	if err != nil {
 		return nil, err
 	}

@@ -104,7 +104,8 @@ type Querier interface {
 	KeepPacketBody(ctx context.Context, arg KeepPacketBodyParams) (int64, error)
 	// How far a page of ListWorldChanges goes: 0 where there is nothing.
 	LastOfRevisions(ctx context.Context, arg LastOfRevisionsParams) (LastOfRevisionsRow, error)
-	// One replica reads at a time: who has the lease, until it has run out.
+	// One replica reads at a time: who has the lease, until it has run out. A lease for longer than anybody takes one
+	// is of a clock that was wrong.
 	LeaseSink(ctx context.Context, arg LeaseSinkParams) (int64, error)
 	ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]APIKey, error)
 	ListActiveSecretRefs(ctx context.Context, tenantKey string) ([]SecretRef, error)
@@ -130,7 +131,7 @@ type Querier interface {
 	ListForeignSubjects(ctx context.Context, tenantKey string) ([]string, error)
 	// Of all tenants: those that open a door, now.
 	ListGoodKeyHashes(ctx context.Context, now *time.Time) ([]string, error)
-	// The refusals of credentials that are known, but good no more.
+	// The refusals of credentials that are known, but good no more: after one, or since a time.
 	ListKnownRefused(ctx context.Context, arg ListKnownRefusedParams) ([]Refusal, error)
 	// The versions that manifests have now, in whichever tenants: those written last.
 	ListManifestVersions(ctx context.Context, rowLimit int64) ([]ListManifestVersionsRow, error)

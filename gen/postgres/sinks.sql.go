@@ -180,7 +180,7 @@ func (q *Queries) GetSink(ctx context.Context, name string) (Sink, error) {
 
 const leaseSink = `-- name: LeaseSink :execrows
 UPDATE sinks SET owner = $1, leased_until = $2
-WHERE name = $3 AND (owner = $1 OR leased_until < $4)
+WHERE name = $3 AND (owner = $1 OR leased_until < $4 OR leased_until > $5)
 `
 
 type LeaseSinkParams struct {
@@ -188,15 +188,18 @@ type LeaseSinkParams struct {
 	LeasedUntil time.Time
 	Name        string
 	Now         time.Time
+	Latest      time.Time
 }
 
-// One replica reads at a time: who has the lease, until it has run out.
+// One replica reads at a time: who has the lease, until it has run out. A lease for longer than anybody takes one
+// is of a clock that was wrong.
 func (q *Queries) LeaseSink(ctx context.Context, arg LeaseSinkParams) (int64, error) {
 	result, err := q.db.Exec(ctx, leaseSink,
 		arg.Owner,
 		arg.LeasedUntil,
 		arg.Name,
 		arg.Now,
+		arg.Latest,
 	)
 	if err != nil {
 		return 0, err

@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +33,30 @@ func TestARevokedCredentialThatIsUsedIsAConflict(t *testing.T) {
 		require.Equal(t, "credential", data["conflict"])
 		require.Equal(t, "revoked API key "+l.key.ID.String(), data["detail"])
 		require.NotEmpty(t, data["remote_addr"])
+	})
+}
+
+func TestARevokedCredentialHidesNoOtherHoweverOftenItIsUsed(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, func(t *testing.T, a *apptest.App) {
+		l := newLab(t, a)
+		l.start(t, "c")
+		require.NoError(t, a.Store.InTx(t.Context(), func(q store.Queries) (err error) {
+			now := store.Now()
+			put := func(principal, component string) error {
+				now = now.Add(time.Microsecond)
+				return q.PutRefusal(t.Context(), store.PutRefusalParams{
+					ID: store.NewID(now), TenantKey: "default", Code: "UNAUTHENTICATED", Operation: "bootstrap", PrincipalKey: principal, KeyPrefix: "mgk_a",
+					ComponentKey: component, RemoteAddr: "10.0.0.1", N: 1, FirstAt: now, LastAt: now, Detail: "revoked",
+				})
+			}
+			for n := 0; n < 1100 && err == nil; n++ { // more than two pages
+				err = put("noisy", fmt.Sprint("c", n))
+			}
+			return errors.Join(err, put("quiet", "c"))
+		}))
+		all := l.told(t, model.EventTypeIdentityConflict, 2)
+		require.Equal(t, []string{"principals/noisy", "principals/quiet"}, []string{all[0].Subject, all[1].Subject})
 	})
 }
 

@@ -33,6 +33,44 @@ func TestASinkThatAsksForPatienceIsLeftAloneWithWhatIsNewToo(t *testing.T) {
 	})
 }
 
+// What a host wrote whose clock was a year ahead, and which was killed.
+func TestAClockThatWasAheadKeepsNobodyFromTheirTurn(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, apptest.Migrate, func(t *testing.T, url string) {
+		r := receive(t)
+		config := sinkFile(t, "name: pager, types: [startup.failed], url: "+r.URL)
+		l := newLab(t, apptest.Start(t, url, config))
+		until(t, func() bool { return l.named(t, "pager").Name != "" })
+		r.answers(503)
+		l.fails(t, 1)
+		until(t, func() bool { return l.named(t, "pager").State == model.SinkStateFailing })
+		require.NoError(t, l.Close())
+		ahead := store.Now().AddDate(1, 0, 0)
+		st, err := store.Open(t.Context(), url)
+		require.NoError(t, err)
+		for _, name := range []string{"events", "outcomes", "pager"} {
+			n, err := st.LeaseSink(t.Context(), store.LeaseSinkParams{Name: name, Owner: "killed", LeasedUntil: ahead, Now: ahead, Latest: ahead})
+			require.NoError(t, err)
+			require.EqualValues(t, 1, n)
+		}
+		_, err = st.RetrySink(t.Context(), store.RetrySinkParams{Name: "pager", Owner: "killed", RetryAt: &ahead, Now: &ahead, LastError: new("503")})
+		require.NoError(t, err)
+		st.Close()
+
+		before := store.Now()
+		l.App = apptest.Start(t, url, config)
+		l.admin, l.component = l.AdminClient(t), l.Client(t, l.key.APIKey)
+		l.fails(t, 1)
+		l.told(t, model.EventTypeStartupFailed, 2)
+		until(t, func() bool {
+			at, err := l.named(t, "pager").RetryAt.Get()
+			return err == nil && at.Before(before.Add(time.Hour))
+		})
+		r.answers(0)
+		until(t, func() bool { return len(r.all()) == 2 })
+	})
+}
+
 func (l *lab) bounds(t *testing.T) store.EventBoundsRow {
 	t.Helper()
 	b, err := l.Store.EventBounds(t.Context())

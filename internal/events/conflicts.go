@@ -26,6 +26,8 @@ const (
 	// settling is how much later than its id a startup may come to be seen.
 	settling      = 2 * time.Second
 	conflictsOnce = 500
+	// refusedPages bounds a turn: refusals are no more than that (DeleteRefusalsBeyond).
+	refusedPages = 20
 )
 
 // refusedCredential is the data of an identity.conflict: somebody shows a credential that was
@@ -50,13 +52,29 @@ func (r *Recorder) refusals(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	began := time.Now()
+	p := store.ListKnownRefusedParams{Since: later(r.since, now.Add(-refusedSince)), RowLimit: conflictsOnce}
+	for range refusedPages { // what was told is among them, and may not hide the others
+		more, err := r.refusedPage(ctx, &p, now)
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+	}
+	r.refused.begin(now, refusedEvery, time.Since(began))
+	return nil
+}
+
+// refusedPage records a page, behind which p is then.
+func (r *Recorder) refusedPage(ctx context.Context, p *store.ListKnownRefusedParams, now time.Time) (more bool, err error) {
 	at, err := r.place(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	rows, err := r.Store.ListKnownRefused(ctx, store.ListKnownRefusedParams{Since: later(r.since, now.Add(-refusedSince)), RowLimit: conflictsOnce})
+	rows, err := r.Store.ListKnownRefused(ctx, *p)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var drafts []draft
 	for _, row := range rows {
@@ -67,10 +85,9 @@ func (r *Recorder) refusals(ctx context.Context, now time.Time) error {
 				"credential", row.PrincipalKey, row.ComponentKey, row.RemoteAddr, row.Operation, row.Detail, row.N, row.FirstAt, row.LastAt, now,
 			},
 		})
+		p.Since, p.AfterID = row.LastAt, row.ID
 	}
-	err = r.once(ctx, at, drafts, now)
-	r.refused.begin(now, refusedEvery, time.Since(began))
-	return err
+	return len(rows) == conflictsOnce, r.once(ctx, at, drafts, now)
 }
 
 // twin is one of the startups of an instance that was started in two places.
@@ -161,12 +178,15 @@ func (r *Recorder) once(ctx context.Context, at place, drafts []draft, now time.
 	var fresh []draft
 	seen := map[string]bool{}
 	for _, d := range drafts {
+		if seen[d.about] {
+			continue
+		}
 		n, err := r.Store.HasEvent(ctx, store.HasEventParams{Type: string(d.typ), About: d.about})
 		if err != nil {
 			return err
 		}
-		if n == 0 && !seen[d.about] {
-			fresh, seen[d.about] = append(fresh, d), true
+		if seen[d.about] = true; n == 0 {
+			fresh = append(fresh, d)
 		}
 	}
 	return r.write(ctx, at, at.change, fresh, now, nil)

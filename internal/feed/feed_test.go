@@ -61,6 +61,12 @@ func TestWhatTheLedgerAnswersIsAboutTheReceiptOrAboutItself(t *testing.T) {
 		"an error without a code":  {200, `{"result":{"isError":true}}`, "isError", ""},
 		"a refusal with a status":  {422, `{"error":{"code":"validation_failed","message":"bad"}}`, "validation_failed", "bad"},
 		"a credential not known":   {401, `{"error":{"code":"UNAUTHENTICATED"}}`, "", "RECEIPTGATE_AUTH_TOKEN"},
+		"too large for a proxy":    {413, `<html>`, "too_large", "413"},
+		"too large for the ledger": {413, `{"error":{"code":-32600,"message":"big"}}`, "too_large", "413"},
+		"out of order in JSON-RPC": {503, `{"error":{"code":-32603,"message":"maintenance"}}`, "", "maintenance"},
+		"out of order with a code": {500, `{"error":{"code":"validation_failed","message":"oops"}}`, "", "500"},
+		"asked too often":          {429, `{"error":{"code":-32000,"message":"later"}}`, "", "429"},
+		"too slow":                 {408, `{"result":{"isError":true}}`, "", "408"},
 		"a proxy":                  {502, `<html>`, "", "502"},
 		"out of order":             {503, `{"result":{}}`, "", "503"},
 		"another program's answer": {200, `{"hello":"world"}`, "", "no MCP result"},
@@ -102,6 +108,34 @@ func TestARefusalOfAnUnknownKindStandsInTheWayForAWhile(t *testing.T) {
 		require.False(t, final)
 	}
 	_, final := errors.AsType[*refusal](m.submit(t.Context(), r))
+	require.True(t, final)
+}
+
+func TestAnOutageRefusesNothingHoweverLongItLastsAndWhateverItSays(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"maintenance"}}`))
+	}))
+	defer s.Close()
+	m := New(Options{Now: store.Now, Log: slog.New(slog.DiscardHandler), Endpoint: s.URL, Opened: func() int64 { return 0 }})
+	r := receipt{ReceiptID: uuid.New()}
+	for range 2 * patience {
+		err := m.submit(t.Context(), r)
+		require.ErrorContains(t, err, "503")
+		_, final := errors.AsType[*refusal](err)
+		require.False(t, final)
+	}
+}
+
+func TestAReceiptThatIsTooLargeStandsInTheWayOfNone(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "<html>", http.StatusRequestEntityTooLarge)
+	}))
+	defer s.Close()
+	m := New(Options{Now: store.Now, Log: slog.New(slog.DiscardHandler), Endpoint: s.URL, Opened: func() int64 { return 0 }})
+	_, final := errors.AsType[*refusal](m.submit(t.Context(), receipt{ReceiptID: uuid.New()}))
 	require.True(t, final)
 }
 

@@ -49,6 +49,15 @@ func (r *refusal) Error() string { return r.Code + ": " + r.Message }
 var final = map[string]bool{
 	"validation_failed": true, "RECEIPT_ID_COLLISION": true, "TENANT_MISMATCH": true, "IDENTITY_MISMATCH": true,
 	"OBLIGATION_ALREADY_EXISTS": true, "COMPLETE_WITHOUT_ACCEPT": true, "ACTOR_NOT_CUSTODIAN": true, "OBLIGATION_ALREADY_TERMINATED": true,
+	tooLarge: true,
+}
+
+// tooLarge is the code for a receipt that the ledger, or a proxy before it, answers 413.
+const tooLarge = "too_large"
+
+// outage reports whether a status is about the ledger, whatever is said beside it.
+func outage(status int) bool {
+	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
 }
 
 // submit hands a receipt over. A *refusal is about this receipt; any other error
@@ -102,6 +111,14 @@ func answer(res *http.Response, body []byte) error {
 	switch {
 	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:
 		return fmt.Errorf("the ledger answers %s: it does not take RECEIPTGATE_AUTH_TOKEN", res.Status)
+	case outage(res.StatusCode):
+		says := ""
+		if err == nil && a.Error != nil {
+			says = ": " + a.Error.Message
+		}
+		return fmt.Errorf("%s answers %s%s", res.Request.URL.Redacted(), res.Status, says)
+	case res.StatusCode == http.StatusRequestEntityTooLarge: // the same again would stand in the way of all others for ever
+		return &refusal{tooLarge, "the answer is " + res.Status}
 	case err == nil && a.Error != nil:
 		r := &refusal{Code: strings.Trim(string(a.Error.Code), `"`), Message: a.Error.Message}
 		var data struct{ Code string }

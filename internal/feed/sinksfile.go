@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -178,8 +180,11 @@ func (s *Sinks) add(e sinkEntry, allowed []string, dir string, names map[string]
 	}
 	names[e.Name] = true
 	u, err := url.Parse(e.URL)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Fragment != "" {
+	if err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Fragment != "" {
 		return "/url", errors.New("must be a URL of https")
+	}
+	if n, err := strconv.ParseUint(cmp.Or(u.Port(), "443"), 10, 16); err != nil || n == 0 {
+		return "/url", fmt.Errorf("%s is no port", u.Port())
 	}
 	if len(allowed) > 0 && !slices.ContainsFunc(allowed, func(h string) bool { return hostIs(u.Hostname(), h) }) {
 		return "/url", fmt.Errorf("%s is none of allowed_hosts", u.Hostname())
@@ -224,13 +229,18 @@ func (s *Sinks) addLedger(e sinkEntry, dir string) (member string, err error) {
 	if len(e.Secret)+len(e.SecretFile)+len(e.Types)+len(e.Tenants) > 0 || e.DigestAbove != nil {
 		return "", errors.New("secret, secret_file, types, tenants and digest_above are for kind webhook")
 	}
+	if e.Token != "" && e.TokenFile != "" {
+		return "/token_file", errors.New("is beside token: write one of them")
+	}
 	s.Ledger = &LedgerConfig{Endpoint: e.URL, Token: e.Token, Source: e.SourceSystem}
 	if e.TokenFile != "" {
 		data, err := os.ReadFile(beside(dir, e.TokenFile))
 		if err != nil {
 			return "/token_file", errors.Unwrap(err)
 		}
-		s.Ledger.Token = strings.TrimSpace(string(data))
+		if s.Ledger.Token = strings.TrimSpace(string(data)); s.Ledger.Token == "" {
+			return "/token_file", errors.New("there is no token in it")
+		}
 	}
 	return "", nil
 }

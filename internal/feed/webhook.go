@@ -23,6 +23,8 @@ const (
 	eventsOnce, burst = 1000, 10_000
 	// freshRetry is how soon an event that is new is tried, whatever the others wait for.
 	freshRetry = 10 * time.Second
+	// farthestRetry is later than any attempt is put off to: what is farther away is of a clock that was wrong.
+	farthestRetry = 2 * longestWait
 )
 
 // Webhook tells one sink of events: one replica at a time does, at least once, in their
@@ -112,13 +114,16 @@ func (w *Webhook) turn(ctx context.Context) (did bool, err error) {
 		return false, err
 	}
 	now := w.now()
-	if s.Owner != w.lease.Owner() && s.LeasedUntil.After(now) {
+	if w.lease.Elsewhere(s) {
 		w.pendingSince.Store(0)
 		return false, nil
 	}
 	fresh := bounds.Newest > w.tried && now.Sub(w.last) >= freshRetry && !now.Before(w.patient)
-	if s.RetryAt != nil && now.Before(*s.RetryAt) && !fresh {
+	if s.RetryAt != nil && now.Before(*s.RetryAt) && s.RetryAt.Sub(now) <= farthestRetry && !fresh {
 		return false, nil
+	}
+	if s.FailingSince != nil && s.FailingSince.After(now) { // or the next attempt would be as far away
+		s.FailingSince = &now
 	}
 	if mine, err := w.lease.Take(ctx); err != nil || !mine {
 		return false, err

@@ -11,6 +11,11 @@ import (
 	"github.com/google/uuid"
 )
 
+// leaseSlack is how far another replica's clock may be ahead before its lease is no longer believed: a clock
+// that was a year ahead would else keep everybody from it for a year. Whose clock is so far off
+// is refused by who verifies a webhook's time, too.
+const leaseSlack = 5 * time.Minute
+
 // Lease is what only one replica is to do at a time: a row of sinks. It is for one
 // goroutine, and not a lock: who has it may be held up until another does. What may not be done
 // twice is for the statement that writes it to find out.
@@ -48,7 +53,9 @@ func (l *Lease) Seize(ctx context.Context) (mine bool, err error) {
 
 func (l *Lease) take(ctx context.Context, early time.Duration) (bool, error) {
 	now := l.now()
-	n, err := l.store.LeaseSink(ctx, LeaseSinkParams{Name: l.name, Owner: l.owner, LeasedUntil: now.Add(l.term), Now: now.Add(early)})
+	n, err := l.store.LeaseSink(ctx, LeaseSinkParams{
+		Name: l.name, Owner: l.owner, LeasedUntil: now.Add(l.term), Now: now.Add(early), Latest: now.Add(l.term + leaseSlack),
+	})
 	if err != nil {
 		return false, err
 	}
@@ -56,6 +63,12 @@ func (l *Lease) take(ctx context.Context, early time.Duration) (bool, error) {
 		l.until = time.Time{}
 	}
 	return n > 0, nil
+}
+
+// Elsewhere reports whether another replica has it, by a row that was just read.
+func (l *Lease) Elsewhere(row Sink) bool {
+	now := l.now()
+	return row.Owner != l.owner && row.LeasedUntil.After(now) && !row.LeasedUntil.After(now.Add(l.term+leaseSlack))
 }
 
 // Has reports whether this replica had it when last asked, and hasn't lost it since.
@@ -69,7 +82,9 @@ func (l *Lease) Leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	now := l.now()
-	_, _ = l.store.LeaseSink(ctx, LeaseSinkParams{Name: l.name, Owner: l.owner, LeasedUntil: now.Add(-time.Second), Now: now.Add(-time.Hour)})
+	_, _ = l.store.LeaseSink(ctx, LeaseSinkParams{ // its own alone, whatever the clocks
+		Name: l.name, Owner: l.owner, LeasedUntil: now.Add(-time.Second), Now: now.AddDate(-1000, 0, 0), Latest: now.AddDate(1000, 0, 0),
+	})
 	l.Lose()
 }
 

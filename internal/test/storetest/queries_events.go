@@ -156,23 +156,27 @@ var events = tests{
 		require.Equal(t, store.LastOfRevisionsRow{}, last(3, 1))
 	},
 	"ListKnownRefused": func(t *testing.T, w *world) {
-		put := func(code, principal string) {
-			require.NoError(t, w.PutRefusal(t.Context(), store.PutRefusalParams{
-				ID: store.NewID(w.now), TenantKey: w.tenant, Code: code, PrincipalKey: principal, N: 1, FirstAt: w.now, LastAt: w.now,
-			}))
+		put := func(code, principal string, at time.Time) uuid.UUID {
+			p := store.PutRefusalParams{ID: store.NewID(at), TenantKey: w.tenant, Code: code, PrincipalKey: principal, N: 1, FirstAt: at, LastAt: at}
+			require.NoError(t, w.PutRefusal(t.Context(), p))
+			return p.ID
 		}
-		put("UNAUTHENTICATED", "p")
-		put("UNAUTHENTICATED", "")
-		put("NO_BINDING", "p")
-		count := func(since time.Time) (n int) {
-			for _, r := range must(w.ListKnownRefused(t.Context(), store.ListKnownRefusedParams{Since: since, RowLimit: all}))(t) {
+		next := w.now.Add(time.Second)
+		late, one, two := put("UNAUTHENTICATED", "late", next), put("UNAUTHENTICATED", "p", w.now), put("UNAUTHENTICATED", "q", w.now)
+		put("UNAUTHENTICATED", "", w.now)
+		put("NO_BINDING", "p", w.now)
+		list := func(since time.Time, after uuid.UUID) (ids []uuid.UUID) {
+			for _, r := range must(w.ListKnownRefused(t.Context(), store.ListKnownRefusedParams{Since: since, AfterID: after, RowLimit: all}))(t) {
 				if r.TenantKey == w.tenant {
-					n++
+					ids = append(ids, r.ID)
 				}
 			}
-			return n
+			return ids
 		}
-		require.Equal(t, []int{1, 0}, []int{count(w.now), count(w.now.Add(time.Second))})
+		require.Equal(t, []uuid.UUID{one, two, late}, list(w.now, store.MinID))
+		require.Equal(t, []uuid.UUID{two, late}, list(w.now, one), "behind one of the same time")
+		require.Equal(t, []uuid.UUID{late}, list(w.now, two))
+		require.Empty(t, list(next.Add(time.Second), store.MinID))
 	},
 	"ListTwins": func(t *testing.T, w *world) {
 		one := w.newStartup(w.now, w.now)

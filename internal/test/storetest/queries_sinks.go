@@ -33,7 +33,7 @@ var sinks = tests{
 	"LeaseSink": func(t *testing.T, w *world) {
 		s := w.sink(t)
 		lease := func(owner string, now time.Time) int64 {
-			return must(w.LeaseSink(t.Context(), store.LeaseSinkParams{Name: s.Name, Owner: owner, LeasedUntil: now.Add(time.Minute), Now: now}))(t)
+			return must(w.LeaseSink(t.Context(), store.LeaseSinkParams{Name: s.Name, Owner: owner, LeasedUntil: now.Add(time.Minute), Now: now, Latest: now.Add(time.Hour)}))(t)
 		}
 		require.EqualValues(t, 1, lease("one", w.now.Add(time.Microsecond)))
 		require.EqualValues(t, 0, lease("two", w.now.Add(time.Second)))
@@ -42,6 +42,9 @@ var sinks = tests{
 		require.EqualValues(t, 1, lease("two", w.now.Add(time.Minute+time.Second+time.Microsecond)))
 		require.EqualValues(t, 0, lease("one", w.now.Add(time.Minute+2*time.Second)))
 		require.Equal(t, "two", must(w.GetSink(t.Context(), s.Name))(t).Owner)
+		before := w.now.Add(2*time.Minute + time.Second - time.Hour) // a microsecond and an hour before it ends
+		require.EqualValues(t, 0, lease("one", before.Add(time.Microsecond)), "the latest is not yet too late")
+		require.EqualValues(t, 1, lease("one", before), "no lease is so long")
 	},
 	"AdvanceSink": func(t *testing.T, w *world) {
 		s := w.owned(t)
@@ -133,6 +136,6 @@ func (w *world) owned(t *testing.T) store.Sink {
 	t.Helper()
 	s := w.sink(t)
 	now := w.now.Add(time.Microsecond)
-	require.EqualValues(t, 1, must(w.LeaseSink(t.Context(), store.LeaseSinkParams{Name: s.Name, Owner: "one", LeasedUntil: now, Now: now}))(t))
+	require.EqualValues(t, 1, must(w.LeaseSink(t.Context(), store.LeaseSinkParams{Name: s.Name, Owner: "one", LeasedUntil: now, Now: now, Latest: now}))(t))
 	return must(w.GetSink(t.Context(), s.Name))(t)
 }

@@ -58,6 +58,25 @@ func leases(t *testing.T, s *store.Store) {
 	one.Leave(t.Context())
 	require.Equal(t, two.Owner(), row().Owner, "who has left takes nothing from others")
 
+	now = now.AddDate(1, 0, 0)
+	take(one, true) // its clock is a year ahead, and it is killed
+	two.Lose()
+	now = now.AddDate(-1, 0, 0)
+	require.False(t, two.Elsewhere(row()))
+	take(two, true)
+	require.Equal(t, now.Add(term), row().LeasedUntil)
+	require.True(t, one.Elsewhere(row()))
+	now = now.Add(time.Minute)
+	take(two, true) // whose clock is a little ahead
+	now = now.Add(-time.Minute)
+	one.Lose()
+	require.True(t, one.Elsewhere(row()))
+	take(one, false)
+	now = now.AddDate(0, 0, 1)
+	take(one, true) // a day ahead, which is how early anybody seizes it
+	now = now.AddDate(0, 0, -1)
+	require.True(t, must(two.Seize(t.Context()))(t))
+
 	_, err := one.Take(ended(t))
 	require.Error(t, err)
 	require.False(t, must(s.NewLease("nobody's "+uuid.NewString(), term, clock).Take(t.Context()))(t))
