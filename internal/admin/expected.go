@@ -12,8 +12,8 @@ import (
 
 // The most that a binding's labels may be: in bytes, and in number, as in openapi.yaml.
 const (
-	maxLabels  = 4096
-	manyLabels = 16
+	maxLabelBytes = 4096
+	maxLabels     = 16
 )
 
 // CheckExpected checks what a binding says for its operators, and brings it to one spelling:
@@ -35,12 +35,12 @@ func CheckExpected(expected *model.Expected, labels *model.Labels) error {
 	if len(slices.Compact(x.Components)) < len(x.Components) {
 		err = badMember(err, "/expected/components", "names a component twice")
 	}
-	if len(*labels) > maxLabels {
+	if len(*labels) > maxLabelBytes {
 		err = badMember(err, "/labels", "larger than 4096 bytes")
 	}
 	var named map[string]json.RawMessage
-	if _ = json.Unmarshal(*labels, &named); len(named) > manyLabels { // a patch adds to those there are
-		err = badMember(err, "/labels", fmt.Sprintf("would be %d: at most %d", len(named), manyLabels))
+	if _ = json.Unmarshal(*labels, &named); len(named) > maxLabels { // a patch adds to those there are
+		err = badMember(err, "/labels", fmt.Sprintf("would be %d: at most %d", len(named), maxLabels))
 	}
 	for _, text := range []*json.RawMessage{expected, labels} {
 		if *text = doc.Compact(*text); string(*text) == "{}" || string(*text) == "null" || len(*text) == 0 {

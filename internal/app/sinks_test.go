@@ -156,15 +156,23 @@ func TestASinkIsToldOfItsEventsInOrderBesideADeadOne(t *testing.T) {
 	})
 }
 
+// burst is a sink that is away while more fails than it wants to be told of one by one.
+func burst(t *testing.T, url string) (l *lab, r *receiver, sinks func(*app.Config)) {
+	t.Helper()
+	r = receive(t)
+	r.answers(503)
+	sinks = sinkFile(t, "name: pager, digest_above: 20, types: [startup.failed, world.changed], url: "+r.URL)
+	l = newLab(t, apptest.Start(t, url, sinks))
+	until(t, func() bool { return l.named(t, "pager").Attempts > 0 })
+	l.fails(t, 30)
+	l.told(t, model.EventTypeStartupFailed, 30)
+	return l, r, sinks
+}
+
 func TestABurstAfterAnOutageIsOneDigest(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, apptest.Migrate, func(t *testing.T, url string) {
-		r := receive(t)
-		r.answers(503)
-		l := newLab(t, apptest.Start(t, url, sinkFile(t, "name: pager, digest_above: 20, types: [startup.failed, world.changed], url: "+r.URL)))
-		until(t, func() bool { return l.named(t, "pager").Attempts > 0 })
-		l.fails(t, 30)
-		l.told(t, model.EventTypeStartupFailed, 30)
+		l, r, _ := burst(t, url)
 		r.answers(0)
 		l.fails(t, 1)
 		until(t, func() bool { return slices.Contains(r.types(), "digest") && l.named(t, "pager").Pending == 0 })

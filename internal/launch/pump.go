@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"regexp"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -44,8 +43,7 @@ func (t *tail) add(p []byte) {
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	const replacement = "\uFFFD" // for NUL, too: MetaGate's database takes none
-	return strings.ReplaceAll(string(bytes.ToValidUTF8(t.text, []byte(replacement))), "\x00", replacement)
+	return string(bytes.ToValidUTF8(t.text, []byte("\uFFFD")))
 }
 
 // run pumps until the stream ends. Where nobody reads what is written, the command is told as it would be without us:

@@ -9,13 +9,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestATransactionReusesWhatOnesBeforeItHavePrepared(t *testing.T) {
-	t.Parallel()
-	s, err := Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "reused.db"))
+func openNew(t *testing.T) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "new.db"))
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	_, err = s.Migrate(t.Context())
 	require.NoError(t, err)
+	return s
+}
+
+func TestATransactionReusesWhatOnesBeforeItHavePrepared(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
 	p := s.engine.(embedded).prepared
 	ask := func(q Queries) error {
 		_, err := q.ListTenantRevisions(t.Context())
@@ -46,11 +52,7 @@ func TestATransactionReusesWhatOnesBeforeItHavePrepared(t *testing.T) {
 
 func TestATransactionWhoseTimeIsOverSaysSo(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "late.db"))
-	require.NoError(t, err)
-	t.Cleanup(s.Close)
-	_, err = s.Migrate(t.Context())
-	require.NoError(t, err)
+	s := openNew(t)
 	for range 3 { // its statements are prepared by then
 		ctx, end := context.WithCancel(t.Context())
 		err := s.InTx(ctx, func(q Queries) error {
